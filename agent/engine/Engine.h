@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/engine/RunState.h"
+
+namespace belay::engine {
+
+// What the world owes a run after an event: data, performed by agent/runtime after the commit.
+
+/// Evaluate and enter a step.
+struct EnterStep { std::string path; };
+/// Do what was recorded as StepStarted.
+struct PerformStep { StepKey key; };
+/// Make the next attempt after a delay.
+struct ArmRetry { StepKey key; std::int64_t delayMs = 0; };
+/// End the attempt that is in flight, at once.
+struct CancelStep { StepKey key; };
+/// Close an open wait without an answer.
+struct CloseWait { StepKey key; base::WaitId wait; };
+/// Evaluate the output and record the end of the run.
+struct FinishRun { RunEnd end = RunEnd::kSucceeded; };
+
+using Effect = std::variant<EnterStep, PerformStep, ArmRetry, CancelStep, CloseWait, FinishRun>;
+
+/// Changes `state` as `event` says and returns what is owed now. Pure: no clock, no I/O, no evaluation.
+///
+/// Threads: any, one at a time per state.
+/// Errors:  kJournalCorrupt when the event does not fit the state (its history is then not one of this engine).
+base::Result<std::vector<Effect>> apply(RunState& state, const Event& event);
+
+/// What is still owed to a state that was rebuilt from its events: the effects of apply that were not yet answered.
+/// Attempts that had started come as PerformStep: the caller decides by effect class and by what it can prove.
+std::vector<Effect> owed(const RunState& state);
+
+/// What follows a failed attempt: another one, or the end of the visit.
+struct RetryDecision {
+  bool retry = false;
+  std::int64_t delayMs = 0;
+};
+/// `randomUnit` is in [0, 1); `retryAfterMs` is what the peer asked for, 0 when it did not.
+RetryDecision decideRetry(const flow::Step& step, const StepKey& key, const Failure& failure, double randomUnit,
+                          std::int64_t retryAfterMs);
+
+/// Digest of epoch, run, step path and visit: the same over attempts.
+std::string idempotencyKey(std::string_view epoch, const base::RunId& run, const StepKey& key);
+
+}  // namespace belay::engine

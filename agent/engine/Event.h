@@ -1,0 +1,145 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "agent/flow/Flow.h"
+#include "common/base/Ids.h"
+#include "common/base/Result.h"
+
+namespace belay::engine {
+
+/// One try of one entry into one step. `path` is the step's id (later with branch and item index).
+struct StepKey {
+  std::string path;
+  std::uint32_t visit = 1;    ///< From 1.
+  std::uint32_t attempt = 1;  ///< From 1.
+  bool operator==(const StepKey&) const = default;
+};
+
+/// Why a step or run failed.
+struct Failure {
+  std::string code;     ///< "BLY-…"
+  flow::FailureClass kind = flow::FailureClass::kOther;
+  std::string message;
+  bool nothingLeft = false;  ///< Proved that no effect left the host.
+};
+
+/// Where a run goes after a step: chosen by expressions, so it is part of the event.
+struct Next {
+  enum class Kind : std::uint8_t { kStep, kEnd, kFail } kind = Kind::kEnd;
+  std::string step;  ///< Set for kStep.
+};
+
+enum class StepOutcome : std::uint8_t { kSucceeded, kFailed, kSkipped };
+enum class RunEnd : std::uint8_t { kSucceeded, kFailed, kStopped, kCancelled };
+enum class WaitAnswer : std::uint8_t { kApproved, kRejected, kBody, kTimeReached, kTimedOut, kClosed };
+enum class Resolution : std::uint8_t { kSucceeded, kFailed, kRetry };
+
+// The events of a run. Members that end in Json hold JSON text, verbatim as it was evaluated.
+
+struct RunCreated {
+  std::string slug;
+  std::string flowDigest;
+  std::string source;       ///< "draft" or "release:N".
+  std::string inputJson;    ///< Coerced and checked.
+  std::string stateJson;
+  std::string triggerJson;  ///< {"type":"manual", …}
+  std::string startedBy;    ///< "uid:1000"
+  std::uint64_t seed = 0;   ///< Of the run's randomness.
+};
+/// Intent: committed before anything leaves the process.
+struct StepStarted {
+  StepKey key;
+  flow::EffectClass effect = flow::EffectClass::kOnce;
+  std::string renderedJson;    ///< The effect with secrets as references.
+  std::string idempotencyKey;
+  std::string bootId;          ///< Boot in which it started.
+  std::int64_t timeoutMs = 0;  ///< 0: none.
+};
+struct StepFinished {
+  StepKey key;
+  StepOutcome outcome = StepOutcome::kSucceeded;
+  std::string outputJson;          ///< Empty: undefined.
+  std::optional<Failure> failure;  ///< Set when failed.
+  std::string stateJson;           ///< New state of the run, from `set`; empty: unchanged.
+  Next next;
+  std::int64_t durationMs = 0;
+};
+/// A try failed and another will be made.
+struct AttemptFailed {
+  StepKey key;
+  Failure failure;
+  std::int64_t delayMs = 0;
+};
+struct WaitOpened {
+  StepKey key;
+  base::WaitId wait;
+  flow::WaitKind kind = flow::WaitKind::kTime;
+  flow::OnTimeout onTimeout = flow::OnTimeout::kFail;
+  std::string requestJson;        ///< Rendered; what is shown and signed.
+  std::string requestDigest;      ///< Hex SHA-256 of requestJson.
+  std::string tokenHash;          ///< Of a callback's token, hex SHA-256.
+  std::string eventName;
+  std::int64_t expiresWallMs = 0;  ///< 0: never.
+  std::int64_t delayMs = 0;        ///< The same as a duration from now; 0: never. Ignored when onWallClock.
+  bool onWallClock = false;        ///< `until`: due at a wall time, whatever the boot clock says.
+};
+/// What answered a wait; the step's own finish follows in the same commit.
+struct WaitResolved {
+  StepKey key;
+  base::WaitId wait;
+  WaitAnswer answer = WaitAnswer::kTimedOut;
+  std::string bodyJson;      ///< Of a callback or event; form and comment of a decision.
+  std::string decision;      ///< Compact JWS of an approval's decision; its members stand in bodyJson.
+  std::string by;
+};
+struct StepAmbiguous {
+  StepKey key;
+  std::string reason;
+};
+struct AmbiguityResolved {
+  StepKey key;
+  Resolution resolution = Resolution::kFailed;
+  std::string by;
+  std::string note;
+};
+struct RunPaused { std::string by; };
+struct RunResumed { std::string by; };
+/// No new step starts, what is in flight may end; compensations run.
+struct RunStopRequested { std::string by; };
+/// What is in flight is ended at once.
+struct RunCancelRequested { std::string by; };
+struct RunFinished {
+  RunEnd end = RunEnd::kSucceeded;
+  std::string outputJson;
+  std::optional<Failure> failure;
+  std::string failedStep;
+};
+/// A failed run goes on from the step that failed.
+struct RunRetried {
+  std::string step;
+  std::string by;
+};
+
+using EventBody = std::variant<RunCreated, StepStarted, StepFinished, AttemptFailed, WaitOpened, WaitResolved,
+                               StepAmbiguous, AmbiguityResolved, RunPaused, RunResumed, RunStopRequested,
+                               RunCancelRequested, RunFinished, RunRetried>;
+
+/// One append-only row of a run's history.
+struct Event {
+  std::int64_t atMs = 0;  ///< Wall time, to show.
+  EventBody body;
+};
+
+/// Stable names, in the order of EventBody: "run_created", …; they stand in the journal.
+std::string_view eventName(const EventBody& body);
+/// The body as compact JSON, without name and time.
+std::string encodeBody(const EventBody& body);
+/// Reads what encodeBody wrote. Errors: kJournalCorrupt naming the member.
+base::Result<EventBody> decodeBody(std::string_view name, std::string_view json);
+
+}  // namespace belay::engine

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/Ids.h"
+#include "common/json/Value.h"
+
+namespace belay::flow {
+
+/// What a step is. One row each in the table of families (Family.h), one file each in agent/steps/.
+enum class Family : std::uint8_t { kRun, kHttp, kFunction, kKv, kSet, kSleep, kWait, kNotify, kSwitch, kCount };
+
+/// How a step's effect may be repeated: freely, with the same idempotency key, or never.
+enum class EffectClass : std::uint8_t { kPure, kIdempotent, kOnce };
+
+/// Classes of failure that retry.on can name.
+enum class FailureClass : std::uint8_t {
+  kTimeout, kRateLimited, kUnavailable, kServerError, kExitCode, kConnection, kOther, kCount
+};
+
+std::string_view effectClassName(EffectClass effect);
+std::string_view failureClassName(FailureClass failure);
+std::optional<EffectClass> effectClassFrom(std::string_view name);
+std::optional<FailureClass> failureClassFrom(std::string_view name);
+
+struct Backoff {
+  std::chrono::milliseconds initial{1000};
+  double factor = 2.0;
+  std::chrono::milliseconds max{60'000};
+  double jitter = 0.2;  ///< Share of the delay that is random, 0 to 1.
+};
+
+struct Retry {
+  std::uint32_t maxAttempts = 1;    ///< The first try included; 1 means no retry.
+  Backoff backoff;
+  std::vector<FailureClass> on;     ///< Empty: every class but kOther.
+};
+
+/// What a failure of a step does to its run.
+struct OnError {
+  enum class Kind : std::uint8_t { kFail, kSkip, kStep } kind = Kind::kFail;
+  base::StepId step;  ///< Set for kStep.
+};
+
+enum class Persist : std::uint8_t { kAuto, kAlways, kNever };
+
+/// One case of a switch: the first whose `when` holds is taken; without `when` it always holds.
+struct SwitchCase {
+  std::optional<std::string> when;  ///< Expression, without ${{ }}.
+  std::string next;                 ///< A step's id, or "end".
+};
+
+enum class WaitKind : std::uint8_t { kApproval, kCallback, kEvent, kTime, kCount };
+enum class OnTimeout : std::uint8_t { kReject, kFail, kContinue };
+std::string_view waitKindName(WaitKind kind);
+
+struct WaitOptions {
+  WaitKind kind = WaitKind::kTime;
+  OnTimeout onTimeout = OnTimeout::kFail;
+};
+
+/// A step as it was written; texts may hold templates, which only the run can render.
+struct Step {
+  base::StepId id;
+  std::string title;
+  Family family = Family::kFunction;
+  /// The value under the family's key, verbatim, as compact JSON (for `switch`: empty).
+  std::string spec;
+  std::optional<std::string> when;                    ///< Expression, without ${{ }}.
+  std::optional<std::string> timeout;                 ///< A duration, or an expression that gives one.
+  Retry retry;
+  OnError onError;
+  Persist persist = Persist::kAuto;
+  EffectClass effect = EffectClass::kOnce;            ///< From the table of families, or as the step says.
+  std::optional<std::string> next;                    ///< A step's id, "end", or a template that gives one.
+  std::vector<SwitchCase> cases;                      ///< Of a switch.
+  WaitOptions wait;                                   ///< Of a wait or sleep.
+  std::uint32_t maxVisits = 1000;
+};
+
+/// A connection that the flow needs, bound on the host.
+struct Requirement {
+  std::string name;
+  std::string type;  ///< "http" or "chat".
+};
+
+/// A flow that passed validation. Immutable, shared by all runs that are pinned to it.
+struct Flow {
+  base::Slug slug;
+  std::string name;
+  std::string description;
+  std::vector<std::string> tags;
+  std::optional<json::Value> input;  ///< JSON Schema of the input.
+  std::string state = "{}";          ///< Initial state, JSON.
+  std::vector<Step> steps;           ///< Never empty.
+  std::string output;                ///< JSON with templates; empty when the flow has none.
+  std::map<std::string, std::string> templates;
+  std::map<std::string, std::string> functions;
+  std::vector<Requirement> requirements;
+  std::string digest;                ///< "sha256:<64 hex>" over the verbatim file.
+
+  /// Index of a step by its id.
+  std::optional<std::size_t> indexOf(std::string_view id) const;
+};
+
+}  // namespace belay::flow
