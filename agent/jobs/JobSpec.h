@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/Ids.h"
+#include "common/base/Result.h"
+
+namespace belay::jobs {
+
+/// Bounds that the kernel puts on each process of a job; core dumps are always off. Nothing = as
+/// the host has it.
+struct JobLimits {
+  std::optional<std::uint64_t> addressSpaceBytes;  ///< RLIMIT_AS
+  std::optional<std::uint64_t>
+      processes;  ///< RLIMIT_NPROC: counts the uid's processes, and does not bind root.
+  std::optional<std::uint64_t> openFiles;   ///< RLIMIT_NOFILE
+  std::optional<std::uint64_t> fileBytes;   ///< RLIMIT_FSIZE
+  std::optional<std::uint64_t> cpuSeconds;  ///< RLIMIT_CPU
+};
+
+/// What a job is to do, rendered completely: no expression and no name of a secret is left in it.
+///
+/// Nothing of it is written to disk, but `script`: it travels to the supervisor through a socket,
+/// so that the value of a secret is only ever in memory and in the environment of the job itself.
+struct JobSpec {
+  base::JobId id;
+
+  /// Either argv (command[0] with a slash, or looked up in the PATH of `environment`) …
+  std::vector<std::string> command;
+  /// … or a constant script: kept as a file in the job's folder, whose path is appended to `shell`.
+  std::string script;
+  std::vector<std::string> shell = {"/bin/sh", "-e"};
+
+  std::string workFolder;  ///< Absolute; must exist.
+
+  /// The whole environment of the job, but BELAY_JOB_ID and BELAY_RESULT_FD, which are added.
+  /// Nothing is inherited.
+  std::vector<std::pair<std::string, std::string>> environment;
+
+  // At most one of these; /dev/null without them.
+  std::string stdinText;
+  std::string stdinPath;  ///< Absolute; opened by the daemon without following a link in the last
+                          ///< component.
+
+  /// On the boot clock (CLOCK_BOOTTIME). The supervisor itself enforces it, also while no daemon
+  /// runs.
+  std::optional<std::chrono::milliseconds> deadline;
+  std::chrono::milliseconds grace{5000};  ///< Between SIGTERM and the kill of the whole tree.
+
+  std::uint64_t logBytesMax =
+      64u << 20;  ///< Of each stream; what comes after is drained and counted, not kept.
+  std::uint64_t resultBytesMax = 1u << 20;  ///< Of the result descriptor.
+  JobLimits limits;
+
+  std::optional<std::uint32_t> user;   ///< Run as this uid; the daemon's own without it.
+  std::optional<std::uint32_t> group;  ///< With `user`; supplementary groups are dropped.
+};
+
+/// Refuses what could not be passed on byte by byte: NUL, names that are not
+/// [A-Za-z_][A-Za-z0-9_]*, names given twice, relative folders, no command, command and script
+/// both, more than 4,096 arguments or variables, more than 1 MiB of arguments and environment, a
+/// single string of 128 KiB or more (the kernel's own bound). Errors: kInvalidArgument, kLimit; the
+/// value of a variable is never part of a message.
+base::Status checkJobSpec(const JobSpec& spec);
+
+}  // namespace belay::jobs

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/jobs/JobRunner.h"
+#include "common/base/Clock.h"
+
+namespace belay::jobs {
+
+struct JobRunnerSettings {
+  std::string folder;  ///< <state>/jobs; made with mode 0700 where it is missing.
+  /// argv of the program that calls runSpawner(kSpawnerSocketFd); the daemon gives
+  /// {"/proc/self/exe", "spawner"}.
+  std::vector<std::string> spawnerCommand;
+  std::size_t runningMax = 1024;  ///< Jobs at a time; start() says kBusy above it.
+  /// Folder of the cgroup v2 tree that this host delegated to Belay; empty = none, trees are killed
+  /// by the sweep.
+  std::string cgroupFolder;
+};
+
+/// Real jobs: folders below `settings.folder`, supervisors forked by a spawner process.
+///
+/// When the spawner dies, the next start() makes a new one; running jobs do not notice.
+class PosixJobRunner final : public JobRunner {
+ public:
+  /// Errors: kIo, kStateFolderUnsafe; kJobSpawn when the spawner cannot be started.
+  static base::Result<std::unique_ptr<PosixJobRunner>> open(JobRunnerSettings settings,
+                                                            const base::Clock& clock);
+  ~PosixJobRunner() override;
+
+  base::Status start(const JobSpec& spec) override;
+  base::Result<Adoption> adopt(const base::JobId& id, std::string_view intentBootId) override;
+  base::Status cancel(const base::JobId& id, std::chrono::milliseconds grace) override;
+  int wakeFd() const override;
+  std::vector<base::JobId> takeEnded() override;
+  base::Result<JobOutcome> collect(const base::JobId& id) override;
+  base::Result<std::string> readLog(const base::JobId& id, LogStream stream, std::uint64_t offset,
+                                    std::size_t bytesMax) override;
+  base::Result<std::vector<LogSpan>> readLogOrder(const base::JobId& id, std::size_t skip,
+                                                  std::size_t spansMax) override;
+  base::Status remove(const base::JobId& id) override;
+
+ private:
+  struct State;
+  explicit PosixJobRunner(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace belay::jobs
