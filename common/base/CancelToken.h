@@ -1,0 +1,29 @@
+#pragma once
+
+#include "common/base/UniqueFd.h"
+
+namespace belay::base {
+
+/// Tells blocking work in another thread to stop. The work polls fd() together with what it waits
+/// for, so a cancel is seen at once and no descriptor is closed under anybody's hands.
+///
+/// Threads:   any.
+/// Ownership: the token must outlive the work that it was given to.
+class CancelToken {
+ public:
+  CancelToken();
+  CancelToken(const CancelToken&) = delete;
+  CancelToken& operator=(const CancelToken&) = delete;
+
+  /// For good: a token that was cancelled stays so.
+  void cancel() noexcept;
+  bool cancelled() const noexcept;
+  /// Readable from cancel() on; never read from it.
+  int fd() const noexcept { return event_.get(); }
+
+ private:
+  // Self-synchronised: the kernel's counter is the flag.
+  UniqueFd event_;
+};
+
+}  // namespace belay::base
