@@ -49,7 +49,8 @@ struct RunCreated {
   std::string stateJson;
   std::string triggerJson;  ///< {"type":"manual", …}
   std::string startedBy;    ///< "uid:1000"
-  std::uint64_t seed = 0;   ///< Of the run's randomness.
+  std::string firstStep;    ///< Where it begins.
+  std::uint64_t seed = 0;   ///< Of the run's randomness; below 2^53.
 };
 /// Intent: committed before anything leaves the process.
 struct StepStarted {

@@ -60,6 +60,7 @@ struct SwitchCase {
 enum class WaitKind : std::uint8_t { kApproval, kCallback, kEvent, kTime, kCount };
 enum class OnTimeout : std::uint8_t { kReject, kFail, kContinue };
 std::string_view waitKindName(WaitKind kind);
+std::optional<WaitKind> waitKindFrom(std::string_view name);
 
 struct WaitOptions {
   WaitKind kind = WaitKind::kTime;

@@ -1,0 +1,241 @@
+#include <algorithm>
+
+#include "agent/engine/Engine.h"
+
+namespace belay::engine {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+
+namespace {
+
+/// One application of one event: the state, what is owed, and one method per event.
+class Application {
+ public:
+  Application(RunState& state, std::int64_t atMs, std::vector<Effect>& effects)
+      : state_(state), atMs_(atMs), effects_(effects) {}
+
+  Status on(const RunCreated& e) {
+    if (!state_.created.flowDigest.empty()) return misfit("the run exists already");
+    state_.created = e;
+    state_.createdAtMs = atMs_;
+    state_.stateJson = e.stateJson;
+    enter(e.firstStep);
+    return {};
+  }
+
+  Status on(const StepStarted& e) {
+    ActiveStep* again = state_.findActive(e.key.path);
+    if (again) {
+      const bool next = again->phase == StepPhase::kBackoff && e.key.attempt == again->started.key.attempt + 1;
+      if (!next) return misfit("step " + e.key.path + " has already started");
+      again->started = e;
+      again->phase = StepPhase::kStarted;
+    } else {
+      BELAY_TRY(leaveReady(e.key));
+      state_.active.push_back(ActiveStep{e, StepPhase::kStarted, std::nullopt, std::nullopt, atMs_});
+    }
+    effects_.push_back(PerformStep{e.key});
+    return {};
+  }
+
+  Status on(const StepFinished& e) {
+    // Steps that the loop performs itself have no intent of their own: they come straight from ready.
+    if (const ActiveStep* active = state_.findActive(e.key.path)) {
+      if (active->started.key.visit != e.key.visit) return misfit("another visit of " + e.key.path + " is active");
+      dropActive(e.key.path);
+    } else {
+      BELAY_TRY(leaveReady(e.key));
+    }
+    state_.done[e.key.path] = StepRecord{e.key, e.outcome, e.outputJson, e.failure, atMs_, e.durationMs};
+    if (!e.stateJson.empty()) state_.stateJson = e.stateJson;
+    if (e.next.kind == Next::Kind::kFail) {
+      state_.failure = e.failure;
+      state_.failedStep = e.key.path;
+    }
+    if (e.next.kind == Next::Kind::kStep && !state_.stopping) enter(e.next.step);
+    finishWhenIdle();
+    return {};
+  }
+
+  Status on(const AttemptFailed& e) {
+    ActiveStep* active = state_.findActive(e.key.path);
+    if (!active || active->phase != StepPhase::kStarted) return misfit("step " + e.key.path + " is not in flight");
+    active->lastFailure = e.failure;
+    // A run that stops makes no further attempt.
+    if (state_.stopping) {
+      dropActive(e.key.path);
+      finishWhenIdle();
+      return {};
+    }
+    active->phase = StepPhase::kBackoff;
+    effects_.push_back(ArmRetry{e.key, e.delayMs});
+    return {};
+  }
+
+  Status on(const WaitOpened& e) {
+    BELAY_TRY(leaveReady(e.key));
+    ActiveStep active;
+    active.started.key = e.key;
+    active.phase = StepPhase::kWaiting;
+    active.wait = e;
+    active.startedAtMs = atMs_;
+    state_.active.push_back(std::move(active));
+    return {};
+  }
+
+  Status on(const WaitResolved& e) {
+    const ActiveStep* active = state_.findActive(e.key.path);
+    if (!active || !active->wait || active->wait->wait != e.wait) return misfit("wait " + e.wait.str() + " is not open");
+    return {};
+  }
+
+  Status on(const StepAmbiguous& e) {
+    ActiveStep* active = state_.findActive(e.key.path);
+    if (!active || active->phase != StepPhase::kStarted) return misfit("step " + e.key.path + " is not in flight");
+    active->phase = StepPhase::kAmbiguous;
+    return {};
+  }
+
+  Status on(const AmbiguityResolved& e) {
+    ActiveStep* active = state_.findActive(e.key.path);
+    if (!active || active->phase != StepPhase::kAmbiguous) return misfit("step " + e.key.path + " is not ambiguous");
+    if (e.resolution == Resolution::kRetry) {
+      active->phase = StepPhase::kBackoff;
+      effects_.push_back(ArmRetry{active->started.key, 0});
+    }
+    return {};
+  }
+
+  Status on(const RunPaused&) {
+    if (state_.finished) return misfit("the run has ended");
+    state_.paused = true;
+    return {};
+  }
+
+  Status on(const RunResumed&) {
+    state_.paused = false;
+    for (const std::string& path : state_.ready) effects_.push_back(EnterStep{path});
+    for (const ActiveStep& step : state_.active) {
+      if (step.phase == StepPhase::kBackoff) effects_.push_back(ArmRetry{step.started.key, 0});
+    }
+    return {};
+  }
+
+  Status on(const RunStopRequested&) {
+    if (state_.finished) return misfit("the run has ended");
+    state_.stopping = true;
+    state_.paused = false;
+    state_.ready.clear();
+    dropWhere([](const ActiveStep& step) { return step.phase != StepPhase::kStarted; });
+    finishWhenIdle();
+    return {};
+  }
+
+  Status on(const RunCancelRequested&) {
+    if (state_.finished) return misfit("the run has ended");
+    state_.cancelling = true;
+    state_.paused = false;
+    state_.ready.clear();
+    dropWhere([](const ActiveStep&) { return true; });
+    finishWhenIdle();
+    return {};
+  }
+
+  Status on(const RunFinished& e) {
+    if (state_.finished) return misfit("the run has ended already");
+    state_.finished = e;
+    state_.active.clear();
+    state_.ready.clear();
+    return {};
+  }
+
+  Status on(const RunRetried& e) {
+    if (!state_.finished) return misfit("the run has not ended");
+    state_.finished.reset();
+    state_.failure.reset();
+    state_.failedStep.clear();
+    state_.paused = state_.stopping = state_.cancelling = false;
+    enter(e.step);
+    return {};
+  }
+
+ private:
+  Error misfit(const std::string& why) const {
+    return Error{ErrorCode::kJournalCorrupt, "run " + state_.id.str() + ": an event does not fit: " + why};
+  }
+
+  void enter(const std::string& path) {
+    state_.ready.push_back(path);
+    if (!state_.paused) effects_.push_back(EnterStep{path});
+  }
+
+  Status leaveReady(const StepKey& key) {
+    const auto found = std::find(state_.ready.begin(), state_.ready.end(), key.path);
+    if (found == state_.ready.end()) return misfit("step " + key.path + " is not due");
+    std::uint32_t& visits = state_.visits[key.path];
+    if (key.visit != visits + 1) return misfit("visit " + std::to_string(key.visit) + " of step " + key.path);
+    visits = key.visit;
+    state_.ready.erase(found);
+    return {};
+  }
+
+  void dropActive(const std::string& path) {
+    std::erase_if(state_.active, [&path](const ActiveStep& step) { return step.started.key.path == path; });
+  }
+
+  template <typename Condition>
+  void dropWhere(Condition condition) {
+    for (const ActiveStep& step : state_.active) {
+      if (!condition(step)) continue;
+      if (step.wait) effects_.push_back(CloseWait{step.started.key, step.wait->wait});
+      else effects_.push_back(CancelStep{step.started.key});
+    }
+    std::erase_if(state_.active, condition);
+  }
+
+  void finishWhenIdle();
+
+  RunState& state_;
+  std::int64_t atMs_;
+  std::vector<Effect>& effects_;
+};
+
+/// How a run ends that has nothing left to do.
+RunEnd endOf(const RunState& state) {
+  if (state.cancelling) return RunEnd::kCancelled;
+  if (state.failure) return RunEnd::kFailed;
+  return state.stopping ? RunEnd::kStopped : RunEnd::kSucceeded;
+}
+
+void Application::finishWhenIdle() {
+  if (state_.finished || !state_.active.empty() || !state_.ready.empty()) return;
+  effects_.push_back(FinishRun{endOf(state_)});
+}
+
+}  // namespace
+
+Result<std::vector<Effect>> apply(RunState& state, const Event& event) {
+  std::vector<Effect> effects;
+  Application application(state, event.atMs, effects);
+  BELAY_TRY(std::visit([&application](const auto& e) { return application.on(e); }, event.body));
+  state.updatedAtMs = event.atMs;
+  return effects;
+}
+
+std::vector<Effect> owed(const RunState& state) {
+  std::vector<Effect> effects;
+  if (state.finished) return effects;
+  if (!state.paused) {
+    for (const std::string& path : state.ready) effects.push_back(EnterStep{path});
+  }
+  for (const ActiveStep& step : state.active) {
+    if (step.phase == StepPhase::kStarted) effects.push_back(PerformStep{step.started.key});
+  }
+  if (state.active.empty() && state.ready.empty()) effects.push_back(FinishRun{endOf(state)});
+  return effects;
+}
+
+}  // namespace belay::engine

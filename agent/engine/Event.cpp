@@ -1,0 +1,328 @@
+#include "agent/engine/Event.h"
+
+#include <array>
+#include <type_traits>
+
+#include "agent/engine/Names.h"
+#include "common/json/Json.h"
+#include "common/json/Writer.h"
+
+namespace belay::engine {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using json::Value;
+using json::Writer;
+
+namespace {
+
+// The order of EventBody; the names stand in journals on disk and never change.
+constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kEventNames{
+    "run_created",   "step_started",       "step_finished", "attempt_failed", "wait_opened",
+    "wait_resolved", "step_ambiguous",     "ambiguity_resolved", "run_paused",  "run_resumed",
+    "run_stop_requested", "run_cancel_requested", "run_finished", "run_retried"};
+
+// --- Writing. Members that hold their default are left out: a journal is mostly these rows.
+
+void write(Writer& out, const StepKey& key) {
+  out.member("step", key.path);
+  if (key.visit != 1) out.member("visit", static_cast<std::int64_t>(key.visit));
+  if (key.attempt != 1) out.member("attempt", static_cast<std::int64_t>(key.attempt));
+}
+
+void writeText(Writer& out, std::string_view name, const std::string& text) {
+  if (!text.empty()) out.member(name, text);
+}
+
+void writeJson(Writer& out, std::string_view name, const std::string& text) {
+  if (!text.empty()) out.rawMember(name, text);
+}
+
+void writeInteger(Writer& out, std::string_view name, std::int64_t value) {
+  if (value != 0) out.member(name, value);
+}
+
+void write(Writer& out, const Failure& failure) {
+  out.name("failure").beginObject().member("code", failure.code);
+  out.member("class", flow::failureClassName(failure.kind)).member("message", failure.message);
+  if (failure.nothingLeft) out.member("nothing_left", true);
+  out.endObject();
+}
+
+void write(Writer& out, const RunCreated& e) {
+  out.member("flow", e.slug).member("digest", e.flowDigest).member("source", e.source);
+  writeJson(out, "input", e.inputJson);
+  writeJson(out, "state", e.stateJson);
+  writeJson(out, "trigger", e.triggerJson);
+  out.member("by", e.startedBy).member("first", e.firstStep);
+  out.member("seed", static_cast<std::int64_t>(e.seed));
+}
+
+void write(Writer& out, const StepStarted& e) {
+  write(out, e.key);
+  out.member("effect", flow::effectClassName(e.effect));
+  writeJson(out, "rendered", e.renderedJson);
+  writeText(out, "key", e.idempotencyKey);
+  writeText(out, "boot", e.bootId);
+  writeInteger(out, "timeout_ms", e.timeoutMs);
+}
+
+void write(Writer& out, const StepFinished& e) {
+  write(out, e.key);
+  out.member("outcome", outcomeName(e.outcome));
+  writeJson(out, "output", e.outputJson);
+  if (e.failure) write(out, *e.failure);
+  writeJson(out, "state", e.stateJson);
+  out.member("next", nextName(e.next.kind));
+  writeText(out, "to", e.next.step);
+  writeInteger(out, "ms", e.durationMs);
+}
+
+void write(Writer& out, const AttemptFailed& e) {
+  write(out, e.key);
+  write(out, e.failure);
+  writeInteger(out, "delay_ms", e.delayMs);
+}
+
+void write(Writer& out, const WaitOpened& e) {
+  write(out, e.key);
+  out.member("wait", e.wait.str()).member("kind", flow::waitKindName(e.kind));
+  out.member("on_timeout", onTimeoutName(e.onTimeout));
+  writeJson(out, "request", e.requestJson);
+  writeText(out, "request_digest", e.requestDigest);
+  writeText(out, "token_hash", e.tokenHash);
+  writeText(out, "event", e.eventName);
+  writeInteger(out, "expires_ms", e.expiresWallMs);
+  writeInteger(out, "delay_ms", e.delayMs);
+  if (e.onWallClock) out.member("wall", true);
+}
+
+void write(Writer& out, const WaitResolved& e) {
+  write(out, e.key);
+  out.member("wait", e.wait.str()).member("answer", answerName(e.answer));
+  writeJson(out, "body", e.bodyJson);
+  writeText(out, "decision", e.decision);
+  writeText(out, "by", e.by);
+}
+
+void write(Writer& out, const StepAmbiguous& e) {
+  write(out, e.key);
+  out.member("reason", e.reason);
+}
+
+void write(Writer& out, const AmbiguityResolved& e) {
+  write(out, e.key);
+  out.member("as", resolutionName(e.resolution)).member("by", e.by);
+  writeText(out, "note", e.note);
+}
+
+void write(Writer& out, const RunPaused& e) { out.member("by", e.by); }
+void write(Writer& out, const RunResumed& e) { out.member("by", e.by); }
+void write(Writer& out, const RunStopRequested& e) { out.member("by", e.by); }
+void write(Writer& out, const RunCancelRequested& e) { out.member("by", e.by); }
+
+void write(Writer& out, const RunFinished& e) {
+  out.member("end", runEndName(e.end));
+  writeJson(out, "output", e.outputJson);
+  if (e.failure) write(out, *e.failure);
+  writeText(out, "failed_step", e.failedStep);
+}
+
+void write(Writer& out, const RunRetried& e) { out.member("step", e.step).member("by", e.by); }
+
+// --- Reading. A row that this program did not write is a damaged journal, and says which member is wrong.
+
+/// Reads members of one row and remembers the first that is missing or wrong.
+class Reader {
+ public:
+  explicit Reader(const Value& row) : row_(row) {}
+
+  void text(std::string_view name, std::string& out, bool required = true) {
+    const Value* value = row_.find(name);
+    if (value && value->isString()) out = value->asString();
+    else if (value || required) bad_ = name;
+  }
+  void json(std::string_view name, std::string& out) {
+    if (const Value* value = row_.find(name)) out = json::print(*value);
+  }
+  template <typename Integer>
+  void integer(std::string_view name, Integer& out) {
+    const Value* value = row_.find(name);
+    if (!value) return;
+    if (value->isInteger() && value->asInteger() >= 0) out = static_cast<Integer>(value->asInteger());
+    else bad_ = name;
+  }
+  template <typename Enum>
+  void name(std::string_view member, Enum& out, std::optional<Enum> (*from)(std::string_view)) {
+    std::string word;
+    text(member, word);
+    if (const auto value = from(word)) out = *value;
+    else bad_ = member;
+  }
+  void key(StepKey& out) {
+    text("step", out.path);
+    integer("visit", out.visit);
+    integer("attempt", out.attempt);
+  }
+  void wait(base::WaitId& out) {
+    std::string word;
+    text("wait", word);
+    auto id = base::WaitId::parse(word);
+    if (id) out = *id;
+    else bad_ = "wait";
+  }
+  void failure(Failure& out) {
+    const Value* value = row_.find("failure");
+    if (!value) {
+      bad_ = "failure";
+      return;
+    }
+    Reader inner(*value);
+    inner.text("code", out.code);
+    inner.name("class", out.kind, &flow::failureClassFrom);
+    inner.text("message", out.message);
+    out.nothingLeft = value->flag("nothing_left");
+    if (!inner.bad_.empty()) bad_ = "failure." + inner.bad_;
+  }
+  void failure(std::optional<Failure>& out) {
+    if (row_.find("failure")) failure(out.emplace());
+  }
+  bool flag(std::string_view name) const { return row_.flag(name); }
+  const std::string& bad() const { return bad_; }
+
+ private:
+  const Value& row_;
+  std::string bad_;
+};
+
+void read(Reader& in, RunCreated& e) {
+  in.text("flow", e.slug);
+  in.text("digest", e.flowDigest);
+  in.text("source", e.source);
+  in.json("input", e.inputJson);
+  in.json("state", e.stateJson);
+  in.json("trigger", e.triggerJson);
+  in.text("by", e.startedBy);
+  in.text("first", e.firstStep);
+  in.integer("seed", e.seed);
+}
+
+void read(Reader& in, StepStarted& e) {
+  in.key(e.key);
+  in.name("effect", e.effect, &flow::effectClassFrom);
+  in.json("rendered", e.renderedJson);
+  in.text("key", e.idempotencyKey, false);
+  in.text("boot", e.bootId, false);
+  in.integer("timeout_ms", e.timeoutMs);
+}
+
+void read(Reader& in, StepFinished& e) {
+  in.key(e.key);
+  in.name("outcome", e.outcome, &outcomeFrom);
+  in.json("output", e.outputJson);
+  in.failure(e.failure);
+  in.json("state", e.stateJson);
+  in.name("next", e.next.kind, &nextFrom);
+  in.text("to", e.next.step, e.next.kind == Next::Kind::kStep);
+  in.integer("ms", e.durationMs);
+}
+
+void read(Reader& in, AttemptFailed& e) {
+  in.key(e.key);
+  in.failure(e.failure);
+  in.integer("delay_ms", e.delayMs);
+}
+
+void read(Reader& in, WaitOpened& e) {
+  in.key(e.key);
+  in.wait(e.wait);
+  in.name("kind", e.kind, &flow::waitKindFrom);
+  in.name("on_timeout", e.onTimeout, &onTimeoutFrom);
+  in.json("request", e.requestJson);
+  in.text("request_digest", e.requestDigest, false);
+  in.text("token_hash", e.tokenHash, false);
+  in.text("event", e.eventName, false);
+  in.integer("expires_ms", e.expiresWallMs);
+  in.integer("delay_ms", e.delayMs);
+  e.onWallClock = in.flag("wall");
+}
+
+void read(Reader& in, WaitResolved& e) {
+  in.key(e.key);
+  in.wait(e.wait);
+  in.name("answer", e.answer, &answerFrom);
+  in.json("body", e.bodyJson);
+  in.text("decision", e.decision, false);
+  in.text("by", e.by, false);
+}
+
+void read(Reader& in, StepAmbiguous& e) {
+  in.key(e.key);
+  in.text("reason", e.reason);
+}
+
+void read(Reader& in, AmbiguityResolved& e) {
+  in.key(e.key);
+  in.name("as", e.resolution, &resolutionFrom);
+  in.text("by", e.by);
+  in.text("note", e.note, false);
+}
+
+void read(Reader& in, RunPaused& e) { in.text("by", e.by); }
+void read(Reader& in, RunResumed& e) { in.text("by", e.by); }
+void read(Reader& in, RunStopRequested& e) { in.text("by", e.by); }
+void read(Reader& in, RunCancelRequested& e) { in.text("by", e.by); }
+
+void read(Reader& in, RunFinished& e) {
+  in.name("end", e.end, &runEndFrom);
+  in.json("output", e.outputJson);
+  in.failure(e.failure);
+  in.text("failed_step", e.failedStep, false);
+}
+
+void read(Reader& in, RunRetried& e) {
+  in.text("step", e.step);
+  in.text("by", e.by);
+}
+
+template <std::size_t Index = 0>
+Result<EventBody> decodeAt(std::size_t wanted, const Value& row) {
+  if constexpr (Index == std::variant_size_v<EventBody>) {
+    return Error{ErrorCode::kJournalCorrupt, "unknown event"};
+  } else {
+    if (wanted != Index) return decodeAt<Index + 1>(wanted, row);
+    std::variant_alternative_t<Index, EventBody> body;
+    Reader reader(row);
+    read(reader, body);
+    if (!reader.bad().empty()) {
+      return Error{ErrorCode::kJournalCorrupt, std::string("event ") + std::string(kEventNames.at(Index)) +
+                                                   ": member \"" + reader.bad() + "\" is missing or wrong"};
+    }
+    return EventBody(std::move(body));
+  }
+}
+
+}  // namespace
+
+std::string_view eventName(const EventBody& body) { return kEventNames.at(body.index()); }
+
+std::string encodeBody(const EventBody& body) {
+  std::string out;
+  out.reserve(256);
+  Writer writer(out);
+  writer.beginObject();
+  std::visit([&writer](const auto& e) { write(writer, e); }, body);
+  writer.endObject();
+  return out;
+}
+
+Result<EventBody> decodeBody(std::string_view name, std::string_view json) {
+  BELAY_ASSIGN(const Value row, json::parse(json));
+  for (std::size_t index = 0; index < kEventNames.size(); ++index) {
+    if (kEventNames.at(index) == name) return decodeAt(index, row);
+  }
+  return Error{ErrorCode::kJournalCorrupt, "event \"" + std::string(name) + "\" is not known to this version"};
+}
+
+}  // namespace belay::engine

@@ -1,0 +1,45 @@
+#include "agent/engine/RunState.h"
+
+#include <algorithm>
+
+namespace belay::engine {
+
+namespace {
+
+RunStatus statusOf(RunEnd end) {
+  switch (end) {
+    case RunEnd::kSucceeded: return RunStatus::kSucceeded;
+    case RunEnd::kFailed: return RunStatus::kFailed;
+    case RunEnd::kStopped: return RunStatus::kStopped;
+    case RunEnd::kCancelled: return RunStatus::kCancelled;
+  }
+  return RunStatus::kFailed;
+}
+
+}  // namespace
+
+bool isFinal(RunStatus status) { return status >= RunStatus::kSucceeded; }
+
+RunStatus RunState::status() const {
+  const auto any = [this](StepPhase phase) {
+    return std::any_of(active.begin(), active.end(), [phase](const ActiveStep& s) { return s.phase == phase; });
+  };
+  if (finished) return statusOf(finished->end);
+  if (any(StepPhase::kAmbiguous)) return RunStatus::kAmbiguous;
+  if (stopping || cancelling) return RunStatus::kStopping;
+  if (paused) return RunStatus::kPaused;
+  const bool moves = !ready.empty() || any(StepPhase::kStarted) || any(StepPhase::kBackoff);
+  return !moves && any(StepPhase::kWaiting) ? RunStatus::kWaiting : RunStatus::kRunning;
+}
+
+const ActiveStep* RunState::findActive(std::string_view path) const {
+  const auto found = std::find_if(active.begin(), active.end(),
+                                  [path](const ActiveStep& step) { return step.started.key.path == path; });
+  return found == active.end() ? nullptr : &*found;
+}
+
+ActiveStep* RunState::findActive(std::string_view path) {
+  return const_cast<ActiveStep*>(std::as_const(*this).findActive(path));
+}
+
+}  // namespace belay::engine

@@ -1,0 +1,47 @@
+#include "agent/flow/Flow.h"
+
+#include <array>
+
+namespace belay::flow {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kEffectClasses{"pure", "idempotent", "once"};
+constexpr std::array<std::string_view, static_cast<std::size_t>(FailureClass::kCount)> kFailureClasses{
+    "timeout", "rate_limited", "unavailable", "server_error", "exit_code", "connection", "other"};
+constexpr std::array<std::string_view, static_cast<std::size_t>(WaitKind::kCount)> kWaitKinds{
+    "approval", "callback", "event", "time"};
+
+template <typename Enum, std::size_t Count>
+std::optional<Enum> fromName(const std::array<std::string_view, Count>& names, std::string_view name) {
+  for (std::size_t i = 0; i < Count; ++i) {
+    if (names.at(i) == name) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view effectClassName(EffectClass effect) { return kEffectClasses.at(static_cast<std::size_t>(effect)); }
+std::optional<EffectClass> effectClassFrom(std::string_view name) {
+  return fromName<EffectClass>(kEffectClasses, name);
+}
+
+std::string_view failureClassName(FailureClass failure) {
+  return kFailureClasses.at(static_cast<std::size_t>(failure));
+}
+std::optional<FailureClass> failureClassFrom(std::string_view name) {
+  return fromName<FailureClass>(kFailureClasses, name);
+}
+
+std::string_view waitKindName(WaitKind kind) { return kWaitKinds.at(static_cast<std::size_t>(kind)); }
+std::optional<WaitKind> waitKindFrom(std::string_view name) { return fromName<WaitKind>(kWaitKinds, name); }
+
+std::optional<std::size_t> Flow::indexOf(std::string_view id) const {
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].id.str() == id) return i;
+  }
+  return std::nullopt;
+}
+
+}  // namespace belay::flow
