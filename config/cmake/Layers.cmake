@@ -1,0 +1,76 @@
+# One static library per directory, and who may use whom.
+#
+# belay_layer(<directory> USES <libraries>): belay_<name> from the directory's own *.cpp (no recursion).
+# The table stands in layering order: a library uses only what stands above it here, and what that uses
+# comes along. A directory without sources is a library of headers; a directory that is not there yet too.
+
+set(BELAY_LAYERS "")
+
+function(belay_layer directory)
+  cmake_parse_arguments(PARSE_ARGV 1 layer "" "" "USES")
+  get_filename_component(name "${directory}" NAME)
+  foreach(used IN LISTS layer_USES)
+    if(NOT TARGET "${used}")
+      message(FATAL_ERROR "${directory} uses ${used}, which does not stand above it in Layers.cmake")
+    endif()
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${directory}/*.cpp")
+  if(sources)
+    add_library(belay_${name} STATIC ${sources})
+    target_link_libraries(belay_${name} PUBLIC ${layer_USES})
+  else()
+    add_library(belay_${name} INTERFACE)
+    target_link_libraries(belay_${name} INTERFACE ${layer_USES})
+  endif()
+  set(BELAY_LAYERS ${BELAY_LAYERS} "${directory}" PARENT_SCOPE)
+endfunction()
+
+belay_layer(common/base)
+belay_layer(common/log       USES belay_base)
+belay_layer(common/json      USES belay_base deps::cjson)
+belay_layer(common/yaml      USES belay_base belay_json deps::yaml)
+belay_layer(common/crypto    USES belay_base deps::mbedcrypto)
+belay_layer(common/statement USES belay_base belay_json belay_crypto)
+belay_layer(common/sqlite    USES belay_base deps::sqlite3)
+belay_layer(common/wire      USES belay_base belay_json belay_crypto)
+belay_layer(common/tls       USES belay_base belay_log belay_crypto deps::mbedtls)
+belay_layer(common/http      USES belay_base belay_log belay_json belay_tls deps::poco_net deps::zlib)
+
+belay_layer(agent/script     USES belay_base belay_json deps::quickjs)
+belay_layer(agent/flow       USES belay_base belay_json belay_yaml belay_crypto belay_script)
+belay_layer(agent/engine     USES belay_base belay_json belay_flow)
+belay_layer(agent/journal    USES belay_base belay_log belay_json belay_crypto belay_statement belay_sqlite
+                                  belay_flow belay_engine)
+belay_layer(agent/trust      USES belay_base belay_log belay_json belay_yaml belay_crypto belay_statement
+                                  belay_flow belay_engine belay_journal)
+belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto belay_script belay_flow
+                                  belay_engine belay_journal belay_trust)
+belay_layer(agent/resources  USES belay_base belay_log belay_json belay_crypto belay_journal belay_runtime)
+belay_layer(agent/vault      USES belay_base belay_log belay_json belay_yaml belay_crypto belay_journal
+                                  belay_runtime)
+belay_layer(agent/jobs       USES belay_base belay_log belay_json belay_journal belay_trust belay_runtime
+                                  belay_vault belay_resources)
+belay_layer(agent/steps      USES belay_base belay_log belay_json belay_tls belay_http belay_script belay_flow
+                                  belay_journal belay_trust belay_runtime belay_vault belay_resources
+                                  belay_jobs deps::libssh)
+belay_layer(agent/triggers   USES belay_base belay_log belay_json belay_flow belay_journal belay_trust
+                                  belay_runtime belay_steps)
+belay_layer(agent/link       USES belay_base belay_log belay_json belay_crypto belay_statement belay_wire
+                                  belay_tls belay_http belay_journal belay_trust belay_runtime belay_triggers)
+belay_layer(agent/api        USES belay_base belay_log belay_json belay_http belay_flow belay_journal
+                                  belay_trust belay_runtime belay_vault belay_resources belay_jobs belay_steps
+                                  belay_triggers belay_link belay_version belay_embedded)
+belay_layer(agent/cli        USES belay_base belay_log belay_json belay_yaml belay_http belay_flow
+                                  belay_journal belay_trust belay_runtime belay_vault belay_resources
+                                  belay_jobs belay_steps belay_triggers belay_link belay_api belay_version
+                                  belay_embedded deps::poco_util)
+
+# A directory that the table does not know would silently not be built.
+file(GLOB found CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
+  "${PROJECT_SOURCE_DIR}/common/*/*.cpp" "${PROJECT_SOURCE_DIR}/agent/*/*.cpp")
+foreach(source IN LISTS found)
+  get_filename_component(directory "${source}" DIRECTORY)
+  if(NOT directory IN_LIST BELAY_LAYERS)
+    message(FATAL_ERROR "${directory} is not in the table of config/cmake/Layers.cmake")
+  endif()
+endforeach()

@@ -1,0 +1,49 @@
+# Language, warnings, hardening and sanitizers of everything that is ours.
+
+set(BELAY_SANITIZE "" CACHE STRING "Sanitizers for our own code, as for -fsanitize=; empty: none")
+option(BELAY_FUZZ "Build the fuzzers (clang only)" OFF)
+option(BELAY_COVERAGE "Count which lines ran" OFF)
+option(BELAY_WERROR "Warnings are errors" ON)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+
+# One build type, whose flags all stand here: nothing comes from CMake's own defaults, nor from the environment.
+set(CMAKE_C_FLAGS "")
+set(CMAKE_CXX_FLAGS "")
+set(CMAKE_EXE_LINKER_FLAGS "")
+
+find_program(BELAY_CCACHE ccache)
+if(BELAY_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${BELAY_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${BELAY_CCACHE}")
+endif()
+
+include_directories("${PROJECT_SOURCE_DIR}")
+
+add_compile_options(
+  # -Wnull-dereference is left out: gcc 12 finds it in the standard library's own code.
+  -Wall -Wextra -Wshadow
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Wold-style-cast;-Woverloaded-virtual>"
+  $<$<BOOL:${BELAY_WERROR}>:-Werror>
+  -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fno-plt
+  # The path of a checkout is nobody's business: same source, same binary.
+  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${PROJECT_BINARY_DIR}/=build/")
+add_compile_definitions(_GNU_SOURCE)
+add_link_options(-Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack)
+
+if(BELAY_SANITIZE)
+  add_compile_options(-O1 -g -fno-omit-frame-pointer -fsanitize=${BELAY_SANITIZE})
+  if(BELAY_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+  add_link_options(-pie -fsanitize=${BELAY_SANITIZE})
+elseif(BELAY_COVERAGE)
+  add_compile_options(-O0 -g --coverage)
+  add_link_options(-pie --coverage)
+else()
+  add_compile_options(-O2 -g1 -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS)
+  add_link_options(-static-pie)
+endif()

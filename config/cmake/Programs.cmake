@@ -1,0 +1,26 @@
+# The programs. `product` builds what is shipped, and nothing of the tests.
+
+add_custom_target(product)
+
+# belay_program(name source libraries...): name in the build folder, stripped; its symbols in name.debug.
+function(belay_program name source)
+  add_executable(${name} "${source}")
+  target_link_libraries(${name} PRIVATE ${ARGN})
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}"
+    RULE_LAUNCH_LINK "\"${PROJECT_SOURCE_DIR}/config/cmake/link.sh\""
+    LINK_DEPENDS "${PROJECT_SOURCE_DIR}/config/cmake/link.sh")
+  if(NOT BELAY_SANITIZE AND NOT BELAY_COVERAGE)
+    add_custom_command(TARGET ${name} POST_BUILD
+      COMMAND ${CMAKE_OBJCOPY} --only-keep-debug --compress-debug-sections ${name} ${name}.debug
+      COMMAND ${CMAKE_STRIP} --strip-all ${name}
+      COMMAND ${CMAKE_OBJCOPY} --add-gnu-debuglink=${name}.debug ${name}
+      WORKING_DIRECTORY "${PROJECT_BINARY_DIR}" BYPRODUCTS "${PROJECT_BINARY_DIR}/${name}.debug" VERBATIM)
+  endif()
+  add_dependencies(product ${name})
+endfunction()
+
+file(GLOB main CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/agent/main.cpp")
+if(main)
+  belay_program(belay "${main}" belay_cli belay_version belay_embedded)
+endif()

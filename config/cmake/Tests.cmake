@@ -1,0 +1,71 @@
+# Tests: one executable unit_<directory> per folder of tests/unit, in ctest as unit.<directory>; the other
+# test trees have their own CMakeLists.txt. `tests` builds them all.
+
+enable_testing()
+add_custom_target(tests)
+
+find_library(cpputest_archive NAMES libCppUTest.a)
+find_library(cpputest_ext_archive NAMES libCppUTestExt.a)
+if(NOT cpputest_archive OR NOT cpputest_ext_archive)
+  message(STATUS "No CppUTest: tests are left out (`make check` installs it)")
+  return()
+endif()
+deps_archive(cpputest_core "${cpputest_archive}" "")
+deps_archive(cpputest "${cpputest_ext_archive}" "" deps::cpputest_core)
+
+# Fakes and the main function of every CppUTest program, over all of common/.
+file(GLOB support_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/support/*.cpp")
+list(FILTER support_sources EXCLUDE REGEX "/UnitMain\\.cpp$")
+set(support_uses deps::cpputest)
+foreach(layer IN LISTS BELAY_LAYERS)
+  if(layer MATCHES "^common/(.*)$")
+    list(APPEND support_uses belay_${CMAKE_MATCH_1})
+  endif()
+endforeach()
+if(support_sources)
+  add_library(belay_test_support STATIC ${support_sources})
+  target_link_libraries(belay_test_support PUBLIC ${support_uses})
+else()
+  add_library(belay_test_support INTERFACE)
+  target_link_libraries(belay_test_support INTERFACE ${support_uses})
+endif()
+
+# belay_test_program(name SOURCES files... USES libraries... [MAIN]): a test program in build/tests.
+# MAIN adds tests/support/UnitMain.cpp. Whether and how ctest runs it is the caller's to say.
+function(belay_test_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 test "MAIN" "" "SOURCES;USES")
+  if(test_MAIN)
+    list(APPEND test_SOURCES "${PROJECT_SOURCE_DIR}/tests/support/UnitMain.cpp")
+  endif()
+  add_executable(${name} ${test_SOURCES})
+  target_link_libraries(${name} PRIVATE ${test_USES} belay_test_support)
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests"
+    RULE_LAUNCH_LINK "\"${PROJECT_SOURCE_DIR}/config/cmake/link.sh\"")
+  add_dependencies(tests ${name})
+endfunction()
+
+file(GLOB unit_folders CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/unit/*")
+foreach(folder IN LISTS unit_folders)
+  file(GLOB unit_sources CONFIGURE_DEPENDS "${folder}/*.cpp")
+  if(unit_sources)
+    get_filename_component(name "${folder}" NAME)
+    if(TARGET belay_${name})
+      set(unit_uses belay_${name})
+    else()
+      message(FATAL_ERROR "tests/unit/${name} tests no directory of config/cmake/Layers.cmake")
+    endif()
+    belay_test_program(unit_${name} SOURCES ${unit_sources} USES ${unit_uses} MAIN)
+    add_test(NAME unit.${name} COMMAND unit_${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120 LABELS unit)
+  endif()
+endforeach()
+
+foreach(tree sim crash bench integration style fuzz)
+  if(tree STREQUAL "fuzz" AND NOT BELAY_FUZZ)
+    continue()
+  endif()
+  if(EXISTS "${PROJECT_SOURCE_DIR}/tests/${tree}/CMakeLists.txt")
+    add_subdirectory("${PROJECT_SOURCE_DIR}/tests/${tree}" "${PROJECT_BINARY_DIR}/tests/${tree}")
+  endif()
+endforeach()

@@ -1,0 +1,11 @@
+# TLS 1.2 and 1.3, P-256, AES-GCM. The configuration is appended to the library's own header, so that
+# whoever includes it (libssh, Belay) sees the very configuration that was built.
+version=3.6.6-0.1~deb13u1
+series=3.6.
+inputs=mbedtls-config.h
+
+build() {
+  cat "$recipes/mbedtls-config.h" >> include/mbedtls/mbedtls_config.h
+  cmake_build . -DENABLE_PROGRAMS=OFF -DENABLE_TESTING=OFF -DGEN_FILES=OFF -DMBEDTLS_FATAL_WARNINGS=OFF \
+    -DUSE_STATIC_MBEDTLS_LIBRARY=ON -DUSE_SHARED_MBEDTLS_LIBRARY=OFF
+}

@@ -1,0 +1,15 @@
+# The language inside flows. quickjs-libc (files, processes, workers) is left out of the library.
+version=2025.04.26-1
+series=2025.04.26-
+
+build() {
+  local name defines
+  defines="-D_GNU_SOURCE -DCONFIG_VERSION=\"$(cat VERSION)\""
+  for name in quickjs dtoa libregexp libunicode cutils; do
+    $CC $flags -fwrapv $defines -c "$name.c" -o "$name.o" &
+  done
+  wait
+  ar rcs "$prefix/lib/libquickjs.a" quickjs.o dtoa.o libregexp.o libunicode.o cutils.o
+  mkdir -p "$prefix/include/quickjs"
+  cp quickjs.h "$prefix/include/quickjs/"
+}
