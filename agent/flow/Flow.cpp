@@ -12,10 +12,10 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(FailureClass::kC
 constexpr std::array<std::string_view, static_cast<std::size_t>(WaitKind::kCount)> kWaitKinds{
     "approval", "callback", "event", "time"};
 
-template <typename Enum, std::size_t Count>
-std::optional<Enum> fromName(const std::array<std::string_view, Count>& names, std::string_view name) {
-  for (std::size_t i = 0; i < Count; ++i) {
-    if (names.at(i) == name) return static_cast<Enum>(i);
+template <typename Enum, std::size_t kSize>
+std::optional<Enum> fromName(const std::array<std::string_view, kSize>& names, std::string_view name) {
+  for (std::size_t i = 0; i < kSize; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
   }
   return std::nullopt;
 }
@@ -23,19 +23,20 @@ std::optional<Enum> fromName(const std::array<std::string_view, Count>& names, s
 }  // namespace
 
 std::string_view effectClassName(EffectClass effect) { return kEffectClasses.at(static_cast<std::size_t>(effect)); }
-std::optional<EffectClass> effectClassFrom(std::string_view name) {
-  return fromName<EffectClass>(kEffectClasses, name);
-}
 
 std::string_view failureClassName(FailureClass failure) {
   return kFailureClasses.at(static_cast<std::size_t>(failure));
 }
+
+std::optional<EffectClass> effectClassFrom(std::string_view name) {
+  return fromName<EffectClass>(kEffectClasses, name);
+}
+
 std::optional<FailureClass> failureClassFrom(std::string_view name) {
   return fromName<FailureClass>(kFailureClasses, name);
 }
 
 std::string_view waitKindName(WaitKind kind) { return kWaitKinds.at(static_cast<std::size_t>(kind)); }
-std::optional<WaitKind> waitKindFrom(std::string_view name) { return fromName<WaitKind>(kWaitKinds, name); }
 
 std::optional<std::size_t> Flow::indexOf(std::string_view id) const {
   for (std::size_t i = 0; i < steps.size(); ++i) {

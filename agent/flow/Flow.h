@@ -65,6 +65,8 @@ std::optional<WaitKind> waitKindFrom(std::string_view name);
 struct WaitOptions {
   WaitKind kind = WaitKind::kTime;
   OnTimeout onTimeout = OnTimeout::kFail;
+  /// A duration, or a template that gives one. Set for all kinds but kTime, whose `for` or `until` stands in the spec.
+  std::optional<std::string> timeout;
 };
 
 /// A step as it was written; texts may hold templates, which only the run can render.
@@ -74,8 +76,10 @@ struct Step {
   Family family = Family::kFunction;
   /// The value under the family's key, verbatim, as compact JSON (for `switch`: empty).
   std::string spec;
-  std::optional<std::string> when;                    ///< Expression, without ${{ }}.
-  std::optional<std::string> timeout;                 ///< A duration, or an expression that gives one.
+  std::optional<std::string> when;                    ///< Expression, without ${{ }}; "true" and "false" too.
+  /// A duration, or a template that gives one: the step's own, else of `defaults`, else of the table of families. Set
+  /// for the families with effects (run http function notify), never for the others.
+  std::optional<std::string> timeout;
   Retry retry;
   OnError onError;
   Persist persist = Persist::kAuto;
