@@ -49,7 +49,10 @@ class Application {
     } else {
       BELAY_TRY(leaveReady(e.key));
     }
-    state_.done[e.key.path] = StepRecord{e.key, e.outcome, e.outputJson, e.failure, atMs_, e.durationMs};
+    state_.done[e.key.path] =
+        StepRecord{e.key, e.outcome, e.outputJson, e.outputRef, e.failure, atMs_, e.durationMs};
+    state_.early.erase(e.key.path);
+    if (e.failure) state_.lastError = LastError{*e.failure, e.key.path};
     if (!e.stateJson.empty()) state_.stateJson = e.stateJson;
     if (e.next.kind == Next::Kind::kFail) {
       state_.failure = e.failure;
@@ -76,7 +79,12 @@ class Application {
   }
 
   Status on(const WaitOpened& e) {
+    if (!isReady(e.key.path)) {
+      state_.early[e.key.path] = EarlyWait{e, std::nullopt};
+      return {};
+    }
     BELAY_TRY(leaveReady(e.key));
+    state_.early.erase(e.key.path);
     ActiveStep active;
     active.started.key = e.key;
     active.phase = StepPhase::kWaiting;
@@ -87,8 +95,15 @@ class Application {
   }
 
   Status on(const WaitResolved& e) {
+    const auto early = state_.early.find(e.key.path);
+    if (early != state_.early.end() && early->second.opened.wait == e.wait) {
+      early->second.answer = e;
+      return {};
+    }
     const ActiveStep* active = state_.findActive(e.key.path);
-    if (!active || !active->wait || active->wait->wait != e.wait) return misfit("wait " + e.wait.str() + " is not open");
+    if (!active || !active->wait || active->wait->wait != e.wait) {
+      return misfit("wait " + e.wait.str() + " is not open");
+    }
     return {};
   }
 
@@ -129,6 +144,7 @@ class Application {
     state_.stopping = true;
     state_.paused = false;
     state_.ready.clear();
+    closeEarly();
     dropWhere([](const ActiveStep& step) { return step.phase != StepPhase::kStarted; });
     finishWhenIdle();
     return {};
@@ -139,6 +155,7 @@ class Application {
     state_.cancelling = true;
     state_.paused = false;
     state_.ready.clear();
+    closeEarly();
     dropWhere([](const ActiveStep&) { return true; });
     finishWhenIdle();
     return {};
@@ -147,6 +164,7 @@ class Application {
   Status on(const RunFinished& e) {
     if (state_.finished) return misfit("the run has ended already");
     state_.finished = e;
+    closeEarly();
     state_.active.clear();
     state_.ready.clear();
     return {};
@@ -172,6 +190,10 @@ class Application {
     if (!state_.paused) effects_.push_back(EnterStep{path});
   }
 
+  bool isReady(const std::string& path) const {
+    return std::find(state_.ready.begin(), state_.ready.end(), path) != state_.ready.end();
+  }
+
   Status leaveReady(const StepKey& key) {
     const auto found = std::find(state_.ready.begin(), state_.ready.end(), key.path);
     if (found == state_.ready.end()) return misfit("step " + key.path + " is not due");
@@ -184,6 +206,13 @@ class Application {
 
   void dropActive(const std::string& path) {
     std::erase_if(state_.active, [&path](const ActiveStep& step) { return step.started.key.path == path; });
+  }
+
+  void closeEarly() {
+    for (const auto& [path, early] : state_.early) {
+      if (!early.answer) effects_.push_back(CloseWait{early.opened.key, early.opened.wait});
+    }
+    state_.early.clear();
   }
 
   template <typename Condition>

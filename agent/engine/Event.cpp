@@ -72,6 +72,7 @@ void write(Writer& out, const StepFinished& e) {
   write(out, e.key);
   out.member("outcome", outcomeName(e.outcome));
   writeJson(out, "output", e.outputJson);
+  writeText(out, "output_ref", e.outputRef);
   if (e.failure) write(out, *e.failure);
   writeJson(out, "state", e.stateJson);
   out.member("next", nextName(e.next.kind));
@@ -221,6 +222,7 @@ void read(Reader& in, StepFinished& e) {
   in.key(e.key);
   in.name("outcome", e.outcome, &outcomeFrom);
   in.json("output", e.outputJson);
+  in.text("output_ref", e.outputRef, false);
   in.failure(e.failure);
   in.json("state", e.stateJson);
   in.name("next", e.next.kind, &nextFrom);

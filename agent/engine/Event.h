@@ -64,7 +64,8 @@ struct StepStarted {
 struct StepFinished {
   StepKey key;
   StepOutcome outcome = StepOutcome::kSucceeded;
-  std::string outputJson;          ///< Empty: undefined.
+  std::string outputJson;          ///< Empty: undefined, or kept as outputRef.
+  std::string outputRef;           ///< "res://…" of the output's JSON when it is too large for the journal.
   std::optional<Failure> failure;  ///< Set when failed.
   std::string stateJson;           ///< New state of the run, from `set`; empty: unchanged.
   Next next;
@@ -76,6 +77,7 @@ struct AttemptFailed {
   Failure failure;
   std::int64_t delayMs = 0;
 };
+/// Opened when the run comes to the wait, or before, by a step that hands its token out: an answer that comes early is kept.
 struct WaitOpened {
   StepKey key;
   base::WaitId wait;

@@ -33,9 +33,22 @@ struct StepRecord {
   StepKey key;
   StepOutcome outcome = StepOutcome::kSucceeded;
   std::string outputJson;
+  std::string outputRef;
   std::optional<Failure> failure;
   std::int64_t finishedAtMs = 0;
   std::int64_t durationMs = 0;
+};
+
+/// A wait that was opened before the run came to it.
+struct EarlyWait {
+  WaitOpened opened;
+  std::optional<WaitResolved> answer;
+};
+
+/// A failure that expressions can read as `error`.
+struct LastError {
+  Failure failure;
+  std::string step;
 };
 
 /// All that a run is, as its events say. Built by apply() alone.
@@ -48,6 +61,8 @@ struct RunState {
   std::map<std::string, StepRecord> done;          ///< By path.
   std::map<std::string, std::uint32_t> visits;     ///< Visits begun, by path.
   std::vector<ActiveStep> active;
+  std::map<std::string, EarlyWait> early;          ///< By path of the wait's step.
+  std::optional<LastError> lastError;
   std::vector<std::string> ready;                  ///< Steps to enter next; held while paused.
   bool paused = false;
   bool stopping = false;
