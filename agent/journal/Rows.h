@@ -15,7 +15,7 @@ namespace belay::journal {
 struct RunHead {
   std::int64_t number = 0;               ///< The run's row; small, for keys.
   std::uint64_t seq = 0;                 ///< Of the last event; from 1, no gaps.
-  std::array<std::uint8_t, 32> hash{};   ///< Of the last event; zero before the first.
+  std::array<std::uint8_t, 32> hash{};   ///< Of the last event; before the first, of the run's id.
 };
 
 /// Projection of a run: what lists show.
@@ -38,7 +38,7 @@ struct RunFilter {
   std::string slug;                                ///< Empty: all.
   std::vector<engine::RunStatus> statuses;         ///< Empty: all.
   std::int64_t createdBeforeMs = 0;                ///< 0: no bound.
-  std::string before;                              ///< Page: runs older than this id; empty: from the newest.
+  std::string before;                              ///< Page: runs older than this id; empty: all.
   std::size_t most = 50;
 };
 
@@ -136,13 +136,23 @@ struct ResourceFilter {
 
 struct JournalStats {
   std::uint64_t fileBytes = 0, walBytes = 0, pages = 0, freePages = 0;
-  std::uint64_t runs = 0, events = 0, openWaits = 0, timers = 0, kv = 0, resources = 0, commits = 0;
+  std::uint64_t runs = 0, events = 0, openWaits = 0, timers = 0, kv = 0, resources = 0;
+  std::uint64_t commits = 0;  ///< Since this journal was opened.
   int schemaVersion = 0;
 };
 
+/// How far a verification has come. Value-initialised: at the beginning.
 struct VerifyCursor {
-  std::int64_t runNumber = 0;
-  std::int64_t hostSeq = 0;
+  RunHead run;                ///< Run and last event that were verified.
+  std::int64_t hostSeq = -1;  ///< Row of the host's chain; negative: not begun.
+  std::array<std::uint8_t, 32> hostHash{};
+  bool done = false;
+};
+
+/// How far a check of the structure has come.
+struct CheckCursor {
+  std::size_t table = 0;
+  std::int64_t row = 0;
   bool done = false;
 };
 
@@ -154,7 +164,8 @@ struct VerifyReport {
 
 struct PruneReport {
   std::uint64_t runs = 0, events = 0, resources = 0;
-  bool more = false;
+  std::vector<std::string> freedDigests;  ///< Content that no resource has any more.
+  bool more = false;                      ///< There are more runs to remove.
 };
 
 }  // namespace belay::journal
