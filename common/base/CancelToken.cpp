@@ -18,7 +18,7 @@ CancelToken::CancelToken() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
 void CancelToken::cancel() noexcept {
   const std::uint64_t one = 1;
   // Fails only when the counter is full, and then the token is cancelled already.
-  static_cast<void>(::write(event_.get(), &one, sizeof one));
+  [[maybe_unused]] const ssize_t wrote = ::write(event_.get(), &one, sizeof one);
 }
 
 bool CancelToken::cancelled() const noexcept {
