@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +16,9 @@ using base::ErrorCode;
 using base::Status;
 
 namespace {
+
+// cJSON copies a number into a buffer of 64 bytes and would read the rest as something else.
+constexpr std::size_t kNumberCharsMax = 63;
 
 class Checker {
  public:
@@ -89,11 +92,39 @@ class Checker {
       if (!take('+')) take('-');
       BELAY_TRY(digits());
     }
+    const std::string_view number = text_.substr(from, at_ - from);
+    if (number.size() > kNumberCharsMax) {
+      return fail("a number has at most " + std::to_string(kNumberCharsMax) + " characters");
+    }
     double parsed = 0;
-    const auto [end, error] = std::from_chars(text_.data() + from, text_.data() + at_, parsed);
+    const auto [end, error] =
+        std::from_chars(number.data(), number.data() + number.size(), parsed);
     static_cast<void>(end);
-    if (error == std::errc::result_out_of_range && std::fabs(parsed) >= 1) return fail("the number is too large");
+    // Out of range is also what rounds to zero, and from_chars does not say which of the two it is.
+    if (error == std::errc::result_out_of_range && isLarge(number)) {
+      return fail("the number is too large");
+    }
     return {};
+  }
+
+  /// Whether the first digit that is not 0 stands before the decimal point, exponent applied.
+  static bool isLarge(std::string_view number) {
+    const std::size_t e = number.find_first_of("eE");
+    const std::string_view mantissa = number.substr(0, e);
+    const std::size_t first = mantissa.find_first_of("123456789");
+    if (first == std::string_view::npos) return false;
+    const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
+    std::int64_t place = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
+    if (e == std::string_view::npos) return place > 0;
+    std::string_view digits = number.substr(e + 1);
+    const bool negative = digits.front() == '-';
+    if (negative || digits.front() == '+') digits.remove_prefix(1);
+    std::int64_t exponent = 0;
+    // An exponent beyond 64 bits outweighs any mantissa.
+    if (std::from_chars(digits.data(), digits.data() + digits.size(), exponent).ec != std::errc()) {
+      return !negative;
+    }
+    return negative ? place > exponent : place > -exponent;
   }
 
   /// Reads four hexadecimal digits.
