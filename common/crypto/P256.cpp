@@ -21,10 +21,12 @@ namespace {
 
 constexpr std::size_t kScalarBytes = 32;
 
-const unsigned char* raw(std::string_view bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+const unsigned char* raw(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
 
-// Loading the group copies pointers to constant tables (well under a microsecond), so each call has a group of its
-// own and threads share nothing.
+// Loading the group copies pointers to constant tables (well under a microsecond), so each call has
+// a group of its own and threads share nothing.
 class Group {
  public:
   Group() {
@@ -51,7 +53,9 @@ class Number {
   Number(const Number&) = delete;
   Number& operator=(const Number&) = delete;
   mbedtls_mpi* get() { return &raw_; }
-  void write(unsigned char* out) const { BELAY_CHECK(mbedtls_mpi_write_binary(&raw_, out, kScalarBytes) == 0); }
+  void write(unsigned char* out) const {
+    BELAY_CHECK(mbedtls_mpi_write_binary(&raw_, out, kScalarBytes) == 0);
+  }
 
  private:
   mbedtls_mpi raw_;
@@ -69,7 +73,8 @@ class Point {
   mbedtls_ecp_point raw_;
 };
 
-/// Random numbers that hide what the processor does; they change no result, so they are not injected.
+/// Random numbers that hide what the processor does; they change no result, so they are not
+/// injected.
 int fillForBlinding(void*, unsigned char* out, std::size_t size) noexcept {
   base::OsRandom().fill({out, size});
   return 0;
@@ -79,12 +84,15 @@ std::string_view view(const std::array<std::uint8_t, 32>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-Error invalidKey(const std::string& why) { return Error{ErrorCode::kCrypto, "the P-256 key is not valid: " + why}; }
+Error invalidKey(const std::string& why) {
+  return Error{ErrorCode::kCrypto, "the P-256 key is not valid: " + why};
+}
 
 /// 32 bytes of a member in canonical base64url.
 Result<std::string> readCoordinate(const json::Value& jwk, std::string_view name) {
   const json::Value* member = jwk.find(name);
-  const auto bytes = member && member->isString() ? base::fromBase64Url(member->asString()) : std::nullopt;
+  const auto bytes =
+      member && member->isString() ? base::fromBase64Url(member->asString()) : std::nullopt;
   if (!bytes || bytes->size() != kScalarBytes) {
     return invalidKey("\"" + std::string(name) + "\" must be 32 bytes in base64url");
   }
@@ -92,7 +100,8 @@ Result<std::string> readCoordinate(const json::Value& jwk, std::string_view name
 }
 
 Result<std::string> readPoint(const json::Value& jwk) {
-  if (jwk.text("kty") != "EC" || jwk.text("crv") != "P-256") return invalidKey("kty must be EC and crv P-256");
+  if (jwk.text("kty") != "EC" || jwk.text("crv") != "P-256")
+    return invalidKey("kty must be EC and crv P-256");
   BELAY_ASSIGN(const std::string x, readCoordinate(jwk, "x"));
   BELAY_ASSIGN(const std::string y, readCoordinate(jwk, "y"));
   return "\x04" + x + y;
@@ -104,11 +113,13 @@ std::optional<std::string> pointOf(std::string_view scalar) {
   Number d(scalar);
   if (mbedtls_ecp_check_privkey(group.get(), d.get()) != 0) return std::nullopt;
   Point point;
-  BELAY_CHECK(mbedtls_ecp_mul(group.get(), point.get(), d.get(), &group->G, fillForBlinding, nullptr) == 0);
+  BELAY_CHECK(
+      mbedtls_ecp_mul(group.get(), point.get(), d.get(), &group->G, fillForBlinding, nullptr) == 0);
   std::string out(65, '\0');
   std::size_t size = 0;
-  BELAY_CHECK(mbedtls_ecp_point_write_binary(group.get(), point.get(), MBEDTLS_ECP_PF_UNCOMPRESSED, &size,
-                                             reinterpret_cast<unsigned char*>(out.data()), out.size()) == 0);
+  BELAY_CHECK(mbedtls_ecp_point_write_binary(group.get(), point.get(), MBEDTLS_ECP_PF_UNCOMPRESSED,
+                                             &size, reinterpret_cast<unsigned char*>(out.data()),
+                                             out.size()) == 0);
   BELAY_CHECK(size == out.size());
   return out;
 }
@@ -121,10 +132,12 @@ P256PublicKey::P256PublicKey(std::string_view point) {
 }
 
 Result<P256PublicKey> P256PublicKey::fromPoint(std::string_view point) {
-  if (point.size() != 65 || point.front() != '\x04') return invalidKey("a point is 0x04 and 64 bytes");
+  if (point.size() != 65 || point.front() != '\x04')
+    return invalidKey("a point is 0x04 and 64 bytes");
   Group group;
   Point parsed;
-  // The library checks the range of the coordinates and the equation of the curve in the second call only.
+  // The library checks the range of the coordinates and the equation of the curve in the second
+  // call only.
   if (mbedtls_ecp_point_read_binary(group.get(), parsed.get(), raw(point), point.size()) != 0 ||
       mbedtls_ecp_check_pubkey(group.get(), parsed.get()) != 0) {
     return invalidKey("the point is not on the curve");
@@ -140,8 +153,8 @@ Result<P256PublicKey> P256PublicKey::fromJwk(const json::Value& jwk) {
 
 std::string P256PublicKey::jwk() const {
   // RFC 7638: required members only, names in order, no spaces.
-  return R"({"crv":"P-256","kty":"EC","x":")" + base::toBase64Url(point().substr(1, 32)) + R"(","y":")" +
-         base::toBase64Url(point().substr(33)) + R"("})";
+  return R"({"crv":"P-256","kty":"EC","x":")" + base::toBase64Url(point().substr(1, 32)) +
+         R"(","y":")" + base::toBase64Url(point().substr(33)) + R"("})";
 }
 
 bool P256PublicKey::verify(std::string_view message, const Signature& signature) const {
@@ -149,14 +162,17 @@ bool P256PublicKey::verify(std::string_view message, const Signature& signature)
   const std::string_view bytes(reinterpret_cast<const char*>(signature.data()), signature.size());
   Group group;
   Point point;
-  BELAY_CHECK(mbedtls_ecp_point_read_binary(group.get(), point.get(), point_.data(), point_.size()) == 0);
+  BELAY_CHECK(
+      mbedtls_ecp_point_read_binary(group.get(), point.get(), point_.data(), point_.size()) == 0);
   Number r(bytes.substr(0, kScalarBytes));
   Number s(bytes.substr(kScalarBytes));
   // The library refuses r and s outside of [1, n) itself.
-  return mbedtls_ecdsa_verify(group.get(), digest.bytes.data(), digest.bytes.size(), point.get(), r.get(), s.get()) == 0;
+  return mbedtls_ecdsa_verify(group.get(), digest.bytes.data(), digest.bytes.size(), point.get(),
+                              r.get(), s.get()) == 0;
 }
 
-P256PrivateKey::P256PrivateKey(std::string_view scalar, P256PublicKey publicKey) : public_(std::move(publicKey)) {
+P256PrivateKey::P256PrivateKey(std::string_view scalar, P256PublicKey publicKey)
+    : public_(std::move(publicKey)) {
   std::copy(scalar.begin(), scalar.end(), scalar_.begin());
 }
 
@@ -207,15 +223,17 @@ Result<P256PrivateKey> P256PrivateKey::fromJwk(std::string_view text) {
 std::string P256PrivateKey::toJwk() const {
   const std::string_view point = public_.point();
   return R"({"crv":"P-256","d":")" + base::toBase64Url(view(scalar_)) + R"(","kty":"EC","x":")" +
-         base::toBase64Url(point.substr(1, 32)) + R"(","y":")" + base::toBase64Url(point.substr(33)) + R"("})";
+         base::toBase64Url(point.substr(1, 32)) + R"(","y":")" +
+         base::toBase64Url(point.substr(33)) + R"("})";
 }
 
 Signature P256PrivateKey::sign(std::string_view message) const {
   const Digest digest = sha256(message);
   Group group;
   Number d(view(scalar_)), r, s;
-  const int failed = mbedtls_ecdsa_sign_det_ext(group.get(), r.get(), s.get(), d.get(), digest.bytes.data(),
-                                                digest.bytes.size(), MBEDTLS_MD_SHA256, fillForBlinding, nullptr);
+  const int failed =
+      mbedtls_ecdsa_sign_det_ext(group.get(), r.get(), s.get(), d.get(), digest.bytes.data(),
+                                 digest.bytes.size(), MBEDTLS_MD_SHA256, fillForBlinding, nullptr);
   BELAY_CHECK(failed == 0);
   Signature signature{};
   r.write(signature.data());

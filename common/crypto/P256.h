@@ -19,8 +19,9 @@ using Signature = std::array<std::uint8_t, 64>;
 /// Threads: any, at once.
 class P256PublicKey {
  public:
-  /// Errors: kCrypto unless it is {"kty":"EC","crv":"P-256","x","y"} with 32 canonical bytes each, on the curve. A "d" is
-  /// refused: who hands out a private key should hear of it. Other members are left alone.
+  /// Errors: kCrypto unless it is {"kty":"EC","crv":"P-256","x","y"} with 32 canonical bytes each,
+  /// on the curve. A "d" is refused: who hands out a private key should hear of it. Other members
+  /// are left alone.
   static base::Result<P256PublicKey> fromJwk(const json::Value& jwk);
   /// SEC 1, uncompressed: 0x04, x, y. Errors: kCrypto.
   static base::Result<P256PublicKey> fromPoint(std::string_view point);
@@ -29,7 +30,9 @@ class P256PublicKey {
   std::string jwk() const;
   /// RFC 7638 with SHA-256, base64url: the `kid` of statements.
   const std::string& thumbprint() const { return thumbprint_; }
-  std::string_view point() const { return {reinterpret_cast<const char*>(point_.data()), point_.size()}; }
+  std::string_view point() const {
+    return {reinterpret_cast<const char*>(point_.data()), point_.size()};
+  }
 
   /// True when `signature` is this key's over SHA-256 of `message`, with 1 <= r, s < n.
   bool verify(std::string_view message, const Signature& signature) const;

@@ -20,15 +20,19 @@ constexpr std::size_t kNonceBytes = 12;
 constexpr std::size_t kTagBytes = 16;
 static_assert(kNonceBytes + kTagBytes == SealKey::kOverhead);
 
-const unsigned char* raw(std::string_view bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+const unsigned char* raw(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
 unsigned char* raw(std::string& bytes) { return reinterpret_cast<unsigned char*>(bytes.data()); }
 
-/// A context holds the state of one call, so each call has its own; setting the key up takes about a microsecond.
+/// A context holds the state of one call, so each call has its own; setting the key up takes about
+/// a microsecond.
 class Gcm {
  public:
   explicit Gcm(const std::array<std::uint8_t, SealKey::kBytes>& key) {
     mbedtls_gcm_init(&raw_);
-    BELAY_CHECK(mbedtls_gcm_setkey(&raw_, MBEDTLS_CIPHER_ID_AES, key.data(), SealKey::kBytes * 8) == 0);
+    BELAY_CHECK(mbedtls_gcm_setkey(&raw_, MBEDTLS_CIPHER_ID_AES, key.data(), SealKey::kBytes * 8) ==
+                0);
   }
   ~Gcm() { mbedtls_gcm_free(&raw_); }
   Gcm(const Gcm&) = delete;
@@ -43,7 +47,8 @@ class Gcm {
 
 Result<SealKey> SealKey::fromBytes(std::string_view key) {
   if (key.size() != kBytes) {
-    return Error{ErrorCode::kCrypto, "a sealing key has 32 bytes, not " + std::to_string(key.size())};
+    return Error{ErrorCode::kCrypto,
+                 "a sealing key has 32 bytes, not " + std::to_string(key.size())};
   }
   SealKey out;
   std::copy(key.begin(), key.end(), out.key_.begin());
@@ -52,7 +57,9 @@ Result<SealKey> SealKey::fromBytes(std::string_view key) {
 
 SealKey::~SealKey() { wipe(key_.data(), key_.size()); }
 
-SealKey::SealKey(SealKey&& other) noexcept : key_(other.key_) { wipe(other.key_.data(), other.key_.size()); }
+SealKey::SealKey(SealKey&& other) noexcept : key_(other.key_) {
+  wipe(other.key_.data(), other.key_.size());
+}
 
 SealKey& SealKey::operator=(SealKey&& other) noexcept {
   if (this != &other) {
@@ -62,15 +69,16 @@ SealKey& SealKey::operator=(SealKey&& other) noexcept {
   return *this;
 }
 
-std::string SealKey::seal(std::string_view plain, std::string_view context, base::Random& random) const {
+std::string SealKey::seal(std::string_view plain, std::string_view context,
+                          base::Random& random) const {
   std::string sealed(kNonceBytes + plain.size() + kTagBytes, '\0');
   unsigned char* const nonce = raw(sealed);
   unsigned char* const body = nonce + kNonceBytes;
   random.fill({nonce, kNonceBytes});
   Gcm gcm(key_);
-  const int failed =
-      mbedtls_gcm_crypt_and_tag(gcm.get(), MBEDTLS_GCM_ENCRYPT, plain.size(), nonce, kNonceBytes, raw(context),
-                                context.size(), raw(plain), body, kTagBytes, body + plain.size());
+  const int failed = mbedtls_gcm_crypt_and_tag(gcm.get(), MBEDTLS_GCM_ENCRYPT, plain.size(), nonce,
+                                               kNonceBytes, raw(context), context.size(),
+                                               raw(plain), body, kTagBytes, body + plain.size());
   BELAY_CHECK(failed == 0);
   return sealed;
 }
@@ -83,9 +91,10 @@ Result<std::string> SealKey::open(std::string_view sealed, std::string_view cont
   std::string plain(size, '\0');
   Gcm gcm(key_);
   // On a wrong tag the library overwrites the output before it returns.
-  if (mbedtls_gcm_auth_decrypt(gcm.get(), size, nonce, kNonceBytes, raw(context), context.size(), body + size,
-                               kTagBytes, body, raw(plain)) != 0) {
-    return Error{ErrorCode::kCrypto, "sealed data does not open: another key or context, or it was changed"};
+  if (mbedtls_gcm_auth_decrypt(gcm.get(), size, nonce, kNonceBytes, raw(context), context.size(),
+                               body + size, kTagBytes, body, raw(plain)) != 0) {
+    return Error{ErrorCode::kCrypto,
+                 "sealed data does not open: another key or context, or it was changed"};
   }
   return plain;
 }

@@ -10,9 +10,11 @@
 
 namespace belay::crypto {
 
-/// A key that keeps bytes secret and unchanged: AES-256-GCM with a fresh random nonce of 96 bits each time.
+/// A key that keeps bytes secret and unchanged: AES-256-GCM with a fresh random nonce of 96 bits
+/// each time.
 ///
-/// Sealed form: nonce (12 bytes), ciphertext, tag (16 bytes). Random nonces are safe for 2^32 seals of one key.
+/// Sealed form: nonce (12 bytes), ciphertext, tag (16 bytes). Random nonces are safe for 2^32 seals
+/// of one key.
 ///
 /// Threads:   any, at once.
 /// Ownership: move only; the key is overwritten when the object goes.
@@ -32,7 +34,8 @@ class SealKey {
   /// `context` is not kept in the sealed form: open() needs the very same bytes.
   std::string seal(std::string_view plain, std::string_view context, base::Random& random) const;
 
-  /// Errors: kCrypto when the key or the context is another, or any bit has changed. Nothing of the content is given out then.
+  /// Errors: kCrypto when the key or the context is another, or any bit has changed. Nothing of the
+  /// content is given out then.
   base::Result<std::string> open(std::string_view sealed, std::string_view context) const;
 
   /// Another key for another purpose: HKDF with `label`.

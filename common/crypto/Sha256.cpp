@@ -13,18 +13,24 @@ namespace belay::crypto {
 namespace {
 
 using Context = mbedtls_sha256_context;
-static_assert(sizeof(Context) <= 128 && alignof(Context) <= 8 && std::is_trivially_copyable_v<Context>);
+static_assert(sizeof(Context) <= 128 && alignof(Context) <= 8 &&
+              std::is_trivially_copyable_v<Context>);
 
-Context* context(std::array<std::byte, 128>& state) { return reinterpret_cast<Context*>(state.data()); }
+Context* context(std::array<std::byte, 128>& state) {
+  return reinterpret_cast<Context*>(state.data());
+}
 
-const unsigned char* raw(std::string_view bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+const unsigned char* raw(std::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
 
 }  // namespace
 
 std::string Digest::hex() const { return base::toHex(bytes); }
 
 std::optional<Digest> Digest::fromHex(std::string_view hex) {
-  if (hex.size() != 64 || hex.find_first_not_of("0123456789abcdef") != std::string_view::npos) return std::nullopt;
+  if (hex.size() != 64 || hex.find_first_not_of("0123456789abcdef") != std::string_view::npos)
+    return std::nullopt;
   const auto decoded = base::fromHex(hex);
   if (!decoded) return std::nullopt;
   Digest digest;

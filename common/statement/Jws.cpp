@@ -20,7 +20,9 @@ namespace {
 constexpr std::size_t kHeaderBytesMax = 512;
 constexpr std::size_t kThumbprintChars = 43;
 
-Error invalid(const std::string& why) { return Error{ErrorCode::kStatementInvalid, "the statement is not valid: " + why}; }
+Error invalid(const std::string& why) {
+  return Error{ErrorCode::kStatementInvalid, "the statement is not valid: " + why};
+}
 
 bool isTyp(std::string_view typ) {
   constexpr std::string_view kPrefix = "belay-", kSuffix = "+jws";
@@ -28,7 +30,8 @@ bool isTyp(std::string_view typ) {
   if (!typ.starts_with(kPrefix) || !typ.ends_with(kSuffix)) return false;
   typ.remove_prefix(kPrefix.size());
   typ.remove_suffix(kSuffix.size());
-  return std::all_of(typ.begin(), typ.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+  return std::all_of(typ.begin(), typ.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
 }
 
 struct Header {
@@ -41,7 +44,8 @@ Result<Header> parseHeader(std::string_view text) {
   if (!parsed.ok()) return invalid("its header is not strict JSON");
   const json::Value& header = parsed.value();
   // The parser refuses duplicates, so three members of these names are exactly these three.
-  if (!header.isObject() || header.asObject().size() != 3) return invalid("its header must have alg, kid and typ only");
+  if (!header.isObject() || header.asObject().size() != 3)
+    return invalid("its header must have alg, kid and typ only");
   if (header.text("alg") != "ES256") return invalid("alg must be ES256");
   Header out{header.text("typ"), header.text("kid")};
   if (!isTyp(out.typ)) return invalid("typ must be belay-…+jws");
@@ -81,7 +85,8 @@ Result<std::string> Jws::verify(const crypto::P256PublicKey& key, std::string_vi
   return payload_;
 }
 
-std::string signJws(const crypto::P256PrivateKey& key, std::string_view typ, std::string_view payload) {
+std::string signJws(const crypto::P256PrivateKey& key, std::string_view typ,
+                    std::string_view payload) {
   BELAY_CHECK(isTyp(typ));
   std::string header;
   json::Writer(header)

@@ -12,12 +12,13 @@ namespace belay::statement {
 /// The longest statement that is read, as compact text.
 constexpr std::size_t kJwsBytesMax = 1u << 20;
 
-/// A signed statement that was read but not yet believed: compact JWS (RFC 7515), ES256, header {alg, kid, typ} and
-/// nothing else.
+/// A signed statement that was read but not yet believed: compact JWS (RFC 7515), ES256, header
+/// {alg, kid, typ} and nothing else.
 ///
-/// Reading is strict: canonical base64url, no unknown or duplicate header member, 64 bytes of signature. The payload is
-/// the verbatim bytes; nobody parses it as a fact before verify() has said yes. What is needed to find the key and to
-/// refuse early (kid, typ, a nonce in the payload) can be read before.
+/// Reading is strict: canonical base64url, no unknown or duplicate header member, 64 bytes of
+/// signature. The payload is the verbatim bytes; nobody parses it as a fact before verify() has
+/// said yes. What is needed to find the key and to refuse early (kid, typ, a nonce in the payload)
+/// can be read before.
 ///
 /// Threads: owner; const use from any.
 /// Errors:  kStatementInvalid.
@@ -43,6 +44,7 @@ class Jws {
 };
 
 /// Makes the compact form. `typ` is "belay-…+jws" (checked: an invariant of the caller).
-std::string signJws(const crypto::P256PrivateKey& key, std::string_view typ, std::string_view payload);
+std::string signJws(const crypto::P256PrivateKey& key, std::string_view typ,
+                    std::string_view payload);
 
 }  // namespace belay::statement

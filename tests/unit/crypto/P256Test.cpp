@@ -154,9 +154,11 @@ TEST(P256, refusesPrivateKeysThatAreNotOne) {
 }
 
 TEST(P256, takesTheSmallestAndTheLargestScalar) {
-  const P256PublicKey base = P256PublicKey::fromPoint(
-      "\x04" + unhex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296") +
-      unhex("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")).value();
+  const P256PublicKey base =
+      P256PublicKey::fromPoint(
+          "\x04" + unhex("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296") +
+          unhex("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"))
+          .value();
   const std::string x = belay::json::parse(base.jwk()).value().text("x");
   const std::string y = belay::json::parse(base.jwk()).value().text("y");
   const auto jwk = R"({"kty":"EC","crv":"P-256","x":")" + x + R"(","y":")" + y + R"(","d":")" +

@@ -51,17 +51,17 @@ TEST(SealKey, opensAndMakesTheVectorsOfTheGcmSpecification) {
   CHECK(keyOf(zero).seal("", "", zeros) == zeroNonce + unhex("530f8afbc74536b9a963b4f1c4cb738b"));
   CHECK(keyOf(zero).seal(std::string(16, '\0'), "", zeros) ==
         zeroNonce + unhex("cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"));
-  const std::string key =
-      unhex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308");
+  const std::string key = unhex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308");
   const std::string nonce = unhex("cafebabefacedbaddecaf888");
   const std::string context = unhex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
   const std::string plain = unhex(
       "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6"
       "b525b16aedf5aa0de657ba637b39");
   const std::string sealed = nonce + unhex(
-      "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b105682"
-      "8838c5f61e6393ba7a0abcc9f662"
-      "76fc6ece0f4e1768cddf8853bb2d551b");
+                                         "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2"
+                                         "555d1aa8cb08e48590dbb3da7b08b105682"
+                                         "8838c5f61e6393ba7a0abcc9f662"
+                                         "76fc6ece0f4e1768cddf8853bb2d551b");
   FixedRandom fixed(nonce);
   CHECK(keyOf(key).seal(plain, context, fixed) == sealed);
   CHECK(keyOf(key).open(sealed, context).value() == plain);

@@ -39,7 +39,7 @@ std::string counting(int from, int to) {
 
 }  // namespace
 
-TEST_GROUP(Sha256) {};
+TEST_GROUP(Sha256){};
 
 TEST(Sha256, matchesTheStandardsExamples) {
   STRCMP_EQUAL("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -98,7 +98,7 @@ TEST(Sha256, digestIsReadBackFromItsOneSpellingOnly) {
   CHECK_FALSE(Digest::fromHex("").has_value());
 }
 
-TEST_GROUP(Hmac) {};
+TEST_GROUP(Hmac){};
 
 TEST(Hmac, matchesTheTestCasesOfRfc4231) {
   STRCMP_EQUAL("b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
@@ -110,10 +110,9 @@ TEST(Hmac, matchesTheTestCasesOfRfc4231) {
   STRCMP_EQUAL("82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b",
                hmacSha256(counting(1, 25), bytes(50, 0xcd)).hex().c_str());
   const std::string longKey = bytes(131, 0xaa);
-  STRCMP_EQUAL("60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
-               hmacSha256(longKey, "Test Using Larger Than Block-Size Key - Hash Key First")
-                   .hex()
-                   .c_str());
+  STRCMP_EQUAL(
+      "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+      hmacSha256(longKey, "Test Using Larger Than Block-Size Key - Hash Key First").hex().c_str());
 }
 
 TEST(Hmac, takesEmptyKeysAndMessages) {

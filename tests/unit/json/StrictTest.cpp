@@ -24,21 +24,24 @@ void expectTaken(std::string_view text) {
 
 }  // namespace
 
-TEST_GROUP(Strict) {};
+TEST_GROUP(Strict){};
 
 TEST(Strict, takesAllThatTheGrammarHas) {
-  for (const char* text : {"null", "true", "false", "0", "-0", "1.5e-3", "\"\"", "[]", "{}", " [1 , 2]\n",
-                           R"({"a":{"b":[null,"\u00e4\ud83d\ude00\\\/\b\f\n\r\t"]}})", "\t1\r\n"}) {
+  for (const char* text :
+       {"null", "true", "false", "0", "-0", "1.5e-3", "\"\"", "[]", "{}", " [1 , 2]\n",
+        R"({"a":{"b":[null,"\u00e4\ud83d\ude00\\\/\b\f\n\r\t"]}})", "\t1\r\n"}) {
     expectTaken(text);
   }
 }
 
 TEST(Strict, refusesWhatOnlyLooksLikeJson) {
   for (const char* text :
-       {"", " ", "nul", "True", "NaN", "Infinity", "+1", "01", "-01", "1.", ".5", "1e", "1e+", "0x1", "--1",
-        "'a'", "\"a", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\t\"", "\"\n\"", "[1,]", "[,1]", "[1 2]", "[",
-        "{\"a\":1,}", "{a:1}", "{\"a\"}", "{\"a\":}", "{\"a\" 1}", "{1:1}", "{", "// x\n1", "1 2", "[]]",
-        "\"\\", "\"\\u", "/**/1", "-", "[1e5e5]"}) {
+       {"",        " ",        "nul",       "True",    "NaN",       "Infinity",    "+1",
+        "01",      "-01",      "1.",        ".5",      "1e",        "1e+",         "0x1",
+        "--1",     "'a'",      "\"a",       "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\t\"",
+        "\"\n\"",  "[1,]",     "[,1]",      "[1 2]",   "[",         "{\"a\":1,}",  "{a:1}",
+        "{\"a\"}", "{\"a\":}", "{\"a\" 1}", "{1:1}",   "{",         "// x\n1",     "1 2",
+        "[]]",     "\"\\",     "\"\\u",     "/**/1",   "-",         "[1e5e5]"}) {
     expectRefused(text);
   }
 }
@@ -53,8 +56,8 @@ TEST(Strict, refusesNumbersThatNoDoubleHolds) {
 }
 
 TEST(Strict, takesNumbersThatRoundToZero) {
-  for (const char* text : {"1e-999", "-1e-999", "1e-99999999999999999999", "1000e-400", "0.001e-330",
-                           "0e999", "0.000e99999999999999999999", "-0e5"}) {
+  for (const char* text : {"1e-999", "-1e-999", "1e-99999999999999999999", "1000e-400",
+                           "0.001e-330", "0e999", "0.000e99999999999999999999", "-0e5"}) {
     const auto value = parse(text);
     CHECK_TRUE_TEXT(value.ok(), text);
     DOUBLES_EQUAL(0.0, value->asNumber(), 0.0);
@@ -86,7 +89,9 @@ TEST(Strict, refusesLoneSurrogatesAndNul) {
 }
 
 TEST(Strict, refusesTextThatIsNotUtf8) {
-  for (const char* text : {"\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf5\x80\x80\x80\"", "\xef\xbb\xbf" "1"}) {
+  for (const char* text : {"\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf5\x80\x80\x80\"",
+                           "\xef\xbb\xbf"
+                           "1"}) {
     expectRefused(text);
   }
 }

@@ -17,7 +17,7 @@ using belay::json::print;
 using belay::json::Value;
 using belay::json::Writer;
 
-TEST_GROUP(Value) {};
+TEST_GROUP(Value){};
 
 TEST(Value, keepsMembersInTheirOrder) {
   const Value value = parse(R"({"z":1,"a":2,"m":3})").value();
@@ -77,11 +77,12 @@ TEST(Value, comparesObjectsInAnyOrder) {
   CHECK_FALSE(Value(1) == Value("1"));
 }
 
-TEST_GROUP(Writer) {};
+TEST_GROUP(Writer){};
 
 TEST(Writer, escapesWhatMustBeEscaped) {
   const std::string all = std::string("\"\\/\b\f\n\r\t\x01\x1f\x7f", 11) + "\xc3\xa4";
-  STRCMP_EQUAL("\"\\\"\\\\/\\u0008\\u000c\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa4\"", print(Value(all)).c_str());
+  STRCMP_EQUAL("\"\\\"\\\\/\\u0008\\u000c\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa4\"",
+               print(Value(all)).c_str());
   CHECK(parse(print(Value(all)))->asString() == all);
 }
 
@@ -113,8 +114,9 @@ TEST(Writer, writesDoublesThatReadBackTheSame) {
     CHECK(read.ok());
     CHECK(read->asNumber() == number);
   }
-  for (const double number : {std::numeric_limits<double>::max(), std::numeric_limits<double>::denorm_min(),
-                              0.1, 1e21, -1.5, 9007199254740993.0}) {
+  for (const double number :
+       {std::numeric_limits<double>::max(), std::numeric_limits<double>::denorm_min(), 0.1, 1e21,
+        -1.5, 9007199254740993.0}) {
     CHECK(parse(print(Value(number)))->asNumber() == number);
   }
   STRCMP_EQUAL("0", print(Value(-0.0)).c_str());

@@ -45,8 +45,8 @@ TEST(Jws, givesTheVerbatimPayloadBack) {
 }
 
 TEST(Jws, takesTheHeaderInAnyOrderWithSpaces) {
-  const std::string compact = withHeader("{\"typ\":\"belay-decision+jws\", \"kid\":\"" + kid +
-                                         "\",\n\"alg\":\"ES256\"}");
+  const std::string compact =
+      withHeader("{\"typ\":\"belay-decision+jws\", \"kid\":\"" + kid + "\",\n\"alg\":\"ES256\"}");
   CHECK(Jws::parse(compact)->verify(key.publicKey(), kTyp).ok());
 }
 
@@ -63,9 +63,9 @@ TEST(Jws, refusesAnotherKey) {
 
 TEST(Jws, refusesAKidThatIsNotTheSigners) {
   const P256PrivateKey other = P256PrivateKey::generate(random);
-  const std::string compact = withHeader(R"({"alg":"ES256","kid":")" +
-                                         other.publicKey().thumbprint() + R"(","typ":")" +
-                                         std::string(kTyp) + R"("})");
+  const std::string compact =
+      withHeader(R"({"alg":"ES256","kid":")" + other.publicKey().thumbprint() + R"(","typ":")" +
+                 std::string(kTyp) + R"("})");
   const auto jws = Jws::parse(compact);
   CHECK_FALSE(jws->verify(key.publicKey(), kTyp).ok());
   CHECK_FALSE(jws->verify(other.publicKey(), kTyp).ok());
@@ -99,7 +99,10 @@ TEST(Jws, refusesHeadersThatAreNotTheFixedThree) {
       R"({"alg":"ES256","kid":")" + kid + R"(","typ":"JWT"})",
       R"({"alg":"ES256","kid":")" + kid + R"(","typ":"belay-+jws"})",
       R"({"alg":"ES256","kid":")" + kid + R"(","typ":"belay-Decision+jws"})",
-      "[]", "", "null", "\xff",
+      "[]",
+      "",
+      "null",
+      "\xff",
   };
   for (const std::string& header : bad) {
     CHECK_FALSE_TEXT(Jws::parse(withHeader(header)).ok(), header.c_str());
