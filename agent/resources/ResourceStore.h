@@ -1,0 +1,112 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/Clock.h"
+#include "common/base/Mutex.h"
+#include "common/base/Random.h"
+#include "common/base/Result.h"
+#include "common/base/UniqueFd.h"
+#include "common/crypto/Sha256.h"
+
+namespace belay::resources {
+
+/// "res://sha256/<64 hex>": a resource is named by its content, on every host the same.
+std::string resourceRef(const crypto::Digest& digest);
+/// Errors: kResourceNotFound when `ref` is not of that form.
+base::Result<crypto::Digest> parseResourceRef(std::string_view ref);
+
+/// Content that is in the store. What it is called and which run it belongs to is the journal's.
+struct Resource {
+  crypto::Digest digest;
+  std::uint64_t size = 0;
+
+  std::string ref() const { return resourceRef(digest); }
+};
+
+/// What one call of sweep() did.
+struct SweepReport {
+  std::uint64_t examined = 0;
+  std::uint64_t removed = 0;
+  std::uint64_t bytes = 0;  ///< Freed.
+  bool finished = false;    ///< All folders have been looked at since the last time this was true.
+};
+
+/// The contents of resources as files `<folder>/ab/cdef…`, named by their SHA-256.
+///
+/// Threads:    any.
+/// Ownership:  clock and random must outlive the store and all its writers.
+/// Errors:     kResourceNotFound; kResourceDamaged when content does not match its digest, whatever
+///             was given out by then is not to be used; kLimit; kDiskFull, kIo.
+/// Durability: what put() and commit() returned is on disk; a crash leaves either all of a content
+///             or none of it.
+class ResourceStore {
+ public:
+  /// Makes the folder where it is missing, and removes what a crash left half written.
+  static base::Result<std::unique_ptr<ResourceStore>> open(const std::string& folder,
+                                                           const base::Clock& clock,
+                                                           base::Random& random);
+
+  base::Result<Resource> put(std::string_view content);
+  /// The same for several, with their syncs made together; results in the order of `contents`.
+  base::Result<std::vector<Resource>> putAll(std::span<const std::string_view> contents);
+  /// Reads `fd` to its end in bounded memory. Errors: kLimit after `bytesMax` bytes.
+  base::Result<Resource> putStream(int fd, std::uint64_t bytesMax);
+
+  bool exists(const crypto::Digest& digest) const;
+  base::Result<std::uint64_t> size(const crypto::Digest& digest) const;
+  /// The whole content, checked before it is given out. Errors: kLimit.
+  base::Result<std::string> read(const crypto::Digest& digest, std::uint64_t bytesMax) const;
+  /// The content in pieces of at most 64 KiB; kResourceDamaged comes after the last one. An error
+  /// of `sink` ends it and is returned.
+  base::Status stream(const crypto::Digest& digest,
+                      const std::function<base::Status(std::string_view)>& sink) const;
+  /// A fresh copy at `path` (which must not exist), mode 0400, checked; on failure there is no
+  /// file. Not synced: it is for a step that runs now.
+  base::Status copyTo(const crypto::Digest& digest, const std::string& path) const;
+
+  /// Success also when it was not there.
+  base::Status remove(const crypto::Digest& digest);
+  /// Calls `visit` for each content, in order of digests; its error ends it.
+  base::Status forEach(const std::function<base::Status(const Resource&)>& visit) const;
+
+  /// Removes contents that nobody refers to and that are older than `grace` by both clocks; goes on
+  /// where the last call stopped, after at most `most` files. `isReferenced` is asked with no lock
+  /// held.
+  base::Result<SweepReport> sweep(
+      const std::function<base::Result<bool>(const crypto::Digest&)>& isReferenced,
+      std::chrono::milliseconds grace, std::size_t most);
+
+ private:
+  struct Pending;  ///< Content under its temporary name.
+
+  ResourceStore(std::string folder, const base::Clock& clock, base::Random& random);
+  std::string pathOf(const crypto::Digest& digest) const;
+  base::Result<Pending> begin();
+  base::Status publish(std::span<Pending> pending);
+  bool isWhole(const crypto::Digest& digest) const;
+  void noteUse(const crypto::Digest& digest);
+  base::Result<base::UniqueFd> openContent(const crypto::Digest& digest) const;
+
+  // Constant after construction.
+  const std::string folder_;
+  const base::Clock& clock_;
+  base::Random& random_;
+
+  mutable base::Mutex mutex_;
+  /// When this process last put a content, on the boot clock: sweep() spares it whatever the wall
+  /// clock says.
+  std::map<crypto::Digest, std::chrono::milliseconds> recent_ BELAY_GUARDED_BY(mutex_);
+  unsigned sweepShard_ BELAY_GUARDED_BY(mutex_) = 0;
+  std::string sweepAfter_ BELAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace belay::resources

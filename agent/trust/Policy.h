@@ -1,0 +1,62 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "agent/trust/RenderedEffect.h"
+#include "common/base/Result.h"
+#include "common/http/Resolver.h"
+#include "common/json/Value.h"
+
+namespace belay::trust {
+
+/// The answer of the policy.
+struct Verdict {
+  bool allowed = false;
+  std::string rule;     ///< The rule that decided: "run.allow[2] (git-am)", "default".
+  std::string message;  ///< Why not, when refused.
+  std::string change;   ///< How to change that, when refused.
+
+  /// Success, or kPolicyRefused that cites the rule.
+  base::Status status() const;
+};
+
+/// Resolves the links of a path as the performer will; gives the path back where it does not exist.
+using PathResolver = std::function<std::string(const std::string&)>;
+
+/// Bounds what flows, releases and approvals may do on this host: the one call in the only path to
+/// a performer. What no rule allows is refused.
+///
+/// docs/policy.md has the grammar of the rules. In short:
+///   run:  {allow: [{id, executable, argv, cwd, users, env, flows}], deny: [the same]}
+///   http: {allow: [{id, hosts, ports, schemes, methods, flows}], deny: [the same],
+///          addresses: [CIDR]}
+///
+/// Threads: any; a reload makes a new policy.
+class Policy {
+ public:
+  /// Without a policy file, in user mode: all of run, and http to all but link-local and metadata
+  /// addresses.
+  static Policy builtInForUser();
+  /// Without a policy file, in system mode: nothing that leaves the journal.
+  static Policy denyAll();
+  /// Only what `rules` allow. `source` is named in refusals.
+  /// Errors: kSettingsInvalid with JSON Pointer and the nearest right key.
+  static base::Result<Policy> parse(const json::Value& rules, std::string source,
+                                    const PathResolver& resolvePath);
+
+  /// No I/O: executable, folder and URL are resolved already.
+  Verdict check(const RenderedEffect& effect) const;
+
+  /// For each address that a name of an allowed http effect resolved to, before connecting to it.
+  Verdict checkAddress(const http::Address& address) const;
+
+ private:
+  struct Rules;
+  explicit Policy(std::shared_ptr<const Rules> rules) : rules_(std::move(rules)) {}
+  std::shared_ptr<const Rules> rules_;  ///< Shared by the copies of this policy.
+};
+
+}  // namespace belay::trust

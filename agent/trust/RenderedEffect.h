@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/crypto/Digest.h"
+#include "common/http/Url.h"
+
+namespace belay::trust {
+
+/// A value of an effect: text, or a secret by name and version, whose value is never part of it.
+struct EffectValue {
+  std::string name;  ///< Of the variable or header.
+  std::string text;  ///< Empty when `secret` is set.
+  std::string secret;
+  std::uint64_t secretVersion = 0;
+};
+
+/// A command, exactly as it would be started.
+struct RunEffect {
+  std::string executable;         ///< Absolute, links resolved.
+  std::vector<std::string> argv;  ///< With argv[0] as it is passed.
+  std::string cwd;                ///< Absolute, links resolved.
+  std::vector<EffectValue> env;
+  std::string stdinDigest;  ///< Hex SHA-256; empty: no input.
+  std::string user;         ///< Empty: the daemon's own.
+  std::string profile;      ///< "bare", "user", "strong"
+};
+
+/// A request, exactly as it would be sent.
+struct HttpEffect {
+  std::string method;  ///< Upper case.
+  http::Url url;
+  std::string connection;  ///< Empty: none.
+  std::string connectionVersion;
+  std::vector<EffectValue> headers;
+  std::string bodyDigest;  ///< Hex SHA-256; empty: no body.
+};
+
+/// What a step is about to do to the world. Families that change nothing outside of the journal
+/// have no part of their own.
+struct RenderedEffect {
+  std::string family;  ///< "run", "http", "notify", "kv", …
+  std::string flow;    ///< Slug.
+  std::string step;    ///< Path.
+  std::variant<std::monostate, RunEffect, HttpEffect> what;
+};
+
+/// The effect as JSON, the same bytes for the same effect: what is shown, journaled and signed.
+std::string effectJson(const RenderedEffect& effect);
+
+/// SHA-256 of those bytes.
+crypto::Digest effectDigest(std::string_view effectJson);
+
+}  // namespace belay::trust

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+
+#include "common/base/Random.h"
+#include "common/base/Result.h"
+#include "common/crypto/P256.h"
+#include "common/crypto/SealKey.h"
+
+namespace belay::vault {
+
+/// Where this host's keys lie.
+struct KeyFolders {
+  std::string keys;         ///< "<state>/keys": local.key (JWK) and vault.key (32 bytes).
+  std::string credentials;  ///< Folder of systemd's credentials, or empty. Its belay-vault-key
+                            ///< (32 bytes) comes before vault.key.
+};
+
+/// Makes and reads the keys of this host.
+///
+/// Files must be regular, belong to this user or root, and be closed to others (a credential may be
+/// readable by its group, as systemd leaves it).
+///
+/// Threads: any.
+/// Errors:  kNotInitialised when a key is missing, kStateFolderUnsafe, kVaultSealed or kCrypto when
+///          a file holds no key, kIo.
+class HostKeys {
+ public:
+  explicit HostKeys(KeyFolders folders) : folders_(std::move(folders)) {}
+
+  /// Makes the keys that are missing; never replaces one, even when two processes do this at once.
+  /// Durability: the keys are on disk on return.
+  base::Status create(base::Random& random) const;
+
+  /// Signs the decisions of class `local`.
+  base::Result<crypto::P256PrivateKey> localKey() const;
+  /// Seals the vault.
+  base::Result<crypto::SealKey> vaultKey() const;
+
+ private:
+  KeyFolders folders_;
+};
+
+}  // namespace belay::vault

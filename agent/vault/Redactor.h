@@ -1,0 +1,85 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/vault/SecretValue.h"
+
+namespace belay::vault {
+
+/// Replaces secret values in texts by ***NAME***: the second line of defence, behind keeping them
+/// out of texts in the first place.
+///
+/// A value is found as it is, in base64 (both alphabets, at any of the three offsets), in hex, with
+/// URL, JSON and XML escapes, and line by line when it has several lines. Values under kShortest
+/// bytes are not looked for: they would hide too much. Encodings that wrap lines are not seen.
+///
+/// Threads: owner while add() is called; then any.
+class Redactor {
+ public:
+  static constexpr std::size_t kShortest = 6;
+
+  Redactor();
+  ~Redactor();
+  Redactor(const Redactor&) = delete;
+  Redactor& operator=(const Redactor&) = delete;
+
+  /// False when the value is too short to be looked for.
+  bool add(std::string_view name, const SecretValue& value);
+  static bool canFind(const SecretValue& value);
+
+  std::string redact(std::string_view text) const;
+  bool contains(std::string_view text) const;
+  bool empty() const { return forms_.empty(); }
+
+ private:
+  friend class RedactingStream;
+  struct Form {
+    std::uint32_t prefix = 0;  ///< The first four bytes.
+    SecretValue text;
+    std::size_t mask = 0;  ///< Index into masks_.
+  };
+
+  void insert(std::string_view text, std::size_t mask);
+  const Form* longestAt(std::string_view text, std::size_t at) const;
+  /// Appends text[from, until) to `out`, masked. `covered` is where a mask that was written before
+  /// ends; returns where the last one ends now, at least `until`.
+  std::size_t replace(std::string_view text, std::size_t until, std::size_t covered,
+                      std::string& out) const;
+
+  std::vector<Form> forms_;  ///< By prefix, then the longest first.
+  std::vector<std::string> masks_;
+  std::array<std::uint64_t, 1024>
+      prefixes_{};  ///< A bit per hash of a prefix: most texts stop here.
+  std::size_t longest_ = 0;
+};
+
+/// Redacts a text that comes in pieces, also where a secret lies across them.
+///
+/// Threads: owner.
+class RedactingStream {
+ public:
+  /// Sharers: the vault, and streams that began before the secrets changed.
+  explicit RedactingStream(std::shared_ptr<const Redactor> redactor)
+      : redactor_(std::move(redactor)) {}
+  ~RedactingStream();
+  RedactingStream(const RedactingStream&) = delete;
+  RedactingStream& operator=(const RedactingStream&) = delete;
+
+  /// What can be given out by now; the rest (less than the longest form) is held back.
+  std::string push(std::string_view piece);
+  /// All that is left.
+  std::string finish();
+
+ private:
+  std::shared_ptr<const Redactor> redactor_;
+  std::string held_;
+  std::size_t covered_ = 0;  ///< Bytes at the front of held_ whose mask is written already.
+};
+
+}  // namespace belay::vault

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/vault/Redactor.h"
+#include "agent/vault/SecretSource.h"
+#include "common/base/Clock.h"
+#include "common/base/Mutex.h"
+#include "common/base/Random.h"
+#include "common/base/Result.h"
+#include "common/crypto/SealKey.h"
+
+namespace belay::vault {
+
+/// What may be known of a secret: never its value.
+struct SecretInfo {
+  std::string name;
+  std::uint64_t version = 0;     ///< From 1, one more with each set(), also after remove().
+  std::int64_t updatedMs = 0;    ///< Wall time.
+  std::uint64_t sizeAtMost = 0;  ///< 16, 64, 256, … bytes: the class of its size.
+  bool redacted = true;          ///< False: too short to be found in logs without hiding much else.
+};
+
+/// The secrets of this host, each sealed on its own, in one file that is sealed against change as a
+/// whole (any byte, order, an older entry in place of a newer).
+///
+/// One process opens it for writing at a time: the daemon, or a command while the daemon is down.
+///
+/// Threads:    any.
+/// Ownership:  clock and random must outlive it.
+/// Errors:     kVaultSealed when the file was changed or belongs to another key; kSecretNotFound;
+///             kInvalidArgument for a name or value that cannot be; kLimit; kIo, kDiskFull.
+/// Durability: set() and remove() return after the file is replaced on disk; when they fail, file
+///             and memory are as they were before.
+class Vault final : public SecretSource {
+ public:
+  static constexpr std::size_t kValueBytesMax = 64u << 10;
+  static constexpr std::size_t kSecretsMax = 1000;
+
+  /// A missing file is an empty vault.
+  static base::Result<std::unique_ptr<Vault>> open(const std::string& path, crypto::SealKey key,
+                                                   const base::Clock& clock, base::Random& random);
+
+  base::Result<SecretInfo> set(std::string_view name, const SecretValue& value);
+  base::Status remove(std::string_view name);
+  /// In order of names.
+  std::vector<SecretInfo> list() const;
+
+  base::Result<Secret> secret(std::string_view name) const override;
+  base::Result<std::uint64_t> secretVersion(std::string_view name) const override;
+
+  /// Finds all present secrets in texts. Made anew when the secrets have changed; sharers are the
+  /// vault and all who redact at this moment.
+  base::Result<std::shared_ptr<const Redactor>> redactor() const;
+
+ private:
+  struct Entry {
+    std::uint64_t version = 0;
+    std::int64_t updatedMs = 0;
+    std::uint64_t sizeAtMost = 0;
+    bool redacted = true;
+    std::string sealed;  ///< Empty: removed; the version is kept so that none is used twice.
+  };
+  using Entries = std::map<std::string, Entry, std::less<>>;
+
+  Vault(std::string path, crypto::SealKey key, const base::Clock& clock, base::Random& random);
+  base::Status load();
+  base::Result<Entries> decode(const std::string& text) const;
+  std::string encode(const Entries& entries) const;
+  base::Result<Secret> openEntry(std::string_view name, const Entry& entry) const;
+
+  // Constant after construction.
+  const std::string path_;
+  const crypto::SealKey key_;
+  const std::string macKey_;
+  const base::Clock& clock_;
+  base::Random& random_;
+
+  mutable base::Mutex mutex_;
+  Entries entries_ BELAY_GUARDED_BY(mutex_);
+  mutable std::shared_ptr<const Redactor> redactor_ BELAY_GUARDED_BY(mutex_);
+};
+
+}  // namespace belay::vault
