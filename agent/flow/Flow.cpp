@@ -7,13 +7,15 @@ namespace belay::flow {
 namespace {
 
 constexpr std::array<std::string_view, 3> kEffectClasses{"pure", "idempotent", "once"};
-constexpr std::array<std::string_view, static_cast<std::size_t>(FailureClass::kCount)> kFailureClasses{
-    "timeout", "rate_limited", "unavailable", "server_error", "exit_code", "connection", "other"};
+constexpr std::array<std::string_view, static_cast<std::size_t>(FailureClass::kCount)>
+    kFailureClasses{"timeout",   "rate_limited", "unavailable", "server_error",
+                    "exit_code", "connection",   "other"};
 constexpr std::array<std::string_view, static_cast<std::size_t>(WaitKind::kCount)> kWaitKinds{
     "approval", "callback", "event", "time"};
 
 template <typename Enum, std::size_t kSize>
-std::optional<Enum> fromName(const std::array<std::string_view, kSize>& names, std::string_view name) {
+std::optional<Enum> fromName(const std::array<std::string_view, kSize>& names,
+                             std::string_view name) {
   for (std::size_t i = 0; i < kSize; ++i) {
     if (names[i] == name) return static_cast<Enum>(i);
   }
@@ -22,7 +24,9 @@ std::optional<Enum> fromName(const std::array<std::string_view, kSize>& names, s
 
 }  // namespace
 
-std::string_view effectClassName(EffectClass effect) { return kEffectClasses.at(static_cast<std::size_t>(effect)); }
+std::string_view effectClassName(EffectClass effect) {
+  return kEffectClasses.at(static_cast<std::size_t>(effect));
+}
 
 std::string_view failureClassName(FailureClass failure) {
   return kFailureClasses.at(static_cast<std::size_t>(failure));
@@ -36,7 +40,9 @@ std::optional<FailureClass> failureClassFrom(std::string_view name) {
   return fromName<FailureClass>(kFailureClasses, name);
 }
 
-std::string_view waitKindName(WaitKind kind) { return kWaitKinds.at(static_cast<std::size_t>(kind)); }
+std::string_view waitKindName(WaitKind kind) {
+  return kWaitKinds.at(static_cast<std::size_t>(kind));
+}
 
 std::optional<std::size_t> Flow::indexOf(std::string_view id) const {
   for (std::size_t i = 0; i < steps.size(); ++i) {

@@ -15,14 +15,32 @@
 namespace belay::flow {
 
 /// What a step is. One row each in the table of families (Family.h), one file each in agent/steps/.
-enum class Family : std::uint8_t { kRun, kHttp, kFunction, kKv, kSet, kSleep, kWait, kNotify, kSwitch, kCount };
+enum class Family : std::uint8_t {
+  kRun,
+  kHttp,
+  kFunction,
+  kKv,
+  kSet,
+  kSleep,
+  kWait,
+  kNotify,
+  kSwitch,
+  kCount
+};
 
 /// How a step's effect may be repeated: freely, with the same idempotency key, or never.
 enum class EffectClass : std::uint8_t { kPure, kIdempotent, kOnce };
 
 /// Classes of failure that retry.on can name.
 enum class FailureClass : std::uint8_t {
-  kTimeout, kRateLimited, kUnavailable, kServerError, kExitCode, kConnection, kOther, kCount
+  kTimeout,
+  kRateLimited,
+  kUnavailable,
+  kServerError,
+  kExitCode,
+  kConnection,
+  kOther,
+  kCount
 };
 
 std::string_view effectClassName(EffectClass effect);
@@ -38,9 +56,9 @@ struct Backoff {
 };
 
 struct Retry {
-  std::uint32_t maxAttempts = 1;    ///< The first try included; 1 means no retry.
+  std::uint32_t maxAttempts = 1;  ///< The first try included; 1 means no retry.
   Backoff backoff;
-  std::vector<FailureClass> on;     ///< Empty: every class but kOther.
+  std::vector<FailureClass> on;  ///< Empty: every class but kOther.
 };
 
 /// What a failure of a step does to its run.
@@ -65,7 +83,8 @@ std::optional<WaitKind> waitKindFrom(std::string_view name);
 struct WaitOptions {
   WaitKind kind = WaitKind::kTime;
   OnTimeout onTimeout = OnTimeout::kFail;
-  /// A duration, or a template that gives one. Set for all kinds but kTime, whose `for` or `until` stands in the spec.
+  /// A duration, or a template that gives one. Set for all kinds but kTime, whose `for` or `until`
+  /// stands in the spec.
   std::optional<std::string> timeout;
   /// What a rejected approval does (on_reject): the run goes on with output.approved = false, or the step fails.
   bool failOnReject = false;
@@ -80,17 +99,18 @@ struct Step {
   Family family = Family::kFunction;
   /// The value under the family's key, verbatim, as compact JSON (for `switch`: empty).
   std::string spec;
-  std::optional<std::string> when;                    ///< Expression, without ${{ }}; "true" and "false" too.
-  /// A duration, or a template that gives one: the step's own, else of `defaults`, else of the table of families. Set
-  /// for the families with effects (run http function notify), never for the others.
+  std::optional<std::string> when;  ///< Expression, without ${{ }}; "true" and "false" too.
+  /// A duration, or a template that gives one: the step's own, else of `defaults`, else of the
+  /// table of families. Set for the families with effects (run http function notify), never for the
+  /// others.
   std::optional<std::string> timeout;
   Retry retry;
   OnError onError;
   Persist persist = Persist::kAuto;
-  EffectClass effect = EffectClass::kOnce;            ///< From the table of families, or as the step says.
-  std::optional<std::string> next;                    ///< A step's id, "end", or a template that gives one.
-  std::vector<SwitchCase> cases;                      ///< Of a switch.
-  WaitOptions wait;                                   ///< Of a wait or sleep.
+  EffectClass effect = EffectClass::kOnce;  ///< From the table of families, or as the step says.
+  std::optional<std::string> next;          ///< A step's id, "end", or a template that gives one.
+  std::vector<SwitchCase> cases;            ///< Of a switch.
+  WaitOptions wait;                         ///< Of a wait or sleep.
   std::uint32_t maxVisits = 1000;
 };
 
@@ -113,7 +133,7 @@ struct Flow {
   std::map<std::string, std::string> templates;
   std::map<std::string, std::string> functions;
   std::vector<Requirement> requirements;
-  std::string digest;                ///< "sha256:<64 hex>" over the verbatim file.
+  std::string digest;  ///< "sha256:<64 hex>" over the verbatim file.
 
   /// Index of a step by its id.
   std::optional<std::size_t> indexOf(std::string_view id) const;

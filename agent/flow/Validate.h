@@ -28,16 +28,19 @@ enum class Severity : std::uint8_t { kError, kWarning };
 struct Diagnostic {
   Severity severity = Severity::kError;
   base::ErrorCode code = base::ErrorCode::kInternal;
-  std::string message;      ///< What is wrong, one sentence without a final stop.
-  base::SourcePlace place;  ///< File, line, column and JSON Pointer of the value or name that is wrong.
-  std::string hint;         ///< "did you mean …", or what to write instead; may be empty.
+  std::string message;  ///< What is wrong, one sentence without a final stop.
+  base::SourcePlace
+      place;         ///< File, line, column and JSON Pointer of the value or name that is wrong.
+  std::string hint;  ///< "did you mean …", or what to write instead; may be empty.
 
-  /// "hello.flow.yaml:3:5: error: unknown key \"rum\" in a step; did you mean \"run\"? [BLY-FLOW-UNKNOWN-KEY]"
+  /// "hello.flow.yaml:3:5: error: unknown key \"rum\" in a step; did you mean \"run\"?
+  /// [BLY-FLOW-UNKNOWN-KEY]"
   std::string text() const;
 };
 
-/// Compiles JavaScript without running it. A member that is empty checks nothing: for releases that were checked before
-/// they were stored. The three are script::SyntaxChecker's checkExpression, checkFunction and checkCode.
+/// Compiles JavaScript without running it. A member that is empty checks nothing: for releases that
+/// were checked before they were stored. The three are script::SyntaxChecker's checkExpression,
+/// checkFunction and checkCode.
 struct SyntaxCheck {
   using Check = std::function<base::Status(std::string_view)>;
   Check expression;
@@ -51,11 +54,12 @@ struct Checked {
   std::vector<Diagnostic> diagnostics;  ///< In the order of the file.
 };
 
-/// Parses and validates one flow file. Never fails as a whole: what is wrong with the text, hostile or not, is in the
-/// diagnostics.
+/// Parses and validates one flow file. Never fails as a whole: what is wrong with the text, hostile
+/// or not, is in the diagnostics.
 ///
 /// Threads: any.
-Checked checkFlow(std::string_view text, const std::string& fileName, Format format, const SyntaxCheck& syntax = {});
+Checked checkFlow(std::string_view text, const std::string& fileName, Format format,
+                  const SyntaxCheck& syntax = {});
 
 /// The flow, or its first error with place and hint.
 /// Errors: kYamlSyntax, kYamlRefused, kJsonSyntax and all of the area "Flows".
@@ -63,10 +67,11 @@ base::Result<Flow> parseFlow(std::string_view text, const std::string& fileName,
                              const SyntaxCheck& syntax = {});
 
 /// All that is wrong, or doubtful (warnings).
-std::vector<Diagnostic> validateFlow(std::string_view text, const std::string& fileName, Format format,
-                                     const SyntaxCheck& syntax = {});
+std::vector<Diagnostic> validateFlow(std::string_view text, const std::string& fileName,
+                                     Format format, const SyntaxCheck& syntax = {});
 
-/// Text of config/flow.schema.json: JSON Schema 2020-12 for editors, made from the tables that the parser uses.
+/// Text of config/flow.schema.json: JSON Schema 2020-12 for editors, made from the tables that the
+/// parser uses.
 std::string flowSchemaJson();
 
 }  // namespace belay::flow

@@ -9,19 +9,21 @@
 
 namespace belay::json {
 
-/// A regular expression that is matched in linear time: states are simulated side by side, nothing is tried twice, so no
-/// pattern and no text can make it run away or fill the stack.
+/// A regular expression that is matched in linear time: states are simulated side by side, nothing
+/// is tried twice, so no pattern and no text can make it run away or fill the stack.
 ///
-/// The grammar is the common part of ECMA-262: literals, ., classes, \d \w \s and their opposites, \b \B, ^ $, groups
-/// (also (?:…)), |, and * + ? {n} {n,} {n,m} with an optional ? that changes nothing here. Back references and look-around
-/// are refused. Texts are matched by character (UTF-8), anywhere in the text unless anchored.
+/// The grammar is the common part of ECMA-262: literals, ., classes, \d \w \s and their opposites,
+/// \b \B, ^ $, groups (also (?:…)), |, and * + ? {n} {n,} {n,m} with an optional ? that changes
+/// nothing here. Back references and look-around are refused. Texts are matched by character
+/// (UTF-8), anywhere in the text unless anchored.
 ///
 /// Threads: any, after compile.
 class Pattern {
  public:
   enum class Answer : std::uint8_t { kNo, kYes, kTooCostly };
 
-  /// Errors: kSchemaInvalid, which names what is not understood and where; kLimit when it grows too large.
+  /// Errors: kSchemaInvalid, which names what is not understood and where; kLimit when it grows too
+  /// large.
   static base::Result<Pattern> compile(std::string_view source);
 
   /// kTooCostly after 50 million steps: a pattern of hundreds of states on a text of megabytes.
@@ -37,7 +39,17 @@ class Pattern {
     std::vector<Range> ranges;
     bool negated = false;
   };
-  enum class Op : std::uint8_t { kClass, kAny, kSplit, kJump, kStart, kEnd, kWordEdge, kNoWordEdge, kMatch };
+  enum class Op : std::uint8_t {
+    kClass,
+    kAny,
+    kSplit,
+    kJump,
+    kStart,
+    kEnd,
+    kWordEdge,
+    kNoWordEdge,
+    kMatch
+  };
   struct Instruction {
     Op op = Op::kMatch;
     std::uint32_t a = 0;  ///< Class, or first target.

@@ -18,12 +18,13 @@ struct Violation {
 
 /// A JSON Schema (draft 2020-12, the part that needs no network), compiled once and asked often.
 ///
-/// Understood: type enum const; properties required additionalProperties patternProperties propertyNames minProperties
-/// maxProperties dependentRequired; items prefixItems minItems maxItems uniqueItems; minLength maxLength pattern format
-/// (date-time date email uri uuid ipv4 ipv6 hostname); minimum maximum exclusiveMinimum exclusiveMaximum multipleOf;
-/// allOf anyOf oneOf not if then else; $ref into the same document, $defs; default. Read over: $schema (of 2020-12) $id
-/// $comment title description examples deprecated readOnly writeOnly. Every other keyword is an error: a rule that is not
-/// checked must not look as if it were.
+/// Understood: type enum const; properties required additionalProperties patternProperties
+/// propertyNames minProperties maxProperties dependentRequired; items prefixItems minItems maxItems
+/// uniqueItems; minLength maxLength pattern format (date-time date email uri uuid ipv4 ipv6
+/// hostname); minimum maximum exclusiveMinimum exclusiveMaximum multipleOf; allOf anyOf oneOf not
+/// if then else; $ref into the same document, $defs; default. Read over: $schema (of 2020-12) $id
+/// $comment title description examples deprecated readOnly writeOnly. Every other keyword is an
+/// error: a rule that is not checked must not look as if it were.
 ///
 /// Threads:   any, after compile.
 /// Ownership: copies share the compiled, immutable form.
@@ -37,12 +38,14 @@ class Schema {
   /// All that is wrong with a schema; empty when compile() takes it.
   static std::vector<Violation> problemsOf(const Value& schema);
 
-  /// Empty when the value matches. A value whose check needs more than a million steps is a violation.
+  /// Empty when the value matches. A value whose check needs more than a million steps is a
+  /// violation.
   std::vector<Violation> validate(const Value& value) const;
 
-  /// Puts defaults where a property is missing, and turns a text into the integer, number or boolean that its `type` asks
-  /// for when it is written exactly so ("3", "0.5", "true"); then validates. Works through properties, items, allOf and
-  /// $ref; not into anyOf, oneOf, not and if, where it is not known which of them holds.
+  /// Puts defaults where a property is missing, and turns a text into the integer, number or
+  /// boolean that its `type` asks for when it is written exactly so ("3", "0.5", "true"); then
+  /// validates. Works through properties, items, allOf and $ref; not into anyOf, oneOf, not and if,
+  /// where it is not known which of them holds.
   std::vector<Violation> coerce(Value& value) const;
 
  private:

@@ -32,8 +32,10 @@ Mark markOf(const yaml_mark_t& mark) {
 std::string Builder::pointer() const {
   std::string out;
   for (const Frame& frame : frames_) {
-    if (frame.value.isArray()) out += "/" + std::to_string(frame.value.asArray().size());
-    else if (frame.hasName) out += "/" + json::pointerToken(frame.name);
+    if (frame.value.isArray())
+      out += "/" + std::to_string(frame.value.asArray().size());
+    else if (frame.hasName)
+      out += "/" + json::pointerToken(frame.name);
   }
   return out;
 }
@@ -51,8 +53,11 @@ Error Builder::refuse(const yaml_mark_t& mark, const std::string& what) const {
 
 Status Builder::take(const yaml_event_t& event) {
   switch (event.type) {
-    case YAML_DOCUMENT_START_EVENT: return beginDocument(event);
-    case YAML_DOCUMENT_END_EVENT: documentEnded_ = true; return {};
+    case YAML_DOCUMENT_START_EVENT:
+      return beginDocument(event);
+    case YAML_DOCUMENT_END_EVENT:
+      documentEnded_ = true;
+      return {};
     case YAML_SEQUENCE_START_EVENT:
       BELAY_TRY(checkTag(event, event.data.sequence_start.tag));
       return begin(event, json::Array{}, event.data.sequence_start.anchor);
@@ -60,24 +65,31 @@ Status Builder::take(const yaml_event_t& event) {
       BELAY_TRY(checkTag(event, event.data.mapping_start.tag));
       return begin(event, json::Object{}, event.data.mapping_start.anchor);
     case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT: return end(event);
-    case YAML_SCALAR_EVENT: return scalar(event);
-    case YAML_ALIAS_EVENT: return alias(event);
+    case YAML_MAPPING_END_EVENT:
+      return end(event);
+    case YAML_SCALAR_EVENT:
+      return scalar(event);
+    case YAML_ALIAS_EVENT:
+      return alias(event);
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
-    case YAML_STREAM_END_EVENT: return {};
+    case YAML_STREAM_END_EVENT:
+      return {};
   }
   return {};
 }
 
 Status Builder::beginDocument(const yaml_event_t& event) {
-  if (documentEnded_) return refuse(event.start_mark, "a second document begins here; one file holds one");
+  if (documentEnded_)
+    return refuse(event.start_mark, "a second document begins here; one file holds one");
   const yaml_version_directive_t* version = event.data.document_start.version_directive;
   if (version && (version->major != 1 || version->minor != 2)) {
-    return refuse(event.start_mark, "only YAML 1.2 is read, the file asks for " + std::to_string(version->major) + "." +
+    return refuse(event.start_mark, "only YAML 1.2 is read, the file asks for " +
+                                        std::to_string(version->major) + "." +
                                         std::to_string(version->minor));
   }
-  if (event.data.document_start.tag_directives.start != event.data.document_start.tag_directives.end) {
+  if (event.data.document_start.tag_directives.start !=
+      event.data.document_start.tag_directives.end) {
     return refuse(event.start_mark, "%TAG is refused: tags are not read");
   }
   return {};
@@ -88,8 +100,10 @@ Status Builder::checkTag(const yaml_event_t& event, const unsigned char* tag) co
   std::string name(textOf(tag));
   constexpr std::string_view kCore = "tag:yaml.org,2002:";
   if (name.starts_with(kCore)) name = "!!" + name.substr(kCore.size());
-  return refuse(event.start_mark, "the tag " + base::visible(name.substr(0, 60)) +
-                                      " is refused; quote a value to make it text, leave it plain to make it a number");
+  return refuse(
+      event.start_mark,
+      "the tag " + base::visible(name.substr(0, 60)) +
+          " is refused; quote a value to make it text, leave it plain to make it a number");
 }
 
 bool Builder::wantsName() const {
@@ -100,18 +114,21 @@ Status Builder::count(const yaml_event_t& event, std::size_t nodes, std::size_t 
   nodes_ += nodes;
   textBytes_ += textBytes;
   if (nodes_ > limits_.nodesMax) {
-    return refuse(event.start_mark, "the document holds more than " + std::to_string(limits_.nodesMax) +
+    return refuse(event.start_mark, "the document holds more than " +
+                                        std::to_string(limits_.nodesMax) +
                                         " values after its aliases are expanded");
   }
   if (textBytes_ > limits_.textBytesMax) {
-    return refuse(event.start_mark, "the document holds more than " + base::formatBytes(limits_.textBytesMax) +
+    return refuse(event.start_mark, "the document holds more than " +
+                                        base::formatBytes(limits_.textBytesMax) +
                                         " of text after its aliases are expanded");
   }
   return {};
 }
 
 Status Builder::begin(const yaml_event_t& event, json::Value empty, const unsigned char* anchor) {
-  if (wantsName()) return refuse(event.start_mark, "a name must be text, here is a list or an object");
+  if (wantsName())
+    return refuse(event.start_mark, "a name must be text, here is a list or an object");
   BELAY_TRY(count(event, 1, 0));
   if (frames_.size() >= static_cast<std::size_t>(limits_.depthMax)) {
     const Mark at = markOf(event.start_mark);
@@ -131,7 +148,8 @@ Status Builder::begin(const yaml_event_t& event, json::Value empty, const unsign
 Status Builder::end(const yaml_event_t& event) {
   Frame frame = std::move(frames_.back());
   frames_.pop_back();
-  Anchored node{std::move(frame.value), std::move(frame.place), frame.nodes, frame.textBytes, frame.height};
+  Anchored node{std::move(frame.value), std::move(frame.place), frame.nodes, frame.textBytes,
+                frame.height};
   const std::string anchor = std::move(frame.anchor);
   return place(event, std::move(node),
                anchor.empty() ? nullptr : reinterpret_cast<const unsigned char*>(anchor.c_str()));
@@ -165,9 +183,11 @@ Status Builder::place(const yaml_event_t& event, Anchored node, const unsigned c
 
 Status Builder::scalar(const yaml_event_t& event) {
   BELAY_TRY(checkTag(event, event.data.scalar.tag));
-  const std::string_view text(reinterpret_cast<const char*>(event.data.scalar.value), event.data.scalar.length);
+  const std::string_view text(reinterpret_cast<const char*>(event.data.scalar.value),
+                              event.data.scalar.length);
   const bool plain = event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-  if (text.find('\0') != std::string_view::npos) return refuse(event.start_mark, "the NUL character is refused");
+  if (text.find('\0') != std::string_view::npos)
+    return refuse(event.start_mark, "the NUL character is refused");
   if (wantsName()) return name(event, text, plain);
   BELAY_TRY(count(event, 1, text.size()));
   Anchored node;
@@ -175,7 +195,8 @@ Status Builder::scalar(const yaml_event_t& event) {
   node.place.key = node.place.value = markOf(event.start_mark);
   if (plain) {
     Resolved resolved = resolvePlain(text);
-    if (!resolved.refused.empty()) return refuse(event.start_mark, shown(text) + " " + std::string(resolved.refused));
+    if (!resolved.refused.empty())
+      return refuse(event.start_mark, shown(text) + " " + std::string(resolved.refused));
     node.value = std::move(resolved.value);
   } else {
     node.value = json::Value(text);
@@ -192,8 +213,10 @@ Status Builder::name(const yaml_event_t& event, std::string_view text, bool plai
     const Resolved resolved = resolvePlain(text);
     if (!resolved.refused.empty() || !resolved.value.isString()) {
       const std::string kind(resolved.refused.empty() ? json::kindName(resolved.value) : "number");
-      return refuse(event.start_mark, "a name must be text, " + (text.empty() ? "here is none" : shown(text) +
-                                          " is of type " + kind + "; quote it"));
+      return refuse(
+          event.start_mark,
+          "a name must be text, " +
+              (text.empty() ? "here is none" : shown(text) + " is of type " + kind + "; quote it"));
     }
   }
   BELAY_TRY(count(event, 0, text.size()));
@@ -218,7 +241,8 @@ Status Builder::alias(const yaml_event_t& event) {
   }
   const Anchored& anchored = found->second;
   BELAY_TRY(count(event, anchored.nodes, anchored.textBytes));
-  if (frames_.size() + static_cast<std::size_t>(anchored.height) > static_cast<std::size_t>(limits_.depthMax) + 1) {
+  if (frames_.size() + static_cast<std::size_t>(anchored.height) >
+      static_cast<std::size_t>(limits_.depthMax) + 1) {
     return refuse(event.start_mark, "nested deeper than " + std::to_string(limits_.depthMax));
   }
   Anchored node = anchored;

@@ -41,7 +41,8 @@ class Builder {
     std::size_t textBytes = 0;
     int height = 1;
   };
-  /// A value to which aliases can point. A copy: its nodes are counted, so copies of copies are bounded too.
+  /// A value to which aliases can point. A copy: its nodes are counted, so copies of copies are
+  /// bounded too.
   struct Anchored {
     json::Value value;
     Place place;

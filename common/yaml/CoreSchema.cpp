@@ -4,14 +4,17 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
+#include <cstdlib>
 #include <string>
 
 namespace belay::yaml {
 
 namespace {
 
-constexpr double kExactMax = 9007199254740992.0;  // 2^53
-constexpr std::string_view kNotExact = "is a whole number beyond 2^53, which would lose digits; quote it to keep it as text";
+constexpr std::uint64_t kExactMax = 1ULL << 53;
+constexpr std::string_view kNotExact =
+    "is a whole number beyond 2^53, which would lose digits; quote it to keep it as text";
 
 bool isOneOf(std::string_view text, std::initializer_list<std::string_view> words) {
   return std::find(words.begin(), words.end(), text) != words.end();
@@ -52,23 +55,18 @@ bool isFloat(std::string_view text) {
 
 Resolved wholeNumber(std::string_view digits, int base, bool negative) {
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
   static_cast<void>(end);
-  if (error != std::errc() || static_cast<double>(number) > kExactMax) return {{}, kNotExact};
+  if (error != std::errc() || number > kExactMax) return {{}, kNotExact};
   const double magnitude = static_cast<double>(number);
   return {json::Value(negative && number != 0 ? -magnitude : magnitude), {}};
 }
 
 Resolved decimalFraction(std::string_view text) {
-  // from_chars knows no leading +.
-  if (text[0] == '+') text.remove_prefix(1);
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  static_cast<void>(end);
-  if (error == std::errc::result_out_of_range) {
-    if (std::fabs(number) >= 1) return {{}, "is too large for a number; quote it to keep it as text"};
-    number = 0;  // Too small to tell from nothing.
-  }
+  // strtod, not from_chars: that one does not tell "too large" from "rounds to zero".
+  const double number = std::strtod(std::string(text).c_str(), nullptr);
+  if (!std::isfinite(number)) return {{}, "is too large for a number; quote it to keep it as text"};
   return {json::Value(number), {}};
 }
 
@@ -80,7 +78,8 @@ Resolved resolvePlain(std::string_view text) {
   if (isOneOf(text, {"false", "False", "FALSE"})) return {json::Value(false), {}};
   const std::string_view unsignedText = withoutSign(text);
   if (allOf(unsignedText, "0123456789")) return wholeNumber(unsignedText, 10, text[0] == '-');
-  if (text.starts_with("0o") && allOf(text.substr(2), "01234567")) return wholeNumber(text.substr(2), 8, false);
+  if (text.starts_with("0o") && allOf(text.substr(2), "01234567"))
+    return wholeNumber(text.substr(2), 8, false);
   if (text.starts_with("0x") && allOf(text.substr(2), "0123456789abcdefABCDEF")) {
     return wholeNumber(text.substr(2), 16, false);
   }

@@ -37,7 +37,9 @@ class Scan {
     } else if (value.isString()) {
       skipString();
     } else {
-      while (at_ < text_.size() && std::string_view(",]} \t\r\n").find(text_[at_]) == std::string_view::npos) step();
+      while (at_ < text_.size() &&
+             std::string_view(",]} \t\r\n").find(text_[at_]) == std::string_view::npos)
+        step();
     }
     return place;
   }
@@ -46,11 +48,15 @@ class Scan {
   void step() {
     if (at_ >= text_.size()) return;
     const auto c = static_cast<unsigned char>(text_[at_++]);
-    if (c == '\n') here_ = {here_.line + 1, 1};
-    else if (at_ >= text_.size() || (static_cast<unsigned char>(text_[at_]) & 0xC0) != 0x80) ++here_.column;
+    if (c == '\n')
+      here_ = {here_.line + 1, 1};
+    else if (at_ >= text_.size() || (static_cast<unsigned char>(text_[at_]) & 0xC0) != 0x80)
+      ++here_.column;
   }
   void skipSpace() {
-    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) step();
+    while (at_ < text_.size() &&
+           std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos)
+      step();
   }
   /// Space, and one character of punctuation.
   void skipPast() {

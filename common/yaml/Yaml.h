@@ -16,9 +16,10 @@ struct Mark {
   int column = 0;
 };
 
-/// Where a value stands, and where its name does. The children follow the items or members of the value, in order.
+/// Where a value stands, and where its name does. The children follow the items or members of the
+/// value, in order.
 struct Place {
-  Mark key;    ///< Of the member's name; of the value itself for items and the root.
+  Mark key;  ///< Of the member's name; of the value itself for items and the root.
   Mark value;
   std::vector<Place> children;
 };
@@ -39,16 +40,19 @@ struct Document {
 struct Limits {
   std::size_t bytesMax = 1u << 20;
   int depthMax = 64;
-  std::size_t nodesMax = 100'000;       ///< Values after aliases are expanded; an anchored value counts twice.
-  std::size_t textBytesMax = 8u << 20;  ///< Bytes of all names and texts after aliases are expanded.
+  std::size_t nodesMax =
+      100'000;  ///< Values after aliases are expanded; an anchored value counts twice.
+  std::size_t textBytesMax =
+      8u << 20;  ///< Bytes of all names and texts after aliases are expanded.
 };
 
-/// Parses one YAML 1.2 document by the core schema: `no`, `on` and `yes` are text, `012` is the number 12, quoted is
-/// always text. Aliases are expanded. An empty text is null.
+/// Parses one YAML 1.2 document by the core schema: `no`, `on` and `yes` are text, `012` is the
+/// number 12, quoted is always text. Aliases are expanded. An empty text is null.
 ///
-/// Refused, because they make a text mean something else than it shows or grow without bound: duplicate and non-text
-/// keys, tags, merge keys (<<), several documents, .inf and .nan, whole numbers that are not exact (beyond 2^53), NUL.
-/// Errors: kYamlSyntax, kYamlRefused with line, column and JSON Pointer; kLimit.
+/// Refused, because they make a text mean something else than it shows or grow without bound:
+/// duplicate and non-text keys, tags, merge keys (<<), several documents, .inf and .nan, whole
+/// numbers that are not exact (beyond 2^53), NUL. Errors: kYamlSyntax, kYamlRefused with line,
+/// column and JSON Pointer; kLimit.
 base::Result<Document> parse(std::string_view text, const Limits& limits = {});
 
 /// Parses strict JSON (common/json) with places.

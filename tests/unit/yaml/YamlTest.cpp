@@ -1,14 +1,13 @@
 // Small texts are parsed and the whole result is compared as JSON. What is refused is compared by
 // code, line, column and a piece of the message, as a person would see it.
-#include "common/yaml/Yaml.h"
+#include <CppUTest/TestHarness.h>
 
 #include <chrono>
 #include <string>
 #include <vector>
 
 #include "common/json/Json.h"
-
-#include <CppUTest/TestHarness.h>
+#include "common/yaml/Yaml.h"
 
 using belay::base::ErrorCode;
 using belay::yaml::Document;
@@ -31,16 +30,22 @@ struct Refusal {
   const char* message;
 };
 
-void checkRefused(const Refusal& row, const Limits& limits = {}) {
-  const auto document = belay::yaml::parse(row.text, limits);
-  CHECK_TEXT(!document.ok(), row.text);
+std::string describe(ErrorCode code, int line, int column, const std::string& pointer) {
+  return std::string(belay::base::errorText(code)) + " " + std::to_string(line) + ":" +
+         std::to_string(column) + " " + pointer;
+}
+
+/// Empty when the row holds; else what differs.
+std::string refusalProblem(const Refusal& row) {
+  const auto document = belay::yaml::parse(row.text);
+  if (document.ok()) return std::string(row.text) + " was taken\n";
   const belay::base::Error& error = document.error();
-  LONGS_EQUAL_TEXT(static_cast<long>(row.code), static_cast<long>(error.code), row.text);
-  LONGS_EQUAL_TEXT(row.line, error.place.line, (std::string(row.text) + error.message).c_str());
-  LONGS_EQUAL_TEXT(row.column, error.place.column, (std::string(row.text) + error.message).c_str());
-  STRCMP_EQUAL_TEXT(row.pointer, error.place.pointer.c_str(), row.text);
-  CHECK_TEXT(error.message.find(row.message) != std::string::npos,
-             (std::string(row.text) + " gave: " + error.message).c_str());
+  const std::string expected = describe(row.code, row.line, row.column, row.pointer);
+  const std::string was =
+      describe(error.code, error.place.line, error.place.column, error.place.pointer);
+  if (expected == was && error.message.find(row.message) != std::string::npos) return {};
+  return std::string(row.text) + "  expected " + expected + " " + row.message + "\n  was      " +
+         was + " " + error.message + "\n";
 }
 
 void checkMark(int line, int column, const Mark& mark) {
@@ -57,22 +62,73 @@ TEST(Yaml, plainScalarsAreReadByTheCoreSchema) {
     const char* plain;
     const char* json;
   };
-  const std::vector<Row> rows{
-      {"", "null"}, {"~", "null"}, {"null", "null"}, {"Null", "null"}, {"NULL", "null"},
-      {"nULL", "\"nULL\""}, {"true", "true"}, {"True", "true"}, {"TRUE", "true"},
-      {"tRUE", "\"tRUE\""}, {"false", "false"}, {"False", "false"}, {"FALSE", "false"},
-      {"yes", "\"yes\""}, {"no", "\"no\""}, {"on", "\"on\""}, {"off", "\"off\""}, {"y", "\"y\""},
-      {"n", "\"n\""}, {"Yes", "\"Yes\""}, {"NO", "\"NO\""}, {"0", "0"}, {"-0", "0"}, {"7", "7"},
-      {"+7", "7"}, {"-7", "-7"}, {"012", "12"}, {"08", "8"}, {"0o14", "12"}, {"0o8", "\"0o8\""},
-      {"0xC", "12"}, {"0xff", "255"}, {"0xg", "\"0xg\""}, {"-0xC", "\"-0xC\""}, {"0b11", "\"0b11\""},
-      {"1_000", "\"1_000\""}, {"1:30", "\"1:30\""}, {"190:20:30", "\"190:20:30\""}, {"1.5", "1.5"},
-      {"-1.5", "-1.5"}, {"+1.5", "1.5"}, {".5", "0.5"}, {"5.", "5"}, {"1e3", "1000"},
-      {"1E-2", "0.01"}, {"1.5e+3", "1500"}, {".", "\".\""}, {"1e", "\"1e\""}, {"e1", "\"e1\""},
-      {"1.2.3", "\"1.2.3\""}, {"-", "[null]"}, {"+", "\"+\""}, {"--1", "\"--1\""},
-      {"9007199254740992", "9007199254740992"}, {"2026-11-21", "\"2026-11-21\""},
-      {"12e03", "12000"}, {"1e-400", "0"}, {"=", "\"=\""}, {"a b", "\"a b\""},
-      {"NaN", "\"NaN\""}, {"inf", "\"inf\""}, {"\"12\"", "\"12\""}, {"'true'", "\"true\""},
-      {"\"\"", "\"\""}, {"''", "\"\""}, {"'null'", "\"null\""}, {"\"~\"", "\"~\""}};
+  const std::vector<Row> rows{{"", "null"},
+                              {"~", "null"},
+                              {"null", "null"},
+                              {"Null", "null"},
+                              {"NULL", "null"},
+                              {"nULL", "\"nULL\""},
+                              {"true", "true"},
+                              {"True", "true"},
+                              {"TRUE", "true"},
+                              {"tRUE", "\"tRUE\""},
+                              {"false", "false"},
+                              {"False", "false"},
+                              {"FALSE", "false"},
+                              {"yes", "\"yes\""},
+                              {"no", "\"no\""},
+                              {"on", "\"on\""},
+                              {"off", "\"off\""},
+                              {"y", "\"y\""},
+                              {"n", "\"n\""},
+                              {"Yes", "\"Yes\""},
+                              {"NO", "\"NO\""},
+                              {"0", "0"},
+                              {"-0", "0"},
+                              {"7", "7"},
+                              {"+7", "7"},
+                              {"-7", "-7"},
+                              {"012", "12"},
+                              {"08", "8"},
+                              {"0o14", "12"},
+                              {"0o8", "\"0o8\""},
+                              {"0xC", "12"},
+                              {"0xff", "255"},
+                              {"0xg", "\"0xg\""},
+                              {"-0xC", "\"-0xC\""},
+                              {"0b11", "\"0b11\""},
+                              {"1_000", "\"1_000\""},
+                              {"1:30", "\"1:30\""},
+                              {"190:20:30", "\"190:20:30\""},
+                              {"1.5", "1.5"},
+                              {"-1.5", "-1.5"},
+                              {"+1.5", "1.5"},
+                              {".5", "0.5"},
+                              {"5.", "5"},
+                              {"1e3", "1000"},
+                              {"1E-2", "0.01"},
+                              {"1.5e+3", "1500"},
+                              {".", "\".\""},
+                              {"1e", "\"1e\""},
+                              {"e1", "\"e1\""},
+                              {"1.2.3", "\"1.2.3\""},
+                              {"-", "[null]"},
+                              {"+", "\"+\""},
+                              {"--1", "\"--1\""},
+                              {"9007199254740992", "9007199254740992"},
+                              {"2026-11-21", "\"2026-11-21\""},
+                              {"12e03", "12000"},
+                              {"1e-400", "0"},
+                              {"=", "\"=\""},
+                              {"a b", "\"a b\""},
+                              {"NaN", "\"NaN\""},
+                              {"inf", "\"inf\""},
+                              {"\"12\"", "\"12\""},
+                              {"'true'", "\"true\""},
+                              {"\"\"", "\"\""},
+                              {"''", "\"\""},
+                              {"'null'", "\"null\""},
+                              {"\"~\"", "\"~\""}};
   for (const Row& row : rows) STRCMP_EQUAL_TEXT(row.json, read(row.plain).c_str(), row.plain);
 }
 
@@ -97,12 +153,15 @@ TEST(Yaml, anEmptyTextIsNull) {
 }
 
 TEST(Yaml, aByteOrderMarkAndTheDirectiveOfVersion12AreReadOver) {
-  STRCMP_EQUAL("{\"a\":1}", read("\xEF\xBB\xBF" "a: 1").c_str());
+  STRCMP_EQUAL("{\"a\":1}", read("\xEF\xBB\xBF"
+                                 "a: 1")
+                                .c_str());
   STRCMP_EQUAL("{\"a\":1}", read("%YAML 1.2\n---\na: 1").c_str());
 }
 
 TEST(Yaml, escapesAndForeignLettersSurvive) {
-  STRCMP_EQUAL("\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"", read("\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80").c_str());
+  STRCMP_EQUAL("\"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80\"",
+               read("\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80").c_str());
   STRCMP_EQUAL("\"a\\tb\xE2\x80\xA8\"", read("\"a\\tb\\L\"").c_str());
   STRCMP_EQUAL("\"/\"", read("\"\\/\"").c_str());
 }
@@ -130,7 +189,7 @@ TEST(Yaml, whatIsRefusedSaysWhereAndWhy) {
       {"1: a\n", refused, 1, 1, "", "is of type integer; quote it"},
       {"a:\n  true: b\n", refused, 2, 3, "/a", "is of type boolean; quote it"},
       {"~: b\n", refused, 1, 1, "", "is of type null; quote it"},
-      {": b\n", refused, 1, 1, "", "here is none"},
+      {"?\n: b\n", refused, 1, 2, "", "here is none"},
       {"1.5: b\n", refused, 1, 1, "", "is of type number"},
       {"? [a]\n: b\n", refused, 1, 3, "", "here is a list or an object"},
       {"{a: 1}: b\n", refused, 1, 1, "", "here is a list or an object"},
@@ -145,19 +204,23 @@ TEST(Yaml, whatIsRefusedSaysWhereAndWhy) {
       {"a: 9007199254740993\n", refused, 1, 4, "/a", "beyond 2^53"},
       {"a: 1e999\n", refused, 1, 4, "/a", "too large"},
       {"a: \"x\\0y\"\n", refused, 1, 4, "/a", "NUL"},
-      {"a: b\xC2\x85" "c\n", refused, 1, 5, "", "line break of Unicode"},
+      {"a: b\xC2\x85"
+       "c\n",
+       refused, 1, 5, "", "line break of Unicode"},
       {"a: \"b\xE2\x80\xA8\"\n", refused, 1, 6, "", "line break of Unicode"},
-      {"a: b: c\n", syntax, 1, 5, "/a", "mapping values are not allowed"},
+      {"a: b: c\n", syntax, 1, 5, "", "mapping values are not allowed"},
       {"a:\n\tb: 1\n", syntax, 2, 1, "/a", "a tab cannot indent"},
       {"a: @x\n", syntax, 1, 4, "/a", "this character cannot begin a value"},
       {"a: [1, 2\nb: 3\n", syntax, 2, 2, "/a/2", "did not find expected ',' or ']'"},
       {"a: 'open\n", syntax, 2, 1, "/a", "found unexpected end of stream"},
-      {"a: 1\n b: 2\n", syntax, 2, 3, "/a", "mapping values are not allowed"},
-      {"a: {when: ${{ x }}}\n", syntax, 1, 13, "/a/when", "did not find expected ',' or '}'"},
-      {"a: \"\\ud800\"\n", syntax, 1, 4, "/a", "invalid Unicode character"},
-      {"a: \x01\n", syntax, 1, 4, "/a", "control characters are not allowed"},
+      {"a: 1\n b: 2\n", syntax, 2, 3, "", "mapping values are not allowed"},
+      {"a: {when: ${{ x }}}\n", syntax, 1, 12, "/a", "did not find expected ',' or '}'"},
+      {"a: \"\\ud800\"\n", syntax, 1, 7, "/a", "invalid Unicode character"},
+      {"a: \x01\n", syntax, 1, 4, "", "control characters are not allowed"},
   };
-  for (const Refusal& row : rows) checkRefused(row);
+  std::string problems;
+  for (const Refusal& row : rows) problems += refusalProblem(row);
+  STRCMP_EQUAL("", problems.c_str());
 }
 
 TEST(Yaml, aSyntaxErrorSaysWhatToDo) {
@@ -169,7 +232,10 @@ TEST(Yaml, aSyntaxErrorSaysWhatToDo) {
 
 TEST(Yaml, textThatIsNotUtf8IsRefused) {
   CHECK(!belay::yaml::parse("a: \xFF").ok());
-  CHECK(!belay::yaml::parse(std::string("\xFF\xFE" "a\0", 4)).ok());
+  CHECK(!belay::yaml::parse(std::string("\xFF\xFE"
+                                        "a\0",
+                                        4))
+             .ok());
 }
 
 TEST(Yaml, anAnchorBombIsRefused) {
@@ -220,7 +286,8 @@ TEST(Yaml, depthSizeAndCountAreBounded) {
 }
 
 TEST(Yaml, placesAreThoseOfValuesAndNames) {
-  const auto document = belay::yaml::parse("slug: x\nsteps:\n  - id: one\n    run: {command: [a, bc]}\n");
+  const auto document =
+      belay::yaml::parse("slug: x\nsteps:\n  - id: one\n    run: {command: [a, bc]}\n");
   CHECK(document.ok());
   checkMark(1, 1, document->placeOf("").value);
   checkMark(1, 7, document->placeOf("/slug").value);
@@ -229,7 +296,7 @@ TEST(Yaml, placesAreThoseOfValuesAndNames) {
   checkMark(3, 5, document->placeOf("/steps/0").value);
   checkMark(4, 5, document->placeOf("/steps/0/run").key);
   checkMark(4, 10, document->placeOf("/steps/0/run").value);
-  checkMark(4, 25, document->placeOf("/steps/0/run/command/1").value);
+  checkMark(4, 24, document->placeOf("/steps/0/run/command/1").value);
   // The nearest value above stands in for what is not there.
   checkMark(4, 10, document->placeOf("/steps/0/run/nothing/there").value);
 }
@@ -257,7 +324,8 @@ TEST(Yaml, namesWithSlashAndTildeAreFound) {
 
 TEST(Yaml, jsonGetsPlacesToo) {
   const auto document = belay::yaml::parseJson(
-      "{\n  \"slug\": \"a\\\"b\",\n  \"n\": [ ],\n  \"o\": {},\n  \"l\": [1, {\"\xC3\xA4\": true, \"k\": null}, -2.5e3]\n}\n");
+      "{\n  \"slug\": \"a\\\"b\",\n  \"n\": [ ],\n  \"o\": {},\n  \"l\": [1, {\"\xC3\xA4\": true, "
+      "\"k\": null}, -2.5e3]\n}\n");
   CHECK(document.ok());
   checkMark(2, 11, document->placeOf("/slug").value);
   checkMark(2, 3, document->placeOf("/slug").key);
@@ -278,9 +346,12 @@ TEST(Yaml, jsonIsReadStrictly) {
 
 TEST(Yaml, hostileTextsEndSoon) {
   std::vector<std::string> texts;
-  for (const char* piece : {"[", "{", "- ", "? ", "a: ", "&a ", "*a ", "!a ", "\"", "'", "|\n", "#", ",", "{a: [", "- - ? ",
-                            "\n\n", " \n", "a\n", "? a\n", "[a, ", "{? a : ", "\t", "--- ", "...\n", "%YAML 1.2\n", "a: |\n ",
-                            "[[],", "\"\\x41", ">-\n\n", "- &a a\n- *a\n"}) {
+  for (const char* piece :
+       {"[",           "{",       "- ",      "? ",      "a: ",    "&a ",
+        "*a ",         "!a ",     "\"",      "'",       "|\n",    "#",
+        ",",           "{a: [",   "- - ? ",  "\n\n",    " \n",    "a\n",
+        "? a\n",       "[a, ",    "{? a : ", "\t",      "--- ",   "...\n",
+        "%YAML 1.2\n", "a: |\n ", "[[],",    "\"\\x41", ">-\n\n", "- &a a\n- *a\n"}) {
     std::string text;
     while (text.size() < (256u << 10)) text += piece;
     texts.push_back(text);
