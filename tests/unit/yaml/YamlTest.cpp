@@ -2,7 +2,7 @@
 // code, line, column and a piece of the message, as a person would see it.
 #include <CppUTest/TestHarness.h>
 
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -359,9 +359,9 @@ TEST(Yaml, hostileTextsEndSoon) {
     texts.push_back("[" + text);
   }
   for (const std::string& text : texts) {
-    const auto began = std::chrono::steady_clock::now();
+    const std::clock_t began = std::clock();
     static_cast<void>(belay::yaml::parse(text));
-    const auto took = std::chrono::steady_clock::now() - began;
-    CHECK_TEXT(took < std::chrono::seconds(2), text.substr(0, 40).c_str());
+    const std::clock_t took = std::clock() - began;
+    CHECK_TEXT(took < 2 * CLOCKS_PER_SEC, text.substr(0, 40).c_str());
   }
 }
