@@ -1,40 +1,81 @@
-# Belay. `make` builds it, `make help` lists the rest. All that is not CMake's is done by the scripts named here.
+# Belay. `make` builds it, `make help` lists the rest. What is not CMake's is done by the scripts named here.
 # Variables: JOBS (default: all cores), BELAY_CACHE (built dependencies), DESTDIR and PREFIX (install).
 
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr
 DESTDIR ?=
-export JOBS
+export JOBS PREFIX DESTDIR
 
 # The recipes are serial and hand JOBS to their tools; `make -j` changes nothing.
 .NOTPARALLEL:
 .DEFAULT_GOAL := all
+MAKEFLAGS += --no-print-directory
 
-config := config/cmake
+scripts := config/cmake
+configure = cmake --preset $(1) --log-level=WARNING > /dev/null
+build = cmake --build $(1) -j $(JOBS) --target $(2)
 
 .PHONY: all
-all: configure  ## build the programs: build/belay, its symbols in build/belay.debug
-	@cmake --build build -j $(JOBS) --target product
+all: deps  ## build the programs: build/belay, its symbols in build/belay.debug
+	@$(call configure,release)
+	@$(call build,build,product)
 
 .PHONY: deps
-deps:  ## install Debian packages that are missing, build the static libraries (once per machine)
-	@$(config)/packages.sh build
-	@$(config)/deps.sh build
-
-.PHONY: configure
-configure: deps
-	@cmake --preset release --log-level=WARNING > /dev/null
+deps:  ## install missing Debian packages, build the static libraries (once per machine)
+	@$(scripts)/packages.sh build
+	@$(scripts)/deps.sh build
 
 .PHONY: tests
-tests: all  ## build all tests as well
-	@$(config)/packages.sh test
-	@cmake --preset release --log-level=WARNING > /dev/null
-	@cmake --build build -j $(JOBS) --target tests
+tests: deps  ## build the programs and all tests
+	@$(scripts)/packages.sh test
+	@$(call configure,release)
+	@$(call build,build,product tests)
+
+.PHONY: demo
+demo: all  ## show Belay at work, in a folder of its own
+	@tests/demo/demo.sh build/belay
+
+.PHONY: check
+check:  ## all that a change must pass: build, style, unit, sim, integration, crash, unit under asan
+	@tests/run.sh change
+
+.PHONY: check-nightly
+check-nightly:  ## the same with more rounds, and tsan, fuzz, bench
+	@tests/run.sh nightly
+
+.PHONY: style
+style:  ## the style of the code only
+	@tests/run.sh change style
+
+.PHONY: bench
+bench:  ## measure, and compare with the budgets
+	@tests/run.sh change bench
+
+.PHONY: asan
+asan:  ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tests/run.sh change asan
+
+.PHONY: tsan
+tsan:  ## unit tests under ThreadSanitizer
+	@tests/run.sh change tsan
+
+.PHONY: fuzz
+fuzz:  ## run every fuzzer for a minute (clang)
+	@tests/run.sh change fuzz
+
+.PHONY: format
+format:  ## put the sources into the shape of .clang-format
+	@$(scripts)/packages.sh fuzz
+	@git ls-files '*.h' '*.cpp' | xargs clang-format -i
+
+.PHONY: install
+install: all  ## install under DESTDIR: binary, units, settings, docs, licences
+	@$(scripts)/install.sh
 
 .PHONY: clean
-clean:  ## remove the build folder (the dependency cache stays)
+clean:  ## remove the build folder (the cache of dependencies stays)
 	@rm -rf build
 
 .PHONY: help
 help:  ## this list
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-24s %s\n", $$1, $$2 }'
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-22s%s\n", $$1, $$2 }'

@@ -5,9 +5,8 @@ set(deps_script "${PROJECT_SOURCE_DIR}/config/cmake/deps.sh")
 file(GLOB deps_recipes "${PROJECT_SOURCE_DIR}/config/cmake/deps/*")
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${deps_script}" ${deps_recipes})
 
-# Without CC and CXX: the libraries are built by the default compiler, whichever one compiles our code.
 execute_process(
-  COMMAND ${CMAKE_COMMAND} -E env --unset=CC --unset=CXX "${deps_script}" print
+  COMMAND "${deps_script}" print
   OUTPUT_VARIABLE deps_lines ERROR_VARIABLE deps_error RESULT_VARIABLE deps_status
   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_STRIP_TRAILING_WHITESPACE)
 if(NOT deps_status EQUAL 0)

@@ -35,7 +35,7 @@ add_compile_definitions(_GNU_SOURCE)
 add_link_options(-Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack)
 
 if(BELAY_SANITIZE)
-  add_compile_options(-O1 -g -fno-omit-frame-pointer -fsanitize=${BELAY_SANITIZE})
+  add_compile_options(-O1 -g1 -fno-omit-frame-pointer -fsanitize=${BELAY_SANITIZE})
   if(BELAY_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
   endif()

@@ -1,8 +1,10 @@
 # Tests: one executable unit_<directory> per folder of tests/unit, in ctest as unit.<directory>; the other
-# test trees have their own CMakeLists.txt. `tests` builds them all.
+# test trees have their own CMakeLists.txt. `unit_tests` builds the first, `tests` all.
 
 enable_testing()
+add_custom_target(unit_tests)
 add_custom_target(tests)
+add_dependencies(tests unit_tests)
 
 find_library(cpputest_archive NAMES libCppUTest.a)
 find_library(cpputest_ext_archive NAMES libCppUTestExt.a)
@@ -62,6 +64,7 @@ foreach(folder IN LISTS unit_folders)
       message(FATAL_ERROR "tests/unit/${name} tests no directory of config/cmake/Layers.cmake")
     endif()
     belay_test_program(unit_${name} SOURCES ${unit_sources} USES ${unit_uses} MAIN)
+    add_dependencies(unit_tests unit_${name})
     add_test(NAME unit.${name} COMMAND unit_${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120 LABELS unit)
   endif()

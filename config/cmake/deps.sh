@@ -7,7 +7,7 @@
 # Cache:   ${BELAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/belay}/deps/<library>-<digest>/, where the digest
 #          covers the pinned version, the flags, the recipe, its inputs, the compiler and what it needs.
 # Recipes: config/cmake/deps/<library>.sh sets version, series, inputs and needs, and defines build().
-# Env:     BELAY_CACHE, CC, CXX, JOBS, BELAY_DEBIAN_MIRROR (see deps/apt.sh).
+# Env:     BELAY_CACHE, JOBS, BELAY_CC and BELAY_CXX (gcc, g++), BELAY_DEBIAN_MIRROR (see deps/apt.sh).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,9 +18,10 @@ cache=${BELAY_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/belay}
 apt_dir=$cache/apt
 jobs=${JOBS:-$(nproc)}
 
-# What the environment holds must not change what is built; only the compiler may be chosen.
+# What the environment holds must not change what is built. CC is ignored too: whichever compiler our own code
+# is tried with (clang for the fuzzers), these libraries are the same.
 unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS CPATH LIBRARY_PATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH MAKEFLAGS MAKELEVEL
-export CC=${CC:-gcc} CXX=${CXX:-g++} LC_ALL=C.UTF-8
+export CC=${BELAY_CC:-gcc} CXX=${BELAY_CXX:-g++} LC_ALL=C.UTF-8
 umask 022
 
 # -fPIE, not -fPIC: every product is an executable. No -g: our own debug file is about our own code.

@@ -1,0 +1,189 @@
+#!/bin/bash
+# Runs the stages of the tests one after another and adds up their counts.
+#
+#   tests/run.sh change|nightly [STAGE...]
+#
+# Without STAGE: build, then every stage there is. Those with a folder of their own (style, sim, integration,
+# crash, web, …) are tests/<stage>/run.sh, called with "change" or "nightly"; its last line must be
+# "N passed, N failed". unit, asan and tsan run the programs unit_* and count what CppUTest says.
+# nightly adds tsan, fuzz, bench.
+#
+# The last line is the sum, "N passed, N failed". The exit status is 0 when nothing failed; a stage that ran no
+# test, that took too long, or that did not say its count has failed.
+#
+# For the stages: the working folder is the repository, BELAY_BUILD is the build folder (absolute), BELAY is the
+# binary, JOBS the number of cores; standard input is empty. Logs are kept in build/test-logs/.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+mode=${1:-change}
+case $mode in change | nightly) ;; *)
+  echo "usage: tests/run.sh change|nightly [STAGE...]" >&2
+  exit 2
+  ;;
+esac
+shift $(($# > 0))
+export JOBS=${JOBS:-$(nproc)} BELAY_BUILD=$PWD/build BELAY=$PWD/build/belay
+logs=$PWD/build/test-logs
+if [ "$mode" = nightly ]; then stage_seconds=14400; else stage_seconds=900; fi
+
+passed=0 failed=0
+running=''  # the process group of the stage that runs
+
+stop() {
+  [ -z "$running" ] || kill -KILL -- "-$running" 2> /dev/null
+  exit 130
+}
+trap stop INT TERM HUP
+
+# unit_programs FOLDER: runs every unit_* in FOLDER, JOBS at a time, and prints the sum.
+unit_programs() {
+  local folder=$1 results program name log count_passed=0 count_failed=0 ran bad
+  results=$logs/$(basename "$folder")-units
+  [ "$folder" != "$BELAY_BUILD/tests" ] || results=$logs/units
+  rm -rf "$results"
+  mkdir -p "$results"
+  find "$folder" -maxdepth 1 -name 'unit_*' -type f -executable -print0 | sort -z |
+    xargs -0 -r -P "$JOBS" -I{} bash -c \
+      'timeout -k 5 120 "$1" > "$2/$(basename "$1").log" 2>&1 < /dev/null; echo $? > "$2/$(basename "$1").status"' \
+      - {} "$results"
+  for program in "$results"/*.status; do
+    [ -f "$program" ] || continue
+    name=$(basename "$program" .status)
+    log=$results/$name.log
+    # "OK (12 tests, 12 ran, 34 checks, …)" or "Errors (1 failures, 12 tests, 12 ran, …)".
+    ran=$(sed -nE 's/^(OK|Errors) \(.*[ (]([0-9]+) ran,.*/\2/p' "$log" | tail -n 1)
+    bad=$(sed -nE 's/^Errors \(([0-9]+) failures,.*/\1/p' "$log" | tail -n 1)
+    ran=${ran:-0} bad=${bad:-0}
+    [ "$bad" -le "$ran" ] || bad=$ran
+    if [ "$(cat "$program")" != 0 ] && [ "$bad" = 0 ]; then bad=1; fi  # crashed, timed out, or a sanitizer spoke
+    if [ "$ran" = 0 ]; then bad=1; fi
+    [ "$ran" -ge "$bad" ] || ran=$bad
+    count_passed=$((count_passed + ran - bad))
+    count_failed=$((count_failed + bad))
+    if [ "$bad" != 0 ]; then
+      echo "$name: $bad failed, exit status $(cat "$program"); $log"
+      tail -n 60 "$log"
+    fi
+  done
+  echo "$count_passed passed, $count_failed failed"
+}
+
+# sanitized PRESET: builds the unit tests with a sanitizer and runs them.
+sanitized() {
+  local log=$logs/$1-build.log
+  echo "building in build/$1"
+  if cmake --preset "$1" --log-level=WARNING > "$log" 2>&1 &&
+    cmake --build "build/$1" -j "$JOBS" --target unit_tests >> "$log" 2>&1; then
+    unit_programs "$BELAY_BUILD/$1/tests"
+  else
+    tail -n 60 "$log"
+    echo "0 passed, 1 failed"
+  fi
+}
+
+stage_build() {
+  if make tests; then
+    if [ -f agent/main.cpp ] && ! file -L build/belay | grep -q 'static-pie linked'; then
+      echo "build/belay is not static-pie"
+      echo "0 passed, 1 failed"
+    else
+      echo "1 passed, 0 failed"
+    fi
+  else
+    echo "0 passed, 1 failed"
+  fi
+}
+
+stage_unit() { unit_programs "$BELAY_BUILD/tests"; }
+
+stage_asan() {
+  export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+  export UBSAN_OPTIONS=print_stacktrace=1
+  sanitized asan
+}
+
+stage_tsan() {
+  export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
+  sanitized tsan
+}
+
+# run_stage NAME: runs it in a process group of its own, shows its output, adds its count.
+run_stage() {
+  local stage=$1 log=$logs/$1.log started=$SECONDS line status=0 counts
+  local -a command
+  if declare -F "stage_$stage" > /dev/null; then
+    command=(bash "${BASH_SOURCE[0]}" "$mode" --inside "$stage")
+  elif [ -x "tests/$stage/run.sh" ]; then
+    command=("tests/$stage/run.sh" "$mode")
+  else
+    echo "-- $stage: there is no tests/$stage/run.sh"
+    failed=$((failed + 1))
+    return 1
+  fi
+  echo "-- $stage"
+  : > "$log"
+  setsid timeout -k 10 "$stage_seconds" "${command[@]}" > "$log" 2>&1 < /dev/null &
+  running=$!
+  tail -n +1 -f --pid="$running" -s 0.2 "$log" 2> /dev/null | sed -u 's/^/   /' &
+  local shown=$!
+  wait "$running" || status=$?
+  kill -KILL -- "-$running" 2> /dev/null  # whatever it left behind
+  running=''
+  wait "$shown"
+  counts=$(grep -E '^([A-Za-z]+: )?[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+  local good bad
+  good=$(sed -nE 's/^([A-Za-z]+: )?([0-9]+) passed, ([0-9]+) failed.*/\2/p' <<< "$counts")
+  bad=$(sed -nE 's/^([A-Za-z]+: )?([0-9]+) passed, ([0-9]+) failed.*/\3/p' <<< "$counts")
+  good=${good:-0} bad=${bad:-0}
+  if [ "$status" = 124 ] || [ "$status" = 137 ]; then
+    echo "   $stage took longer than $stage_seconds s"
+    bad=$((bad + 1))
+  elif [ "$status" != 0 ] && [ "$bad" = 0 ]; then
+    echo "   $stage ended with exit status $status"
+    bad=1
+  elif [ -z "$counts" ] || [ $((good + bad)) = 0 ]; then
+    echo "   $stage ran no test"
+    bad=1
+  fi
+  passed=$((passed + good)) failed=$((failed + bad))
+  echo "-- $stage: $good passed, $bad failed, $((SECONDS - started)) s"
+  [ "$bad" = 0 ]
+}
+
+if [ "${1:-}" = --inside ]; then
+  "stage_$2"
+  exit 0
+fi
+
+mkdir -p "$logs"
+started=$SECONDS
+if [ $# -gt 0 ]; then
+  stages=("$@")
+  case " $* " in *" fuzz "*) config/cmake/packages.sh build fuzz || exit 1 ;; esac
+else
+  stages=(style unit sim integration crash web asan)
+  [ "$mode" = change ] || stages+=(tsan fuzz bench)
+  known=" ${stages[*]} tsan fuzz bench demo "
+  for script in tests/*/run.sh; do
+    stage=$(basename "$(dirname "$script")")
+    [ ! -x "$script" ] || [[ $known == *" $stage "* ]] || stages+=("$stage")
+  done
+fi
+
+if [ "${stages[*]}" = build ]; then stages=(); fi
+if run_stage build; then
+  passed=0  # to build is no test
+  for stage in "${stages[@]}"; do
+    # A tree that is not written yet is not a failure, unless somebody asked for it.
+    if [ $# = 0 ] && [ ! -e "tests/$stage/run.sh" ] && ! declare -F "stage_$stage" > /dev/null; then
+      echo "-- $stage: not there yet"
+      continue
+    fi
+    run_stage "$stage"
+  done
+fi
+
+echo "-- all stages: $((SECONDS - started)) s"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
