@@ -1,0 +1,82 @@
+#include "agent/runtime/Core.h"
+
+#include <utility>
+
+namespace belay::runtime {
+
+using base::Status;
+
+namespace {
+
+const base::RunId& runOf(const StartAttempt& order) { return order.attempt.run; }
+const base::RunId& runOf(const CancelAttempt& order) { return order.run; }
+
+}  // namespace
+
+Core::Core(World world, RuntimeSettings settings)
+    : world_(world),
+      settings_(std::move(settings)),
+      flows_(world_.journal, settings_.flowsCached),
+      runs_(world_.journal, flows_) {}
+
+Status Core::record(LiveRun& run, engine::EventBody body) {
+  const std::string_view name = engine::eventName(body);
+  const std::string text = engine::encodeBody(body);
+  const bool seals = std::holds_alternative<engine::RunFinished>(body);
+  engine::Event event{wallMs(), std::move(body)};
+  BELAY_ASSIGN(std::vector<engine::Effect> effects, engine::apply(run.state, event));
+  BELAY_TRY(world_.journal.appendEvent(run.head, name, event.atMs, text));
+  if (seals) BELAY_TRY(world_.journal.sealRun(run.head, event.atMs));
+  for (engine::Effect& effect : effects) owe(run.state.id, std::move(effect));
+  if (!run.dirty) touched_.push_back(run.state.id);
+  run.dirty = true;
+  return {};
+}
+
+Status Core::create(LiveRun& run) { return world_.journal.addRun(run.row, run.head); }
+
+Owed Core::takeOwed() {
+  Owed next = std::move(owed_.front());
+  owed_.pop_front();
+  return next;
+}
+
+void Core::owe(const base::RunId& run, engine::Effect effect, bool recovering) {
+  owed_.push_back(Owed{run, std::move(effect), recovering});
+}
+
+std::vector<Order> Core::takeOrders() { return std::exchange(orders_, {}); }
+
+Status Core::flush() {
+  for (const base::RunId& id : std::exchange(touched_, {})) {
+    LiveRun* run = runs_.find(id);
+    if (!run) continue;
+    run->dirty = false;
+    if (project(run->state, run->row)) BELAY_TRY(world_.journal.updateRun(run->head, run->row));
+    const engine::RunStatus status = run->row.status;
+    if (engine::isFinal(status) || status == engine::RunStatus::kWaiting) runs_.drop(id);
+  }
+  return {};
+}
+
+std::vector<base::RunId> Core::forget() {
+  std::vector<base::RunId> interrupted = std::exchange(touched_, {});
+  for (const Owed& owed : owed_) interrupted.push_back(owed.run);
+  for (const Order& order : orders_) {
+    std::visit([&interrupted](const auto& o) { interrupted.push_back(runOf(o)); }, order);
+  }
+  owed_.clear();
+  orders_.clear();
+  runs_.clear();
+  return interrupted;
+}
+
+engine::Failure failureOf(const base::Error& error) {
+  engine::Failure failure;
+  failure.code = base::errorText(error.code);
+  failure.message = error.message;
+  failure.nothingLeft = true;
+  return failure;
+}
+
+}  // namespace belay::runtime

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/engine/Engine.h"
+#include "agent/runtime/FlowCache.h"
+#include "agent/runtime/Performer.h"
+#include "agent/runtime/RunCache.h"
+#include "agent/trust/Policy.h"
+#include "common/base/Clock.h"
+#include "common/base/Random.h"
+#include "common/log/Log.h"
+
+namespace belay::runtime {
+
+/// The outside of the heart, injected. All must outlive the runtime.
+struct World {
+  journal::Journal& journal;
+  script::Evaluator& evaluator;
+  LargeOutputs& outputs;
+  const trust::Policy& policy;
+  const base::Clock& clock;
+  base::Random& random;
+  log::Log& log;
+};
+
+/// Bounds of the heart; the settings file documents each under `limits`.
+struct RuntimeSettings {
+  std::size_t inlineBytesMax = 64u << 10;  ///< Outputs above it become resources.
+  std::size_t activeRunsMax = 100'000;     ///< Runs that have not ended, waiting ones included.
+  std::size_t flowsCached = 64;
+  std::string epoch = "1";                 ///< Of this host; part of every idempotency key.
+};
+
+/// What is done after the commit.
+struct StartAttempt {
+  Attempt attempt;
+  bool recovering = false;
+};
+struct CancelAttempt {
+  flow::Family family = flow::Family::kRun;
+  base::RunId run;
+  engine::StepKey key;
+};
+using Order = std::variant<StartAttempt, CancelAttempt>;
+
+/// An effect that waits for its turn. Runs take turns, so that none starves the others.
+struct Owed {
+  base::RunId run;
+  engine::Effect effect;
+  bool recovering = false;
+};
+
+/// Records events and keeps what they cause: the one place where state, journal and queue change together.
+///
+/// Threads: the loop.
+/// Errors:  those of the journal, and kJournalCorrupt; all end the transaction at hand.
+class Core {
+ public:
+  Core(World world, RuntimeSettings settings);
+
+  World& world() { return world_; }
+  const RuntimeSettings& settings() const { return settings_; }
+  FlowCache& flows() { return flows_; }
+  RunCache& runs() { return runs_; }
+
+  /// Applies the event, appends it to the run's chain, queues what it owes.
+  base::Status record(LiveRun& run, engine::EventBody body);
+  /// Puts a new run's first row in place before its first event.
+  base::Status create(LiveRun& run);
+
+  bool hasOwed() const { return !owed_.empty(); }
+  Owed takeOwed();
+  void owe(const base::RunId& run, engine::Effect effect, bool recovering = false);
+
+  void order(Order order) { orders_.push_back(std::move(order)); }
+  /// The orders of a transaction that has been committed.
+  std::vector<Order> takeOrders();
+
+  /// Writes the rows of the runs that changed, and lets go of those that need no memory.
+  base::Status flush();
+  /// After a rollback: forgets everything that was not committed; returns the runs that had something to do.
+  std::vector<base::RunId> forget();
+
+  std::int64_t wallMs() const { return world_.clock.wallMs(); }
+
+ private:
+  World world_;
+  const RuntimeSettings settings_;
+
+  // Owner only.
+  FlowCache flows_;
+  RunCache runs_;
+  std::deque<Owed> owed_;
+  std::vector<Order> orders_;
+  std::vector<base::RunId> touched_;
+};
+
+/// The failure that an error of an expression, a check or the host becomes.
+engine::Failure failureOf(const base::Error& error);
+
+}  // namespace belay::runtime

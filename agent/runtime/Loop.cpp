@@ -1,0 +1,120 @@
+#include "agent/runtime/Loop.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <utility>
+
+namespace belay::runtime {
+
+using base::Error;
+using base::ErrorCode;
+using base::Status;
+
+Loop::Loop(Runtime& runtime, LoopSettings settings, log::Log& log, std::function<void()> wake)
+    : runtime_(runtime),
+      settings_(settings),
+      log_(log),
+      wake_(std::move(wake)),
+      inbox_(settings.inboxMax),
+      // Bounded by the attempts that are in flight, which the performers bound.
+      results_(std::numeric_limits<std::size_t>::max()) {}
+
+bool Loop::post(Task task) {
+  if (!inbox_.tryPush(std::move(task))) return false;
+  wake_();
+  return true;
+}
+
+ResultSink Loop::resultSink() {
+  return [this](const base::RunId& run, const engine::StepKey& key, StepResult result) {
+    results_.tryPush([run, key, result = std::move(result)](Runtime& runtime) {
+      return runtime.finishAttempt(run, key, result);
+    });
+    wake_();
+  };
+}
+
+Status Loop::takeTasks() {
+  if (tasks_.empty()) {
+    tasks_ = inbox_.takeAll();
+    // The last is taken first below.
+    std::reverse(tasks_.begin(), tasks_.end());
+  }
+  // On a full disk each request stands or falls alone: a cancel must not be rolled back with its neighbour.
+  std::size_t most = runtime_.journal().fullMode() ? 1 : settings_.tasksPerRound;
+  for (; most > 0 && !tasks_.empty(); --most) {
+    const Task task = std::move(tasks_.back());
+    tasks_.pop_back();
+    BELAY_TRY(task(runtime_, acks_));
+  }
+  return {};
+}
+
+Status Loop::takeResults() {
+  for (auto& result : results_.takeAll()) taken_.push_back(std::move(result));
+  for (std::size_t i = 0; i < taken_.size(); ++i) {
+    const Status status = taken_[i](runtime_);
+    if (status.ok()) continue;
+    if (endsTransaction(status.error().code)) return status;
+    log_.error("attempt.result_refused", status.error());
+  }
+  return {};
+}
+
+Status Loop::work() {
+  BELAY_TRY(takeTasks());
+  const bool held = runtime_.clock().sinceBoot().count() < heldUntilBootMs_;
+  if (held) return {};
+  if (runtime_.hasInterrupted()) BELAY_TRY(runtime_.takeUpAgain());
+  BELAY_TRY(takeResults());
+  auto more = runtime_.fireTimers(settings_.timersPerRound);
+  if (!more) return std::move(more).error();
+  return runtime_.advance(settings_.effectsPerRound);
+}
+
+Status Loop::commit() {
+  BELAY_TRY(runtime_.flush());
+  if (runtime_.journal().inTransaction()) BELAY_TRY(runtime_.journal().commit());
+  taken_.clear();
+  for (const Ack& ack : std::exchange(acks_, {})) ack(Status{});
+  runtime_.carryOutOrders();
+  return {};
+}
+
+Status Loop::giveUp(const Error& error) {
+  if (error.code != ErrorCode::kDiskFull) return error;
+  log_.error("journal.disk_full", error);
+  runtime_.journal().rollback();
+  runtime_.forget();
+  for (const Ack& ack : std::exchange(acks_, {})) ack(error);
+  heldUntilBootMs_ = runtime_.clock().sinceBoot().count() + settings_.diskFullRetryMs;
+  return {};
+}
+
+base::Result<NextStep> Loop::next() {
+  NextStep next;
+  const bool held = runtime_.clock().sinceBoot().count() < heldUntilBootMs_;
+  next.now = !tasks_.empty() || (runtime_.hasOwed() && !held);
+  if (held) {
+    next.bootMs = heldUntilBootMs_;
+    return next;
+  }
+  BELAY_ASSIGN(const journal::NextDue due, runtime_.journal().nextDue());
+  next.bootMs = due.bootMs;
+  next.wallMs = due.wallMs;
+  return next;
+}
+
+base::Result<NextStep> Loop::step() {
+  Status done = work();
+  if (done) done = commit();
+  if (!done) BELAY_TRY(giveUp(done.error()));
+  if (runtime_.journal().fullMode() && !runtime_.hasOwed()) {
+    const Status taken = runtime_.journal().recoverReserve();
+    if (!taken && taken.error().code == ErrorCode::kJournalIo) return taken.error();
+  }
+  return next();
+}
+
+}  // namespace belay::runtime

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "agent/runtime/Runtime.h"
+#include "common/base/BoundedQueue.h"
+#include "common/log/Log.h"
+
+namespace belay::runtime {
+
+/// Told once what a task asked for is on disk (ok), or that it is not (the error).
+using Ack = std::function<void(const base::Status&)>;
+
+/// Work for the loop, from another thread: uses the runtime, leaves acknowledgements behind.
+/// Returns an error only when the transaction at hand must end; what is wrong with the request goes into an ack.
+using Task = std::function<base::Status(Runtime&, std::vector<Ack>&)>;
+
+struct LoopSettings {
+  std::size_t inboxMax = 16'384;    ///< Tasks and results that wait for the loop.
+  std::size_t tasksPerRound = 256;  ///< Taken into one commit.
+  std::size_t effectsPerRound = 512;
+  std::size_t timersPerRound = 256;
+  std::int64_t diskFullRetryMs = 1000;
+};
+
+/// When the loop next wants to run; nothing set: when something is posted.
+struct NextStep {
+  bool now = false;
+  std::optional<std::int64_t> bootMs;
+  std::optional<std::int64_t> wallMs;
+};
+
+/// The one thread's work: in, apply, commit, acknowledge, hand out. A runner calls step() and waits as it says.
+///
+/// Group commit: all that came in while the last commit was being synced shares the next one.
+///
+/// Threads: post() and postResult() any; the rest the owner.
+/// Errors:  step() fails only when the process must end and recover: nothing more was acknowledged.
+class Loop {
+ public:
+  /// `wake` is called from post(), any thread, when the loop may be waiting.
+  Loop(Runtime& runtime, LoopSettings settings, log::Log& log, std::function<void()> wake);
+
+  /// False when the inbox is full: answer "busy".
+  bool post(Task task);
+  /// A result is never lost: beyond the bound it waits in the caller.
+  ResultSink resultSink();
+
+  base::Result<NextStep> step();
+
+ private:
+  base::Status takeTasks();
+  base::Status runTasks(std::vector<Task>& tasks);
+  base::Status takeResults();
+  base::Status work();
+  base::Status commit();
+  base::Status giveUp(const base::Error& error);
+  base::Result<NextStep> next();
+
+  Runtime& runtime_;
+  const LoopSettings settings_;
+  log::Log& log_;
+  const std::function<void()> wake_;
+
+  base::BoundedQueue<Task> inbox_;
+  base::BoundedQueue<std::function<base::Status(Runtime&)>> results_;
+
+  // Owner only.
+  std::vector<Task> tasks_;
+  std::vector<std::function<base::Status(Runtime&)>> taken_;  ///< Results of the transaction at hand.
+  std::vector<Ack> acks_;
+  std::int64_t heldUntilBootMs_ = 0;  ///< While the disk is full.
+};
+
+}  // namespace belay::runtime

@@ -1,0 +1,81 @@
+#include "agent/runtime/RunCache.h"
+
+#include <utility>
+
+#include "agent/engine/Engine.h"
+
+namespace belay::runtime {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id) {
+  constexpr std::size_t kBatch = 512;
+  engine::RunState state;
+  state.id = id;
+  for (std::uint64_t after = 0;;) {
+    BELAY_ASSIGN(const std::vector<journal::EventRow> rows, journal.events(id, after, kBatch));
+    for (const journal::EventRow& row : rows) {
+      auto body = engine::decodeBody(row.name, row.body);
+      if (!body) return std::move(body).error().in("run " + id.str() + ", event " + std::to_string(row.seq));
+      // The effects were performed, or come again from owed().
+      BELAY_TRY(engine::apply(state, engine::Event{row.atMs, std::move(*body)}));
+      after = row.seq;
+    }
+    if (rows.size() < kBatch) return state;
+  }
+}
+
+bool project(const engine::RunState& state, journal::RunRow& row) {
+  journal::RunRow next = row;
+  next.status = state.status();
+  next.step.clear();
+  if (!state.active.empty()) next.step = state.active.front().started.key.path;
+  else if (!state.ready.empty()) next.step = state.ready.front();
+  else if (state.finished) next.step = state.finished->failedStep;
+  const bool failed = state.finished && state.finished->failure;
+  next.errorCode = failed ? state.finished->failure->code : "";
+  next.errorMessage = failed ? state.finished->failure->message : "";
+  next.finishedMs = state.finished ? state.updatedAtMs : 0;
+  // The step at hand is shown by `run show`, from the events; writing it for each step would double the work of a step.
+  const bool changed = next.status != row.status || next.errorCode != row.errorCode || next.finishedMs != row.finishedMs;
+  if (changed) {
+    next.updatedMs = state.updatedAtMs;
+    row = std::move(next);
+  }
+  return changed;
+}
+
+LiveRun* RunCache::find(const base::RunId& id) {
+  const auto found = runs_.find(id);
+  return found == runs_.end() ? nullptr : found->second.get();
+}
+
+Result<LiveRun*> RunCache::get(const base::RunId& id) {
+  if (LiveRun* run = find(id)) return run;
+  BELAY_ASSIGN(std::unique_ptr<LiveRun> run, load(id));
+  return &add(std::move(run));
+}
+
+LiveRun& RunCache::add(std::unique_ptr<LiveRun> run) {
+  const base::RunId id = run->state.id;
+  return *(runs_[id] = std::move(run));
+}
+
+void RunCache::drop(const base::RunId& id) { runs_.erase(id); }
+
+Result<std::unique_ptr<LiveRun>> RunCache::load(const base::RunId& id) {
+  BELAY_ASSIGN(std::optional<journal::RunRow> row, journal_.run(id));
+  if (!row) {
+    return Error{ErrorCode::kRunNotFound, "there is no run " + id.str(), {"belay run list"}};
+  }
+  auto run = std::make_unique<LiveRun>();
+  BELAY_ASSIGN(run->head, journal_.head(id));
+  BELAY_ASSIGN(run->state, replay(journal_, id));
+  BELAY_ASSIGN(run->flow, flows_.get(row->flowDigest));
+  run->row = std::move(*row);
+  return run;
+}
+
+}  // namespace belay::runtime

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/engine/RunState.h"
+#include "agent/journal/Journal.h"
+#include "agent/runtime/FlowCache.h"
+#include "common/base/Result.h"
+
+namespace belay::runtime {
+
+/// A run in memory: its state, where its chain ends, and the row that lists show.
+struct LiveRun {
+  engine::RunState state;
+  journal::RunHead head;
+  journal::RunRow row;
+  std::shared_ptr<const LoadedFlow> flow;  ///< Shared with the cache of flows and other runs.
+  bool dirty = false;                      ///< The row has to be written again.
+};
+
+/// The runs that move. A run that only waits costs disk and no memory: it is loaded again when its wait is answered.
+///
+/// Threads: the loop.
+class RunCache {
+ public:
+  RunCache(journal::Journal& journal, FlowCache& flows) : journal_(journal), flows_(flows) {}
+
+  /// The run, loaded by applying its events where it is not in memory. Errors: kRunNotFound, kJournalCorrupt.
+  base::Result<LiveRun*> get(const base::RunId& id);
+  LiveRun* find(const base::RunId& id);
+  LiveRun& add(std::unique_ptr<LiveRun> run);
+  void drop(const base::RunId& id);
+  /// Forgets all: after a rollback memory is ahead of the journal.
+  void clear() { runs_.clear(); }
+  std::size_t size() const { return runs_.size(); }
+
+ private:
+  base::Result<std::unique_ptr<LiveRun>> load(const base::RunId& id);
+
+  journal::Journal& journal_;
+  FlowCache& flows_;
+  std::map<base::RunId, std::unique_ptr<LiveRun>> runs_;
+};
+
+/// Rebuilds a state from the journal; `head` then stands at its last event. Used by reads too, with the daemon down.
+base::Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id);
+
+/// Brings the row of a run in line with its state; true when something changed.
+bool project(const engine::RunState& state, journal::RunRow& row);
+
+}  // namespace belay::runtime

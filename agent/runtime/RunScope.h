@@ -1,0 +1,52 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/engine/RunState.h"
+#include "agent/runtime/FlowCache.h"
+#include "agent/runtime/Performer.h"
+#include "agent/script/Scope.h"
+
+namespace belay::runtime {
+
+/// What the expressions of one run see, at one point of it.
+///
+/// Threads:   the loop.
+/// Ownership: borrows all it is given.
+class RunScope final : public script::Scope {
+ public:
+  /// `path` and `visit` seed the randomness; `nowMs` is what Date shows.
+  RunScope(const engine::RunState& run, const LoadedFlow& flow, LargeOutputs& outputs, std::string_view path,
+           std::uint32_t visit, std::int64_t nowMs);
+
+  /// Shows a step as ended before its event is there: for the expressions that choose what follows it.
+  void overlay(const engine::StepFinished& finished);
+  /// Shows an event as `event`; the text must outlive the scope.
+  void showEvent(const std::string& eventJson) { event_ = &eventJson; }
+
+  const std::string* json(script::Name name) const override;
+  std::optional<std::string> step(std::string_view id) const override;
+  std::vector<std::string> stepIds() const override;
+  std::int64_t nowMs() const override { return nowMs_; }
+  std::uint64_t seed() const override { return seed_; }
+
+ private:
+  std::string runJson() const;
+  std::string errorJson() const;
+
+  const engine::RunState& run_;
+  const LoadedFlow& flow_;
+  LargeOutputs& outputs_;
+  const std::int64_t nowMs_;
+  std::uint64_t seed_;
+  const engine::StepFinished* overlay_ = nullptr;
+  const std::string* event_ = nullptr;
+  /// Texts that are made when an expression asks for them.
+  mutable std::array<std::optional<std::string>, script::kNameCount> made_;
+};
+
+}  // namespace belay::runtime

@@ -1,0 +1,222 @@
+#include "agent/runtime/Runtime.h"
+
+#include <algorithm>
+
+#include "common/json/Json.h"
+
+namespace belay::runtime {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::RunId;
+using base::Status;
+
+Runtime::Runtime(World world, RuntimeSettings settings)
+    : core_(world, std::move(settings)), waits_(core_), steps_(core_, waits_) {
+  waits_.setSteps(steps_);
+}
+
+Status Runtime::recover() {
+  World& world = core_.world();
+  BELAY_TRY(world.journal.rebaseTimers(world.clock.bootId(), world.clock.sinceBoot().count(), world.clock.wallMs()));
+  BELAY_ASSIGN(const std::vector<journal::RunRow> rows, world.journal.unfinishedRuns());
+  for (const journal::RunRow& row : rows) BELAY_TRY(takeUp(row.id, true));
+  return {};
+}
+
+Status Runtime::takeUp(const RunId& id, bool recovering) {
+  auto run = core_.runs().get(id);
+  // A run of a damaged row or a flow that no longer parses must not keep all others from going on.
+  if (!run && run.error().code == ErrorCode::kJournalIo) return std::move(run).error();
+  if (!run) {
+    core_.world().log.error("run.unreadable", run.error(), {{"run", id.str()}});
+    return {};
+  }
+  for (engine::Effect& effect : engine::owed((*run)->state)) {
+    const auto* perform = std::get_if<engine::PerformStep>(&effect);
+    if (perform && inFlight_.count({id, perform->key.path}) != 0) continue;
+    core_.owe(id, std::move(effect), recovering);
+  }
+  return {};
+}
+
+Result<Started> Runtime::start(const StartRequest& request) {
+  World& world = core_.world();
+  if (!request.idempotencyKey.empty()) {
+    BELAY_ASSIGN(const std::optional<RunId> known, world.journal.runByStartKey(request.idempotencyKey));
+    if (known) return Started{*known, true};
+  }
+  if (world.journal.fullMode()) {
+    return Error{ErrorCode::kDiskFull, "the disk is full: no new run starts until there is room",
+                 {"belay journal prune --older-than 30d", "belay journal stats"}};
+  }
+  BELAY_ASSIGN(const std::uint64_t active, world.journal.countActive());
+  if (active >= core_.settings().activeRunsMax) {
+    return Error{ErrorCode::kQueueFull, "limits.active_runs = " + std::to_string(core_.settings().activeRunsMax) +
+                                            " runs have not ended"};
+  }
+  BELAY_ASSIGN(const std::shared_ptr<const LoadedFlow> flow, core_.flows().get(request.digest));
+
+  json::Value input = request.input.isNull() ? json::Value(json::Object{}) : request.input;
+  if (flow->inputSchema) {
+    const auto violations = flow->inputSchema->coerce(input);
+    if (!violations.empty()) {
+      return Error{ErrorCode::kInputInvalid, "input of flow " + flow->flow.slug.str() + ": " + json::describe(violations),
+                   {"belay flow show " + flow->flow.slug.str()}};
+    }
+  }
+
+  auto run = std::make_unique<LiveRun>();
+  BELAY_ASSIGN(run->state.id, RunId::parse("r" + base::makeSortableId(world.clock.wallMs(), world.random)));
+  run->flow = flow;
+  run->row.id = run->state.id;
+  run->row.slug = flow->flow.slug.str();
+  run->row.flowDigest = request.digest;
+  run->row.source = request.source;
+  run->row.startedBy = request.by;
+  run->row.createdMs = run->row.updatedMs = world.clock.wallMs();
+  BELAY_TRY(core_.create(*run));
+  if (!request.idempotencyKey.empty()) {
+    BELAY_TRY(world.journal.addStartKey(request.idempotencyKey, run->state.id, run->row.createdMs));
+  }
+
+  engine::RunCreated created;
+  created.slug = run->row.slug;
+  created.flowDigest = request.digest;
+  created.source = request.source;
+  created.inputJson = json::print(input);
+  created.stateJson = flow->flow.state;
+  created.triggerJson = request.triggerJson;
+  created.startedBy = request.by;
+  created.firstStep = flow->flow.steps.front().id.str();
+  std::array<std::uint8_t, 6> noise{};
+  world.random.fill(noise);
+  for (const std::uint8_t byte : noise) created.seed = created.seed << 8 | byte;
+  LiveRun& live = core_.runs().add(std::move(run));
+  BELAY_TRY(core_.record(live, std::move(created)));
+  return Started{live.state.id, false};
+}
+
+Status Runtime::control(const RunId& id, Verb verb, const std::string& by) {
+  BELAY_ASSIGN(LiveRun * run, core_.runs().get(id));
+  const engine::RunState& state = run->state;
+  if (state.finished) {
+    return Error{ErrorCode::kRunFinished,
+                 "run " + id.str() + " has ended: " + std::string(engine::runStatusName(state.status())),
+                 {"belay run show " + id.str()}};
+  }
+  switch (verb) {
+    // Asked twice is done once: the second asker wanted the same.
+    case Verb::kPause: return state.paused ? Status{} : core_.record(*run, engine::RunPaused{by});
+    case Verb::kResume: return state.paused ? core_.record(*run, engine::RunResumed{by}) : Status{};
+    case Verb::kStop: return state.stopping ? Status{} : core_.record(*run, engine::RunStopRequested{by});
+    case Verb::kCancel: return core_.record(*run, engine::RunCancelRequested{by});
+  }
+  return {};
+}
+
+Status Runtime::retry(const RunId& id, const std::string& step, const std::string& by) {
+  BELAY_ASSIGN(LiveRun * run, core_.runs().get(id));
+  const engine::RunState& state = run->state;
+  if (!state.finished || state.finished->end == engine::RunEnd::kSucceeded) {
+    return Error{ErrorCode::kRunState, "run " + id.str() + " is " + std::string(engine::runStatusName(state.status())) +
+                                           "; only a run that failed or was ended can be retried"};
+  }
+  const std::string from = step.empty() ? state.finished->failedStep : step;
+  if (!run->flow->flow.indexOf(from)) {
+    return Error{ErrorCode::kFlowUnknownStep, from.empty() ? "run " + id.str() + " did not fail in a step: name one"
+                                                           : "the flow has no step \"" + from + "\"",
+                 {"belay run retry " + id.str() + " --from STEP"}};
+  }
+  return core_.record(*run, engine::RunRetried{from, by});
+}
+
+Status Runtime::resolve(const RunId& id, const std::string& step, engine::Resolution resolution, const std::string& by,
+                        const std::string& note) {
+  BELAY_ASSIGN(LiveRun * run, core_.runs().get(id));
+  return steps_.resolve(*run, step, resolution, by, note);
+}
+
+Status Runtime::finishAttempt(const RunId& id, const engine::StepKey& key, StepResult result) {
+  inFlight_.erase({id, key.path});
+  BELAY_ASSIGN(LiveRun * run, core_.runs().get(id));
+  return steps_.finishAttempt(*run, key, std::move(result));
+}
+
+Result<bool> Runtime::fireTimers(std::size_t most) {
+  World& world = core_.world();
+  BELAY_ASSIGN(const std::vector<journal::TimerRow> timers,
+               world.journal.dueTimers(world.clock.sinceBoot().count(), world.clock.wallMs(), most));
+  for (const journal::TimerRow& timer : timers) BELAY_TRY(handleTimer(timer));
+  return timers.size() == most;
+}
+
+Status Runtime::handleTimer(const journal::TimerRow& timer) {
+  auto found = core_.runs().get(timer.run);
+  journal::RunHead head;
+  head.number = timer.runNumber;
+  BELAY_TRY(core_.world().journal.removeTimer(head, timer.key));
+  if (!found) {
+    if (found.error().code == ErrorCode::kJournalIo) return std::move(found).error();
+    core_.world().log.error("run.unreadable", found.error(), {{"run", timer.run.str()}});
+    return {};
+  }
+  const std::size_t colon = timer.key.find(':');
+  const std::string kind = timer.key.substr(0, colon);
+  const std::string what = timer.key.substr(colon + 1);
+  if (kind == "retry") return steps_.retryNow(**found, what);
+  BELAY_ASSIGN(const base::WaitId wait, base::WaitId::parse(what));
+  return waits_.timeUp(**found, wait);
+}
+
+Status Runtime::advance(std::size_t most) {
+  for (std::size_t i = 0; i < most && core_.hasOwed(); ++i) BELAY_TRY(handle(core_.takeOwed()));
+  return {};
+}
+
+Status Runtime::handle(const Owed& owed) {
+  BELAY_ASSIGN(LiveRun * run, core_.runs().get(owed.run));
+  if (const auto* close = std::get_if<engine::CloseWait>(&owed.effect)) return waits_.close(*run, *close);
+  if (const auto* cancel = std::get_if<engine::CancelStep>(&owed.effect)) {
+    inFlight_.erase({owed.run, cancel->key.path});
+    return steps_.cancel(*run, cancel->key);
+  }
+  if (run->state.finished) return {};
+  if (const auto* enter = std::get_if<engine::EnterStep>(&owed.effect)) {
+    const auto& ready = run->state.ready;
+    const bool due = std::find(ready.begin(), ready.end(), enter->path) != ready.end();
+    // Paused or taken up twice since it was queued.
+    return due && !run->state.paused ? steps_.enter(*run, enter->path) : Status{};
+  }
+  if (const auto* perform = std::get_if<engine::PerformStep>(&owed.effect)) {
+    return steps_.perform(*run, perform->key, owed.recovering);
+  }
+  if (const auto* retry = std::get_if<engine::ArmRetry>(&owed.effect)) return steps_.armRetry(*run, *retry);
+  return steps_.finishRun(*run, std::get<engine::FinishRun>(owed.effect).end);
+}
+
+void Runtime::carryOutOrders() {
+  for (const Order& order : core_.takeOrders()) {
+    if (const auto* start = std::get_if<StartAttempt>(&order)) {
+      inFlight_.insert({start->attempt.run, start->attempt.key.path});
+    }
+    steps_.carryOut(order);
+  }
+}
+
+void Runtime::forget() {
+  for (RunId& id : core_.forget()) interrupted_.insert(std::move(id));
+}
+
+Status Runtime::takeUpAgain() {
+  while (!interrupted_.empty()) {
+    const RunId id = *interrupted_.begin();
+    BELAY_ASSIGN(const std::optional<journal::RunRow> row, core_.world().journal.run(id));
+    interrupted_.erase(id);
+    if (row) BELAY_TRY(takeUp(id, false));
+  }
+  return {};
+}
+
+}  // namespace belay::runtime

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/runtime/Core.h"
+#include "agent/runtime/Steps.h"
+#include "agent/runtime/Waits.h"
+
+namespace belay::runtime {
+
+/// Asks for a run of a flow that the journal has.
+struct StartRequest {
+  std::string digest;
+  std::string source = "draft";
+  json::Value input;            ///< Object; coerced and checked against the flow's schema.
+  std::string triggerJson = R"({"type":"manual"})";
+  std::string by;
+  std::string idempotencyKey;   ///< Empty: none. The same key again gives the same run.
+};
+
+struct Started {
+  base::RunId run;
+  bool existing = false;  ///< The idempotency key was known: nothing was started.
+};
+
+enum class Verb : std::uint8_t { kPause, kResume, kStop, kCancel };
+
+/// The runs of a host: takes requests, results and timers, and turns them into events. Nothing that it was asked for
+/// holds before the journal's next commit; nothing leaves the process before it either.
+///
+/// Threads: the loop.
+/// Errors:  of the request, after which nothing was written; or one that ends the transaction (endsTransaction()).
+class Runtime {
+ public:
+  Runtime(World world, RuntimeSettings settings);
+
+  Steps& steps() { return steps_; }
+  Waits& waits() { return waits_; }
+  FlowCache& flows() { return core_.flows(); }
+  journal::Journal& journal() { return core_.world().journal; }
+  const base::Clock& clock() { return core_.world().clock; }
+
+  /// Takes up what an earlier process left undone.
+  base::Status recover();
+
+  base::Result<Started> start(const StartRequest& request);
+  base::Status control(const base::RunId& run, Verb verb, const std::string& by);
+  /// A run that failed, was stopped or cancelled goes on: from `step`, or from where it failed when that is empty.
+  base::Status retry(const base::RunId& run, const std::string& step, const std::string& by);
+  base::Status resolve(const base::RunId& run, const std::string& step, engine::Resolution resolution,
+                       const std::string& by, const std::string& note);
+  base::Status finishAttempt(const base::RunId& run, const engine::StepKey& key, StepResult result);
+
+  /// Handles timers that are due, at most `most`; true when there may be more.
+  base::Result<bool> fireTimers(std::size_t most);
+  /// Works off what is owed, at most `most` effects.
+  base::Status advance(std::size_t most);
+  bool hasOwed() const { return core_.hasOwed(); }
+
+  /// Before a commit: brings the rows of the runs up to date.
+  base::Status flush() { return core_.flush(); }
+  /// After a commit: starts and cancels what was committed.
+  void carryOutOrders();
+  /// After a rollback: forgets what was not committed, and remembers the runs to take up again.
+  void forget();
+  /// Takes up runs that a rollback cut short.
+  base::Status takeUpAgain();
+  bool hasInterrupted() const { return !interrupted_.empty(); }
+
+ private:
+  base::Status handle(const Owed& owed);
+  base::Status handleTimer(const journal::TimerRow& timer);
+  base::Status takeUp(const base::RunId& run, bool recovering);
+
+  Core core_;
+  Waits waits_;
+  Steps steps_;
+  /// Attempts that performers are busy with: after a rollback they must not be started twice.
+  std::set<std::pair<base::RunId, std::string>> inFlight_;
+  std::set<base::RunId> interrupted_;
+};
+
+}  // namespace belay::runtime

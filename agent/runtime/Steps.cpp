@@ -1,0 +1,390 @@
+#include "agent/runtime/Steps.h"
+
+#include <utility>
+
+#include "agent/engine/Names.h"
+#include "agent/runtime/Waits.h"
+#include "common/base/Units.h"
+#include "common/json/Json.h"
+
+namespace belay::runtime {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using engine::Next;
+using engine::StepFinished;
+using engine::StepKey;
+using engine::StepOutcome;
+
+const flow::Step& stepAt(const LiveRun& run, const std::string& path) {
+  const auto index = run.flow->flow.indexOf(path);
+  BELAY_CHECK(index.has_value());
+  return run.flow->flow.steps[*index];
+}
+
+void Steps::setPerformer(flow::Family family, Performer& performer) {
+  performers_.at(static_cast<std::size_t>(family)) = &performer;
+}
+
+void Steps::setInline(flow::Family family, InlineStep& step) { inlines_.at(static_cast<std::size_t>(family)) = &step; }
+
+Performer& Steps::performerOf(flow::Family family) {
+  Performer* performer = performers_.at(static_cast<std::size_t>(family));
+  BELAY_CHECK(performer != nullptr);
+  return *performer;
+}
+
+RunScope Steps::scopeOf(const LiveRun& run, const StepKey& key) const {
+  return RunScope(run.state, *run.flow, core_.world().outputs, key.path, key.visit, core_.wallMs());
+}
+
+Status Steps::enter(LiveRun& run, const std::string& path) {
+  const auto index = run.flow->flow.indexOf(path);
+  BELAY_CHECK(index.has_value());
+  const flow::Step& step = run.flow->flow.steps[*index];
+  const auto visits = run.state.visits.find(path);
+  const StepKey key{path, visits == run.state.visits.end() ? 1u : visits->second + 1u, 1};
+  if (key.visit > step.maxVisits) {
+    StepFinished finished;
+    finished.key = key;
+    // Beyond on_error: a loop that never ends must not be kept alive by its own error path.
+    return recordFailure(run, step, std::move(finished),
+                         failureOf(Error{ErrorCode::kStepVisits, "step " + path + " was visited more than " +
+                                                                     std::to_string(step.maxVisits) +
+                                                                     " times (max_visits)"}),
+                         Next{Next::Kind::kFail, {}});
+  }
+  if (step.when) {
+    const RunScope scope = scopeOf(run, key);
+    auto holds = core_.world().evaluator.test(run.flow->module, *step.when, scope);
+    if (!holds) {
+      StepFinished finished;
+      finished.key = key;
+      return fail(run, step, std::move(finished), failureOf(std::move(holds).error().in("when")));
+    }
+    if (!*holds) return skip(run, step, key);
+  }
+  return enterFamily(run, step, *index, key);
+}
+
+Status Steps::enterFamily(LiveRun& run, const flow::Step& step, std::size_t index, StepKey key) {
+  switch (step.family) {
+    case flow::Family::kSwitch: return enterSwitch(run, step, key);
+    case flow::Family::kFunction:
+    case flow::Family::kKv:
+    case flow::Family::kSet: return enterInline(run, step, index, key);
+    case flow::Family::kSleep:
+    case flow::Family::kWait: {
+      const RunScope scope = scopeOf(run, key);
+      auto opened = waits_.open(run, step, run.flow->specs[index], key, scope);
+      if (opened.ok() || endsTransaction(opened.error().code)) return opened;
+      StepFinished finished;
+      finished.key = key;
+      return fail(run, step, std::move(finished), failureOf(opened.error()));
+    }
+    default: return startPerformed(run, step, index, key);
+  }
+}
+
+Status Steps::skip(LiveRun& run, const flow::Step& step, const StepKey& key) {
+  StepFinished finished;
+  finished.key = key;
+  finished.outcome = StepOutcome::kSkipped;
+  return succeed(run, step, std::move(finished));
+}
+
+Status Steps::enterSwitch(LiveRun& run, const flow::Step& step, const StepKey& key) {
+  const RunScope scope = scopeOf(run, key);
+  StepFinished finished;
+  finished.key = key;
+  for (const flow::SwitchCase& option : step.cases) {
+    Result<bool> holds = true;
+    if (option.when) holds = core_.world().evaluator.test(run.flow->module, *option.when, scope);
+    if (!holds) return fail(run, step, std::move(finished), failureOf(std::move(holds).error().in("switch")));
+    if (!*holds) continue;
+    finished.next = option.next == "end" ? Next{Next::Kind::kEnd, {}} : Next{Next::Kind::kStep, option.next};
+    return core_.record(run, std::move(finished));
+  }
+  return fail(run, step, std::move(finished),
+              failureOf(Error{ErrorCode::kSwitchNoCase, "no case of switch " + key.path + " holds"}));
+}
+
+Status Steps::enterInline(LiveRun& run, const flow::Step& step, std::size_t index, const StepKey& key) {
+  InlineStep* performer = inlines_.at(static_cast<std::size_t>(step.family));
+  BELAY_CHECK(performer != nullptr);
+  const RunScope scope = scopeOf(run, key);
+  const std::int64_t startedMs = core_.world().clock.sinceBoot().count();
+  const InlineContext context{step,  run.state, key, run.flow->module, scope, core_.world().evaluator,
+                              core_.world().journal, run.flow->specs[index], core_.wallMs()};
+  auto outcome = performer->perform(context);
+  StepFinished finished;
+  finished.key = key;
+  finished.durationMs = core_.world().clock.sinceBoot().count() - startedMs;
+  if (!outcome) {
+    if (endsTransaction(outcome.error().code)) return std::move(outcome).error();
+    return fail(run, step, std::move(finished), failureOf(outcome.error()));
+  }
+  finished.outputJson = std::move(outcome->outputJson);
+  finished.stateJson = std::move(outcome->stateJson);
+  return succeed(run, step, std::move(finished));
+}
+
+Result<std::string> Steps::render(LiveRun& run, const flow::Step& step, std::size_t index, const StepKey& key) {
+  const RunScope scope = scopeOf(run, key);
+  auto rendered = core_.world().evaluator.renderValue(run.flow->module, run.flow->specs[index], scope);
+  if (!rendered) return std::move(rendered).error().in("step " + step.id.str());
+  return std::move(rendered->json);
+}
+
+Result<std::int64_t> Steps::timeoutOf(LiveRun& run, const flow::Step& step, const StepKey& key) {
+  if (!step.timeout) return std::int64_t{0};
+  std::string text = *step.timeout;
+  if (text.find("${{") != std::string::npos) {
+    const RunScope scope = scopeOf(run, key);
+    BELAY_ASSIGN(text, core_.world().evaluator.renderText(run.flow->module, text, scope));
+  }
+  auto timeout = base::parseDuration(text);
+  if (!timeout) return std::move(timeout).error().in("timeout");
+  return std::int64_t{timeout->count()};
+}
+
+Status Steps::startPerformed(LiveRun& run, const flow::Step& step, std::size_t index, const StepKey& key) {
+  StepFinished failed;
+  failed.key = key;
+  auto rendered = render(run, step, index, key);
+  if (!rendered) return fail(run, step, std::move(failed), failureOf(rendered.error()));
+  auto timeoutMs = timeoutOf(run, step, key);
+  if (!timeoutMs) return fail(run, step, std::move(failed), failureOf(timeoutMs.error()));
+
+  // Whom this step hands a callback's token to may answer before the run comes to the wait.
+  Status opened = waits_.openEarly(run, step, *rendered, scopeOf(run, key));
+  if (!opened) {
+    if (endsTransaction(opened.error().code)) return opened;
+    return fail(run, step, std::move(failed), failureOf(opened.error()));
+  }
+
+  engine::StepStarted started;
+  started.key = key;
+  started.effect = step.effect;
+  started.renderedJson = std::move(*rendered);
+  started.idempotencyKey = engine::idempotencyKey(core_.settings().epoch, run.state.id, key);
+  started.bootId = core_.world().clock.bootId();
+  started.timeoutMs = *timeoutMs;
+  return core_.record(run, std::move(started));
+}
+
+Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
+  const engine::ActiveStep* active = run.state.findActive(key.path);
+  // Cancelled, or ended otherwise, since it was queued.
+  if (!active || active->started.key != key || active->phase != engine::StepPhase::kStarted) return {};
+  const flow::Step& step = stepAt(run, key.path);
+  Attempt attempt;
+  attempt.run = run.state.id;
+  attempt.slug = run.state.created.slug;
+  attempt.key = key;
+  attempt.family = step.family;
+  attempt.effect = active->started.effect;
+  attempt.persist = step.persist;
+  attempt.renderedJson = active->started.renderedJson;
+  attempt.idempotencyKey = active->started.idempotencyKey;
+  attempt.bootId = active->started.bootId;
+  attempt.timeoutMs = active->started.timeoutMs;
+  BELAY_ASSIGN(const std::vector<journal::BindingRow> bindings, core_.world().journal.bindings(attempt.slug));
+  for (const journal::BindingRow& binding : bindings) attempt.bindings[binding.name] = binding.connection;
+
+  // The only path to a performer, and so the only place where the policy is asked. What is adopted was asked for before.
+  const bool adopts = recovering && performerOf(step.family).recovers();
+  if (const Status permitted = adopts ? Status{} : permit(attempt); !permitted) {
+    StepResult refused;
+    refused.ok = false;
+    refused.failure = failureOf(permitted.error());
+    return finishAttempt(run, key, std::move(refused));
+  }
+  if (recovering && !performerOf(step.family).recovers() && attempt.effect == flow::EffectClass::kOnce) {
+    return core_.record(run, engine::StepAmbiguous{
+                                 key, "the daemon ended while the step was in flight, and it is not known whether it "
+                                      "took effect"});
+  }
+  core_.order(StartAttempt{std::move(attempt), recovering});
+  return {};
+}
+
+Status Steps::permit(const Attempt& attempt) {
+  BELAY_ASSIGN(const trust::RenderedEffect effect, performerOf(attempt.family).describe(attempt));
+  return core_.world().policy.check(effect).status();
+}
+
+Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result) {
+  const engine::ActiveStep* active = run.state.findActive(key.path);
+  if (!active || active->started.key != key || active->phase != engine::StepPhase::kStarted) return {};
+  const flow::Step& step = stepAt(run, key.path);
+  for (journal::ResourceRow& row : result.resources) {
+    row.run = run.state.id;
+    row.step = key.path;
+    BELAY_TRY(core_.world().journal.addResource(row));
+  }
+  if (result.ambiguous) return core_.record(run, engine::StepAmbiguous{key, result.reason});
+
+  StepFinished finished;
+  finished.key = key;
+  finished.outputJson = std::move(result.outputJson);
+  finished.durationMs = result.durationMs;
+  if (result.ok) return succeed(run, step, std::move(finished));
+
+  BELAY_CHECK(result.failure.has_value());
+  std::array<std::uint8_t, 4> noise{};
+  core_.world().random.fill(noise);
+  const double unit = (noise[0] | (noise[1] << 8) | (noise[2] << 16)) / 16777216.0;
+  const auto retry = engine::decideRetry(step, key, *result.failure, unit, result.retryAfterMs);
+  if (retry.retry && !run.state.stopping) {
+    return core_.record(run, engine::AttemptFailed{key, std::move(*result.failure), retry.delayMs});
+  }
+  return fail(run, step, std::move(finished), std::move(*result.failure));
+}
+
+Status Steps::armRetry(LiveRun& run, const engine::ArmRetry& retry) {
+  journal::TimerRow timer;
+  timer.runNumber = run.head.number;
+  timer.key = "retry:" + retry.key.path;
+  timer.bootId = core_.world().clock.bootId();
+  timer.dueBootMs = core_.world().clock.sinceBoot().count() + retry.delayMs;
+  timer.dueWallMs = core_.wallMs() + retry.delayMs;
+  return core_.world().journal.putTimer(timer);
+}
+
+Status Steps::retryNow(LiveRun& run, const std::string& path) {
+  const engine::ActiveStep* active = run.state.findActive(path);
+  // While paused the timer is spent; resuming arms it anew.
+  if (!active || active->phase != engine::StepPhase::kBackoff || run.state.paused) return {};
+  engine::StepStarted again = active->started;
+  ++again.key.attempt;
+  again.bootId = core_.world().clock.bootId();
+  return core_.record(run, std::move(again));
+}
+
+Status Steps::cancel(LiveRun& run, const StepKey& key) {
+  core_.order(CancelAttempt{stepAt(run, key.path).family, run.state.id, key});
+  return core_.world().journal.removeTimer(run.head, "retry:" + key.path);
+}
+
+Status Steps::finishRun(LiveRun& run, engine::RunEnd end) {
+  engine::RunFinished finished;
+  finished.end = end;
+  finished.failure = run.state.failure;
+  finished.failedStep = run.state.failedStep;
+  if (end == engine::RunEnd::kSucceeded && run.flow->output) {
+    const RunScope scope = scopeOf(run, StepKey{"output", 1, 1});
+    auto output = core_.world().evaluator.renderValue(run.flow->module, *run.flow->output, scope);
+    if (output) {
+      finished.outputJson = std::move(output->json);
+    } else {
+      finished.end = engine::RunEnd::kFailed;
+      finished.failure = failureOf(std::move(output).error().in("output"));
+      finished.failedStep = "output";
+    }
+  }
+  BELAY_TRY(core_.record(run, std::move(finished)));
+  return core_.world().journal.removeTimersOf(run.head);
+}
+
+Status Steps::resolve(LiveRun& run, const std::string& path, engine::Resolution resolution, const std::string& by,
+                      const std::string& note) {
+  const engine::ActiveStep* active = run.state.findActive(path);
+  if (!active || active->phase != engine::StepPhase::kAmbiguous) {
+    return Error{ErrorCode::kRunState, "step " + path + " of run " + run.state.id.str() + " is not ambiguous",
+                 {"belay run show " + run.state.id.str()}};
+  }
+  StepFinished finished;
+  finished.key = active->started.key;
+  const flow::Step& step = stepAt(run, path);
+  BELAY_TRY(core_.record(run, engine::AmbiguityResolved{finished.key, resolution, by, note}));
+  if (resolution == engine::Resolution::kRetry) return {};
+  if (resolution == engine::Resolution::kSucceeded) return succeed(run, step, std::move(finished));
+  return fail(run, step, std::move(finished),
+              failureOf(Error{ErrorCode::kStepFailed, "resolved as failed by " + by + (note.empty() ? "" : ": " + note)}));
+}
+
+Status Steps::keepLarge(LiveRun& run, StepFinished& finished) {
+  if (finished.outputJson.size() <= core_.settings().inlineBytesMax) return {};
+  BELAY_ASSIGN(journal::ResourceRow row,
+               core_.world().outputs.store(finished.outputJson, "application/json", finished.key.path + ".output.json"));
+  row.run = run.state.id;
+  row.step = finished.key.path;
+  BELAY_TRY(core_.world().journal.addResource(row));
+  finished.outputRef = row.ref;
+  finished.outputJson.clear();
+  return {};
+}
+
+Status Steps::succeed(LiveRun& run, const flow::Step& step, StepFinished finished) {
+  BELAY_TRY(keepLarge(run, finished));
+  auto next = chooseNext(run, step, finished);
+  if (!next) return fail(run, step, std::move(finished), failureOf(next.error()));
+  finished.next = std::move(*next);
+  return core_.record(run, std::move(finished));
+}
+
+Status Steps::fail(LiveRun& run, const flow::Step& step, StepFinished finished, engine::Failure failure) {
+  finished.outcome = StepOutcome::kFailed;
+  finished.failure = failure;
+  BELAY_TRY(keepLarge(run, finished));
+  Next next{Next::Kind::kFail, {}};
+  if (step.onError.kind == flow::OnError::Kind::kStep) next = Next{Next::Kind::kStep, step.onError.step.str()};
+  if (step.onError.kind == flow::OnError::Kind::kSkip) {
+    auto chosen = chooseNext(run, step, finished);
+    if (chosen) next = std::move(*chosen);
+    else failure = failureOf(chosen.error());
+  }
+  return recordFailure(run, step, std::move(finished), std::move(failure), std::move(next));
+}
+
+Status Steps::recordFailure(LiveRun& run, const flow::Step& step, StepFinished finished, engine::Failure failure,
+                            Next next) {
+  static_cast<void>(step);
+  finished.outcome = StepOutcome::kFailed;
+  finished.failure = std::move(failure);
+  finished.stateJson.clear();
+  finished.next = std::move(next);
+  return core_.record(run, std::move(finished));
+}
+
+Result<Next> Steps::chooseNext(LiveRun& run, const flow::Step& step, const StepFinished& finished) {
+  const auto follow = [&]() -> Next {
+    const std::size_t index = *run.flow->flow.indexOf(step.id.str()) + 1;
+    if (index >= run.flow->flow.steps.size()) return Next{Next::Kind::kEnd, {}};
+    return Next{Next::Kind::kStep, run.flow->flow.steps[index].id.str()};
+  };
+  if (!step.next) return follow();
+  std::string name = *step.next;
+  if (name.find("${{") != std::string::npos) {
+    RunScope scope = scopeOf(run, finished.key);
+    scope.overlay(finished);
+    auto rendered = core_.world().evaluator.renderText(run.flow->module, name, scope);
+    if (!rendered) return std::move(rendered).error().in("next");
+    name = std::move(*rendered);
+    if (name.empty()) return follow();
+  }
+  if (name == "end") return Next{Next::Kind::kEnd, {}};
+  if (!run.flow->flow.indexOf(name)) {
+    return Error{ErrorCode::kStepUnknownNext, "next of step " + step.id.str() + " gave \"" + name +
+                                                  "\", which is no step of the flow"};
+  }
+  return Next{Next::Kind::kStep, std::move(name)};
+}
+
+void Steps::carryOut(const Order& order) {
+  if (const auto* start = std::get_if<StartAttempt>(&order)) {
+    Performer& performer = performerOf(start->attempt.family);
+    if (start->recovering && performer.recovers()) performer.recover(start->attempt);
+    else performer.start(start->attempt);
+    return;
+  }
+  const auto& cancel = std::get<CancelAttempt>(order);
+  if (Performer* performer = performers_.at(static_cast<std::size_t>(cancel.family))) {
+    performer->cancel(cancel.run, cancel.key);
+  }
+}
+
+}  // namespace belay::runtime

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "agent/runtime/Core.h"
+#include "agent/runtime/RunScope.h"
+
+namespace belay::runtime {
+
+class Waits;
+
+/// Enters steps, takes their results, and chooses what follows them. All evaluation of expressions happens here, before
+/// the event that records it.
+///
+/// Threads: the loop.
+/// Errors:  only those that end the transaction; what goes wrong with a step is the step's failure.
+class Steps {
+ public:
+  Steps(Core& core, Waits& waits) : core_(core), waits_(waits) {}
+
+  void setPerformer(flow::Family family, Performer& performer);
+  void setInline(flow::Family family, InlineStep& step);
+
+  base::Status enter(LiveRun& run, const std::string& path);
+  /// Orders the attempt that the journal says has started.
+  base::Status perform(LiveRun& run, const engine::StepKey& key, bool recovering);
+  /// Takes a result; one that is no longer wanted is dropped.
+  base::Status finishAttempt(LiveRun& run, const engine::StepKey& key, StepResult result);
+  base::Status armRetry(LiveRun& run, const engine::ArmRetry& retry);
+  base::Status retryNow(LiveRun& run, const std::string& path);
+  base::Status cancel(LiveRun& run, const engine::StepKey& key);
+  base::Status finishRun(LiveRun& run, engine::RunEnd end);
+  base::Status resolve(LiveRun& run, const std::string& path, engine::Resolution resolution, const std::string& by,
+                       const std::string& note);
+
+  /// Ends a visit well: evaluates `next` with the outcome in scope, and records both.
+  base::Status succeed(LiveRun& run, const flow::Step& step, engine::StepFinished finished);
+  /// Ends a visit badly: on_error decides where the run goes.
+  base::Status fail(LiveRun& run, const flow::Step& step, engine::StepFinished finished, engine::Failure failure);
+
+  /// Carries out an order after its commit.
+  void carryOut(const Order& order);
+
+ private:
+  base::Status enterFamily(LiveRun& run, const flow::Step& step, std::size_t index, engine::StepKey key);
+  base::Status enterSwitch(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
+  base::Status enterInline(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
+  base::Status startPerformed(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
+  base::Status permit(const Attempt& attempt);
+  base::Result<std::string> render(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
+  base::Result<std::int64_t> timeoutOf(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
+  base::Status skip(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
+  /// Where the run goes after `finished`. Errors: of the expression, kStepUnknownNext.
+  base::Result<engine::Next> chooseNext(LiveRun& run, const flow::Step& step, const engine::StepFinished& finished);
+  base::Status keepLarge(LiveRun& run, engine::StepFinished& finished);
+  base::Status recordFailure(LiveRun& run, const flow::Step& step, engine::StepFinished finished,
+                             engine::Failure failure, engine::Next next);
+  RunScope scopeOf(const LiveRun& run, const engine::StepKey& key) const;
+  Performer& performerOf(flow::Family family);
+
+  Core& core_;
+  Waits& waits_;
+  std::array<Performer*, static_cast<std::size_t>(flow::Family::kCount)> performers_{};
+  std::array<InlineStep*, static_cast<std::size_t>(flow::Family::kCount)> inlines_{};
+};
+
+/// The step of a flow at a path; aborts when there is none: the flow was validated and is pinned.
+const flow::Step& stepAt(const LiveRun& run, const std::string& path);
+
+}  // namespace belay::runtime

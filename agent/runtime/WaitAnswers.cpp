@@ -1,0 +1,103 @@
+#include "agent/runtime/WaitAnswers.h"
+
+#include <utility>
+
+#include "common/base/Units.h"
+#include "common/json/Json.h"
+#include "common/json/Schema.h"
+#include "common/json/Writer.h"
+
+namespace belay::runtime {
+
+using base::Error;
+using base::ErrorCode;
+using base::Status;
+using engine::WaitAnswer;
+
+namespace {
+
+Status checkSchema(const json::Value& schema, json::Value& value, ErrorCode code, const std::string& what) {
+  auto compiled = json::Schema::compile(schema);
+  if (!compiled) return std::move(compiled).error().in(what);
+  const auto violations = compiled->coerce(value);
+  if (!violations.empty()) return Error{code, what + ": " + json::describe(violations)};
+  return {};
+}
+
+}  // namespace
+
+Status checkForm(const json::Value& request, json::Value& form) {
+  if (form.isNull()) form = json::Value(json::Object{});
+  if (const json::Value* schema = request.find("form")) {
+    return checkSchema(*schema, form, ErrorCode::kDecisionInvalid, "the form");
+  }
+  if (!form.isObject() || !form.asObject().empty()) {
+    return Error{ErrorCode::kDecisionInvalid, "the request has no form, so the decision may have no values"};
+  }
+  return {};
+}
+
+Status checkBody(const json::Value& request, std::string& bodyJson) {
+  BELAY_ASSIGN(json::Value body, json::parse(bodyJson));
+  if (const json::Value* schema = request.find("schema")) {
+    BELAY_TRY(checkSchema(*schema, body, ErrorCode::kSchemaViolation, "the body"));
+  }
+  bodyJson = json::print(body);
+  return {};
+}
+
+std::string decisionBody(const json::Value& form, const std::string& comment) {
+  std::string out;
+  json::Writer(out).beginObject().member("comment", comment).name("form").value(form).endObject();
+  return out;
+}
+
+std::string eventJson(std::string_view name, std::string_view bodyJson, std::int64_t atMs) {
+  std::string out;
+  json::Writer writer(out);
+  writer.beginObject().member("name", name).rawMember("body", bodyJson);
+  writer.member("at", base::formatInstant(atMs)).endObject();
+  return out;
+}
+
+std::string waitOutput(const engine::WaitOpened& opened, const engine::WaitResolved& resolved, std::int64_t atMs) {
+  std::string out;
+  json::Writer writer(out);
+  writer.beginObject();
+  const bool timedOut = resolved.answer == WaitAnswer::kTimedOut;
+  if (opened.kind == flow::WaitKind::kApproval) {
+    writer.member("approved", resolved.answer == WaitAnswer::kApproved).member("timed_out", timedOut);
+    if (!resolved.by.empty()) writer.member("by", resolved.by);
+    const auto body = json::parse(resolved.bodyJson.empty() ? "{}" : resolved.bodyJson);
+    BELAY_CHECK(body.ok());
+    if (body->find("comment")) writer.member("comment", body->text("comment"));
+    if (const json::Value* form = body->find("form")) writer.name("form").value(*form);
+  } else if (opened.kind != flow::WaitKind::kTime) {
+    writer.member("timed_out", timedOut);
+    if (!resolved.bodyJson.empty()) writer.rawMember("body", resolved.bodyJson);
+  }
+  writer.member("at", base::formatInstant(atMs)).endObject();
+  return out;
+}
+
+std::optional<engine::Failure> waitFailure(const engine::WaitOpened& opened, const engine::WaitResolved& resolved,
+                                           bool failOnReject) {
+  engine::Failure failure;
+  if (resolved.answer == WaitAnswer::kTimedOut && opened.onTimeout == flow::OnTimeout::kFail) {
+    failure.code = base::errorText(ErrorCode::kWaitTimeout);
+    failure.kind = flow::FailureClass::kTimeout;
+    failure.message = "nobody answered the wait of step " + opened.key.path + " in time";
+    return failure;
+  }
+  const bool denied = resolved.answer == WaitAnswer::kRejected ||
+                      (resolved.answer == WaitAnswer::kTimedOut && opened.onTimeout == flow::OnTimeout::kReject);
+  if (denied && failOnReject) {
+    failure.code = base::errorText(ErrorCode::kWaitRejected);
+    failure.message = "the approval of step " + opened.key.path + " was rejected" +
+                      (resolved.by.empty() ? " by silence" : " by " + resolved.by);
+    return failure;
+  }
+  return std::nullopt;
+}
+
+}  // namespace belay::runtime

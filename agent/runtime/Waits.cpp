@@ -1,0 +1,307 @@
+#include "agent/runtime/Waits.h"
+
+#include <utility>
+
+#include "agent/runtime/Steps.h"
+#include "agent/runtime/WaitAnswers.h"
+#include "agent/script/TextOutput.h"
+#include "common/base/Units.h"
+#include "common/crypto/Sha256.h"
+#include "common/json/Json.h"
+#include "common/json/Schema.h"
+
+namespace belay::runtime {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using engine::WaitAnswer;
+
+/// A wait on its way into the journal.
+struct Waits::Open {
+  engine::WaitOpened event;
+};
+
+Status Waits::open(LiveRun& run, const flow::Step& step, const json::Value& spec, const engine::StepKey& key,
+                   const RunScope& scope) {
+  if (const auto early = run.state.early.find(key.path); early != run.state.early.end()) {
+    const engine::EarlyWait wait = early->second;
+    if (wait.answer) return finish(run, wait.opened, *wait.answer);
+    return core_.record(run, wait.opened);
+  }
+  BELAY_ASSIGN(Open open, render(run, step, spec, key, scope));
+  return recordOpen(run, std::move(open));
+}
+
+Status Waits::openEarly(LiveRun& run, const flow::Step& step, const std::string& renderedJson, const RunScope& scope) {
+  if (step.family != flow::Family::kRun || renderedJson.find("\"callback\"") == std::string::npos) return {};
+  BELAY_ASSIGN(const json::Value rendered, json::parse(renderedJson));
+  const std::string path = rendered.text("callback");
+  if (path.empty() || run.state.early.count(path) != 0) return {};
+  const auto index = run.flow->flow.indexOf(path);
+  if (!index) return Error{ErrorCode::kFlowUnknownStep, "callback names \"" + path + "\", which is no step of the flow"};
+  const auto visits = run.state.visits.find(path);
+  const engine::StepKey key{path, visits == run.state.visits.end() ? 1u : visits->second + 1u, 1};
+  BELAY_ASSIGN(Open open, render(run, run.flow->flow.steps[*index], run.flow->specs[*index], key, scope));
+  return recordOpen(run, std::move(open));
+}
+
+Result<Waits::Open> Waits::render(LiveRun& run, const flow::Step& step, const json::Value& spec,
+                                  const engine::StepKey& key, const RunScope& scope) {
+  BELAY_ASSIGN(const script::Evaluated text, core_.world().evaluator.renderValue(run.flow->module, spec, scope));
+  BELAY_ASSIGN(json::Value rendered, json::parse(text.json));
+  Open open;
+  open.event.key = key;
+  open.event.kind = step.wait.kind;
+  open.event.onTimeout = step.wait.onTimeout;
+  BELAY_ASSIGN(open.event.wait,
+               base::WaitId::parse("w" + base::makeSortableId(core_.wallMs(), core_.world().random)));
+  if (step.wait.kind == flow::WaitKind::kTime) {
+    BELAY_TRY(renderTime(open, rendered));
+    return open;
+  }
+  if (step.wait.timeout) {
+    BELAY_ASSIGN(const std::string duration,
+                 core_.world().evaluator.renderText(run.flow->module, *step.wait.timeout, scope));
+    BELAY_ASSIGN(const std::chrono::milliseconds timeout, base::parseDuration(duration));
+    open.event.delayMs = timeout.count();
+    open.event.expiresWallMs = core_.wallMs() + timeout.count();
+  }
+  BELAY_TRY(renderRequest(open, run, rendered));
+  return open;
+}
+
+Status Waits::renderTime(Open& open, const json::Value& rendered) {
+  const json::Value* until = rendered.find("until");
+  if (until && until->isString()) {
+    BELAY_ASSIGN(open.event.expiresWallMs, base::parseInstant(until->asString()));
+    open.event.onWallClock = true;
+    return {};
+  }
+  const json::Value* length = rendered.find("for");
+  if (!length || !length->isString()) {
+    return Error{ErrorCode::kInvalidArgument, "step " + open.event.key.path + " needs for: or until: as a text"};
+  }
+  BELAY_ASSIGN(const std::chrono::milliseconds delay, base::parseDuration(length->asString()));
+  open.event.delayMs = delay.count();
+  open.event.expiresWallMs = core_.wallMs() + delay.count();
+  return {};
+}
+
+Status Waits::renderRequest(Open& open, LiveRun& run, const json::Value& rendered) {
+  const std::string kind(flow::waitKindName(open.event.kind));
+  json::Value request;
+  request.set("kind", kind);
+  request.set("flow", run.state.created.slug);
+  request.set("digest", run.state.created.flowDigest);
+  request.set("run", run.state.id.str());
+  request.set("step", open.event.key.path);
+  request.set("visit", static_cast<std::int64_t>(open.event.key.visit));
+  request.set("wait", open.event.wait.str());
+  request.set("nonce", base::makeToken(core_.world().random));
+  request.set("created_ms", core_.wallMs());
+  if (open.event.expiresWallMs != 0) request.set("expires_ms", open.event.expiresWallMs);
+  if (const json::Value* options = rendered.find(kind); options && options->isObject()) {
+    for (const json::Member& member : options->asObject()) request.set(member.first, member.second);
+  }
+  if (open.event.kind == flow::WaitKind::kApproval) {
+    BELAY_ASSIGN(json::Value artifacts, artifactsOf(run, open.event.key, request));
+    request.set("artifacts", std::move(artifacts));
+  }
+  if (open.event.kind == flow::WaitKind::kEvent) {
+    open.event.eventName = request.text("name");
+    if (open.event.eventName.empty()) {
+      return Error{ErrorCode::kInvalidArgument, "step " + open.event.key.path + ": the event has no name"};
+    }
+  }
+  open.event.requestJson = json::print(request);
+  open.event.requestDigest = crypto::sha256(open.event.requestJson).hex();
+  return {};
+}
+
+Result<json::Value> Waits::artifactsOf(LiveRun& run, const engine::StepKey& key, const json::Value& rendered) {
+  json::Array artifacts;
+  const json::Value* given = rendered.find("artifacts");
+  if (!given || !given->isArray()) return json::Value(std::move(artifacts));
+  for (const json::Value& item : given->asArray()) {
+    const std::string name = "artifact-" + std::to_string(artifacts.size() + 1);
+    std::string ref = item.isString() ? item.asString() : item.text("ref");
+    if (!ref.starts_with("res://")) {
+      // What is small enough to stand in the journal is stored too: an approval is bound to a digest.
+      const std::string* text = script::textOf(item);
+      const std::string content = text ? *text : json::print(item);
+      BELAY_ASSIGN(journal::ResourceRow row,
+                   core_.world().outputs.store(content, text ? "text/plain" : "application/json", name));
+      row.run = run.state.id;
+      row.step = key.path;
+      BELAY_TRY(core_.world().journal.addResource(row));
+      ref = row.ref;
+    }
+    BELAY_ASSIGN(const std::optional<journal::ResourceRow> stored, core_.world().journal.resource(ref));
+    if (!stored) return Error{ErrorCode::kResourceNotFound, "artifact " + ref + " is not a resource of this host"};
+    json::Value artifact;
+    artifact.set("name", item.text("name", stored->name));
+    artifact.set("ref", stored->ref);
+    artifact.set("digest", stored->digest);
+    artifact.set("size", stored->size);
+    artifact.set("media_type", stored->mediaType);
+    artifacts.push_back(std::move(artifact));
+  }
+  return json::Value(std::move(artifacts));
+}
+
+Status Waits::recordOpen(LiveRun& run, Open open) {
+  journal::WaitRow row;
+  row.id = open.event.wait;
+  row.run = run.state.id;
+  row.slug = run.state.created.slug;
+  row.step = open.event.key.path;
+  row.kind = open.event.kind;
+  row.requestJson = open.event.requestJson;
+  row.requestDigest = open.event.requestDigest;
+  row.eventName = open.event.eventName;
+  row.openedMs = core_.wallMs();
+  row.expiresMs = open.event.expiresWallMs;
+  BELAY_TRY(core_.world().journal.addWait(row));
+  BELAY_TRY(armTimer(run, open.event));
+  return core_.record(run, std::move(open.event));
+}
+
+Status Waits::armTimer(LiveRun& run, const engine::WaitOpened& opened) {
+  if (opened.expiresWallMs == 0) return {};
+  journal::TimerRow timer;
+  timer.runNumber = run.head.number;
+  timer.key = "wait:" + opened.wait.str();
+  timer.bootId = core_.world().clock.bootId();
+  timer.dueBootMs = core_.world().clock.sinceBoot().count() + opened.delayMs;
+  timer.dueWallMs = opened.expiresWallMs;
+  timer.onWallClock = opened.onWallClock;
+  return core_.world().journal.putTimer(timer);
+}
+
+Result<journal::WaitRow> Waits::openRow(const base::WaitId& wait, flow::WaitKind kind) {
+  BELAY_ASSIGN(std::optional<journal::WaitRow> row, core_.world().journal.wait(wait));
+  if (!row) return Error{ErrorCode::kWaitNotFound, "there is no wait " + wait.str(), {"belay wait list"}};
+  if (row->kind != kind) {
+    return Error{ErrorCode::kWaitKind, "wait " + wait.str() + " is for " +
+                                           (row->kind == flow::WaitKind::kTime ? "a time" : std::string("an answer of kind ") +
+                                            std::string(flow::waitKindName(row->kind)))};
+  }
+  if (row->status != journal::WaitStatus::kOpen) {
+    return Error{ErrorCode::kWaitClosed, "wait " + wait.str() + " is no longer open",
+                 {"belay run show " + row->run.str()}};
+  }
+  return std::move(*row);
+}
+
+Status Waits::answerApproval(const base::WaitId& wait, const ApprovalAnswer& answer) {
+  BELAY_ASSIGN(const journal::WaitRow row, openRow(wait, flow::WaitKind::kApproval));
+  if (answer.requestDigest != row.requestDigest) {
+    return Error{ErrorCode::kDecisionInvalid, "the decision is about another request than wait " + wait.str() + " makes"};
+  }
+  BELAY_ASSIGN(const json::Value request, json::parse(row.requestJson));
+  json::Value form = answer.form;
+  BELAY_TRY(checkForm(request, form));
+  BELAY_ASSIGN(LiveRun * run, core_.runs().get(row.run));
+  engine::WaitResolved resolved;
+  resolved.wait = wait;
+  resolved.key.path = row.step;
+  resolved.answer = answer.approved ? WaitAnswer::kApproved : WaitAnswer::kRejected;
+  resolved.bodyJson = decisionBody(form, answer.comment);
+  resolved.decision = answer.decision;
+  resolved.by = answer.by;
+  return resolve(*run, std::move(resolved),
+                 answer.approved ? journal::WaitStatus::kAnswered : journal::WaitStatus::kRejected);
+}
+
+Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJson, const std::string& by) {
+  BELAY_ASSIGN(const journal::WaitRow row, openRow(wait, flow::WaitKind::kCallback));
+  BELAY_ASSIGN(const json::Value request, json::parse(row.requestJson));
+  std::string body = bodyJson;
+  BELAY_TRY(checkBody(request, body));
+  BELAY_ASSIGN(LiveRun * run, core_.runs().get(row.run));
+  engine::WaitResolved resolved;
+  resolved.wait = wait;
+  resolved.key.path = row.step;
+  resolved.answer = WaitAnswer::kBody;
+  resolved.bodyJson = std::move(body);
+  resolved.by = by;
+  return resolve(*run, std::move(resolved), journal::WaitStatus::kAnswered);
+}
+
+Result<Emitted> Waits::emit(const std::string& name, const std::string& bodyJson, const std::string& by) {
+  constexpr std::size_t kWaitsMax = 10'000;
+  Emitted emitted;
+  BELAY_ASSIGN(const std::vector<journal::WaitRow> rows, core_.world().journal.waitsForEvent(name, kWaitsMax));
+  const std::string event = eventJson(name, bodyJson, core_.wallMs());
+  for (const journal::WaitRow& row : rows) {
+    BELAY_ASSIGN(LiveRun * run, core_.runs().get(row.run));
+    BELAY_ASSIGN(const json::Value request, json::parse(row.requestJson));
+    const flow::Step& step = stepAt(*run, row.step);
+    if (!step.wait.match.empty()) {
+      RunScope scope(run->state, *run->flow, core_.world().outputs, row.step, 1, core_.wallMs());
+      scope.showEvent(event);
+      const auto matches = core_.world().evaluator.test(run->flow->module, step.wait.match, scope);
+      // An event that makes the condition throw is not one that was meant.
+      if (!matches || !*matches) continue;
+    }
+    engine::WaitResolved resolved;
+    resolved.wait = row.id;
+    resolved.key.path = row.step;
+    resolved.answer = WaitAnswer::kBody;
+    resolved.bodyJson = bodyJson;
+    resolved.by = by;
+    BELAY_TRY(resolve(*run, std::move(resolved), journal::WaitStatus::kAnswered));
+    ++emitted.answered;
+  }
+  return emitted;
+}
+
+Status Waits::timeUp(LiveRun& run, const base::WaitId& wait) {
+  BELAY_ASSIGN(const std::optional<journal::WaitRow> row, core_.world().journal.wait(wait));
+  if (!row || row->status != journal::WaitStatus::kOpen) return {};
+  engine::WaitResolved resolved;
+  resolved.wait = wait;
+  resolved.key.path = row->step;
+  const bool reached = row->kind == flow::WaitKind::kTime;
+  resolved.answer = reached ? WaitAnswer::kTimeReached : WaitAnswer::kTimedOut;
+  return resolve(run, std::move(resolved), reached ? journal::WaitStatus::kAnswered : journal::WaitStatus::kTimedOut);
+}
+
+Status Waits::resolve(LiveRun& run, engine::WaitResolved resolved, journal::WaitStatus status) {
+  const engine::ActiveStep* active = run.state.findActive(resolved.key.path);
+  const auto early = run.state.early.find(resolved.key.path);
+  const bool isActive = active && active->wait && active->wait->wait == resolved.wait;
+  const bool isEarly = early != run.state.early.end() && early->second.opened.wait == resolved.wait;
+  if (!isActive && !isEarly) {
+    return Error{ErrorCode::kWaitClosed, "wait " + resolved.wait.str() + " is no longer open"};
+  }
+  const engine::WaitOpened opened = isActive ? *active->wait : early->second.opened;
+  resolved.key = opened.key;
+  BELAY_TRY(core_.world().journal.closeWait(resolved.wait, status, core_.wallMs()));
+  BELAY_TRY(core_.world().journal.removeTimer(run.head, "wait:" + resolved.wait.str()));
+  BELAY_TRY(core_.record(run, resolved));
+  // An early answer is kept until the run comes to its wait.
+  return isActive ? finish(run, opened, resolved) : Status{};
+}
+
+Status Waits::finish(LiveRun& run, const engine::WaitOpened& opened, const engine::WaitResolved& resolved) {
+  const flow::Step& step = stepAt(run, opened.key.path);
+  engine::StepFinished finished;
+  finished.key = opened.key;
+  finished.outputJson = waitOutput(opened, resolved, core_.wallMs());
+  if (const auto failure = waitFailure(opened, resolved, step.wait.failOnReject)) {
+    return steps_->fail(run, step, std::move(finished), *failure);
+  }
+  return steps_->succeed(run, step, std::move(finished));
+}
+
+Status Waits::close(LiveRun& run, const engine::CloseWait& close) {
+  BELAY_TRY(core_.world().journal.removeTimer(run.head, "wait:" + close.wait.str()));
+  Status closed = core_.world().journal.closeWait(close.wait, journal::WaitStatus::kClosed, core_.wallMs());
+  if (!closed && closed.error().code == ErrorCode::kWaitClosed) return {};
+  return closed;
+}
+
+}  // namespace belay::runtime

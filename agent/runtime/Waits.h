@@ -1,0 +1,70 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "agent/runtime/Core.h"
+#include "agent/runtime/RunScope.h"
+
+namespace belay::runtime {
+
+class Steps;
+
+/// A decision about an approval, signed already; see trust/LocalDecision.h.
+struct ApprovalAnswer {
+  bool approved = false;
+  json::Value form;        ///< Object; checked against the form of the request.
+  std::string comment;
+  std::string by;          ///< Person.
+  std::string requestDigest;
+  std::string decision;    ///< Compact JWS.
+};
+
+/// What became of an emitted event.
+struct Emitted {
+  std::size_t answered = 0;  ///< Waits that it answered.
+};
+
+/// Opens waits and takes their answers.
+///
+/// Threads: the loop.
+/// Errors:  kWaitNotFound, kWaitClosed, kWaitKind, kDecisionInvalid, kSchemaViolation to whoever answers; else as Core.
+class Waits {
+ public:
+  Waits(Core& core) : core_(core) {}
+  void setSteps(Steps& steps) { steps_ = &steps; }
+
+  /// Opens the wait of a wait or sleep step, or takes over the one that was opened early.
+  base::Status open(LiveRun& run, const flow::Step& step, const json::Value& spec, const engine::StepKey& key,
+                    const RunScope& scope);
+  /// Opens the wait that a step names under `callback:` before that step starts; nothing when it names none.
+  base::Status openEarly(LiveRun& run, const flow::Step& step, const std::string& renderedJson, const RunScope& scope);
+
+  base::Status answerApproval(const base::WaitId& wait, const ApprovalAnswer& answer);
+  /// `bodyJson` is checked against the schema of the wait; a body that does not match leaves it open.
+  base::Status answerCallback(const base::WaitId& wait, const std::string& bodyJson, const std::string& by);
+  base::Result<Emitted> emit(const std::string& name, const std::string& bodyJson, const std::string& by);
+  /// The timer of a wait is due.
+  base::Status timeUp(LiveRun& run, const base::WaitId& wait);
+  base::Status close(LiveRun& run, const engine::CloseWait& close);
+
+ private:
+  struct Open;
+
+  base::Result<Open> render(LiveRun& run, const flow::Step& step, const json::Value& spec, const engine::StepKey& key,
+                            const RunScope& scope);
+  base::Status renderTime(Open& open, const json::Value& rendered);
+  base::Status renderRequest(Open& open, LiveRun& run, const json::Value& rendered);
+  base::Result<json::Value> artifactsOf(LiveRun& run, const engine::StepKey& key, const json::Value& rendered);
+  base::Status recordOpen(LiveRun& run, Open open);
+  base::Result<journal::WaitRow> openRow(const base::WaitId& wait, flow::WaitKind kind);
+  base::Status resolve(LiveRun& run, engine::WaitResolved resolved, journal::WaitStatus status);
+  base::Status finish(LiveRun& run, const engine::WaitOpened& opened, const engine::WaitResolved& resolved);
+  base::Status armTimer(LiveRun& run, const engine::WaitOpened& opened);
+
+  Core& core_;
+  Steps* steps_ = nullptr;
+};
+
+}  // namespace belay::runtime
