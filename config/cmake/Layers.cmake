@@ -36,6 +36,7 @@ belay_layer(common/wire      USES belay_base belay_json belay_crypto)
 belay_layer(common/tls       USES belay_base belay_log belay_crypto deps::mbedtls)
 belay_layer(common/http      USES belay_base belay_log belay_json belay_tls deps::poco_net deps::zlib)
 
+belay_layer(agent/settings   USES belay_base belay_json belay_yaml)
 belay_layer(agent/script     USES belay_base belay_json deps::quickjs)
 belay_layer(agent/flow       USES belay_base belay_json belay_yaml belay_crypto belay_script)
 belay_layer(agent/engine     USES belay_base belay_json belay_flow)
@@ -51,17 +52,17 @@ belay_layer(agent/vault      USES belay_base belay_log belay_json belay_yaml bel
                                   belay_runtime)
 belay_layer(agent/jobs       USES belay_base belay_log belay_json belay_journal belay_trust belay_runtime
                                   belay_vault belay_resources)
-belay_layer(agent/steps      USES belay_base belay_log belay_json belay_tls belay_http belay_script belay_flow
+belay_layer(agent/steps      USES belay_base belay_log belay_json belay_settings belay_tls belay_http belay_script belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
                                   belay_jobs deps::libssh)
 belay_layer(agent/triggers   USES belay_base belay_log belay_json belay_flow belay_journal belay_trust
                                   belay_runtime belay_steps)
 belay_layer(agent/link       USES belay_base belay_log belay_json belay_crypto belay_statement belay_wire
                                   belay_tls belay_http belay_journal belay_trust belay_runtime belay_triggers)
-belay_layer(agent/api        USES belay_base belay_log belay_json belay_http belay_flow belay_journal
+belay_layer(agent/api        USES belay_base belay_log belay_json belay_settings belay_http belay_flow belay_journal
                                   belay_trust belay_runtime belay_vault belay_resources belay_jobs belay_steps
                                   belay_triggers belay_link belay_version belay_embedded)
-belay_layer(agent/cli        USES belay_base belay_log belay_json belay_yaml belay_http belay_flow
+belay_layer(agent/cli        USES belay_base belay_log belay_json belay_settings belay_yaml belay_http belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
                                   belay_jobs belay_steps belay_triggers belay_link belay_api belay_version
                                   belay_embedded deps::poco_util)
