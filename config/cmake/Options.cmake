@@ -15,11 +15,15 @@ set(CMAKE_C_FLAGS "")
 set(CMAKE_CXX_FLAGS "")
 set(CMAKE_EXE_LINKER_FLAGS "")
 
+# ccache when it is there. Paths are taken relative, so that one checkout profits from another.
 find_program(BELAY_CCACHE ccache)
 if(BELAY_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER "${BELAY_CCACHE}")
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${BELAY_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    env "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${BELAY_CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER ${CMAKE_CXX_COMPILER_LAUNCHER})
 endif()
+file(RELATIVE_PATH to_source "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
+file(RELATIVE_PATH from_source "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}")
 
 include_directories("${PROJECT_SOURCE_DIR}")
 
@@ -29,8 +33,9 @@ add_compile_options(
   "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Wold-style-cast;-Woverloaded-virtual>"
   $<$<BOOL:${BELAY_WERROR}>:-Werror>
   -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fno-plt
-  # The path of a checkout is nobody's business: same source, same binary.
-  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=" "-ffile-prefix-map=${PROJECT_BINARY_DIR}/=build/")
+  # The path of a checkout is nobody's business: same source, same binary. (The last map that fits wins.)
+  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=${to_source}"
+  "-ffile-prefix-map=${PROJECT_BINARY_DIR}=${from_source}")
 add_compile_definitions(_GNU_SOURCE)
 add_link_options(-Wl,--gc-sections -Wl,-z,relro,-z,now,-z,noexecstack)
 
