@@ -49,6 +49,7 @@ std::vector<Order> Core::takeOrders() { return std::exchange(orders_, {}); }
 
 Status Core::flush() {
   for (const base::RunId& id : std::exchange(touched_, {})) {
+    changed_.push_back(id);
     LiveRun* run = runs_.find(id);
     if (!run) continue;
     run->dirty = false;
@@ -59,7 +60,10 @@ Status Core::flush() {
   return {};
 }
 
+std::vector<base::RunId> Core::takeChanged() { return std::exchange(changed_, {}); }
+
 std::vector<base::RunId> Core::forget() {
+  changed_.clear();
   std::vector<base::RunId> interrupted = std::exchange(touched_, {});
   for (const Owed& owed : owed_) interrupted.push_back(owed.run);
   for (const Order& order : orders_) {

@@ -85,6 +85,8 @@ class Core {
 
   /// Writes the rows of the runs that changed, and lets go of those that need no memory.
   base::Status flush();
+  /// The runs that changed in a transaction that has been committed, each once.
+  std::vector<base::RunId> takeChanged();
   /// After a rollback: forgets everything that was not committed; returns the runs that had something to do.
   std::vector<base::RunId> forget();
 
@@ -100,6 +102,7 @@ class Core {
   std::deque<Owed> owed_;
   std::vector<Order> orders_;
   std::vector<base::RunId> touched_;
+  std::vector<base::RunId> changed_;  ///< Flushed, not yet committed.
 };
 
 /// The failure that an error of an expression, a check or the host becomes.

@@ -35,6 +35,10 @@ ResultSink Loop::resultSink() {
   };
 }
 
+void Loop::onCommit(std::function<void(const std::vector<base::RunId>&)> listener) {
+  committed_ = std::move(listener);
+}
+
 Status Loop::takeTasks() {
   if (tasks_.empty()) {
     tasks_ = inbox_.takeAll();
@@ -79,6 +83,8 @@ Status Loop::commit() {
   taken_.clear();
   for (const Ack& ack : std::exchange(acks_, {})) ack(Status{});
   runtime_.carryOutOrders();
+  const std::vector<base::RunId> changed = runtime_.takeChanged();
+  if (committed_ && !changed.empty()) committed_(changed);
   return {};
 }
 

@@ -49,6 +49,10 @@ class Loop {
   /// A result is never lost: beyond the bound it waits in the caller.
   ResultSink resultSink();
 
+  /// Called after each commit that changed runs, with their ids, each once; before the first step().
+  /// Runs in the owner's thread and must not block.
+  void onCommit(std::function<void(const std::vector<base::RunId>&)> listener);
+
   base::Result<NextStep> step();
 
  private:
@@ -69,6 +73,7 @@ class Loop {
   base::BoundedQueue<std::function<base::Status(Runtime&)>> results_;
 
   // Owner only.
+  std::function<void(const std::vector<base::RunId>&)> committed_;
   std::vector<Task> tasks_;
   std::vector<std::function<base::Status(Runtime&)>> taken_;  ///< Results of the transaction at hand.
   std::vector<Ack> acks_;

@@ -63,6 +63,8 @@ class Runtime {
 
   /// Before a commit: brings the rows of the runs up to date.
   base::Status flush() { return core_.flush(); }
+  /// After a commit: the runs that it changed, each once.
+  std::vector<base::RunId> takeChanged() { return core_.takeChanged(); }
   /// After a commit: starts and cancels what was committed.
   void carryOutOrders();
   /// After a rollback: forgets what was not committed, and remembers the runs to take up again.
