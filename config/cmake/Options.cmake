@@ -24,6 +24,7 @@ if(BELAY_CCACHE)
 endif()
 file(RELATIVE_PATH to_source "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
 file(RELATIVE_PATH from_source "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}")
+string(REGEX REPLACE "/$" "" to_source "${to_source}")
 
 include_directories("${PROJECT_SOURCE_DIR}")
 
