@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/base/UniqueFd.h"
+#include "common/base/EventFd.h"
 
 namespace belay::base {
 
@@ -11,19 +11,19 @@ namespace belay::base {
 /// Ownership: the token must outlive the work that it was given to.
 class CancelToken {
  public:
-  CancelToken();
+  CancelToken() = default;
   CancelToken(const CancelToken&) = delete;
   CancelToken& operator=(const CancelToken&) = delete;
 
   /// For good: a token that was cancelled stays so.
-  void cancel() noexcept;
+  void cancel() noexcept { event_.signal(); }
   bool cancelled() const noexcept;
   /// Readable from cancel() on; never read from it.
-  int fd() const noexcept { return event_.get(); }
+  int fd() const noexcept { return event_.fd(); }
 
  private:
-  // Self-synchronised: the kernel's counter is the flag.
-  UniqueFd event_;
+  // Self-synchronised.
+  EventFd event_;
 };
 
 }  // namespace belay::base
