@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/Environment.h"
+#include "common/base/Result.h"
+
+namespace belay::tls {
+
+struct TlsClientOptions {
+  /// A PEM bundle of the authorities to believe, instead of the system's.
+  std::string caFile;
+  /// For SSL_CERT_FILE and SSL_CERT_DIR, which come before the system's bundle; empty: neither is
+  /// looked at.
+  base::EnvironmentLookup environment;
+  /// TLS 1.2 with records of 1,024 bytes, so that a parked connection costs the server little. A
+  /// server that does not offer this refuses the handshake or ignores it.
+  bool smallRecords = false;
+};
+
+/// What every TLS client of one kind shares: authorities, TLS 1.2 or 1.3 with ephemeral keys and
+/// AEAD suites only, and the tickets of earlier sessions. There is no way to switch verification
+/// off.
+///
+/// Threads:   any.
+/// Ownership: shared by all sessions that were made with it.
+/// Errors:    kTlsCertificate when no authorities can be had, naming the file and what to do.
+class TlsClientConfig {
+ public:
+  static base::Result<std::shared_ptr<TlsClientConfig>> create(const TlsClientOptions& options);
+  ~TlsClientConfig();
+  TlsClientConfig(const TlsClientConfig&) = delete;
+  TlsClientConfig& operator=(const TlsClientConfig&) = delete;
+
+  /// Where the authorities came from.
+  const std::string& source() const;
+
+  struct Parts;  // Mbed TLS's side, for TlsSession only.
+  Parts& parts() { return *parts_; }
+
+ private:
+  explicit TlsClientConfig(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace belay::tls

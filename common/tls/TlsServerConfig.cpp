@@ -1,0 +1,79 @@
+#include "common/tls/TlsServerConfig.h"
+
+#include "common/tls/MbedParts.h"
+
+namespace belay::tls {
+
+namespace {
+
+constexpr std::uint32_t kTicketSeconds = 86'400;
+
+using base::Error;
+using base::ErrorCode;
+
+int parseTicket(void* context, mbedtls_ssl_session* session, unsigned char* ticket,
+                std::size_t length) noexcept {
+  auto* parts = static_cast<TlsServerConfig::Parts*>(context);
+  const int result = mbedtls_ssl_ticket_parse(parts->tickets.get(), session, ticket, length);
+  if (result == 0) parts->resumptions.fetch_add(1, std::memory_order_relaxed);
+  return result;
+}
+
+int writeTicket(void* context, const mbedtls_ssl_session* session, unsigned char* start,
+                const unsigned char* end, std::size_t* length, std::uint32_t* lifetime) noexcept {
+  auto* parts = static_cast<TlsServerConfig::Parts*>(context);
+  return mbedtls_ssl_ticket_write(parts->tickets.get(), session, start, end, length, lifetime);
+}
+
+base::Status loadCertificate(std::string_view chainPem, std::string_view keyPem,
+                             TlsServerConfig::Parts& parts) {
+  const std::string chain(chainPem);
+  const std::string key(keyPem);
+  const auto* chainBytes = reinterpret_cast<const unsigned char*>(chain.c_str());
+  const auto* keyBytes = reinterpret_cast<const unsigned char*>(key.c_str());
+  // PEM must end with a NUL that counts.
+  int failed = mbedtls_x509_crt_parse(parts.chain.get(), chainBytes, chain.size() + 1);
+  if (failed != 0) {
+    return Error{ErrorCode::kTlsCertificate,
+                 "the certificate chain cannot be read: " +
+                     (failed < 0 ? mbedText(failed) : "a part is not a certificate")};
+  }
+  failed = mbedtls_pk_parse_key(parts.key.get(), keyBytes, key.size() + 1, nullptr, 0, fillRandom,
+                                &parts.random);
+  if (failed != 0)
+    return Error{ErrorCode::kTlsCertificate, "the private key cannot be read: " + mbedText(failed)};
+  failed =
+      mbedtls_pk_check_pair(&parts.chain.get()->pk, parts.key.get(), fillRandom, &parts.random);
+  if (failed != 0) {
+    return Error{ErrorCode::kTlsCertificate,
+                 "the private key does not belong to the first certificate of the chain"};
+  }
+  return {};
+}
+
+}  // namespace
+
+TlsServerConfig::TlsServerConfig(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+TlsServerConfig::~TlsServerConfig() = default;
+
+std::uint64_t TlsServerConfig::resumptions() const {
+  return parts_->resumptions.load(std::memory_order_relaxed);
+}
+
+base::Result<std::shared_ptr<TlsServerConfig>> TlsServerConfig::create(std::string_view chainPem,
+                                                                       std::string_view keyPem) {
+  auto parts = std::make_unique<Parts>();
+  BELAY_TRY(parts->config.setUp(MBEDTLS_SSL_IS_SERVER));
+  BELAY_TRY(loadCertificate(chainPem, keyPem, *parts));
+  mbedtls_ssl_config* config = parts->config.get();
+  int failed = mbedtls_ssl_conf_own_cert(config, parts->chain.get(), parts->key.get());
+  if (failed != 0)
+    return Error{ErrorCode::kTlsCertificate, "use the certificate: " + mbedText(failed)};
+  failed = mbedtls_ssl_ticket_setup(parts->tickets.get(), fillRandom, &parts->random,
+                                    MBEDTLS_CIPHER_AES_256_GCM, kTicketSeconds);
+  if (failed != 0) return Error{ErrorCode::kTls, "set up session tickets: " + mbedText(failed)};
+  mbedtls_ssl_conf_session_tickets_cb(config, writeTicket, parseTicket, parts.get());
+  return std::shared_ptr<TlsServerConfig>(new TlsServerConfig(std::move(parts)));
+}
+
+}  // namespace belay::tls

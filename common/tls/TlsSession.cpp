@@ -1,0 +1,253 @@
+#include "common/tls/TlsSession.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+
+#include <mbedtls/net_sockets.h>
+
+#include "common/tls/MbedParts.h"
+
+namespace belay::tls {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+int sendBytes(void* context, const unsigned char* bytes, std::size_t length) noexcept {
+  const ssize_t sent =
+      ::send(*static_cast<int*>(context), bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent >= 0) return static_cast<int>(sent);
+  const bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  return later ? MBEDTLS_ERR_SSL_WANT_WRITE : MBEDTLS_ERR_NET_CONN_RESET;
+}
+
+int receiveBytes(void* context, unsigned char* into, std::size_t length) noexcept {
+  const ssize_t got = ::recv(*static_cast<int*>(context), into, length, MSG_DONTWAIT);
+  if (got >= 0) return static_cast<int>(got);
+  const bool later = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  return later ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_NET_CONN_RESET;
+}
+
+struct Reason {
+  std::uint32_t flag;
+  std::string_view text;
+  std::string_view action;
+};
+
+// Most telling first: what a person reads is the first action.
+constexpr std::array<Reason, 10> kReasons{{
+    {MBEDTLS_X509_BADCERT_CN_MISMATCH, "it is for another name",
+     "use the name that the certificate carries, or ask for a certificate with this name"},
+    {MBEDTLS_X509_BADCERT_NOT_TRUSTED, "it is not signed by an authority that this host believes",
+     "if the authority is your own, name its PEM bundle as ca_file"},
+    {MBEDTLS_X509_BADCERT_EXPIRED, "it has expired",
+     "renew the certificate, or check this host's clock (date)"},
+    {MBEDTLS_X509_BADCERT_FUTURE, "it is not valid yet", "check this host's clock (date)"},
+    {MBEDTLS_X509_BADCERT_REVOKED, "it was revoked", "renew the certificate"},
+    {MBEDTLS_X509_BADCERT_MISSING, "there is none", "give the server a certificate"},
+    {MBEDTLS_X509_BADCERT_BAD_MD, "it is signed with a weak hash",
+     "renew the certificate with SHA-256"},
+    {MBEDTLS_X509_BADCERT_BAD_PK, "its kind of key is not accepted",
+     "renew it with an EC or RSA key"},
+    {MBEDTLS_X509_BADCERT_BAD_KEY, "its key is too weak",
+     "renew it with P-256, or RSA of 2,048 bits or more"},
+    {MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE |
+         MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
+     "it is not meant for servers", "renew it with the extended key usage serverAuth"},
+}};
+
+Error certificateError(const std::string& peer, std::uint32_t flags) {
+  Error error{ErrorCode::kTlsCertificate, "the certificate of " + peer + " is refused"};
+  std::string_view separator = ": ";
+  for (const Reason& reason : kReasons) {
+    if ((flags & reason.flag) == 0) continue;
+    error.message.append(separator).append(reason.text);
+    error.actions.emplace_back(reason.action);
+    separator = ", ";
+  }
+  return error;
+}
+
+bool isBrokenConnection(int code) {
+  return code == MBEDTLS_ERR_NET_CONN_RESET || code == MBEDTLS_ERR_SSL_CONN_EOF || code == 0;
+}
+
+}  // namespace
+
+struct TlsSession::Parts {
+  Parts() noexcept { mbedtls_ssl_init(&ssl); }
+  ~Parts() { mbedtls_ssl_free(&ssl); }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  base::Status setUp(const mbedtls_ssl_config* config) {
+    const int failed = mbedtls_ssl_setup(&ssl, config);
+    if (failed != 0)
+      return Error{ErrorCode::kTls, "set up TLS with " + peer + ": " + mbedText(failed)};
+    mbedtls_ssl_set_bio(&ssl, &fd, sendBytes, receiveBytes, nullptr);
+    return {};
+  }
+
+  /// Starts from the ticket of an earlier session; without one, or with one that cannot be read,
+  /// from nothing.
+  void resume() {
+    const auto saved = clientConfig->parts().tickets.take(origin);
+    if (!saved) return;
+    SslSession session;
+    const auto* bytes = reinterpret_cast<const unsigned char*>(saved->data());
+    if (mbedtls_ssl_session_load(session.get(), bytes, saved->size()) != 0) return;
+    static_cast<void>(mbedtls_ssl_set_session(&ssl, session.get()));
+  }
+
+  /// Keeps what the next session with this peer can start from. That there is nothing is no
+  /// failure.
+  void keepTicket() {
+    if (!clientConfig) return;
+    SslSession session;
+    if (mbedtls_ssl_get_session(&ssl, session.get()) != 0) return;
+    std::size_t length = 0;
+    static_cast<void>(mbedtls_ssl_session_save(session.get(), nullptr, 0, &length));
+    std::string saved(length, '\0');
+    auto* bytes = reinterpret_cast<unsigned char*>(saved.data());
+    if (mbedtls_ssl_session_save(session.get(), bytes, saved.size(), &length) != 0) return;
+    clientConfig->parts().tickets.put(origin, std::move(saved));
+  }
+
+  Error handshakeError(int code) const {
+    const std::uint32_t flags = mbedtls_ssl_get_verify_result(&ssl);
+    const bool refused =
+        code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && flags != 0 && flags != UINT32_MAX;
+    if (refused) return certificateError(peer, flags);
+    if (isBrokenConnection(code)) {
+      return Error{ErrorCode::kTls,
+                   peer + " closed the connection during the TLS handshake",
+                   {"check that the port speaks TLS, and that no proxy stands in between"}};
+    }
+    return Error{
+        ErrorCode::kTls,
+        "TLS handshake with " + peer + ": " + mbedText(code),
+        {"the peer must speak TLS 1.2 or 1.3 with ECDHE and AES-GCM or ChaCha20-Poly1305"}};
+  }
+
+  Error transferError(int code) const {
+    if (isBrokenConnection(code)) return Error{ErrorCode::kConnect, peer + " broke the connection"};
+    return Error{ErrorCode::kConnect, "TLS with " + peer + ": " + mbedText(code)};
+  }
+
+  int fd = -1;
+  std::string peer;    // For messages.
+  std::string origin;  // Names the ticket.
+  // Shared with all sessions of its kind; must outlive ssl, which points into it.
+  std::shared_ptr<TlsClientConfig> clientConfig;
+  std::shared_ptr<TlsServerConfig> serverConfig;
+  mbedtls_ssl_context ssl;
+  bool established = false;
+  // Mbed TLS has taken a record of this length and still owes its bytes to the socket.
+  std::size_t pendingWrite = 0;
+};
+
+TlsSession::TlsSession(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+TlsSession::~TlsSession() = default;
+
+Result<std::unique_ptr<TlsSession>> TlsSession::client(std::shared_ptr<TlsClientConfig> config,
+                                                       const std::string& host, std::uint16_t port,
+                                                       int fd) {
+  if (host.empty()) return Error{ErrorCode::kTls, "TLS needs the name of the peer"};
+  auto parts = std::make_unique<Parts>();
+  parts->fd = fd;
+  parts->peer = host;
+  parts->origin = host + ":" + std::to_string(port);
+  parts->clientConfig = std::move(config);
+  BELAY_TRY(parts->setUp(parts->clientConfig->parts().config.get()));
+  const int failed = mbedtls_ssl_set_hostname(&parts->ssl, host.c_str());
+  if (failed != 0) return Error{ErrorCode::kTls, "TLS with " + host + ": " + mbedText(failed)};
+  parts->resume();
+  return std::unique_ptr<TlsSession>(new TlsSession(std::move(parts)));
+}
+
+Result<std::unique_ptr<TlsSession>> TlsSession::server(std::shared_ptr<TlsServerConfig> config,
+                                                       int fd) {
+  auto parts = std::make_unique<Parts>();
+  parts->fd = fd;
+  parts->peer = "the client";
+  parts->serverConfig = std::move(config);
+  BELAY_TRY(parts->setUp(parts->serverConfig->parts().config.get()));
+  return std::unique_ptr<TlsSession>(new TlsSession(std::move(parts)));
+}
+
+Result<TlsSession::Progress> TlsSession::handshake() {
+  while (!parts_->established) {
+    const int result = mbedtls_ssl_handshake(&parts_->ssl);
+    if (result == MBEDTLS_ERR_SSL_WANT_READ) return Progress::kWantRead;
+    if (result == MBEDTLS_ERR_SSL_WANT_WRITE) return Progress::kWantWrite;
+    if (result == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+      parts_->keepTicket();
+      continue;
+    }
+    // Here 0 is success, and an end of the stream has a code of its own.
+    if (result != 0) return parts_->handshakeError(result);
+    parts_->established = true;
+    // TLS 1.3 sends its tickets later; read() meets them.
+    if (mbedtls_ssl_get_version_number(&parts_->ssl) == MBEDTLS_SSL_VERSION_TLS1_2)
+      parts_->keepTicket();
+  }
+  return Progress::kDone;
+}
+
+Result<TlsSession::Moved> TlsSession::read(std::span<char> into) {
+  while (true) {
+    const int result =
+        mbedtls_ssl_read(&parts_->ssl, reinterpret_cast<unsigned char*>(into.data()), into.size());
+    if (result > 0) return Moved{Progress::kDone, static_cast<std::size_t>(result)};
+    switch (result) {
+      case MBEDTLS_ERR_SSL_WANT_READ:
+        return Moved{Progress::kWantRead, 0};
+      case MBEDTLS_ERR_SSL_WANT_WRITE:
+        return Moved{Progress::kWantWrite, 0};
+      case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
+        return Moved{Progress::kClosed, 0};
+      case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET:
+        parts_->keepTicket();
+        continue;
+      default:
+        return parts_->transferError(result);
+    }
+  }
+}
+
+Result<TlsSession::Moved> TlsSession::write(std::string_view bytes) {
+  // A record that waits in Mbed TLS counts with the length it was made with, not with what is
+  // offered now.
+  const std::size_t offered = parts_->pendingWrite != 0 ? parts_->pendingWrite : bytes.size();
+  const auto* raw = reinterpret_cast<const unsigned char*>(bytes.data());
+  const int result = mbedtls_ssl_write(&parts_->ssl, raw, offered);
+  if (result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE) {
+    parts_->pendingWrite = offered;
+    return Moved{result == MBEDTLS_ERR_SSL_WANT_READ ? Progress::kWantRead : Progress::kWantWrite,
+                 0};
+  }
+  parts_->pendingWrite = 0;
+  if (result < 0) return parts_->transferError(result);
+  return Moved{Progress::kDone, static_cast<std::size_t>(result)};
+}
+
+void TlsSession::closeNotify() noexcept {
+  if (parts_->established) static_cast<void>(mbedtls_ssl_close_notify(&parts_->ssl));
+}
+
+bool TlsSession::hasBuffered() const { return mbedtls_ssl_check_pending(&parts_->ssl) != 0; }
+
+std::string TlsSession::describe() const {
+  if (!parts_->established) return "no TLS yet";
+  return std::string(mbedtls_ssl_get_version(&parts_->ssl)) + " " +
+         mbedtls_ssl_get_ciphersuite(&parts_->ssl);
+}
+
+}  // namespace belay::tls
