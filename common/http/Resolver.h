@@ -3,15 +3,15 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <chrono>
+#include <atomic>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "common/base/CancelToken.h"
 #include "common/base/Result.h"
+#include "common/tls/Deadline.h"
 
 namespace belay::http {
 
@@ -38,21 +38,26 @@ class Resolver {
  public:
   virtual ~Resolver() = default;
 
-  /// At least one address, in the order in which to try them. `cancel` may be null.
+  /// At least one address, in the order in which to try them.
   /// Errors: kConnect (no such name, no answer), kTimeout, kCancelled, kBusy.
   virtual base::Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port,
-                                                     std::chrono::milliseconds timeout,
-                                                     const base::CancelToken* cancel) = 0;
+                                                     const tls::Deadline& deadline) = 0;
 };
 
 /// The host's own resolver ("files dns"). A lookup runs in a thread of its own ("resolve"), because
 /// libc's cannot be cancelled: a caller that gives up leaves it behind, to end by its own time-out.
-/// A bounded number may be left so.
+/// At most kLookupsMax run at once; one more is kBusy.
 class SystemResolver final : public Resolver {
  public:
+  static constexpr int kLookupsMax = 64;
+
+  SystemResolver();
   base::Result<std::vector<Address>> resolve(const std::string& host, std::uint16_t port,
-                                             std::chrono::milliseconds timeout,
-                                             const base::CancelToken* cancel) override;
+                                             const tls::Deadline& deadline) override;
+
+ private:
+  // Shared with the threads, which may outlive the resolver.
+  const std::shared_ptr<std::atomic<int>> running_;
 };
 
 }  // namespace belay::http

@@ -13,7 +13,7 @@
 #include "common/log/StderrLog.h"
 #include "tests/support/MemoryLog.h"
 
-#include "CppUTest/TestHarness.h"
+#include <CppUTest/TestHarness.h>
 
 using belay::base::Error;
 using belay::base::ErrorCode;
