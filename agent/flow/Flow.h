@@ -86,7 +86,8 @@ struct WaitOptions {
   /// A duration, or a template that gives one. Set for all kinds but kTime, whose `for` or `until`
   /// stands in the spec.
   std::optional<std::string> timeout;
-  /// What a rejected approval does (on_reject): the run goes on with output.approved = false, or the step fails.
+  /// What a rejected approval does (on_reject): the run goes on with output.approved = false, or
+  /// the step fails.
   bool failOnReject = false;
   /// Of an event: expression over `event`, without ${{ }}; empty: every event of the name.
   std::string match;

@@ -1,13 +1,13 @@
 // Small texts are parsed and the whole result is compared as JSON. What is refused is compared by
 // code, line, column and a piece of the message, as a person would see it.
-#include <CppUTest/TestHarness.h>
-
 #include <ctime>
 #include <string>
 #include <vector>
 
 #include "common/json/Json.h"
 #include "common/yaml/Yaml.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::yaml::Document;
