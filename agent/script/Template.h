@@ -17,6 +17,9 @@ struct TemplatePart {
   std::size_t offset = 0;  ///< Of its first byte in the whole text.
 };
 
+/// Line and column (in characters) of an offset in a text, each from 1.
+base::SourcePlace placeOf(std::string_view text, std::size_t offset);
+
 /// A text that may hold expressions, taken apart: `Hello ${{ input.name }}`.
 ///
 /// The end of an expression is found as JavaScript reads it: `}}` within strings, template
