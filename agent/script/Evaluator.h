@@ -14,9 +14,10 @@ namespace belay::script {
 /// same.
 struct Module {
   std::string digest;  ///< Of the release or draft; the key of what is compiled.
-  std::map<std::string, std::string>
-      functions;  ///< Name to an expression that gives a function: `s => s.trim()`.
-  std::map<std::string, std::string> templates;  ///< Name to a text with expressions in it.
+  /// Name to an expression that gives a function: `s => s.trim()`.
+  std::map<std::string, std::string> functions;
+  /// Name to a text with expressions in it, for renderText().
+  std::map<std::string, std::string> templates;
 };
 
 /// The value of an expression as JSON. `undefined` has no JSON: then `json` is "null" and the mark
@@ -34,10 +35,9 @@ struct Evaluated {
 ///
 /// Threads: owner.
 /// Errors:  kFlowExpressionSyntax (with line and column in the expression), kExpressionFailed (it
-/// threw), and one per bound:
-///          kExpressionTicks, kExpressionMemory, kExpressionStack, kExpressionOutput (too large, or
-///          no JSON: a function, a symbol, a BigInt, NaN, a cycle). After any of them the evaluator
-///          is as good as new.
+///          threw), and one per bound: kExpressionTicks, kExpressionMemory, kExpressionStack,
+///          kExpressionOutput (too large, or no JSON: a function, a symbol, a BigInt, NaN, a
+///          cycle). After any of them the evaluator is as good as new.
 ///
 /// In text a value becomes: a string as it is; a text output its text; null and undefined nothing;
 /// numbers and booleans as JavaScript writes them; anything else compact JSON.
@@ -71,8 +71,8 @@ class Evaluator {
                                                const std::string& inputJson,
                                                const Scope& scope) = 0;
 
-  /// The same for code: an expression that gives a function (`input => …`, `function (input) { …
-  /// }`), or else the body of one, with `input` in scope and its value by `return`.
+  /// The same for code, with `input` in scope: an expression, whose value is given, or called with
+  /// the input if it is a function; or else the body of a function, which gives it by `return`.
   virtual base::Result<Evaluated> callCode(const Module& module, std::string_view code,
                                            const std::string& inputJson, const Scope& scope) = 0;
 };

@@ -68,10 +68,11 @@ Value& Value::set(std::string_view name, Value value) {
   if (isNull()) data_ = Object{};
   if (Value* old = find(name)) {
     *old = std::move(value);
-  } else {
-    asObject().emplace_back(std::string(name), std::move(value));
+    return *old;
   }
-  return *this;
+  Object& object = asObject();
+  object.emplace_back(std::string(name), std::move(value));
+  return object.back().second;
 }
 
 void Value::erase(std::string_view name) {

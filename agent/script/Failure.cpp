@@ -1,0 +1,177 @@
+#include "agent/script/Failure.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "common/base/Text.h"
+
+namespace belay::script {
+
+using base::Error;
+using base::ErrorCode;
+using base::SourcePlace;
+using base::Status;
+
+namespace {
+
+constexpr std::size_t kExcerptBytes = 80;
+constexpr std::size_t kMessageBytes = 400;
+constexpr std::string_view kStackOverflow = "stack overflow";
+
+std::string shortened(std::string_view text, std::size_t bytes) {
+  if (text.size() <= bytes) return std::string(text);
+  // Not in the middle of a character.
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
+  return std::string(text.substr(0, bytes)) + "…";
+}
+
+/// What an exception says of itself. Its members may be the flow's own getters: they run within the
+/// bounds of the call, and one that throws says nothing.
+struct Thrown {
+  std::string name;
+  std::string message;
+  std::string stack;
+  int line = 0;
+  int column = 0;
+};
+
+std::optional<std::string> textOf(Realm& realm, const JsValue& value) {
+  JSContext* context = realm.context();
+  if (value.isException() || JS_IsUndefined(value.get()) || JS_IsSymbol(value.get())) {
+    const JsValue dropped{context, JS_GetException(context)};
+    return std::nullopt;
+  }
+  const JsText text(context, value.get());
+  if (text.ok()) return std::string(text.data(), text.size());
+  const JsValue dropped{context, JS_GetException(context)};
+  return std::nullopt;
+}
+
+std::string member(Realm& realm, JSValueConst object, const char* name) {
+  const JsValue value{realm.context(), JS_GetPropertyStr(realm.context(), object, name)};
+  return textOf(realm, value).value_or("");
+}
+
+int numberMember(Realm& realm, JSValueConst object, const char* name) {
+  const std::string text = member(realm, object, name);
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+// The first frame of our own code, "    at f (<expression>:2:7)": its line and column.
+void placeFromStack(Thrown& thrown) {
+  const std::size_t open = thrown.stack.find("(<");
+  if (open == std::string::npos) return;
+  const std::size_t colon = thrown.stack.find(">:", open);
+  if (colon == std::string::npos) return;
+  const char* end = thrown.stack.data() + thrown.stack.size();
+  const auto line = std::from_chars(thrown.stack.data() + colon + 2, end, thrown.line);
+  if (line.ptr != end && *line.ptr == ':') std::from_chars(line.ptr + 1, end, thrown.column);
+}
+
+Thrown read(Realm& realm) {
+  JSContext* context = realm.context();
+  Thrown thrown;
+  if (JS_HasException(context) == 0) return thrown;
+  const JsValue exception{context, JS_GetException(context)};
+  if (JS_IsError(context, exception.get()) == 0) {
+    thrown.message = textOf(realm, exception).value_or("something that is no text");
+    return thrown;
+  }
+  thrown.name = member(realm, exception.get(), "name");
+  thrown.message = member(realm, exception.get(), "message");
+  thrown.stack = member(realm, exception.get(), "stack");
+  thrown.line = numberMember(realm, exception.get(), "lineNumber");
+  thrown.column = numberMember(realm, exception.get(), "columnNumber");
+  if (thrown.line == 0) placeFromStack(thrown);
+  return thrown;
+}
+
+// Sources stand between a first and a last line of ours (Compiler.cpp).
+SourcePlace placeIn(std::string_view source, const Thrown& thrown) {
+  SourcePlace place;
+  const auto lines = static_cast<int>(std::count(source.begin(), source.end(), '\n')) + 1;
+  place.line = std::clamp(thrown.line - 1, 0, lines);
+  place.column = thrown.line - 1 > lines ? 0 : thrown.column;
+  return place;
+}
+
+std::string withPlace(const SourcePlace& place) {
+  if (place.line <= 1) return "";
+  return " (line " + std::to_string(place.line) + ")";
+}
+
+std::string describe(const Thrown& thrown) {
+  const std::string text =
+      thrown.name.empty() ? "threw " + thrown.message
+                          : thrown.name + (thrown.message.empty() ? "" : ": " + thrown.message);
+  return base::visible(shortened(text, kMessageBytes));
+}
+
+std::vector<std::string> hintsFor(const Thrown& thrown) {
+  if (thrown.message.ends_with("of undefined") || thrown.message.ends_with("of null")) {
+    return {"Where a value may be missing (a step that has not run), write ?. instead of ."};
+  }
+  if (thrown.name == "ReferenceError") {
+    return {"In scope are input, state, steps, run, trigger, event, item, index, error, functions"};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string excerpt(std::string_view source) {
+  return "`" + base::visible(shortened(base::trim(source), kExcerptBytes)) + "`";
+}
+
+Status checkBounds(const Realm& realm, std::string_view source) {
+  if (realm.wasInterrupted()) {
+    return Error{ErrorCode::kExpressionTicks, excerpt(source) + " took more than " +
+                                                  std::to_string(realm.limits().ticks) + " ticks"};
+  }
+  if (realm.heap().wasRefused()) {
+    return Error{ErrorCode::kExpressionMemory, excerpt(source) + " took more memory than " +
+                                                   std::to_string(realm.limits().memoryBytes) +
+                                                   " bytes"};
+  }
+  return {};
+}
+
+Error takeFailure(Realm& realm, std::string_view source) {
+  const Thrown thrown = read(realm);
+  if (Status bounds = checkBounds(realm, source); !bounds.ok()) return std::move(bounds).error();
+  const SourcePlace place = placeIn(source, thrown);
+  if (thrown.name == "InternalError" && thrown.message == kStackOverflow) {
+    return Error{ErrorCode::kExpressionStack,
+                 excerpt(source) + " nests calls too deeply" + withPlace(place)}
+        .at(place);
+  }
+  return Error{ErrorCode::kExpressionFailed,
+               excerpt(source) + ": " + describe(thrown) + withPlace(place), hintsFor(thrown)}
+      .at(place);
+}
+
+Error takeSyntaxFailure(Realm& realm, std::string_view source) {
+  const Thrown thrown = read(realm);
+  if (Status bounds = checkBounds(realm, source); !bounds.ok()) return std::move(bounds).error();
+  const SourcePlace place = placeIn(source, thrown);
+  if (thrown.message == kStackOverflow) {
+    return Error{ErrorCode::kExpressionStack, excerpt(source) + " is nested too deeply"};
+  }
+  // Past the last line stands our own closing bracket, which would puzzle the reader.
+  std::string what = thrown.message;
+  if (place.column == 0) {
+    what = "it ends too early";
+  } else if (what == "expecting ']'" || what == "expecting ')'" || what == "expecting '}'") {
+    what = "something stands here that does not belong here";
+  }
+  return Error{ErrorCode::kFlowExpressionSyntax, excerpt(source) + " is not valid JavaScript: " +
+                                                     base::visible(shortened(what, kMessageBytes)) +
+                                                     withPlace(place)}
+      .at(place);
+}
+
+}  // namespace belay::script

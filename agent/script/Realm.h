@@ -1,0 +1,123 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <quickjs/quickjs.h>
+
+#include "agent/script/Heap.h"
+#include "agent/script/JsValue.h"
+#include "agent/script/Limits.h"
+#include "agent/script/Scope.h"
+
+namespace belay::script {
+
+/// Where a realm finds the functions of the module whose code is running.
+class FunctionSource {
+ public:
+  virtual ~FunctionSource() = default;
+  virtual bool hasFunction(std::string_view name) const = 0;
+  virtual std::vector<std::string> functionNames() const = 0;
+  /// A new function object; unset when there is none of this name; or an exception.
+  virtual JsValue makeFunction(std::string_view name) = 0;
+};
+
+/// One heap, runtime and context of QuickJS with frozen intrinsics, and the names that expressions
+/// see: getters on the global object and two exotic objects, which ask the scope of the call.
+///
+/// Threads:   owner; may be handed over between calls.
+/// Ownership: all JsValues of the context must be gone before the realm.
+class Realm {
+ public:
+  explicit Realm(const Limits& limits);
+  /// Drops the heap whole: QuickJS's own teardown aborts on a lost reference, and an expression
+  /// must not be able to end the daemon.
+  ~Realm() = default;
+  Realm(const Realm&) = delete;
+  Realm& operator=(const Realm&) = delete;
+
+  JSContext* context() const { return context_; }
+  const Limits& limits() const { return limits_; }
+  const Heap& heap() const { return heap_; }
+
+  /// Starts a call: bounds count from here. `scope` and `functions` may be null (for compilation).
+  void begin(const Scope* scope, FunctionSource* functions);
+  /// Forgets what was parsed, so that the next expression of the call has fresh values.
+  void forgetValues();
+  /// Ends the call. After it isSound() says whether the realm can go on.
+  void end();
+  bool isSound() const { return sound_; }
+
+  /// Counts work that is done for the call outside the interpreter; false when the bound is passed.
+  bool spend(std::uint64_t ticks);
+  bool wasInterrupted() const { return interrupted_; }
+
+  /// Parses JSON and makes text outputs of what has their form; an exception if it is no JSON.
+  JsValue parse(const std::string& json);
+  bool isTextOutput(JSValueConst value) const;
+  /// The string of a text output.
+  JsValue textOf(JSValueConst textOutput) const;
+
+  JSAtom toJsonAtom() const { return atoms_.toJson; }
+  JSAtom lengthAtom() const { return atoms_.length; }
+  /// Whether JSON can hold an object as its members (an object, an array, `steps`), or as a value
+  /// (a Number, String or Boolean object).
+  bool isPlain(JSValueConst object) const;
+  bool isWrapper(JSValueConst object) const;
+
+  // For the functions that QuickJS calls; each gives a new reference or throws in the context.
+  static Realm& of(JSContext* context) {
+    return *static_cast<Realm*>(JS_GetContextOpaque(context));
+  }
+  JSValue name(int index);
+  JSValue step(JSAtom id);
+  JSValue function(JSAtom name);
+  bool hasStep(JSAtom id);
+  bool hasFunction(JSAtom name);
+  std::vector<std::string> stepIds() const;
+  std::vector<std::string> functionNames() const;
+  double nowMs() const;
+  double random();
+
+ private:
+  struct Atoms {
+    JSAtom text, truncated, ref, toJson, length;
+  };
+  /// The interpreter's own numbers of classes, which its header does not give.
+  struct Classes {
+    JSClassID object, array, number, string, boolean;
+  };
+
+  void addIntrinsics();
+  void addNames(JSValueConst global);
+  void readClasses(JSValueConst global);
+  void runPrelude(JSValueConst global);
+  static int onInterrupt(JSRuntime* runtime, void* realm) noexcept;
+  void revive(JSValueConst value, int depth);
+  bool looksLikeTextOutput(JSValueConst object, const JSPropertyEnum* members, std::uint32_t count);
+  JsValue cached(JSAtom key, JsValue& cache) const;
+  void remember(JSAtom key, JsValue& cache, const JsValue& value);
+
+  const Limits limits_;
+  Heap heap_;
+  JSRuntime* runtime_;  // lives in heap_, as all below
+  JSContext* context_;
+  Atoms atoms_{};
+  Classes classes_{};
+  JSValue textPrototype_ = JS_UNDEFINED;  // never freed: lives as long as the heap
+
+  // The call under way.
+  const Scope* scope_ = nullptr;
+  FunctionSource* functions_ = nullptr;
+  std::array<JsValue, kNameCount> names_;
+  JsValue steps_;          // an object: id to parsed step
+  JsValue madeFunctions_;  // an object: name to function
+  std::uint64_t ticks_ = 0;
+  std::uint64_t random_ = 0;
+  bool interrupted_ = false;
+  bool sound_ = true;
+};
+
+}  // namespace belay::script
