@@ -1,11 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "agent/vault/SecretValue.h"
@@ -24,8 +24,7 @@ class Redactor {
  public:
   static constexpr std::size_t kShortest = 6;
 
-  Redactor();
-  ~Redactor();
+  Redactor() = default;
   Redactor(const Redactor&) = delete;
   Redactor& operator=(const Redactor&) = delete;
 
@@ -40,22 +39,20 @@ class Redactor {
  private:
   friend class RedactingStream;
   struct Form {
-    std::uint32_t prefix = 0;  ///< The first four bytes.
     SecretValue text;
     std::size_t mask = 0;  ///< Index into masks_.
   };
 
   void insert(std::string_view text, std::size_t mask);
   const Form* longestAt(std::string_view text, std::size_t at) const;
-  /// Appends text[from, until) to `out`, masked. `covered` is where a mask that was written before
-  /// ends; returns where the last one ends now, at least `until`.
+  /// Appends text[covered, until) to `out`, masked. `covered` is where a mask ends that was written
+  /// before; returns where the last one ends now, at least `until`.
   std::size_t replace(std::string_view text, std::size_t until, std::size_t covered,
                       std::string& out) const;
 
-  std::vector<Form> forms_;  ///< By prefix, then the longest first.
+  std::unordered_map<std::uint32_t, std::vector<Form>> forms_;  ///< By first bytes; longest first.
   std::vector<std::string> masks_;
-  std::array<std::uint64_t, 1024>
-      prefixes_{};  ///< A bit per hash of a prefix: most texts stop here.
+  std::vector<std::uint64_t> prefixes_;  ///< A bit per hash of first bytes: most text stops here.
   std::size_t longest_ = 0;
 };
 

@@ -35,8 +35,8 @@ struct SecretInfo {
 /// Ownership:  clock and random must outlive it.
 /// Errors:     kVaultSealed when the file was changed or belongs to another key; kSecretNotFound;
 ///             kInvalidArgument for a name or value that cannot be; kLimit; kIo, kDiskFull.
-/// Durability: set() and remove() return after the file is replaced on disk; when they fail, file
-///             and memory are as they were before.
+/// Durability: set() and remove() return after the file is replaced on disk; when they fail, memory
+///             is as it was, and after a restart either the old or the new is there.
 class Vault final : public SecretSource {
  public:
   static constexpr std::size_t kValueBytesMax = 64u << 10;
@@ -72,17 +72,24 @@ class Vault final : public SecretSource {
   base::Status load();
   base::Result<Entries> decode(const std::string& text) const;
   std::string encode(const Entries& entries) const;
+  /// The caller holds writeMutex_.
+  base::Status replaceEntry(std::string_view name, Entry entry);
+  base::Result<Entry> entry(std::string_view name) const;
   base::Result<Secret> openEntry(std::string_view name, const Entry& entry) const;
 
   // Constant after construction.
   const std::string path_;
   const crypto::SealKey key_;
-  const std::string macKey_;
+  const SecretValue macKey_;
   const base::Clock& clock_;
   base::Random& random_;
 
+  /// Held while the file is written, so that two writers do not undo each other; readers go on.
+  base::Mutex writeMutex_;
+
   mutable base::Mutex mutex_;
   Entries entries_ BELAY_GUARDED_BY(mutex_);
+  std::uint64_t changes_ BELAY_GUARDED_BY(mutex_) = 0;
   mutable std::shared_ptr<const Redactor> redactor_ BELAY_GUARDED_BY(mutex_);
 };
 
