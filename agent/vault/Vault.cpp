@@ -52,16 +52,19 @@ Error noSecret(std::string_view name) {
 
 }  // namespace
 
-Vault::Vault(std::string path, crypto::SealKey key, const base::Clock& clock, base::Random& random)
+Vault::Vault(Private, std::string path, const crypto::SealKey& key, const base::Clock& clock,
+             base::Random& random, const VaultLimits& limits)
     : path_(std::move(path)),
       key_(key.derive("vault entry")),
       macKey_(SecretValue::take(key.deriveMacKey("vault file"))),
       clock_(clock),
-      random_(random) {}
+      random_(random),
+      limits_(limits) {}
 
 Result<std::unique_ptr<Vault>> Vault::open(const std::string& path, crypto::SealKey key,
-                                           const base::Clock& clock, base::Random& random) {
-  std::unique_ptr<Vault> vault(new Vault(path, std::move(key), clock, random));
+                                           const base::Clock& clock, base::Random& random,
+                                           const VaultLimits& limits) {
+  auto vault = std::make_unique<Vault>(Private(), path, key, clock, random, limits);
   BELAY_TRY(vault->load());
   return vault;
 }
@@ -155,9 +158,9 @@ Result<SecretInfo> Vault::set(std::string_view name, const SecretValue& value) {
                      base::visible(name.substr(0, 80)) + "\""};
   }
   if (value.empty()) return Error{ErrorCode::kInvalidArgument, "a secret must not be empty"};
-  if (value.size() > kValueBytesMax) {
+  if (value.size() > limits_.valueBytes) {
     return Error{ErrorCode::kLimit,
-                 "a secret has at most " + std::to_string(kValueBytesMax) + " bytes"};
+                 "a secret has at most " + std::to_string(limits_.valueBytes) + " bytes"};
   }
   MutexLock writing(writeMutex_);
   SecretInfo info{std::string(name), 1, clock_.wallMs(), sizeClass(value.size()),
@@ -166,9 +169,9 @@ Result<SecretInfo> Vault::set(std::string_view name, const SecretValue& value) {
     MutexLock lock(mutex_);
     const auto old = entries_.find(name);
     if (old != entries_.end()) info.version = old->second.version + 1;
-    if (old == entries_.end() && entries_.size() >= kSecretsMax) {
+    if (old == entries_.end() && entries_.size() >= limits_.names) {
       return Error{ErrorCode::kLimit,
-                   "the vault keeps at most " + std::to_string(kSecretsMax) + " names"};
+                   "the vault keeps at most " + std::to_string(limits_.names) + " names"};
     }
   }
   Entry entry{info.version, info.updatedMs, info.sizeAtMost, info.redacted, {}};

@@ -26,6 +26,12 @@ struct SecretInfo {
   bool redacted = true;          ///< False: too short to be found in logs without hiding much else.
 };
 
+/// Bounds of a vault. The whole of it is rewritten with each change.
+struct VaultLimits {
+  std::size_t valueBytes = 64u << 10;
+  std::size_t names = 1000;  ///< Removed ones count: their versions are kept.
+};
+
 /// The secrets of this host, each sealed on its own, in one file that is sealed against change as a
 /// whole (any byte, order, an older entry in place of a newer).
 ///
@@ -38,13 +44,18 @@ struct SecretInfo {
 /// Durability: set() and remove() return after the file is replaced on disk; when they fail, memory
 ///             is as it was, and after a restart either the old or the new is there.
 class Vault final : public SecretSource {
- public:
-  static constexpr std::size_t kValueBytesMax = 64u << 10;
-  static constexpr std::size_t kSecretsMax = 1000;
+  struct Private {
+    explicit Private() = default;
+  };
 
+ public:
+  /// For open() only.
+  Vault(Private, std::string path, const crypto::SealKey& key, const base::Clock& clock,
+        base::Random& random, const VaultLimits& limits);
   /// A missing file is an empty vault.
   static base::Result<std::unique_ptr<Vault>> open(const std::string& path, crypto::SealKey key,
-                                                   const base::Clock& clock, base::Random& random);
+                                                   const base::Clock& clock, base::Random& random,
+                                                   const VaultLimits& limits = {});
 
   base::Result<SecretInfo> set(std::string_view name, const SecretValue& value);
   base::Status remove(std::string_view name);
@@ -68,7 +79,6 @@ class Vault final : public SecretSource {
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
 
-  Vault(std::string path, crypto::SealKey key, const base::Clock& clock, base::Random& random);
   base::Status load();
   base::Result<Entries> decode(const std::string& text) const;
   std::string encode(const Entries& entries) const;
@@ -83,6 +93,7 @@ class Vault final : public SecretSource {
   const SecretValue macKey_;
   const base::Clock& clock_;
   base::Random& random_;
+  const VaultLimits limits_;
 
   /// Held while the file is written, so that two writers do not undo each other; readers go on.
   base::Mutex writeMutex_;

@@ -42,14 +42,11 @@ belay_layer(agent/flow       USES belay_base belay_json belay_yaml belay_crypto 
 belay_layer(agent/engine     USES belay_base belay_json belay_flow)
 belay_layer(agent/journal    USES belay_base belay_log belay_json belay_crypto belay_statement belay_sqlite
                                   belay_flow belay_engine)
-belay_layer(agent/trust      USES belay_base belay_log belay_json belay_yaml belay_crypto belay_statement
-                                  belay_http
-                                  belay_flow belay_engine belay_journal)
+belay_layer(agent/trust      USES belay_base belay_json belay_crypto belay_statement belay_http)
 belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto belay_script belay_flow
                                   belay_engine belay_journal belay_trust)
-belay_layer(agent/resources  USES belay_base belay_log belay_json belay_crypto belay_journal belay_runtime)
-belay_layer(agent/vault      USES belay_base belay_log belay_json belay_yaml belay_crypto belay_http belay_journal
-                                  belay_runtime)
+belay_layer(agent/resources  USES belay_base belay_crypto)
+belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_http)
 belay_layer(agent/jobs       USES belay_base belay_log belay_json belay_journal belay_trust belay_runtime
                                   belay_vault belay_resources)
 belay_layer(agent/steps      USES belay_base belay_log belay_json belay_settings belay_tls belay_http belay_script belay_flow

@@ -105,7 +105,8 @@ TEST_GROUP(Connection) {
 };
 
 TEST(Connection, readsAnHttpConnectionWithAllItsKeys) {
-  const auto read1 = read(R"({"type":"http","base_url":"https://api.test/v1/","ca_file":"/etc/ca.pem",
+  const auto read1 =
+      read(R"({"type":"http","base_url":"https://api.test/v1/","ca_file":"/etc/ca.pem",
     "proxy":"http://proxy.test:3128","headers":{"X-Plain":"a","X-Secret":{"secret":"KEY"}},
     "auth":{"type":"basic","user":{"secret":"USER"},"secret":"PASSWORD"}})");
   CHECK(read1->type() == "http");
@@ -193,7 +194,8 @@ TEST(Connection, namesTheSecretThatIsMissing) {
 }
 
 TEST(Connection, resolvesChatsWithSecretUrlAndSigningSecret) {
-  secrets.values = {{"URL", "https://hooks.test/T1/B2/x"}, {"SIGN", "whsec_abc"}, {"BAD", "://sek"}};
+  secrets.values = {
+      {"URL", "https://hooks.test/T1/B2/x"}, {"SIGN", "whsec_abc"}, {"BAD", "://sek"}};
   const auto connection = read(
       R"({"type":"chat","format":"slack","url":{"secret":"URL"},"signing_secret":{"secret":"SIGN"}})");
   CHECK(connection->type() == "chat");
@@ -206,7 +208,7 @@ TEST(Connection, resolvesChatsWithSecretUrlAndSigningSecret) {
   CHECK(failed.error().message.find("sek") == std::string::npos);
 }
 
-TEST_GROUP(ConnectionStore) {};
+TEST_GROUP(ConnectionStore){};
 
 TEST(ConnectionStore, findsByNameAndSuggestsTheNearest) {
   const auto section = belay::json::parse(

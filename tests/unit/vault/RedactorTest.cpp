@@ -95,7 +95,9 @@ TEST(Redactor, hidesAValueWithoutItsLastNewline) {
 }
 
 TEST(Redactor, hidesKeysLineByLine) {
-  add("S", "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\nAgEGCCqGSM49AwEHBG0w\n-----END PRIVATE KEY-----\n");
+  add("S",
+      "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\nAgEGCCqGSM49AwEHBG0w\n-----END PRIVATE "
+      "KEY-----\n");
   hides("MIGHAgEAMBMGByqGSM49");
   hides("AgEGCCqGSM49AwEHBG0w");
   CHECK_FALSE(redactor->contains("-----BEGIN PRIVATE KEY-----"));
