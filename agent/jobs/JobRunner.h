@@ -11,6 +11,7 @@
 #include "agent/jobs/JobSpec.h"
 #include "common/base/Ids.h"
 #include "common/base/Result.h"
+#include "common/base/UniqueFd.h"
 
 namespace belay::jobs {
 
@@ -80,6 +81,9 @@ class JobRunner {
   /// end.
   virtual base::Result<std::string> readLog(const base::JobId& id, LogStream stream,
                                             std::uint64_t offset, std::size_t bytesMax) = 0;
+
+  /// A log of an ended job, for a thread that reads all of it. Errors: kNotFound, kIo.
+  virtual base::Result<base::UniqueFd> openLog(const base::JobId& id, LogStream stream) = 0;
 
   /// The order in which both streams were written, from the `skip`-th span on, at most `spansMax`.
   virtual base::Result<std::vector<LogSpan>> readLogOrder(const base::JobId& id, std::size_t skip,

@@ -39,6 +39,7 @@ class PosixJobRunner final : public JobRunner {
   base::Result<JobOutcome> collect(const base::JobId& id) override;
   base::Result<std::string> readLog(const base::JobId& id, LogStream stream, std::uint64_t offset,
                                     std::size_t bytesMax) override;
+  base::Result<base::UniqueFd> openLog(const base::JobId& id, LogStream stream) override;
   base::Result<std::vector<LogSpan>> readLogOrder(const base::JobId& id, std::size_t skip,
                                                   std::size_t spansMax) override;
   base::Status remove(const base::JobId& id) override;

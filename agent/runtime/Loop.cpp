@@ -18,7 +18,8 @@ Loop::Loop(Runtime& runtime, LoopSettings settings, log::Log& log, std::function
       wake_(std::move(wake)),
       inbox_(settings.inboxMax),
       // Bounded by the attempts that are in flight, which the performers bound.
-      results_(std::numeric_limits<std::size_t>::max()) {}
+      results_(std::numeric_limits<std::size_t>::max()),
+      calls_(std::numeric_limits<std::size_t>::max()) {}
 
 bool Loop::post(Task task) {
   if (!inbox_.tryPush(std::move(task))) return false;
@@ -33,6 +34,11 @@ ResultSink Loop::resultSink() {
     });
     wake_();
   };
+}
+
+void Loop::call(std::function<void()> call) {
+  calls_.tryPush(std::move(call));
+  wake_();
 }
 
 void Loop::onCommit(std::function<void(const std::vector<base::RunId>&)> listener) {
@@ -113,6 +119,7 @@ base::Result<NextStep> Loop::next() {
 }
 
 base::Result<NextStep> Loop::step() {
+  for (const std::function<void()>& call : calls_.takeAll()) call();
   Status done = work();
   if (done) done = commit();
   if (!done) BELAY_TRY(giveUp(done.error()));

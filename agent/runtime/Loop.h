@@ -37,7 +37,7 @@ struct NextStep {
 ///
 /// Group commit: all that came in while the last commit was being synced shares the next one.
 ///
-/// Threads: post() and postResult() any; the rest the owner.
+/// Threads: post(), call() and the sink any; the rest the owner.
 /// Errors:  step() fails only when the process must end and recover: nothing more was acknowledged.
 class Loop {
  public:
@@ -46,8 +46,10 @@ class Loop {
 
   /// False when the inbox is full: answer "busy".
   bool post(Task task);
-  /// A result is never lost: beyond the bound it waits in the caller.
+  /// Takes results; never refuses one.
   ResultSink resultSink();
+  /// Runs `call` in the owner's thread, once, outside of any transaction. Any thread; never refused.
+  void call(std::function<void()> call);
 
   /// Called after each commit that changed runs, with their ids, each once; before the first step().
   /// Runs in the owner's thread and must not block.
@@ -57,7 +59,6 @@ class Loop {
 
  private:
   base::Status takeTasks();
-  base::Status runTasks(std::vector<Task>& tasks);
   base::Status takeResults();
   base::Status work();
   base::Status commit();
@@ -71,6 +72,7 @@ class Loop {
 
   base::BoundedQueue<Task> inbox_;
   base::BoundedQueue<std::function<base::Status(Runtime&)>> results_;
+  base::BoundedQueue<std::function<void()>> calls_;
 
   // Owner only.
   std::function<void(const std::vector<base::RunId>&)> committed_;

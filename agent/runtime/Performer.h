@@ -30,6 +30,7 @@ struct Attempt {
   std::string idempotencyKey;
   std::string bootId;            ///< Boot in which the intent was committed.
   std::int64_t timeoutMs = 0;
+  std::string callbackWait;      ///< The wait whose token this step hands out; empty: none.
   std::map<std::string, std::string> bindings;  ///< Names of the flow's `requires` to connections of the host.
 };
 

@@ -191,6 +191,7 @@ Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
   attempt.idempotencyKey = active->started.idempotencyKey;
   attempt.bootId = active->started.bootId;
   attempt.timeoutMs = active->started.timeoutMs;
+  attempt.callbackWait = Waits::handedOut(run, attempt.renderedJson);
   BELAY_ASSIGN(const std::vector<journal::BindingRow> bindings, core_.world().journal.bindings(attempt.slug));
   for (const journal::BindingRow& binding : bindings) attempt.bindings[binding.name] = binding.connection;
 

@@ -47,6 +47,17 @@ Status Waits::openEarly(LiveRun& run, const flow::Step& step, const std::string&
   return recordOpen(run, std::move(open));
 }
 
+std::string Waits::handedOut(const LiveRun& run, const std::string& renderedJson) {
+  if (renderedJson.find("\"callback\"") == std::string::npos) return {};
+  const auto rendered = json::parse(renderedJson);
+  const std::string path = rendered ? rendered->text("callback") : "";
+  if (path.empty()) return {};
+  const auto early = run.state.early.find(path);
+  if (early != run.state.early.end()) return early->second.opened.wait.str();
+  const engine::ActiveStep* active = run.state.findActive(path);
+  return active && active->wait ? active->wait->wait.str() : "";
+}
+
 Result<Waits::Open> Waits::render(LiveRun& run, const flow::Step& step, const json::Value& spec,
                                   const engine::StepKey& key, const RunScope& scope) {
   BELAY_ASSIGN(const script::Evaluated text, core_.world().evaluator.renderValue(run.flow->module, spec, scope));

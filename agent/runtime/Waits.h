@@ -41,6 +41,9 @@ class Waits {
   /// Opens the wait that a step names under `callback:` before that step starts; nothing when it names none.
   base::Status openEarly(LiveRun& run, const flow::Step& step, const std::string& renderedJson, const RunScope& scope);
 
+  /// The wait that such a step hands out; empty when it names none.
+  static std::string handedOut(const LiveRun& run, const std::string& renderedJson);
+
   base::Status answerApproval(const base::WaitId& wait, const ApprovalAnswer& answer);
   /// `bodyJson` is checked against the schema of the wait; a body that does not match leaves it open.
   base::Status answerCallback(const base::WaitId& wait, const std::string& bodyJson, const std::string& by);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -117,6 +118,19 @@ Status makeFolders(const std::string& path) {
   if (::stat(path.c_str(), &info) != 0) return errnoError(errno, "make folder " + path);
   if (!S_ISDIR(info.st_mode)) return Error{ErrorCode::kIo, path + " is not a folder"};
   return {};
+}
+
+bool isExecutable(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(path.c_str(), X_OK) == 0;
+}
+
+std::string resolvePath(const std::string& path) {
+  char* resolved = ::realpath(path.c_str(), nullptr);
+  if (!resolved) return path;
+  std::string out = resolved;
+  ::free(resolved);
+  return out;
 }
 
 bool fileExists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }

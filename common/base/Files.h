@@ -25,6 +25,10 @@ Status syncFolder(const std::string& path);
 /// Makes the folder and its parents with mode 0700 where they are missing.
 Status makeFolders(const std::string& path);
 bool fileExists(const std::string& path);
+/// A regular file that this user may execute.
+bool isExecutable(const std::string& path);
+/// The path with its links resolved; as it is where it does not exist.
+std::string resolvePath(const std::string& path);
 /// Names of the entries, sorted, without "." and "..".
 Result<std::vector<std::string>> listFolder(const std::string& path);
 /// kNotFound is success: the file is not there afterwards.

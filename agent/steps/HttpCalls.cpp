@@ -1,0 +1,77 @@
+#include "agent/steps/HttpCalls.h"
+
+namespace belay::steps {
+
+using base::Error;
+using base::ErrorCode;
+using runtime::Attempt;
+using runtime::StepResult;
+
+flow::FailureClass failureClassOf(std::string_view retryClass) {
+  return flow::failureClassFrom(retryClass).value_or(flow::FailureClass::kOther);
+}
+
+StepResult resultOf(const Attempt& attempt, const http::ClientFailure& failure) {
+  StepResult result;
+  result.ok = false;
+  engine::Failure& out = result.failure.emplace();
+  out.code = base::errorText(failure.error.code);
+  out.kind = failureClassOf(failure.retryClass);
+  out.message = failure.error.message;
+  out.nothingLeft = !failure.sent;
+  if (failure.sent && attempt.effect == flow::EffectClass::kOnce) {
+    result.ambiguous = true;
+    result.reason = "the request was sent and no response came: " + failure.error.message;
+  }
+  return result;
+}
+
+void HttpCalls::send(const Attempt& attempt, http::ClientRequest request,
+                     std::function<StepResult(http::ClientOutcome)> finish) {
+  const Key key{attempt.run, attempt.key.path};
+  const auto token = std::make_shared<base::CancelToken>();
+  {
+    base::MutexLock lock(mutex_);
+    calls_[key] = token;
+  }
+  const bool posted = pool_.post([this, attempt, key, token, request = std::move(request), finish]() mutable {
+    request.cancel = token.get();
+    StepResult result = finish(client_.send(request));
+    {
+      base::MutexLock lock(mutex_);
+      const auto found = calls_.find(key);
+      if (found != calls_.end() && found->second == token) calls_.erase(found);
+    }
+    sink_(attempt.run, attempt.key, std::move(result));
+  });
+  if (posted) return;
+  {
+    base::MutexLock lock(mutex_);
+    calls_.erase(key);
+  }
+  refuse(attempt, Error{ErrorCode::kBusy, "too many requests wait for a worker (http.workers)"});
+}
+
+void HttpCalls::refuse(const Attempt& attempt, const Error& error) {
+  StepResult result;
+  result.ok = false;
+  engine::Failure& failure = result.failure.emplace();
+  failure.code = base::errorText(error.code);
+  failure.kind = error.code == ErrorCode::kBusy ? flow::FailureClass::kUnavailable : flow::FailureClass::kOther;
+  failure.message = error.message;
+  failure.nothingLeft = true;
+  sink_(attempt.run, attempt.key, std::move(result));
+}
+
+void HttpCalls::cancel(const base::RunId& run, const std::string& path) {
+  base::MutexLock lock(mutex_);
+  const auto found = calls_.find({run, path});
+  if (found != calls_.end()) found->second->cancel();
+}
+
+std::size_t HttpCalls::inFlight() {
+  base::MutexLock lock(mutex_);
+  return calls_.size();
+}
+
+}  // namespace belay::steps

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "agent/runtime/Performer.h"
+#include "agent/steps/WorkerPool.h"
+#include "common/base/CancelToken.h"
+#include "common/base/Mutex.h"
+#include "common/http/Client.h"
+
+namespace belay::steps {
+
+/// Makes the requests of steps in the pool, and cancels them.
+///
+/// Threads:   any.
+/// Ownership: borrows pool and client; must outlive the pool's work.
+class HttpCalls {
+ public:
+  HttpCalls(WorkerPool& pool, http::Client& client, runtime::ResultSink sink)
+      : pool_(pool), client_(client), sink_(std::move(sink)) {}
+
+  /// Sends `request` and gives what `finish` makes of the outcome to the sink.
+  void send(const runtime::Attempt& attempt, http::ClientRequest request,
+            std::function<runtime::StepResult(http::ClientOutcome)> finish);
+  void cancel(const base::RunId& run, const std::string& path);
+  /// Requests that have not ended.
+  std::size_t inFlight();
+  /// Gives an attempt that could not be sent to the sink.
+  void refuse(const runtime::Attempt& attempt, const base::Error& error);
+
+ private:
+  using Key = std::pair<base::RunId, std::string>;
+
+  // Constant after construction.
+  WorkerPool& pool_;
+  http::Client& client_;
+  const runtime::ResultSink sink_;
+
+  base::Mutex mutex_;
+  /// Shared with the thread that makes the request.
+  std::map<Key, std::shared_ptr<base::CancelToken>> calls_ BELAY_GUARDED_BY(mutex_);
+};
+
+/// The failure of a request that got no response; for a `once` step of which something left, it is not known whether it
+/// took effect.
+runtime::StepResult resultOf(const runtime::Attempt& attempt, const http::ClientFailure& failure);
+/// The class of failure that a name of common/http stands for.
+flow::FailureClass failureClassOf(std::string_view retryClass);
+
+}  // namespace belay::steps

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+
+#include "agent/runtime/Performer.h"
+#include "agent/settings/Settings.h"
+#include "agent/steps/HttpCalls.h"
+#include "agent/steps/Outputs.h"
+#include "agent/vault/ConnectionStore.h"
+#include "agent/vault/SecretSource.h"
+#include "common/base/Clock.h"
+
+namespace belay::steps {
+
+/// `http`: one request. Output `{status, headers, body, duration_ms}`; a status from 400 on fails the step unless
+/// `ok_status` names it.
+///
+/// Threads:   the loop; results come from the pool.
+/// Ownership: borrows all it is given.
+class HttpStep final : public runtime::Performer {
+ public:
+  struct World {
+    HttpCalls& calls;
+    Outputs& outputs;
+    const vault::ConnectionStore& connections;
+    const vault::SecretSource& secrets;
+    const base::Clock& clock;
+  };
+  HttpStep(World world, settings::HttpSettings settings) : world_(world), settings_(std::move(settings)) {}
+
+  base::Result<trust::RenderedEffect> describe(const runtime::Attempt& attempt) const override;
+  void start(const runtime::Attempt& attempt) override;
+  void cancel(const base::RunId& run, const engine::StepKey& key) override;
+
+ private:
+  struct Call;  ///< A rendered step, read and resolved.
+  base::Result<Call> read(const runtime::Attempt& attempt) const;
+  base::Result<http::ClientRequest> makeRequest(const runtime::Attempt& attempt, const Call& call) const;
+  runtime::StepResult finish(const runtime::Attempt& attempt, const Call& call, http::ClientOutcome outcome,
+                             std::int64_t startedMs) const;
+  base::Result<json::Value> bodyOf(const runtime::Attempt& attempt, const Call& call,
+                                   const http::ClientResponse& response,
+                                   std::vector<journal::ResourceRow>& rows) const;
+
+  const World world_;
+  const settings::HttpSettings settings_;
+};
+
+}  // namespace belay::steps

@@ -1,0 +1,115 @@
+#include "agent/steps/NotifyStep.h"
+
+#include <utility>
+
+#include "agent/steps/Fields.h"
+#include "agent/vault/WebhookSignature.h"
+#include "common/crypto/Sha256.h"
+#include "common/http/RetryAfter.h"
+#include "common/json/Json.h"
+
+namespace belay::steps {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using runtime::Attempt;
+using runtime::StepResult;
+
+struct NotifyStep::Message {
+  const vault::Connection* connection = nullptr;
+  vault::ResolvedChat chat;
+  std::string body;
+};
+
+Result<NotifyStep::Message> NotifyStep::read(const Attempt& attempt) const {
+  BELAY_ASSIGN(const json::Value values, json::parse(attempt.renderedJson));
+  const Fields fields(values, attempt.key.path);
+  BELAY_ASSIGN(const std::string name, fields.text("connection"));
+  BELAY_ASSIGN(const std::string text, fields.text("text"));
+  const auto bound = attempt.bindings.find(name);
+  Message message;
+  BELAY_ASSIGN(message.connection,
+               world_.connections.find(bound == attempt.bindings.end() ? name : bound->second));
+  const auto* kind = std::get_if<vault::ChatConnection>(&message.connection->kind);
+  if (!kind) return fields.wrong("connection", "\"" + name + "\" is not of type chat");
+  BELAY_ASSIGN(message.chat, vault::resolve(*kind, world_.secrets));
+  json::Value body;
+  body.set("text", text);
+  if (message.chat.format == vault::ChatFormat::kGeneric) {
+    BELAY_ASSIGN(const std::string title, fields.text("title"));
+    body.set("type", "belay.notification");
+    if (!title.empty()) body.set("title", title);
+    body.set("flow", attempt.slug);
+    body.set("run", attempt.run.str());
+    body.set("step", attempt.key.path);
+    if (const json::Value* data = values.find("data")) body.set("data", *data);
+  }
+  message.body = json::print(body);
+  return message;
+}
+
+Result<trust::RenderedEffect> NotifyStep::describe(const Attempt& attempt) const {
+  BELAY_ASSIGN(const Message message, read(attempt));
+  trust::HttpEffect effect;
+  effect.method = "POST";
+  BELAY_ASSIGN(effect.url, http::parseUrl(message.chat.url.reveal()));
+  effect.connection = message.connection->name;
+  effect.connectionVersion = message.connection->version;
+  effect.bodyDigest = crypto::sha256(message.body).hex();
+  return trust::RenderedEffect{"notify", attempt.slug, attempt.key.path, std::move(effect)};
+}
+
+Result<http::ClientRequest> NotifyStep::makeRequest(const Attempt& attempt) const {
+  BELAY_ASSIGN(Message message, read(attempt));
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = std::string(message.chat.url.reveal());
+  request.connectTimeout = settings_.connectTimeout;
+  if (attempt.timeoutMs > 0) request.timeout = std::chrono::milliseconds{attempt.timeoutMs};
+  request.caFile = message.chat.caFile;
+  request.headers.set("Content-Type", "application/json");
+  if (message.chat.signingSecret) {
+    BELAY_ASSIGN(const vault::WebhookHeaders headers,
+                 vault::signWebhook(*message.chat.signingSecret, "msg_" + attempt.idempotencyKey,
+                                    world_.clock.wallMs() / 1000, message.body));
+    for (const auto& [name, value] : headers.fields()) request.headers.set(name, value);
+  }
+  request.body = std::move(message.body);
+  return request;
+}
+
+void NotifyStep::start(const Attempt& attempt) {
+  auto request = makeRequest(attempt);
+  if (!request) return world_.calls.refuse(attempt, request.error());
+  const std::int64_t startedMs = world_.clock.sinceBoot().count();
+  world_.calls.send(attempt, std::move(*request), [this, attempt, startedMs](const http::ClientOutcome& outcome) {
+    return finish(attempt, outcome, startedMs);
+  });
+}
+
+void NotifyStep::cancel(const base::RunId& run, const engine::StepKey& key) { world_.calls.cancel(run, key.path); }
+
+StepResult NotifyStep::finish(const Attempt& attempt, const http::ClientOutcome& outcome, std::int64_t startedMs) const {
+  if (!outcome.ok()) return resultOf(attempt, outcome.failure());
+  const http::ClientResponse& response = outcome.response();
+  StepResult result;
+  result.durationMs = world_.clock.sinceBoot().count() - startedMs;
+  json::Value output;
+  output.set("delivery_id", "msg_" + attempt.idempotencyKey);
+  output.set("status", response.status);
+  output.set("duration_ms", result.durationMs);
+  result.outputJson = json::print(output);
+  if (response.status < 400) return result;
+  result.ok = false;
+  engine::Failure& failure = result.failure.emplace();
+  failure.code = base::errorText(response.status == 429 ? ErrorCode::kRateLimited : ErrorCode::kHttpStatus);
+  failure.kind = failureClassOf(http::retryClassOf(response.status));
+  failure.message = "the chat answered " + std::to_string(response.status) + " " + response.reason;
+  // A status below 500 says that the receiver did not take the message.
+  failure.nothingLeft = response.status < 500;
+  if (const auto wait = http::retryAfter(response.headers, world_.clock.wallMs())) result.retryAfterMs = wait->count();
+  return result;
+}
+
+}  // namespace belay::steps

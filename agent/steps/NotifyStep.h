@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+
+#include "agent/runtime/Performer.h"
+#include "agent/settings/Settings.h"
+#include "agent/steps/HttpCalls.h"
+#include "agent/vault/ConnectionStore.h"
+#include "agent/vault/SecretSource.h"
+#include "common/base/Clock.h"
+
+namespace belay::steps {
+
+/// `notify`: a text to a chat connection, as a webhook that is signed where the connection has a signing secret.
+/// Output `{delivery_id, status, duration_ms}`; the delivery id is the same over attempts.
+///
+/// Threads:   the loop; results come from the pool.
+/// Ownership: borrows all it is given.
+class NotifyStep final : public runtime::Performer {
+ public:
+  struct World {
+    HttpCalls& calls;
+    const vault::ConnectionStore& connections;
+    const vault::SecretSource& secrets;
+    const base::Clock& clock;
+  };
+  NotifyStep(World world, settings::HttpSettings settings) : world_(world), settings_(std::move(settings)) {}
+
+  base::Result<trust::RenderedEffect> describe(const runtime::Attempt& attempt) const override;
+  void start(const runtime::Attempt& attempt) override;
+  void cancel(const base::RunId& run, const engine::StepKey& key) override;
+
+ private:
+  struct Message;
+  base::Result<Message> read(const runtime::Attempt& attempt) const;
+  base::Result<http::ClientRequest> makeRequest(const runtime::Attempt& attempt) const;
+  runtime::StepResult finish(const runtime::Attempt& attempt, const http::ClientOutcome& outcome,
+                             std::int64_t startedMs) const;
+
+  const World world_;
+  const settings::HttpSettings settings_;
+};
+
+}  // namespace belay::steps

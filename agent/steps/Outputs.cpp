@@ -1,0 +1,141 @@
+#include "agent/steps/Outputs.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+#include "agent/script/TextOutput.h"
+#include "agent/vault/Redactor.h"
+#include "common/base/Files.h"
+#include "common/base/Text.h"
+
+namespace belay::steps {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+constexpr std::uint64_t kLoadBytesMax = 16u << 20;
+
+/// Cuts before the first character that does not fit, so that UTF-8 stays whole.
+std::string_view cut(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  std::size_t end = most;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
+/// Bytes that are no UTF-8 as U+FFFD: the output of a command may be anything, JSON may not.
+std::string toUtf8(std::string_view text) {
+  if (base::isUtf8(text)) return std::string(text);
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t length = 1;
+    while (length <= 4 && i + length <= text.size() && !base::isUtf8(text.substr(i, length))) ++length;
+    if (length <= 4 && i + length <= text.size()) {
+      out += text.substr(i, length);
+      i += length;
+    } else {
+      out += "\xEF\xBF\xBD";
+      ++i;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+journal::ResourceRow Outputs::rowOf(const resources::Resource& resource, std::string_view mediaType,
+                                    std::string_view name) const {
+  journal::ResourceRow row;
+  row.ref = resource.ref();
+  row.digest = resource.digest.hex();
+  row.size = resource.size;
+  row.mediaType = mediaType;
+  row.name = name;
+  row.createdMs = clock_.wallMs();
+  return row;
+}
+
+Result<journal::ResourceRow> Outputs::store(std::string_view content, std::string_view mediaType,
+                                            std::string_view name) {
+  BELAY_ASSIGN(const resources::Resource resource, store_.put(content));
+  return rowOf(resource, mediaType, name);
+}
+
+Result<std::string> Outputs::load(std::string_view ref) {
+  BELAY_ASSIGN(const crypto::Digest digest, resources::parseResourceRef(ref));
+  return store_.read(digest, kLoadBytesMax);
+}
+
+Result<std::string> Outputs::redact(std::string_view text) const {
+  BELAY_ASSIGN(const std::shared_ptr<const vault::Redactor> redactor, vault_.redactor());
+  return redactor->empty() ? std::string(text) : redactor->redact(text);
+}
+
+json::Value Outputs::describe(const journal::ResourceRow& row) {
+  json::Value out;
+  out.set("ref", row.ref);
+  out.set("digest", row.digest);
+  out.set("size", row.size);
+  out.set("media_type", row.mediaType);
+  out.set("name", row.name);
+  return out;
+}
+
+Result<json::Value> Outputs::keepText(std::string_view text, flow::Persist persist, std::string_view name,
+                                      std::vector<journal::ResourceRow>& rows) {
+  BELAY_ASSIGN(const std::string clean, redact(text));
+  const bool tooLarge = clean.size() > inlineMax_;
+  std::optional<std::string> ref;
+  if (persist == flow::Persist::kAlways || (persist == flow::Persist::kAuto && tooLarge)) {
+    BELAY_ASSIGN(journal::ResourceRow row, store(clean, "text/plain", name));
+    ref = row.ref;
+    rows.push_back(std::move(row));
+  }
+  return script::makeTextOutput(toUtf8(cut(clean, inlineMax_)), tooLarge, std::move(ref));
+}
+
+Result<resources::Resource> Outputs::putRedacted(int file) {
+  BELAY_ASSIGN(std::shared_ptr<const vault::Redactor> redactor, vault_.redactor());
+  if (redactor->empty()) return store_.putStream(file, std::numeric_limits<std::uint64_t>::max());
+  // Masked on the way into a file without a name, which the store then reads.
+  const base::UniqueFd masked(::open(temporaryFolder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!masked.valid()) return base::errnoError(errno, "make a temporary file in " + temporaryFolder_);
+  vault::RedactingStream stream(std::move(redactor));
+  std::array<char, 65536> buffer{};
+  while (true) {
+    const ssize_t got = ::read(file, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return base::errnoError(errno, "read the output of a job");
+    if (got == 0) break;
+    const std::string clean = stream.push({buffer.data(), static_cast<std::size_t>(got)});
+    BELAY_TRY(base::writeAll(masked.get(), clean, "a temporary file"));
+  }
+  BELAY_TRY(base::writeAll(masked.get(), stream.finish(), "a temporary file"));
+  if (::lseek(masked.get(), 0, SEEK_SET) < 0) return base::errnoError(errno, "rewind a temporary file");
+  return store_.putStream(masked.get(), std::numeric_limits<std::uint64_t>::max());
+}
+
+Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size, int file, flow::Persist persist,
+                                      std::string_view name, std::vector<journal::ResourceRow>& rows) {
+  const bool tooLarge = size > inlineMax_;
+  std::optional<std::string> ref;
+  if (persist == flow::Persist::kAlways || (persist == flow::Persist::kAuto && tooLarge)) {
+    BELAY_ASSIGN(const resources::Resource resource, putRedacted(file));
+    journal::ResourceRow row = rowOf(resource, "text/plain", name);
+    ref = row.ref;
+    rows.push_back(std::move(row));
+  }
+  BELAY_ASSIGN(const std::string clean, redact(head));
+  return script::makeTextOutput(toUtf8(cut(clean, inlineMax_)), tooLarge, std::move(ref));
+}
+
+}  // namespace belay::steps

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/resources/ResourceStore.h"
+#include "agent/runtime/Performer.h"
+#include "agent/vault/Vault.h"
+#include "common/base/Clock.h"
+#include "common/base/UniqueFd.h"
+
+namespace belay::steps {
+
+/// Turns what steps produced into outputs: secrets masked, large texts kept as resources.
+///
+/// Threads:   any.
+/// Ownership: store, vault and clock must outlive it.
+class Outputs final : public runtime::LargeOutputs {
+ public:
+  /// `temporaryFolder` must be on a file system with O_TMPFILE.
+  Outputs(resources::ResourceStore& store, const vault::Vault& vault, const base::Clock& clock,
+          std::string temporaryFolder, std::size_t inlineMax)
+      : store_(store),
+        vault_(vault),
+        clock_(clock),
+        temporaryFolder_(std::move(temporaryFolder)),
+        inlineMax_(inlineMax) {}
+
+  base::Result<journal::ResourceRow> store(std::string_view content, std::string_view mediaType,
+                                           std::string_view name) override;
+  base::Result<std::string> load(std::string_view ref) override;
+
+  /// `{text, truncated, ref}` of a text; the row of its resource joins `rows` when one was made.
+  base::Result<json::Value> keepText(std::string_view text, flow::Persist persist, std::string_view name,
+                                     std::vector<journal::ResourceRow>& rows);
+  /// The same for a file that may be larger than memory: `head` is its beginning, `file` all of it.
+  base::Result<json::Value> keepFile(std::string_view head, std::uint64_t size, int file, flow::Persist persist,
+                                     std::string_view name, std::vector<journal::ResourceRow>& rows);
+  /// `{ref, digest, size, media_type, name}` of a resource that was just stored.
+  static json::Value describe(const journal::ResourceRow& row);
+
+  /// Puts ***NAME*** where a secret of this host stands.
+  base::Result<std::string> redact(std::string_view text) const;
+  resources::ResourceStore& resources() { return store_; }
+
+ private:
+  journal::ResourceRow rowOf(const resources::Resource& resource, std::string_view mediaType, std::string_view name) const;
+  base::Result<resources::Resource> putRedacted(int file);
+
+  resources::ResourceStore& store_;
+  const vault::Vault& vault_;
+  const base::Clock& clock_;
+  const std::string temporaryFolder_;
+  const std::size_t inlineMax_;
+};
+
+}  // namespace belay::steps

@@ -1,0 +1,320 @@
+#include "agent/steps/RunStep.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "common/base/Files.h"
+#include "common/base/Text.h"
+#include "common/crypto/Sha256.h"
+#include "common/json/Json.h"
+
+namespace belay::steps {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using runtime::Attempt;
+using runtime::StepResult;
+
+namespace {
+
+engine::Failure failureFrom(const Error& error, bool nothingLeft) {
+  engine::Failure failure;
+  failure.code = base::errorText(error.code);
+  failure.message = error.message;
+  failure.nothingLeft = nothingLeft;
+  switch (error.code) {
+    case ErrorCode::kStepTimeout: failure.kind = flow::FailureClass::kTimeout; break;
+    case ErrorCode::kStepExitCode:
+    case ErrorCode::kJobSignalled: failure.kind = flow::FailureClass::kExitCode; break;
+    case ErrorCode::kBusy:
+    case ErrorCode::kDiskFull:
+    case ErrorCode::kJobLost: failure.kind = flow::FailureClass::kUnavailable; break;
+    default: break;
+  }
+  return failure;
+}
+
+/// What both ways of collecting outputs start from.
+struct Ended {
+  Attempt attempt;
+  base::JobId id;
+  jobs::JobOutcome outcome;
+  std::vector<int> okExitCodes;
+};
+
+StepResult resultOf(const Ended& ended, json::Value out, json::Value err, std::vector<journal::ResourceRow> rows) {
+  StepResult result;
+  result.resources = std::move(rows);
+  result.durationMs = ended.outcome.durationMs();
+  const jobs::ExitRecord& record = ended.outcome.record;
+  json::Value output;
+  if (record.end == jobs::JobEnd::kExited) output.set("exit_code", record.exitCode);
+  if (record.end == jobs::JobEnd::kSignalled) output.set("signal", record.signal);
+  output.set("stdout", std::move(out));
+  output.set("stderr", std::move(err));
+  if (ended.outcome.result) output.set("result", *ended.outcome.result);
+  output.set("duration_ms", result.durationMs);
+  result.outputJson = json::print(output);
+  const Status verdict = jobs::judge(ended.outcome, ended.okExitCodes);
+  if (!verdict) {
+    result.ok = false;
+    result.failure = failureFrom(verdict.error(), verdict.error().code == ErrorCode::kJobSpawn);
+  }
+  return result;
+}
+
+}  // namespace
+
+base::JobId jobIdOf(const base::RunId& run, const engine::StepKey& key, std::string_view idempotencyKey) {
+  // The run's id in front, so that a folder tells whose it is.
+  auto id = base::JobId::parse(run.str() + "-" + std::string(idempotencyKey.substr(0, 16)) + "-" +
+                               std::to_string(key.attempt));
+  BELAY_CHECK(id.ok());
+  return *id;
+}
+
+base::JobId jobIdOf(const Attempt& attempt) { return jobIdOf(attempt.run, attempt.key, attempt.idempotencyKey); }
+
+RunStep::RunStep(World world, settings::JobSettings settings, runtime::ResultSink sink)
+    : world_(std::move(world)), settings_(std::move(settings)), sink_(std::move(sink)) {}
+
+std::string RunStep::executableOf(const RunSpec& spec) const {
+  const std::vector<std::string>& argv = spec.command.empty() ? spec.shell : spec.command;
+  const std::string name = argv.empty() ? "/bin/sh" : argv.front();
+  if (name.find('/') != std::string::npos) return base::resolvePath(name);
+  for (const std::string_view folder : base::split(settings_.path, ':')) {
+    const std::string candidate = std::string(folder) + "/" + name;
+    if (base::isExecutable(candidate)) return base::resolvePath(candidate);
+  }
+  return name;
+}
+
+Result<trust::RenderedEffect> RunStep::describe(const Attempt& attempt) const {
+  BELAY_ASSIGN(const RunSpec spec, readRunSpec(attempt, settings_));
+  trust::RunEffect effect;
+  effect.executable = executableOf(spec);
+  effect.argv = spec.command.empty() ? spec.shell : spec.command;
+  if (spec.command.empty()) {
+    if (effect.argv.empty()) effect.argv = {"/bin/sh", "-e"};
+    effect.argv.push_back(spec.script);
+  }
+  effect.cwd = base::resolvePath(spec.cwd.empty() ? settings_.workFolder : spec.cwd);
+  for (const auto& [name, value] : spec.env) {
+    trust::EffectValue shown;
+    shown.name = name;
+    if (const auto* secret = std::get_if<vault::SecretRef>(&value)) {
+      shown.secret = secret->name;
+      BELAY_ASSIGN(shown.secretVersion, world_.secrets.secretVersion(secret->name));
+    } else {
+      shown.text = std::get<std::string>(value);
+    }
+    effect.env.push_back(std::move(shown));
+  }
+  if (!spec.stdinRef.empty()) effect.stdinDigest = spec.stdinRef.substr(spec.stdinRef.rfind('/') + 1);
+  else if (!spec.stdinText.empty()) effect.stdinDigest = crypto::sha256(spec.stdinText).hex();
+  effect.profile = "bare";
+  return trust::RenderedEffect{"run", attempt.slug, attempt.key.path, std::move(effect)};
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(const Attempt& attempt,
+                                                                                 const RunSpec& spec) {
+  std::map<std::string, std::string> out{{"PATH", settings_.path}, {"LANG", "C.UTF-8"}};
+  std::vector<std::string> passed{"HOME", "USER", "TZ"};
+  passed.insert(passed.end(), settings_.passEnvironment.begin(), settings_.passEnvironment.end());
+  for (const std::string& name : passed) {
+    if (auto value = world_.environment(name)) out[name] = std::move(*value);
+  }
+  out["BELAY_RUN_ID"] = attempt.run.str();
+  out["BELAY_FLOW"] = attempt.slug;
+  out["BELAY_STEP"] = attempt.key.path;
+  out["BELAY_VISIT"] = std::to_string(attempt.key.visit);
+  out["BELAY_ATTEMPT"] = std::to_string(attempt.key.attempt);
+  out["BELAY_IDEMPOTENCY_KEY"] = attempt.idempotencyKey;
+  if (!attempt.callbackWait.empty()) {
+    out["BELAY_CALLBACK_WAIT"] = attempt.callbackWait;
+    out["BELAY_CALLBACK_TOKEN"] = world_.callbackToken(attempt.callbackWait);
+  }
+  for (const auto& [name, value] : spec.env) {
+    if (const auto* secret = std::get_if<vault::SecretRef>(&value)) {
+      BELAY_ASSIGN(const vault::Secret opened, world_.secrets.secret(secret->name));
+      out[name] = std::string(opened.value.reveal());
+    } else {
+      out[name] = std::get<std::string>(value);
+    }
+  }
+  return std::vector<std::pair<std::string, std::string>>(out.begin(), out.end());
+}
+
+Result<jobs::JobSpec> RunStep::makeJob(const Attempt& attempt, const RunSpec& spec) {
+  jobs::JobSpec job;
+  job.id = jobIdOf(attempt);
+  job.command = spec.command;
+  job.script = spec.script;
+  if (!spec.shell.empty()) job.shell = spec.shell;
+  job.workFolder = spec.cwd.empty() ? settings_.workFolder : spec.cwd;
+  BELAY_ASSIGN(job.environment, environmentOf(attempt, spec));
+  job.stdinText = spec.stdinText;
+  if (attempt.timeoutMs > 0) {
+    job.deadline = world_.clock.sinceBoot() + std::chrono::milliseconds{attempt.timeoutMs};
+  }
+  job.grace = settings_.grace;
+  job.logBytesMax = spec.maxOutput;
+  job.resultBytesMax = settings_.resultBytesMax;
+  if (settings_.processesMax > 0) job.limits.processes = static_cast<std::uint64_t>(settings_.processesMax);
+  if (settings_.openFilesMax > 0) job.limits.openFiles = static_cast<std::uint64_t>(settings_.openFilesMax);
+  if (settings_.memoryBytes > 0) job.limits.addressSpaceBytes = settings_.memoryBytes;
+  if (settings_.fileBytes > 0) job.limits.fileBytes = settings_.fileBytes;
+  return job;
+}
+
+bool RunStep::hasTurn() const {
+  return running_.size() + preparing_.size() < static_cast<std::size_t>(settings_.runningMax);
+}
+
+void RunStep::start(const Attempt& attempt) {
+  if (!hasTurn()) {
+    waiting_.push_back(attempt);
+    return;
+  }
+  if (const Status launched = launch(attempt); !launched) fail(attempt, launched.error(), true);
+}
+
+Status RunStep::launch(const Attempt& attempt) {
+  BELAY_ASSIGN(const RunSpec spec, readRunSpec(attempt, settings_));
+  if (spec.stdinRef.empty()) return startJob(attempt, {});
+  launchWithInput(attempt, spec.stdinRef);
+  return {};
+}
+
+void RunStep::launchWithInput(const Attempt& attempt, const std::string& ref) {
+  const base::JobId id = jobIdOf(attempt);
+  preparing_.emplace(id, attempt);
+  const std::string path = world_.materialFolder + "/" + id.str() + ".stdin";
+  const auto done = [this, id, path](const Status& copied) {
+    world_.onLoop([this, id, path, copied] {
+      const auto found = preparing_.find(id);
+      if (found == preparing_.end()) return;  // Cancelled meanwhile.
+      const Attempt prepared = std::move(found->second);
+      preparing_.erase(found);
+      const Status started = copied.ok() ? startJob(prepared, path) : copied;
+      // The job has it open, or nobody wants it.
+      static_cast<void>(base::removeFile(path));
+      if (!started) fail(prepared, started.error(), true);
+    });
+  };
+  const bool posted = world_.pool.post([this, ref, path, done] {
+    done([&]() -> Status {
+      BELAY_ASSIGN(const crypto::Digest digest, resources::parseResourceRef(ref));
+      BELAY_TRY(base::removeFile(path));
+      return world_.outputs.resources().copyTo(digest, path);
+    }());
+  });
+  if (!posted) done(Error{ErrorCode::kBusy, "too many steps wait for their input"});
+}
+
+Status RunStep::startJob(const Attempt& attempt, const std::string& stdinPath) {
+  BELAY_ASSIGN(const RunSpec spec, readRunSpec(attempt, settings_));
+  BELAY_ASSIGN(jobs::JobSpec job, makeJob(attempt, spec));
+  job.stdinPath = stdinPath;
+  BELAY_TRY(world_.jobs.start(job));
+  running_.emplace(job.id, attempt);
+  return {};
+}
+
+void RunStep::recover(const Attempt& attempt) {
+  const base::JobId id = jobIdOf(attempt);
+  const auto adopted = world_.jobs.adopt(id, attempt.bootId);
+  if (!adopted) return fail(attempt, adopted.error(), false);
+  switch (adopted->state) {
+    case jobs::Adoption::State::kRunning: running_.emplace(id, attempt); return;
+    case jobs::Adoption::State::kEnded: return finish(attempt, id);
+    case jobs::Adoption::State::kNotStarted: return start(attempt);
+    case jobs::Adoption::State::kLost: break;
+  }
+  StepResult lost;
+  lost.ok = false;
+  if (attempt.effect == flow::EffectClass::kOnce) {
+    lost.ambiguous = true;
+    lost.reason = adopted->reason;
+  } else {
+    lost.failure = failureFrom(Error{ErrorCode::kJobLost, adopted->reason}, false);
+  }
+  sink_(attempt.run, attempt.key, std::move(lost));
+}
+
+void RunStep::cancel(const base::RunId& run, const engine::StepKey& key) {
+  const auto isIt = [&](const Attempt& attempt) { return attempt.run == run && attempt.key.path == key.path; };
+  std::erase_if(waiting_, isIt);
+  std::erase_if(preparing_, [&](const auto& entry) { return isIt(entry.second); });
+  for (const auto& [id, attempt] : running_) {
+    if (!isIt(attempt)) continue;
+    const Status cancelled = world_.jobs.cancel(id, settings_.grace);
+    if (!cancelled && cancelled.error().code != ErrorCode::kNotFound) {
+      world_.log.error("job.cancel_failed", cancelled.error(), {{"job", id.str()}});
+    }
+  }
+}
+
+void RunStep::takeEnded() {
+  for (const base::JobId& id : world_.jobs.takeEnded()) {
+    const auto found = running_.find(id);
+    if (found == running_.end()) continue;
+    const Attempt attempt = std::move(found->second);
+    running_.erase(found);
+    finish(attempt, id);
+  }
+  startWaiting();
+}
+
+void RunStep::startWaiting() {
+  while (!waiting_.empty() && hasTurn()) {
+    const Attempt next = std::move(waiting_.front());
+    waiting_.pop_front();
+    start(next);
+  }
+}
+
+void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
+  auto outcome = world_.jobs.collect(id);
+  if (!outcome) return fail(attempt, outcome.error(), outcome.error().code == ErrorCode::kJobSpawn);
+  const auto spec = readRunSpec(attempt, settings_);
+  if (!spec) return fail(attempt, spec.error(), false);
+  auto ended = std::make_shared<Ended>(Ended{attempt, id, std::move(*outcome), spec->okExitCodes});
+  auto standardOut = std::make_shared<Result<base::UniqueFd>>(world_.jobs.openLog(id, jobs::LogStream::kStdout));
+  auto standardErr = std::make_shared<Result<base::UniqueFd>>(world_.jobs.openLog(id, jobs::LogStream::kStderr));
+  const auto collect = [this, ended, standardOut, standardErr] {
+    const auto keep = [&]() -> Result<StepResult> {
+      if (!standardOut->ok()) return standardOut->error();
+      if (!standardErr->ok()) return standardErr->error();
+      const jobs::ExitRecord& record = ended->outcome.record;
+      std::vector<journal::ResourceRow> rows;
+      BELAY_ASSIGN(json::Value out,
+                   world_.outputs.keepFile(ended->outcome.stdoutHead, record.stdoutBytes, (*standardOut)->get(),
+                                           ended->attempt.persist, ended->attempt.key.path + ".stdout", rows));
+      BELAY_ASSIGN(json::Value err,
+                   world_.outputs.keepFile(ended->outcome.stderrHead, record.stderrBytes, (*standardErr)->get(),
+                                           ended->attempt.persist, ended->attempt.key.path + ".stderr", rows));
+      return resultOf(*ended, std::move(out), std::move(err), std::move(rows));
+    };
+    auto result = keep();
+    if (result) sink_(ended->attempt.run, ended->attempt.key, std::move(*result));
+    else fail(ended->attempt, result.error(), false);
+  };
+  const jobs::ExitRecord& record = ended->outcome.record;
+  const bool small = record.stdoutBytes <= jobs::kLogHeadBytesMax && record.stderrBytes <= jobs::kLogHeadBytesMax &&
+                     attempt.persist != flow::Persist::kAlways;
+  // Storing megabytes would hold up the loop; what is small is done before a thread would wake.
+  if (small || !world_.pool.post(collect)) collect();
+}
+
+void RunStep::fail(const Attempt& attempt, const Error& error, bool nothingLeft) {
+  StepResult result;
+  result.ok = false;
+  result.failure = failureFrom(error, nothingLeft);
+  sink_(attempt.run, attempt.key, std::move(result));
+}
+
+}  // namespace belay::steps

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/jobs/JobRunner.h"
+#include "agent/runtime/Performer.h"
+#include "agent/settings/Settings.h"
+#include "agent/steps/Outputs.h"
+#include "agent/vault/Connection.h"
+#include "agent/steps/WorkerPool.h"
+#include "agent/vault/SecretSource.h"
+#include "common/base/Clock.h"
+#include "common/base/Environment.h"
+#include "common/log/Log.h"
+
+namespace belay::steps {
+
+/// A rendered `run` step, checked.
+struct RunSpec {
+  std::vector<std::string> command;
+  std::string script;
+  std::vector<std::string> shell;
+  std::string cwd;
+  std::vector<std::pair<std::string, vault::TextOrSecret>> env;
+  std::string stdinText;
+  std::string stdinRef;  ///< "res://…": the whole text of an output that was kept as a resource.
+  std::vector<int> okExitCodes;
+  std::uint64_t maxOutput = 0;
+  std::string callback;  ///< Step whose wait this one hands out.
+};
+base::Result<RunSpec> readRunSpec(const runtime::Attempt& attempt, const settings::JobSettings& settings);
+
+/// Gives the token with which a wait of kind callback can be answered.
+using CallbackToken = std::function<std::string(const std::string& wait)>;
+
+/// `run`: a command as a job under a supervisor that outlives the daemon.
+///
+/// Threads:   the loop; results of large outputs come from the pool.
+/// Ownership: borrows all it is given.
+class RunStep final : public runtime::Performer {
+ public:
+  struct World {
+    jobs::JobRunner& jobs;
+    Outputs& outputs;
+    const vault::SecretSource& secrets;
+    WorkerPool& pool;
+    const base::Clock& clock;
+    base::EnvironmentLookup environment;
+    CallbackToken callbackToken;
+    log::Log& log;
+    std::string materialFolder;  ///< For read-only copies of resources.
+    std::function<void(std::function<void()>)> onLoop;  ///< Runs something in the loop, soon. Any thread.
+  };
+  RunStep(World world, settings::JobSettings settings, runtime::ResultSink sink);
+
+  base::Result<trust::RenderedEffect> describe(const runtime::Attempt& attempt) const override;
+  void start(const runtime::Attempt& attempt) override;
+  bool recovers() const override { return true; }
+  void recover(const runtime::Attempt& attempt) override;
+  void cancel(const base::RunId& run, const engine::StepKey& key) override;
+
+  /// To be called when the descriptor of the job runner is readable.
+  void takeEnded();
+
+ private:
+  base::Result<jobs::JobSpec> makeJob(const runtime::Attempt& attempt, const RunSpec& spec);
+  base::Result<std::vector<std::pair<std::string, std::string>>> environmentOf(const runtime::Attempt& attempt,
+                                                                                const RunSpec& spec);
+  std::string executableOf(const RunSpec& spec) const;
+  base::Status launch(const runtime::Attempt& attempt);
+  void launchWithInput(const runtime::Attempt& attempt, const std::string& ref);
+  base::Status startJob(const runtime::Attempt& attempt, const std::string& stdinPath);
+  bool hasTurn() const;
+  void startWaiting();
+  void finish(const runtime::Attempt& attempt, const base::JobId& id);
+  void fail(const runtime::Attempt& attempt, const base::Error& error, bool nothingLeft);
+
+  World world_;
+  const settings::JobSettings settings_;
+  const runtime::ResultSink sink_;
+
+  // Owner only.
+  std::map<base::JobId, runtime::Attempt> running_;
+  std::deque<runtime::Attempt> waiting_;  ///< For their turn; bounded by the runs in flight.
+  std::map<base::JobId, runtime::Attempt> preparing_;  ///< Their input is being copied.
+};
+
+/// The job of an attempt: the same after a restart.
+base::JobId jobIdOf(const base::RunId& run, const engine::StepKey& key, std::string_view idempotencyKey);
+base::JobId jobIdOf(const runtime::Attempt& attempt);
+
+}  // namespace belay::steps
