@@ -85,10 +85,11 @@ start() {
   (set -e; "$@") > "$log" 2>&1 < /dev/null 9>&- &
 }
 
-# Says that a step failed, with the end of its log.
+# Says that a step failed, with the end of its log. What else is being built may finish, and is kept.
 failed() {
   echo "deps: $1 failed" >&2
   tail -n 15 "$2" >&2
+  wait
   fail "the whole log: $2"
 }
 

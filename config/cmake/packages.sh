@@ -30,7 +30,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 install() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q --no-install-recommends \
-    -o Dpkg::Options::=--force-confold install "${missing[@]}" > "$log" 2>&1 < /dev/null
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold install "${missing[@]}" > "$log" 2>&1 < /dev/null
 }
 # The index may be older than the mirror, or not there at all.
 if ! install; then
