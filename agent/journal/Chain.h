@@ -1,0 +1,28 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "common/base/Ids.h"
+
+namespace belay::journal {
+
+// The hash chains of the journal, byte by byte in docs/format/journal.md.
+// Threads: any. Errors: none.
+
+using Hash = std::array<std::uint8_t, 32>;
+
+/// What the first event of a run is chained to: binds the chain to the run's id.
+Hash runChainStart(std::string_view runId);
+/// The hash of an event that follows the one with hash `previous`.
+Hash runChainNext(const Hash& previous, std::uint64_t seq, std::int64_t atMs, std::string_view name,
+                  std::string_view body);
+
+/// What the first row of the host's chain is chained to.
+Hash hostChainStart();
+/// The hash of the row that seals a run's chain at its event `runSeq`, whose hash is `runHash`.
+Hash hostChainNext(const Hash& previous, std::uint64_t seq, std::int64_t atMs,
+                   std::string_view runId, std::uint64_t runSeq, const Hash& runHash);
+
+}  // namespace belay::journal

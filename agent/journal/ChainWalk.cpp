@@ -1,0 +1,145 @@
+#include "agent/journal/ChainWalk.h"
+
+#include <algorithm>
+
+#include "agent/journal/Chain.h"
+
+namespace belay::journal {
+
+using base::Result;
+using base::Status;
+
+namespace {
+
+void bad(VerifyReport& report, const std::string& what) {
+  report.ok = false;
+  report.firstBad = what;
+}
+
+std::string eventOf(const std::string& run, std::uint64_t seq) {
+  return "run " + run + ", event " + std::to_string(seq);
+}
+
+}  // namespace
+
+ChainWalk::ChainWalk(Session& session, HostChain& hostChain)
+    : session_(session),
+      hostChain_(hostChain),
+      runFrom_(session.database(), "verify runs",
+               "SELECT number, id FROM runs WHERE number >= ? ORDER BY number LIMIT 1"),
+      eventsFrom_(session.database(), "verify events",
+                  "SELECT run FROM events WHERE run >= ? ORDER BY run LIMIT 1"),
+      events_(session.database(), "verify events",
+              "SELECT seq, at_ms, name, body, hash FROM events WHERE run = ? AND seq > ?"
+              " ORDER BY seq LIMIT ?"),
+      eventHash_(session.database(), "verify the host's chain",
+                 "SELECT e.hash FROM runs AS r LEFT JOIN events AS e"
+                 " ON e.run = r.number AND e.seq = ? WHERE r.id = ?") {}
+
+Result<VerifyReport> ChainWalk::walk(VerifyCursor& cursor, std::size_t eventsMost) {
+  VerifyReport report;
+  while (report.ok && !cursor.done) {
+    const std::uint64_t seen = report.events + report.hostRows + report.runs;
+    if (seen >= eventsMost) break;
+    const std::size_t budget = eventsMost - seen;
+    if (cursor.hostSeq >= 0) {
+      BELAY_TRY(walkHost(cursor, budget, report));
+      continue;
+    }
+    // Mid-run the same run is found again; else the next one.
+    const std::int64_t from = cursor.run.seq > 0 ? cursor.run.number : cursor.run.number + 1;
+    BELAY_ASSIGN(const auto run, runFrom(from));
+    BELAY_ASSIGN(const std::int64_t withEvents, eventsFrom(from));
+    if (withEvents != 0 && (!run || withEvents < run->number)) {
+      bad(report, "run number " + std::to_string(withEvents) + ": it has events, but no row");
+    } else if (!run) {
+      cursor.hostSeq = 0;
+    } else {
+      BELAY_ASSIGN(const bool whole, walkRun(cursor, *run, budget, report));
+      if (!whole) continue;
+      ++report.runs;
+      cursor.run = RunHead{run->number, 0, {}};
+    }
+  }
+  return report;
+}
+
+Result<std::optional<ChainWalk::Run>> ChainWalk::runFrom(std::int64_t from) {
+  sqlite::Execution rows(runFrom_, from);
+  BELAY_ASSIGN(const bool found, rows.next());
+  if (!found) return std::optional<Run>{};
+  return std::optional<Run>{Run{rows.integer(0), rows.string(1)}};
+}
+
+Result<std::int64_t> ChainWalk::eventsFrom(std::int64_t from) {
+  sqlite::Execution rows(eventsFrom_, from);
+  BELAY_ASSIGN(const bool found, rows.next());
+  return found ? rows.integer(0) : 0;
+}
+
+Result<bool> ChainWalk::walkRun(VerifyCursor& cursor, const Run& run, std::size_t most,
+                                VerifyReport& report) {
+  if (cursor.run.number != run.number || cursor.run.seq == 0) {
+    cursor.run = RunHead{run.number, 0, runChainStart(run.id)};
+  }
+  RunHead& head = cursor.run;
+  sqlite::Execution rows(events_, run.number, head.seq, most);
+  for (std::size_t taken = 0; taken < most; ++taken) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) {
+      if (head.seq == 0) bad(report, "run " + run.id + ": it has no events");
+      return true;
+    }
+    const auto seq = static_cast<std::uint64_t>(rows.integer(0));
+    if (seq != head.seq + 1) {
+      bad(report, eventOf(run.id, head.seq + 1) + ": it is missing");
+      return false;
+    }
+    head.hash = runChainNext(head.hash, seq, rows.integer(1), rows.text(2), rows.text(3));
+    const auto hash = rows.blob(4);
+    if (!std::equal(hash.begin(), hash.end(), head.hash.begin(), head.hash.end())) {
+      bad(report, eventOf(run.id, seq) + ": its hash does not match");
+      return false;
+    }
+    head.seq = seq;
+    ++report.events;
+  }
+  return false;
+}
+
+Status ChainWalk::walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
+  HostChain::End at{static_cast<std::uint64_t>(cursor.hostSeq), cursor.hostHash};
+  BELAY_ASSIGN(const HostChain::End start, hostChain_.anchor());
+  // The first piece, or a prefix has been cut off since the last one.
+  if (cursor.hostSeq == 0 || at.seq < start.seq) at = start;
+  for (std::size_t taken = 0; taken < most && report.ok; ++taken) {
+    BELAY_ASSIGN(const auto row, hostChain_.after(at.seq));
+    if (!row) {
+      cursor.done = true;
+      return {};
+    }
+    if (!HostChain::follows(*row, at)) {
+      bad(report, "row " + std::to_string(at.seq + 1) + " of the host's chain: it does not follow");
+      return {};
+    }
+    BELAY_TRY(checkSeal(*row, report));
+    at = HostChain::End{row->seq, row->hash};
+    cursor.hostSeq = static_cast<std::int64_t>(row->seq);
+    cursor.hostHash = row->hash;
+    ++report.hostRows;
+  }
+  return {};
+}
+
+Status ChainWalk::checkSeal(const SealRow& row, VerifyReport& report) {
+  sqlite::Execution rows(eventHash_, row.runSeq, row.runId);
+  BELAY_ASSIGN(const bool runIsThere, rows.next());
+  if (!runIsThere) return {};  // pruned
+  const auto hash = rows.blob(0);
+  if (!std::equal(hash.begin(), hash.end(), row.runHash.begin(), row.runHash.end())) {
+    bad(report, eventOf(row.runId, row.runSeq) + ": the host's chain has sealed another hash");
+  }
+  return {};
+}
+
+}  // namespace belay::journal

@@ -1,0 +1,32 @@
+#include "agent/journal/Reserve.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "common/base/Files.h"
+#include "common/base/UniqueFd.h"
+
+namespace belay::journal {
+
+base::Status Reserve::take() {
+  if (bytes_ == 0) return {};
+  const base::UniqueFd fd(
+      ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd.valid()) return base::errnoError(errno, "create reserve " + path_);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return base::errnoError(errno, "look at reserve " + path_);
+  // Size alone would take a sparse file for a reserve.
+  const auto allocated = static_cast<std::uint64_t>(info.st_blocks) * 512;
+  if (static_cast<std::uint64_t>(info.st_size) >= bytes_ && allocated >= bytes_) return {};
+  const int failed = ::posix_fallocate(fd.get(), 0, static_cast<off_t>(bytes_));
+  if (failed == 0) return {};
+  release();
+  return base::errnoError(failed, "allocate reserve " + path_);
+}
+
+void Reserve::release() noexcept { static_cast<void>(::unlink(path_.c_str())); }
+
+}  // namespace belay::journal

@@ -1,0 +1,122 @@
+#include "agent/journal/Retention.h"
+
+#include <optional>
+
+namespace belay::journal {
+
+using base::Result;
+using base::Status;
+
+namespace {
+
+/// One transaction stays this small, so that the loop is not held up.
+constexpr std::uint64_t kEventsPerCall = 20'000;
+
+}  // namespace
+
+Retention::Retention(Session& session, HostChain& hostChain)
+    : session_(session),
+      hostChain_(hostChain),
+      ended_(session.database(), "find old runs",
+             "SELECT number, id FROM runs WHERE finished_ms > 0 AND finished_ms < ?"
+             " AND status >= 5 ORDER BY finished_ms LIMIT ?"),
+      removeEvents_(session.database(), "remove events", "DELETE FROM events WHERE run = ?"),
+      digests_(session.database(), "read resources of a run",
+               "SELECT DISTINCT digest FROM resources WHERE run = ?"),
+      stillReferenced_(session.database(), "find resource by digest",
+                       "SELECT 1 FROM resources WHERE digest = ? LIMIT 1"),
+      resources_(session.database(), "remove resources", "DELETE FROM resources WHERE run = ?"),
+      removeRow_(session.database(), "remove run", "DELETE FROM runs WHERE number = ?"),
+      lastEvent_(session.database(), "look for the run of a seal",
+                 "SELECT status, (SELECT max(seq) FROM events WHERE run = number)"
+                 " FROM runs WHERE id = ?") {
+  removeRest_.emplace_back(session.database(), "remove waits", "DELETE FROM waits WHERE run = ?");
+  removeRest_.emplace_back(session.database(), "remove timers", "DELETE FROM timers WHERE run = ?");
+  removeRest_.emplace_back(session.database(), "remove start keys",
+                           "DELETE FROM start_keys WHERE run = ?");
+}
+
+Result<PruneReport> Retention::prune(std::int64_t beforeMs, std::size_t most, std::int64_t nowMs) {
+  BELAY_TRY(session_.outsideTransaction("prune"));
+  Result<PruneReport> report = remove(beforeMs, most, nowMs);
+  if (!report.ok()) session_.rollback();
+  return report;
+}
+
+Result<PruneReport> Retention::remove(std::int64_t beforeMs, std::size_t most,
+                                      std::int64_t nowMs) {
+  PruneReport report;
+  BELAY_ASSIGN(const std::vector<Ended> runs, ended(beforeMs, most));
+  for (const Ended& run : runs) {
+    BELAY_TRY(removeRun(run, report));
+    ++report.runs;
+    if (report.events >= kEventsPerCall) break;
+  }
+  BELAY_TRY(cutChain(beforeMs, 2 * most, nowMs));
+  BELAY_TRY(session_.commit());
+  report.more = report.runs < runs.size() || runs.size() == most;
+  return report;
+}
+
+Result<std::vector<Retention::Ended>> Retention::ended(std::int64_t beforeMs, std::size_t most) {
+  sqlite::Execution rows(ended_, beforeMs, most);
+  std::vector<Ended> found;
+  while (true) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) return found;
+    found.push_back({rows.integer(0), rows.string(1)});
+  }
+}
+
+Status Retention::removeRun(const Ended& run, PruneReport& report) {
+  std::vector<std::string> digests;
+  BELAY_TRY(takeDigests(run.number, digests));
+  BELAY_TRY(session_.write(removeEvents_, run.number));
+  report.events += static_cast<std::uint64_t>(session_.database().changes());
+  BELAY_TRY(session_.write(resources_, run.number));
+  report.resources += static_cast<std::uint64_t>(session_.database().changes());
+  for (sqlite::Statement& statement : removeRest_) BELAY_TRY(session_.write(statement, run.number));
+  BELAY_TRY(session_.write(removeRow_, run.number));
+  for (std::string& digest : digests) {
+    sqlite::Execution rows(stillReferenced_, digest);
+    BELAY_ASSIGN(const bool referenced, rows.next());
+    if (!referenced) report.freedDigests.push_back(std::move(digest));
+  }
+  return {};
+}
+
+Status Retention::takeDigests(std::int64_t run, std::vector<std::string>& into) {
+  sqlite::Execution rows(digests_, run);
+  while (true) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) return {};
+    into.push_back(rows.string(0));
+  }
+}
+
+Result<bool> Retention::isNeeded(const SealRow& row, std::int64_t beforeMs) {
+  sqlite::Execution rows(lastEvent_, row.runId);
+  BELAY_ASSIGN(const bool runIsThere, rows.next());
+  if (!runIsThere) return false;
+  // A run that was retried is sealed again when it ends again: the old seal may go when it is old.
+  const bool ended = rows.integer(0) >= 5;
+  const bool sealedLater = static_cast<std::uint64_t>(rows.integer(1)) > row.runSeq;
+  return row.atMs >= beforeMs || (ended && !sealedLater);
+}
+
+Status Retention::cutChain(std::int64_t beforeMs, std::size_t most, std::int64_t nowMs) {
+  BELAY_ASSIGN(HostChain::End at, hostChain_.anchor());
+  std::optional<SealRow> last;
+  for (std::size_t taken = 0; taken < most; ++taken) {
+    BELAY_ASSIGN(auto row, hostChain_.after(at.seq));
+    // A row that does not follow stays: verify must be able to name it.
+    if (!row || !HostChain::follows(*row, at)) break;
+    BELAY_ASSIGN(const bool needed, isNeeded(*row, beforeMs));
+    if (needed) break;
+    at = HostChain::End{row->seq, row->hash};
+    last = std::move(row);
+  }
+  return last ? hostChain_.cut(*last, nowMs) : Status{};
+}
+
+}  // namespace belay::journal

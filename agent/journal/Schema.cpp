@@ -1,0 +1,160 @@
+#include "agent/journal/Schema.h"
+
+#include <array>
+#include <string>
+
+#include "agent/journal/Rows.h"
+#include "common/sqlite/Statement.h"
+#include "common/sqlite/Transaction.h"
+
+namespace belay::journal {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+
+namespace {
+
+// Enumerations are kept as numbers: another order of the enumerators would change what files mean.
+using engine::RunStatus;
+static_assert(int(RunStatus::kRunning) == 0 && int(RunStatus::kWaiting) == 1 &&
+              int(RunStatus::kPaused) == 2 && int(RunStatus::kAmbiguous) == 3 &&
+              int(RunStatus::kStopping) == 4 && int(RunStatus::kSucceeded) == 5 &&
+              int(RunStatus::kFailed) == 6 && int(RunStatus::kStopped) == 7 &&
+              int(RunStatus::kCancelled) == 8 && int(RunStatus::kCount) == 9);
+static_assert(int(WaitStatus::kOpen) == 0 && int(WaitStatus::kAnswered) == 1 &&
+              int(WaitStatus::kRejected) == 2 && int(WaitStatus::kTimedOut) == 3 &&
+              int(WaitStatus::kClosed) == 4);
+static_assert(int(flow::WaitKind::kApproval) == 0 && int(flow::WaitKind::kCallback) == 1 &&
+              int(flow::WaitKind::kEvent) == 2 && int(flow::WaitKind::kTime) == 3);
+
+// Events lie in the order in which they were committed, so that a commit of many runs writes few
+// pages; the index is small, and hot only where runs are young. Nothing else is written per event.
+constexpr const char* kVersion1[] = {
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE runs (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, slug TEXT NOT NULL,"
+    " flow_digest TEXT NOT NULL, source TEXT NOT NULL, status INTEGER NOT NULL, step TEXT NOT NULL,"
+    " error_code TEXT NOT NULL, error_message TEXT NOT NULL, started_by TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, finished_ms INTEGER NOT NULL)"
+    " STRICT",
+    "CREATE INDEX runs_by_slug ON runs (slug)",
+    "CREATE INDEX runs_by_status ON runs (status) WHERE status <> 5",
+    "CREATE INDEX runs_by_end ON runs (finished_ms) WHERE finished_ms > 0",
+
+    "CREATE TABLE events (place INTEGER PRIMARY KEY, run INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " at_ms INTEGER NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, hash BLOB NOT NULL) STRICT",
+    "CREATE UNIQUE INDEX events_by_run ON events (run, seq)",
+
+    "CREATE TABLE host_chain (seq INTEGER PRIMARY KEY, run_id TEXT NOT NULL,"
+    " run_seq INTEGER NOT NULL, run_hash BLOB NOT NULL, at_ms INTEGER NOT NULL,"
+    " hash BLOB NOT NULL) STRICT",
+    "CREATE TABLE host_anchor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL,"
+    " hash BLOB NOT NULL, at_ms INTEGER NOT NULL) STRICT",
+
+    "CREATE TABLE waits (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, run INTEGER NOT NULL,"
+    " step TEXT NOT NULL, kind INTEGER NOT NULL, status INTEGER NOT NULL, request TEXT NOT NULL,"
+    " request_digest TEXT NOT NULL, token_hash TEXT NOT NULL, event_name TEXT NOT NULL,"
+    " opened_ms INTEGER NOT NULL, closed_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL) STRICT",
+    "CREATE INDEX waits_by_run ON waits (run)",
+    "CREATE INDEX waits_open ON waits (kind) WHERE status = 0",
+    "CREATE INDEX waits_for_event ON waits (event_name) WHERE status = 0 AND kind = 2",
+
+    "CREATE TABLE timers (run INTEGER NOT NULL, key TEXT NOT NULL, boot_id TEXT NOT NULL,"
+    " due_boot_ms INTEGER NOT NULL, due_wall_ms INTEGER NOT NULL, left_ms INTEGER NOT NULL,"
+    " on_wall INTEGER NOT NULL, PRIMARY KEY (run, key)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX timers_by_boot ON timers (due_boot_ms) WHERE on_wall = 0",
+    "CREATE INDEX timers_by_wall ON timers (due_wall_ms) WHERE on_wall = 1",
+
+    "CREATE TABLE flows (digest TEXT NOT NULL UNIQUE, slug TEXT NOT NULL, format TEXT NOT NULL,"
+    " content TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT",
+    "CREATE TABLE flow_heads (slug TEXT PRIMARY KEY, draft_digest TEXT NOT NULL,"
+    " updated_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE bindings (slug TEXT NOT NULL, name TEXT NOT NULL, connection TEXT NOT NULL,"
+    " PRIMARY KEY (slug, name)) STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE kv (space TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+    " expires_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, PRIMARY KEY (space, key))"
+    " STRICT, WITHOUT ROWID",
+    "CREATE INDEX kv_by_expiry ON kv (expires_ms) WHERE expires_ms > 0",
+
+    "CREATE TABLE resources (number INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE,"
+    " digest TEXT NOT NULL, run INTEGER NOT NULL, step TEXT NOT NULL, name TEXT NOT NULL,"
+    " media_type TEXT NOT NULL, size INTEGER NOT NULL, created_ms INTEGER NOT NULL) STRICT",
+    "CREATE INDEX resources_by_digest ON resources (digest)",
+    "CREATE INDEX resources_by_run ON resources (run)",
+
+    "CREATE TABLE start_keys (key TEXT PRIMARY KEY, run INTEGER NOT NULL, at_ms INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID",
+    "CREATE INDEX start_keys_by_run ON start_keys (run)",
+};
+
+Error damaged(const sqlite::Database& database, const std::string& what) {
+  return Error{ErrorCode::kJournalCorrupt,
+               database.path() + ": " + what,
+               {"restore a backup (belay journal backup makes them)",
+                "belay journal verify names what can still be read"}};
+}
+
+Status createVersion1(sqlite::Database& database) {
+  BELAY_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database));
+  for (const char* statement : kVersion1) BELAY_TRY(database.exec(statement, "create tables"));
+  const std::string mark = "PRAGMA application_id = " + std::to_string(kApplicationId) +
+                           "; PRAGMA user_version = 1";
+  BELAY_TRY(database.exec(mark.c_str(), "mark the file"));
+  return transaction.commit();
+}
+
+}  // namespace
+
+std::span<const char* const> schemaStatements() { return kVersion1; }
+
+Result<Header> identify(sqlite::Database& database) {
+  Header header;
+  BELAY_ASSIGN(header.applicationId, database.readInteger("PRAGMA application_id", "read header"));
+  BELAY_ASSIGN(header.version, database.readInteger("PRAGMA user_version", "read header"));
+  BELAY_ASSIGN(const std::int64_t tables,
+               database.readInteger("SELECT count(*) FROM sqlite_schema", "read header"));
+  header.empty = tables == 0 && header.applicationId == 0 && header.version == 0;
+  if (header.empty) return header;
+  if (header.applicationId != kApplicationId) {
+    return Error{ErrorCode::kJournalForeign,
+                 database.path() + " is a database, but not a Belay journal"};
+  }
+  if (header.version > kSchemaVersion) {
+    return Error{ErrorCode::kJournalNewer,
+                 database.path() + " has version " + std::to_string(header.version) +
+                     ", this binary knows up to " + std::to_string(kSchemaVersion),
+                 {"use the newer binary again: journals do not go back"}};
+  }
+  if (header.version < 1) return damaged(database, "the header has no version");
+  return header;
+}
+
+Status migrate(sqlite::Database& database, const Header& header) {
+  // Version 1 is the first: a later one adds its transaction here, from version N to N + 1.
+  return header.empty ? createVersion1(database) : Status{};
+}
+
+/// A damaged schema would else show later, as wrong SQL.
+Status compareSchema(sqlite::Database& database) {
+  sqlite::Statement count(database, "read schema",
+                          "SELECT count(*) FROM sqlite_schema WHERE sql IS NOT NULL");
+  sqlite::Statement find(database, "read schema", "SELECT 1 FROM sqlite_schema WHERE sql = ?");
+  sqlite::Execution counted(count);
+  BELAY_ASSIGN(const bool any, counted.next());
+  const auto expected = schemaStatements();
+  if (!any || counted.integer(0) != static_cast<std::int64_t>(expected.size())) {
+    return damaged(database, "the schema does not have the tables of its version");
+  }
+  for (const char* statement : expected) {
+    const std::string text(statement);
+    sqlite::Execution found(find, text);
+    BELAY_ASSIGN(const bool there, found.next());
+    if (!there) return damaged(database, "the schema lacks: " + text.substr(0, text.find('(')));
+  }
+  return {};
+}
+
+}  // namespace belay::journal

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/Result.h"
+
+namespace belay::journal {
+
+/// Magic number (statfs) of the file system that a folder is on.
+using FileSystemOf = std::function<base::Result<std::uint64_t>(const std::string& folder)>;
+
+/// What a state folder is looked at with.
+struct FolderRules {
+  bool readOnly = false;   ///< Root may read what another user owns.
+  bool allowFuse = false;  ///< Takes FUSE for local.
+  FileSystemOf fileSystemOf;  ///< Empty: asks the system.
+};
+
+/// The folder of `path`: "." for a bare name.
+std::string folderOf(const std::string& path);
+
+/// The name of a file system on which other hosts can write, or which has no locks one can trust.
+std::optional<std::string_view> networkFileSystem(std::uint64_t magic, bool allowFuse);
+
+/// Checks the folder of a journal, and the journal's file when it is there: SQLite is safe only on
+/// a local file system, in a folder that nobody else can write, and in a file with one name.
+/// Errors: kStateFolderUnsafe, kNetworkFileSystem, kIo; kNotFound when there is no folder.
+base::Status checkStateFolder(const std::string& path, const FolderRules& rules);
+
+/// Makes the file empty with mode 0600, unless it is there: SQLite itself would let others read it.
+base::Status makePrivateFile(const std::string& path);
+
+}  // namespace belay::journal
