@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,14 @@ struct Resource {
   std::string ref() const { return resourceRef(digest); }
 };
 
+/// What one call of sweep() may do.
+struct SweepPlan {
+  /// Whether anything refers to this content; asked with no lock held but that of the sweep.
+  std::function<base::Result<bool>(const crypto::Digest&)> isReferenced;
+  std::chrono::milliseconds grace{std::chrono::hours{24}};
+  std::size_t most = 1000;  ///< Files to look at.
+};
+
 /// What one call of sweep() did.
 struct SweepReport {
   std::uint64_t examined = 0;
@@ -49,7 +58,13 @@ struct SweepReport {
 /// Durability: what put() and commit() returned is on disk; a crash leaves either all of a content
 ///             or none of it.
 class ResourceStore {
+  struct Private {
+    explicit Private() = default;
+  };
+
  public:
+  /// For open() only.
+  ResourceStore(Private, std::string folder, const base::Clock& clock, base::Random& random);
   /// Makes the folder where it is missing, and removes what a crash left half written.
   static base::Result<std::unique_ptr<ResourceStore>> open(const std::string& folder,
                                                            const base::Clock& clock,
@@ -78,22 +93,27 @@ class ResourceStore {
   /// Calls `visit` for each content, in order of digests; its error ends it.
   base::Status forEach(const std::function<base::Status(const Resource&)>& visit) const;
 
-  /// Removes contents that nobody refers to and that are older than `grace` by both clocks; goes on
-  /// where the last call stopped, after at most `most` files. `isReferenced` is asked with no lock
-  /// held.
-  base::Result<SweepReport> sweep(
-      const std::function<base::Result<bool>(const crypto::Digest&)>& isReferenced,
-      std::chrono::milliseconds grace, std::size_t most);
+  /// Removes contents that nobody refers to and that are older than the plan's grace by both
+  /// clocks; goes on where the last call stopped. One call at a time; others wait.
+  base::Result<SweepReport> sweep(const SweepPlan& plan);
 
  private:
   struct Pending;  ///< Content under its temporary name.
 
-  ResourceStore(std::string folder, const base::Clock& clock, base::Random& random);
   std::string pathOf(const crypto::Digest& digest) const;
   base::Result<Pending> begin();
+  /// Durability: the folder is there after a power cut, whoever made it.
+  base::Status makeShard(const std::string& shard);
   base::Status publish(std::span<Pending> pending);
   bool isWhole(const crypto::Digest& digest) const;
   void noteUse(const crypto::Digest& digest);
+  base::Status touch(const std::string& path);
+  base::Result<bool> isOld(const crypto::Digest& digest, std::chrono::milliseconds grace);
+  /// The bytes that it freed.
+  base::Result<std::uint64_t> removeUnused(const crypto::Digest& digest,
+                                           std::chrono::milliseconds grace);
+  base::Status sweepShard(const std::string& shard, const SweepPlan& plan, std::string& after,
+                          SweepReport& report);
   base::Result<base::UniqueFd> openContent(const crypto::Digest& digest) const;
 
   // Constant after construction.
@@ -101,12 +121,17 @@ class ResourceStore {
   const base::Clock& clock_;
   base::Random& random_;
 
-  mutable base::Mutex mutex_;
+  /// Held over a whole sweep.
+  base::Mutex sweepMutex_;
+  std::size_t sweepShard_ BELAY_GUARDED_BY(sweepMutex_) = 0;
+  std::string sweepAfter_ BELAY_GUARDED_BY(sweepMutex_);
+
+  base::Mutex mutex_;
+  std::set<std::string> shards_
+      BELAY_GUARDED_BY(mutex_);  ///< Folders that are known to be durable.
   /// When this process last put a content, on the boot clock: sweep() spares it whatever the wall
   /// clock says.
   std::map<crypto::Digest, std::chrono::milliseconds> recent_ BELAY_GUARDED_BY(mutex_);
-  unsigned sweepShard_ BELAY_GUARDED_BY(mutex_) = 0;
-  std::string sweepAfter_ BELAY_GUARDED_BY(mutex_);
 };
 
 }  // namespace belay::resources

@@ -1,0 +1,306 @@
+// Stores contents in a temporary folder, damages them, and sweeps with a clock that stands still.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/resources/ResourceStore.h"
+#include "common/base/Files.h"
+#include "tests/support/SeededRandom.h"
+#include "tests/support/SimClock.h"
+#include "tests/support/TempFolder.h"
+
+#include "CppUTest/TestHarness.h"
+
+using belay::base::Error;
+using belay::base::ErrorCode;
+using belay::base::Result;
+using belay::base::Status;
+using belay::base::UniqueFd;
+using belay::crypto::Digest;
+using belay::crypto::sha256;
+using belay::resources::parseResourceRef;
+using belay::resources::Resource;
+using belay::resources::resourceRef;
+using belay::resources::ResourceStore;
+using belay::resources::SweepPlan;
+using belay::resources::SweepReport;
+using belay::test::SeededRandom;
+using belay::test::SimClock;
+using belay::test::TempFolder;
+using std::chrono::hours;
+using std::chrono::minutes;
+
+TEST_GROUP(ResourceStore) {
+  TempFolder folder;
+  SimClock clock;
+  SeededRandom random;
+  std::string path = folder.at("resources");
+  std::unique_ptr<ResourceStore> store = open();
+  std::set<Digest> referenced;
+
+  std::unique_ptr<ResourceStore> open() { return ResourceStore::open(path, clock, random).value(); }
+  std::string fileOf(const Digest& digest) const {
+    return path + "/" + digest.hex().substr(0, 2) + "/" + digest.hex().substr(2);
+  }
+  SweepPlan plan(std::size_t most = 1'000'000) {
+    return {[this](const Digest& digest) -> Result<bool> { return referenced.contains(digest); },
+            hours{1}, most};
+  }
+  void damage(const Digest& digest, const std::string& content) const {
+    ::chmod(fileOf(digest).c_str(), 0600);
+    std::ofstream(fileOf(digest), std::ios::binary | std::ios::trunc) << content;
+  }
+  std::vector<Resource> putNumbers(int count) {
+    std::vector<std::string> contents;
+    for (int i = 0; i < count; ++i) contents.push_back(std::to_string(i));
+    const std::vector<std::string_view> views(contents.begin(), contents.end());
+    return store->putAll(views).value();
+  }
+  std::size_t leftovers() const { return belay::base::listFolder(path + "/tmp").value().size(); }
+};
+
+TEST(ResourceStore, givesBackWhatWasPut) {
+  const std::string binary("\0\xff\n", 3);
+  for (const std::string& content : {std::string(), std::string("text"), binary}) {
+    const auto resource = store->put(content);
+    LONGS_EQUAL(content.size(), resource->size);
+    CHECK(resource->digest == sha256(content));
+    CHECK(store->read(resource->digest, 100).value() == content);
+    LONGS_EQUAL(content.size(), store->size(resource->digest).value());
+  }
+  LONGS_EQUAL(0, leftovers());
+}
+
+TEST(ResourceStore, namesContentsByTheirDigest) {
+  const auto resource = store->put("abc");
+  STRCMP_EQUAL("res://sha256/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+               resource->ref().c_str());
+  CHECK(parseResourceRef(resource->ref()).value() == resource->digest);
+  for (const std::string& bad :
+       {std::string(), std::string("res://sha256/"), std::string("res://md5/00"),
+        resource->ref() + "0", resource->ref() + "/../x", "x" + resource->ref(),
+        std::string(
+            "res://sha256/BA7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")}) {
+    CHECK(parseResourceRef(bad).error().code == ErrorCode::kResourceNotFound);
+  }
+}
+
+TEST(ResourceStore, keepsContentsOverARestartAndDropsHalfWrittenOnes) {
+  const auto resource = store->put("kept");
+  std::ofstream(path + "/tmp/left-behind") << "half";
+  store = open();
+  CHECK(store->read(resource->digest, 100).value() == "kept");
+  LONGS_EQUAL(0, leftovers());
+}
+
+TEST(ResourceStore, keepsFilesThatNobodyCanWrite) {
+  const auto resource = store->put("content");
+  struct stat info {};
+  LONGS_EQUAL(0, ::stat(fileOf(resource->digest).c_str(), &info));
+  LONGS_EQUAL(0400, info.st_mode & 07777);
+}
+
+TEST(ResourceStore, noticesEveryFlippedBit) {
+  const std::string content = "0123456789abcdef";
+  const auto resource = store->put(content);
+  for (std::size_t bit = 0; bit < content.size() * 8; ++bit) {
+    std::string bad = content;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
+    damage(resource->digest, bad);
+    CHECK(store->read(resource->digest, 100).error().code == ErrorCode::kResourceDamaged);
+    CHECK(store->copyTo(resource->digest, folder.at("copy")).error().code ==
+          ErrorCode::kResourceDamaged);
+    CHECK_FALSE(belay::base::fileExists(folder.at("copy")));
+  }
+  damage(resource->digest, content.substr(1));
+  CHECK_FALSE(store->read(resource->digest, 100).ok());
+  damage(resource->digest, content + "x");
+  CHECK_FALSE(store->read(resource->digest, 100).ok());
+}
+
+TEST(ResourceStore, aNewPutRepairsADamagedContent) {
+  const auto resource = store->put("content");
+  damage(resource->digest, "c0ntent");
+  CHECK(store->put("content").ok());
+  CHECK(store->read(resource->digest, 100).value() == "content");
+}
+
+TEST(ResourceStore, putsSeveralAtOnceInTheirOrder) {
+  const std::string_view contents[] = {"a", "b", "a", ""};
+  const auto put = store->putAll(contents);
+  LONGS_EQUAL(4, put->size());
+  for (std::size_t i = 0; i < 4; ++i) CHECK(put->at(i).digest == sha256(contents[i]));
+  CHECK(store->read(sha256("b"), 10).value() == "b");
+  LONGS_EQUAL(0, leftovers());
+}
+
+TEST(ResourceStore, streamsLargeContentsThroughBoundedMemory) {
+  const std::string source = folder.at("source");
+  {
+    std::ofstream out(source, std::ios::binary);
+    const std::string piece(1u << 20, 'x');
+    for (int i = 0; i < 20; ++i) out << piece << i;
+  }
+  const UniqueFd fd(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto resource = store->putStream(fd.get(), 1u << 30);
+  CHECK(resource->size > 20u << 20);
+  std::uint64_t bytes = 0;
+  std::size_t largest = 0;
+  CHECK(store
+            ->stream(resource->digest,
+                     [&](std::string_view piece) {
+                       bytes += piece.size();
+                       largest = std::max(largest, piece.size());
+                       return Status{};
+                     })
+            .ok());
+  LONGS_EQUAL(resource->size, bytes);
+  CHECK(largest <= 65536);
+  CHECK(store->copyTo(resource->digest, folder.at("copy")).ok());
+  const auto original = belay::base::readFile(source, 1u << 30);
+  CHECK(belay::base::readFile(folder.at("copy"), 1u << 30).value() == original.value());
+}
+
+TEST(ResourceStore, refusesStreamsThatAreTooLong) {
+  int ends[2];
+  LONGS_EQUAL(0, ::pipe(ends));
+  const UniqueFd in(ends[0]);
+  {
+    const UniqueFd out(ends[1]);
+    CHECK(belay::base::writeAll(out.get(), "0123456789", "pipe").ok());
+  }
+  CHECK(store->putStream(in.get(), 9).error().code == ErrorCode::kLimit);
+  LONGS_EQUAL(0, leftovers());
+  CHECK(store->read(store->put("0123456789")->digest, 9).error().code == ErrorCode::kLimit);
+}
+
+TEST(ResourceStore, passesTheErrorOfASinkOn) {
+  const auto resource = store->put("content");
+  const Status status = store->stream(resource->digest, [](std::string_view) -> Status {
+    return Error{ErrorCode::kCancelled, "enough"};
+  });
+  CHECK(status.error().code == ErrorCode::kCancelled);
+}
+
+TEST(ResourceStore, copiesAreReadOnlyAndNeverReplaceAFile) {
+  const auto resource = store->put("content");
+  CHECK(store->copyTo(resource->digest, folder.at("copy")).ok());
+  struct stat info {};
+  LONGS_EQUAL(0, ::stat(folder.at("copy").c_str(), &info));
+  LONGS_EQUAL(0400, info.st_mode & 07777);
+  CHECK_FALSE(store->copyTo(resource->digest, folder.at("copy")).ok());
+  LONGS_EQUAL(0, ::symlink(folder.at("target").c_str(), folder.at("link").c_str()));
+  CHECK_FALSE(store->copyTo(resource->digest, folder.at("link")).ok());
+  CHECK_FALSE(belay::base::fileExists(folder.at("target")));
+}
+
+TEST(ResourceStore, saysWhatIsNotThere) {
+  const Digest none = sha256("never put");
+  CHECK_FALSE(store->exists(none));
+  CHECK(store->read(none, 10).error().code == ErrorCode::kResourceNotFound);
+  CHECK(store->size(none).error().code == ErrorCode::kResourceNotFound);
+  CHECK(store->copyTo(none, folder.at("copy")).error().code == ErrorCode::kResourceNotFound);
+  CHECK_FALSE(belay::base::fileExists(folder.at("copy")));
+  CHECK(store->remove(none).ok());
+}
+
+TEST(ResourceStore, listsAllContentsInOrder) {
+  std::set<Digest> put;
+  for (const Resource& resource : putNumbers(50)) put.insert(resource.digest);
+  std::ofstream(path + "/" + put.begin()->hex().substr(0, 2) + "/foreign") << "x";
+  std::vector<Digest> seen;
+  CHECK(store
+            ->forEach([&](const Resource& resource) {
+              seen.push_back(resource.digest);
+              return Status{};
+            })
+            .ok());
+  CHECK(std::vector<Digest>(put.begin(), put.end()) == seen);
+}
+
+TEST(ResourceStore, sweepsWhatIsOldAndUnused) {
+  const auto kept = store->put("kept"), old = store->put("old");
+  referenced.insert(kept->digest);
+  clock.advance(minutes{61});
+  const auto fresh = store->put("fresh");
+  const auto report = store->sweep(plan());
+  CHECK(report->finished);
+  LONGS_EQUAL(3, report->examined);
+  LONGS_EQUAL(1, report->removed);
+  LONGS_EQUAL(3, report->bytes);
+  CHECK(store->exists(kept->digest));
+  CHECK(store->exists(fresh->digest));
+  CHECK_FALSE(store->exists(old->digest));
+}
+
+TEST(ResourceStore, sparesWhatWasPutAgain) {
+  const auto resource = store->put("content");
+  clock.advance(minutes{61});
+  CHECK(store->put("content").ok());
+  LONGS_EQUAL(0, store->sweep(plan())->removed);
+  clock.advance(minutes{59});
+  store = open();  // Only the time of the file is left to go by.
+  LONGS_EQUAL(0, store->sweep(plan())->removed);
+  clock.advance(minutes{2});
+  LONGS_EQUAL(1, store->sweep(plan())->removed);
+  CHECK_FALSE(store->exists(resource->digest));
+}
+
+TEST(ResourceStore, sparesWhatIsFreshWhenTheWallClockJumps) {
+  CHECK(store->put("content").ok());
+  clock.jumpWall(hours{24 * 365});
+  LONGS_EQUAL(0, store->sweep(plan())->removed);
+  clock.jumpWall(-hours{24 * 365 * 2});
+  clock.advance(minutes{61});
+  LONGS_EQUAL(0, store->sweep(plan())->removed);
+}
+
+TEST(ResourceStore, sweepsInBoundedBatches) {
+  CHECK(putNumbers(100).size() == 100);
+  clock.advance(hours{2});
+  std::uint64_t removed = 0;
+  int calls = 0;
+  SweepReport report;
+  while (!report.finished) {
+    report = store->sweep(plan(7)).value();
+    CHECK(report.examined <= 7);
+    removed += report.removed;
+    CHECK(++calls < 100);
+  }
+  LONGS_EQUAL(100, removed);
+  CHECK(calls >= 100 / 7);
+}
+
+TEST(ResourceStore, anErrorOfTheQuestionRemovesNothing) {
+  const auto resource = store->put("content");
+  clock.advance(hours{2});
+  SweepPlan failing = plan();
+  failing.isReferenced = [](const Digest&) -> Result<bool> {
+    return Error{ErrorCode::kJournalIo, "no answer"};
+  };
+  CHECK(store->sweep(failing).error().code == ErrorCode::kJournalIo);
+  CHECK(store->exists(resource->digest));
+}
+
+TEST(ResourceStore, sweepsAndPutsAtOnce) {
+  std::vector<std::thread> threads;
+  std::vector<int> lost(2, 0);
+  for (std::size_t t = 0; t < lost.size(); ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 40; ++i) {
+        const auto put = store->put("content " + std::to_string(i % 4));
+        if (!put.ok() || !store->read(put->digest, 100).ok()) ++lost[t];
+      }
+    });
+  }
+  for (int i = 0; i < 40; ++i) CHECK(store->sweep(plan()).ok());
+  for (std::thread& thread : threads) thread.join();
+  for (const int count : lost) LONGS_EQUAL(0, count);
+}
