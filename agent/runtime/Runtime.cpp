@@ -47,6 +47,7 @@ Result<Started> Runtime::start(const StartRequest& request) {
     BELAY_ASSIGN(const std::optional<RunId> known, world.journal.runByStartKey(request.idempotencyKey));
     if (known) return Started{*known, true};
   }
+  if (refusal_) return *refusal_;
   if (world.journal.fullMode()) {
     return Error{ErrorCode::kDiskFull, "the disk is full: no new run starts until there is room",
                  {"belay journal prune --older-than 30d", "belay journal stats"}};

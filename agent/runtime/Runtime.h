@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -44,6 +45,10 @@ class Runtime {
   journal::Journal& journal() { return core_.world().journal; }
   const base::Clock& clock() { return core_.world().clock; }
 
+  /// Until admit(): every start fails with this error.
+  void refuseStarts(base::Error error) { refusal_ = std::move(error); }
+  void admit() { refusal_.reset(); }
+
   /// Takes up what an earlier process left undone.
   base::Status recover();
 
@@ -84,6 +89,7 @@ class Runtime {
   /// Attempts that performers are busy with: after a rollback they must not be started twice.
   std::set<std::pair<base::RunId, std::string>> inFlight_;
   std::set<base::RunId> interrupted_;
+  std::optional<base::Error> refusal_;
 };
 
 }  // namespace belay::runtime

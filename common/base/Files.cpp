@@ -147,6 +147,19 @@ Result<std::vector<std::string>> listFolder(const std::string& path) {
   return names;
 }
 
+Result<std::uint64_t> treeBytes(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return errno == ENOENT ? Result<std::uint64_t>(0) : errnoError(errno, "stat " + path);
+  std::uint64_t bytes = static_cast<std::uint64_t>(info.st_blocks) * 512;
+  if (!S_ISDIR(info.st_mode)) return bytes;
+  BELAY_ASSIGN(const std::vector<std::string> names, listFolder(path));
+  for (const std::string& name : names) {
+    BELAY_ASSIGN(const std::uint64_t below, treeBytes(path + "/" + name));
+    bytes += below;
+  }
+  return bytes;
+}
+
 Status removeFile(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errnoError(errno, "remove " + path);
   return {};

@@ -31,6 +31,8 @@ bool isExecutable(const std::string& path);
 std::string resolvePath(const std::string& path);
 /// Names of the entries, sorted, without "." and "..".
 Result<std::vector<std::string>> listFolder(const std::string& path);
+/// What a tree takes on the disk, in bytes; files that go away meanwhile do not count.
+Result<std::uint64_t> treeBytes(const std::string& path);
 /// kNotFound is success: the file is not there afterwards.
 Status removeFile(const std::string& path);
 /// Removes a tree below its own descriptor, never following links.

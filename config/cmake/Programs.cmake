@@ -3,8 +3,8 @@
 add_custom_target(product)
 
 # belay_program(name source libraries...): name in the build folder, stripped; its symbols in name.debug.
-function(belay_program name source)
-  add_executable(${name} "${source}")
+function(belay_program name sources)
+  add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARGN})
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}"
@@ -20,7 +20,7 @@ function(belay_program name source)
   add_dependencies(product ${name})
 endfunction()
 
-file(GLOB main CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/agent/main.cpp")
+file(GLOB main CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/agent/*.cpp")
 if(main)
   belay_program(belay "${main}" belay_cli belay_version belay_embedded)
 endif()
