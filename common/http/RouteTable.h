@@ -52,6 +52,9 @@ class RouteTable final : public Handler {
     std::vector<std::string_view> segments;  // "{name}" as written.
   };
   bool matches(const Pattern& pattern, const std::vector<std::string>& segments) const;
+  std::size_t findRoute(const std::string& method, const std::vector<std::string>& segments,
+                        std::string& allowed) const;
+  Admission admitBody(const Route& route, const ServerRequest& request);
   Admission refuse(int status, const base::Error& error, Headers extra = {});
 
   const std::vector<Route> routes_;

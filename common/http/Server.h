@@ -46,10 +46,11 @@ struct ListenOptions {
 /// One event-driven HTTP/1.1 server (epoll) for any number of listening sockets: no thread per
 /// connection, no timer while nothing is due.
 ///
-/// Threads:   step(), run(), listen…() and beginDrain() belong to one thread; stop() and every
-/// Responder: any. Ownership: handler, clock and log must outlive the server. Responders may
-/// outlive it; they do nothing then. Errors:    a broken connection is closed and never ends the
-/// server.
+/// Threads:   step(), run(), listen…() and adopt() belong to one thread; stop(), beginDrain() and
+///            every Responder: any.
+/// Ownership: handler, clock and log must outlive the server. Responders may outlive it; they do
+///            nothing then.
+/// Errors:    a broken connection is closed and never ends the server.
 class Server {
  public:
   static base::Result<std::unique_ptr<Server>> create(const ServerSettings& settings,
@@ -74,7 +75,8 @@ class Server {
   /// Makes run() return after the step at hand. Any thread.
   void stop();
 
-  /// Stops listening, closes idle connections, and lets requests that are under way be answered.
+  /// In the next step: stops listening, closes idle connections, and lets requests that are under
+  /// way be answered. Any thread.
   void beginDrain();
   /// After beginDrain(): no connection is left.
   bool drained() const;
