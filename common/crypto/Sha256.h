@@ -21,8 +21,8 @@ class Sha256 {
   Digest finish();
 
  private:
-  // Holds an mbedtls_sha256_context, which is plain bytes in this build; the source asserts size
-  // and kind.
+  // Holds an mbedtls_sha256_context, or our own state where the processor has instructions for
+  // SHA-256; both are plain bytes in this build; the source asserts size and kind.
   alignas(8) std::array<std::byte, 128> state_{};
 };
 
