@@ -2,9 +2,9 @@
 
 #include <time.h>
 
-#include <fstream>
-
 #include "common/base/Check.h"
+#include "common/base/Files.h"
+#include "common/base/Text.h"
 
 namespace belay::base {
 
@@ -19,9 +19,9 @@ std::int64_t readMs(clockid_t id) {
 }  // namespace
 
 PosixClock::PosixClock() {
-  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  const auto text = readFile("/proc/sys/kernel/random/boot_id", 256);
   // Without /proc every start counts as a new boot: adopted jobs are then unknown rather than mistaken.
-  if (!std::getline(file, bootId_)) bootId_ = "unknown-" + std::to_string(readMs(CLOCK_REALTIME));
+  bootId_ = text.ok() ? std::string(trim(*text)) : "unknown-" + std::to_string(readMs(CLOCK_REALTIME));
 }
 
 std::chrono::milliseconds PosixClock::sinceBoot() const { return std::chrono::milliseconds{readMs(CLOCK_BOOTTIME)}; }
