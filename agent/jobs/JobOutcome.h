@@ -21,7 +21,7 @@ enum class JobEnd {
 /// Who ended it, where somebody did.
 enum class JobKiller { kNobody, kDeadline, kCancel };
 
-/// What the supervisor writes when the whole tree is dead: the file `exit` of a job's folder.
+/// What the supervisor writes when the whole tree is dead: the second line of a job's record.
 ///
 /// Units: bytes; milliseconds of wall and boot clock.
 struct ExitRecord {

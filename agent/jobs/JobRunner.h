@@ -41,7 +41,7 @@ struct Adoption {
 /// Starts jobs, finds them again, and tells how they ended.
 ///
 /// A job lives under a supervisor of its own, which outlives the daemon. All that is known of it
-/// after a restart comes from its folder; nothing of it has to be in memory.
+/// after a restart comes from its files; nothing of it has to be in memory.
 ///
 /// Threads:    the owner thread only (the loop). No method waits for a job.
 /// Ownership:  a job belongs to its supervisor; destroying the runner ends none.
@@ -82,14 +82,15 @@ class JobRunner {
   virtual base::Result<std::string> readLog(const base::JobId& id, LogStream stream,
                                             std::uint64_t offset, std::size_t bytesMax) = 0;
 
-  /// A log of an ended job, for a thread that reads all of it. Errors: kNotFound, kIo.
+  /// A log of an ended job, for a thread that reads all of it.
+  /// Errors: kNotFound (also when nothing was written), kIo.
   virtual base::Result<base::UniqueFd> openLog(const base::JobId& id, LogStream stream) = 0;
 
   /// The order in which both streams were written, from the `skip`-th span on, at most `spansMax`.
   virtual base::Result<std::vector<LogSpan>> readLogOrder(const base::JobId& id, std::size_t skip,
                                                           std::size_t spansMax) = 0;
 
-  /// Removes the folder of a job that has ended, with its logs. Success when there is none.
+  /// Removes the files of a job that has ended, its logs too. Success when there is none.
   /// Errors: kConflict while it runs, kIo.
   virtual base::Status remove(const base::JobId& id) = 0;
 };

@@ -32,7 +32,7 @@ struct JobSpec {
 
   /// Either argv (command[0] with a slash, or looked up in the PATH of `environment`) …
   std::vector<std::string> command;
-  /// … or a constant script: kept as a file in the job's folder, whose path is appended to `shell`.
+  /// … or a constant script: kept in a file of the job, whose path is appended to `shell`.
   std::string script;
   std::vector<std::string> shell = {"/bin/sh", "-e"};
 

@@ -11,17 +11,17 @@
 namespace belay::jobs {
 
 struct JobRunnerSettings {
-  std::string folder;  ///< <state>/jobs; made with mode 0700 where it is missing.
+  std::string folder = {};  ///< <state>/jobs; made with mode 0700 where it is missing.
   /// argv of the program that calls runSpawner(kSpawnerSocketFd); the daemon gives
   /// {"/proc/self/exe", "spawner"}.
-  std::vector<std::string> spawnerCommand;
+  std::vector<std::string> spawnerCommand = {};
   std::size_t runningMax = 1024;  ///< Jobs at a time; start() says kBusy above it.
   /// Folder of the cgroup v2 tree that this host delegated to Belay; empty = none, trees are killed
   /// by the sweep.
-  std::string cgroupFolder;
+  std::string cgroupFolder = {};
 };
 
-/// Real jobs: folders below `settings.folder`, supervisors forked by a spawner process.
+/// Real jobs: files in `settings.folder`, supervisors forked by a spawner process.
 ///
 /// When the spawner dies, the next start() makes a new one; running jobs do not notice.
 class PosixJobRunner final : public JobRunner {

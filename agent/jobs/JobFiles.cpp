@@ -1,0 +1,168 @@
+#include "agent/jobs/JobFiles.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agent/jobs/JobLog.h"
+#include "common/base/Files.h"
+#include "common/base/UniqueFd.h"
+#include "common/json/Json.h"
+
+namespace belay::jobs {
+
+using base::Error;
+using base::ErrorCode;
+using base::JobId;
+using base::Result;
+using base::Status;
+using base::UniqueFd;
+
+namespace {
+
+std::string logFile(const JobId& id, LogStream stream) {
+  return jobFile(id.str(), stream == LogStream::kStdout ? kStdoutSuffix : kStderrSuffix);
+}
+
+/// Without O_NOATIME the first read of a fresh file writes its inode, and waits for the file
+/// system's journal.
+UniqueFd openForReading(int jobsFd, const std::string& name) {
+  constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  UniqueFd fd(::openat(jobsFd, name.c_str(), kFlags | O_NOATIME));
+  if (!fd.valid() && errno == EPERM) fd.reset(::openat(jobsFd, name.c_str(), kFlags));
+  return fd;
+}
+
+/// Fills `out` from `offset`; returns how much there was; nothing when there is no such file.
+Result<std::optional<std::size_t>> readAt(int jobsFd, const std::string& name, std::uint64_t offset,
+                                          char* out, std::size_t bytesMax) {
+  const UniqueFd fd = openForReading(jobsFd, name);
+  if (!fd.valid()) {
+    if (errno == ENOENT) return std::optional<std::size_t>{};
+    return base::errnoError(errno, "open " + name);
+  }
+  std::size_t done = 0;
+  while (done < bytesMax) {
+    const auto at = static_cast<off_t>(std::min<std::uint64_t>(offset + done, INT64_MAX));
+    const ssize_t got = ::pread(fd.get(), out + done, bytesMax - done, at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return base::errnoError(errno, "read " + name);
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return std::optional<std::size_t>(done);
+}
+
+Status readResult(int jobsFd, const JobId& id, JobOutcome& outcome) {
+  const ExitRecord& record = outcome.record;
+  const auto wrong = [&](const std::string& what) {
+    outcome.resultError =
+        Error{ErrorCode::kJobResult, "the result of job " + id.str() + " " + what};
+    return Status{};
+  };
+  if (record.resultTooLarge) {
+    return wrong("is larger than its bound of " + std::to_string(record.resultBytes) + " bytes");
+  }
+  if (record.resultBytes == 0) return {};
+  std::string text(record.resultBytes, '\0');
+  BELAY_ASSIGN(const auto got,
+               readAt(jobsFd, jobFile(id.str(), kResultSuffix), 0, text.data(), text.size()));
+  if (!got || *got != text.size()) return wrong("is not whole");
+  auto parsed = json::parse(text, {.bytesMax = text.size(), .depthMax = 128});
+  if (!parsed.ok()) return wrong("is not JSON: " + parsed.error().message);
+  outcome.result = std::move(parsed).value();
+  return {};
+}
+
+Result<std::string> readHead(int jobsFd, const JobId& id, LogStream stream,
+                             std::uint64_t logBytes) {
+  if (logBytes == 0) return std::string();
+  const std::size_t wanted = std::min<std::uint64_t>(logBytes, kLogHeadBytesMax);
+  BELAY_ASSIGN(std::string head, readLogPiece(jobsFd, id, stream, 0, wanted));
+  if (head.size() < logBytes) head.resize(withoutCutCharacter(head).size());
+  return head;
+}
+
+}  // namespace
+
+std::string jobFile(std::string_view id, std::string_view suffix) {
+  return std::string(id) + std::string(suffix);
+}
+
+std::string_view withoutCutCharacter(std::string_view text) {
+  for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
+    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
+    if ((byte & 0xC0) == 0x80) continue;
+    const std::size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+    return length > back ? text.substr(0, text.size() - back) : text;
+  }
+  return text;
+}
+
+Result<std::optional<JobRecord>> readRecord(int jobsFd, const JobId& id) {
+  std::string text(kRecordBytesMax, '\0');
+  BELAY_ASSIGN(const auto got,
+               readAt(jobsFd, jobFile(id.str(), kRecordSuffix), 0, text.data(), text.size()));
+  if (!got) return std::optional<JobRecord>{};
+  return std::optional<JobRecord>(parseJobRecord(std::string_view(text).substr(0, *got)));
+}
+
+Result<JobOutcome> readOutcome(int jobsFd, const JobId& id, const ExitRecord& record) {
+  JobOutcome outcome;
+  outcome.record = record;
+  BELAY_TRY(readResult(jobsFd, id, outcome));
+  BELAY_ASSIGN(outcome.stdoutHead, readHead(jobsFd, id, LogStream::kStdout, record.stdoutBytes));
+  BELAY_ASSIGN(outcome.stderrHead, readHead(jobsFd, id, LogStream::kStderr, record.stderrBytes));
+  return outcome;
+}
+
+Result<std::string> readLogPiece(int jobsFd, const JobId& id, LogStream stream,
+                                 std::uint64_t offset, std::size_t bytesMax) {
+  std::string out(bytesMax, '\0');
+  BELAY_ASSIGN(const auto got, readAt(jobsFd, logFile(id, stream), offset, out.data(), bytesMax));
+  out.resize(got.value_or(0));
+  return out;
+}
+
+Result<UniqueFd> openLogFile(int jobsFd, const JobId& id, LogStream stream) {
+  const std::string name = logFile(id, stream);
+  UniqueFd fd = openForReading(jobsFd, name);
+  if (!fd.valid()) return base::errnoError(errno, "open " + name);
+  return fd;
+}
+
+Result<std::vector<LogSpan>> readOrder(int jobsFd, const JobId& id, std::size_t skip,
+                                       std::size_t spansMax) {
+  std::vector<OrderRow> rows(std::min<std::size_t>(spansMax, OrderFile::kRowsMax));
+  BELAY_ASSIGN(
+      const auto got,
+      readAt(jobsFd, jobFile(id.str(), kOrderSuffix), std::uint64_t{skip} * sizeof(OrderRow),
+             reinterpret_cast<char*>(rows.data()), rows.size() * sizeof(OrderRow)));
+  rows.resize(got.value_or(0) / sizeof(OrderRow));
+  std::vector<LogSpan> spans;
+  spans.reserve(rows.size());
+  for (const OrderRow& row : rows) {
+    if (row.stream != 1 && row.stream != 2) {
+      return Error{ErrorCode::kJobSpec,
+                   "the order of the output of job " + id.str() + " is damaged"};
+    }
+    const LogStream stream = row.stream == 1 ? LogStream::kStdout : LogStream::kStderr;
+    spans.push_back({static_cast<std::int64_t>(row.bootMs), stream, row.offset, row.length});
+  }
+  return spans;
+}
+
+Status removeFiles(int jobsFd, const JobId& id) {
+  for (const std::string_view suffix :
+       {kStdoutSuffix, kStderrSuffix, kOrderSuffix, kResultSuffix, kScriptSuffix, kRecordSuffix}) {
+    const std::string name = jobFile(id.str(), suffix);
+    if (::unlinkat(jobsFd, name.c_str(), 0) != 0 && errno != ENOENT) {
+      return base::errnoError(errno, "remove " + name);
+    }
+  }
+  return {};
+}
+
+}  // namespace belay::jobs

@@ -1,0 +1,154 @@
+#include "agent/jobs/JobLauncher.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+
+namespace belay::jobs {
+
+namespace {
+
+constexpr std::size_t kStackBytes = 64 * 1024;
+
+struct Launch {
+  const JobRequest& request;
+  const JobDescriptors& descriptors;
+  const char* cgroupProcs;
+  pid_t supervisor;
+  Launched& result;
+};
+
+// From here on everything runs in the child, on borrowed memory: system calls only, no allocation,
+// no destructors.
+
+bool failed(Launch& launch, const char* stage, const char* what) {
+  launch.result.failedErrno = errno;
+  launch.result.failedStage = stage;
+  launch.result.failedWhat = what;
+  return false;
+}
+
+bool enterCgroup(Launch& launch) {
+  if (launch.cgroupProcs == nullptr) return true;
+  const int fd = ::open(launch.cgroupProcs, O_WRONLY | O_CLOEXEC);
+  // Nothing was forked yet, so the whole tree will be in it.
+  if (fd < 0 || ::write(fd, "0", 1) != 1) return failed(launch, "cgroup", launch.cgroupProcs);
+  ::close(fd);
+  return true;
+}
+
+bool placeDescriptors(Launch& launch) {
+  const JobDescriptors& from = launch.descriptors;
+  const std::array<int, 4> wanted = {from.stdinFd, from.stdoutFd, from.stderrFd, from.resultFd};
+  for (int target = 0; target < 4; ++target) {
+    // The spawner keeps 0 to 3 taken, so none of these is its own target, and CLOEXEC never
+    // survives.
+    if (::dup2(wanted[static_cast<std::size_t>(target)], target) < 0) {
+      return failed(launch, "descriptors", "");
+    }
+  }
+  if (::syscall(SYS_close_range, 4u, ~0u, 0u) != 0) return failed(launch, "descriptors", "");
+  return true;
+}
+
+bool setLimits(Launch& launch) {
+  const JobRequest& request = launch.request;
+  const std::pair<__rlimit_resource, std::int64_t> limits[] = {
+      {RLIMIT_AS, request.addressSpaceBytes}, {RLIMIT_NPROC, request.processes},
+      {RLIMIT_NOFILE, request.openFiles},     {RLIMIT_FSIZE, request.fileBytes},
+      {RLIMIT_CPU, request.cpuSeconds},
+  };
+  for (const auto& [resource, value] : limits) {
+    if (value < 0) continue;
+    const rlimit limit{static_cast<rlim_t>(value), static_cast<rlim_t>(value)};
+    if (::setrlimit(resource, &limit) != 0) return failed(launch, "limits", "");
+  }
+  return true;
+}
+
+bool becomeUser(Launch& launch) {
+  const JobRequest& request = launch.request;
+  if (request.user < 0) return true;
+  // The system calls themselves: glibc's wrappers talk to all threads of a process, and the memory
+  // is our parent's.
+  const auto gid = static_cast<gid_t>(request.group < 0 ? request.user : request.group);
+  const auto uid = static_cast<uid_t>(request.user);
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, gid, gid, gid) != 0 ||
+      ::syscall(SYS_setresuid, uid, uid, uid) != 0) {
+    return failed(launch, "user", "");
+  }
+  return true;
+}
+
+/// The job ends with its supervisor. Set after the change of user, which resets it.
+bool dieWithSupervisor(Launch& launch) {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return failed(launch, "parent death signal", "");
+  errno = ESRCH;
+  return ::getppid() == launch.supervisor || failed(launch, "parent death signal", "");
+}
+
+void execute(Launch& launch) {
+  const JobRequest& request = launch.request;
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  int worst = ENOENT;
+  for (char* const* program = request.programs.data(); *program != nullptr; ++program) {
+    ::execve(*program, request.arguments.data(), request.environment.data());
+    // As a shell does: go on looking where nothing is, but remember a program that may not be
+    // executed.
+    if (errno != ENOENT && errno != ENOTDIR) worst = errno;
+    if (worst != ENOENT && worst != EACCES) break;
+  }
+  errno = worst;
+  failed(launch, "exec", request.arguments[0]);
+}
+
+int runChild(void* opaque) {
+  Launch& launch = *static_cast<Launch*>(opaque);
+  ::setsid();
+  if (enterCgroup(launch) && placeDescriptors(launch) && setLimits(launch) && becomeUser(launch) &&
+      dieWithSupervisor(launch)) {
+    if (::chdir(launch.request.workFolder) == 0) {
+      execute(launch);
+    } else {
+      failed(launch, "work folder", launch.request.workFolder);
+    }
+  }
+  ::_exit(127);
+}
+
+}  // namespace
+
+Launched launchJob(const JobRequest& request, const JobDescriptors& descriptors) {
+  alignas(16) static std::array<char, kStackBytes> stack;
+  static std::array<char, 4200> cgroupProcs;
+  Launched result;
+  const bool inCgroup = request.cgroup[0] != '\0';
+  std::snprintf(cgroupProcs.data(), cgroupProcs.size(), "%s/cgroup.procs", request.cgroup);
+  Launch launch{request, descriptors, inCgroup ? cgroupProcs.data() : nullptr, ::getpid(), result};
+  const pid_t pid =
+      ::clone(&runChild, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &launch);
+  if (pid < 0) {
+    result.failedStage = "fork";
+    result.failedErrno = errno;
+    return result;
+  }
+  if (result.failedStage != nullptr) {
+    ::waitpid(pid, nullptr, 0);
+    return result;
+  }
+  result.pid = pid;
+  return result;
+}
+
+}  // namespace belay::jobs

@@ -1,0 +1,179 @@
+#include "agent/jobs/JobRequest.h"
+
+#include <cstring>
+
+namespace belay::jobs {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
+constexpr std::uint32_t kListMax = 8192;
+
+class PayloadWriter {
+ public:
+  template <typename T>
+  void number(T value) {
+    char raw[sizeof(T)];
+    std::memcpy(raw, &value, sizeof(T));
+    out_.append(raw, sizeof(T));
+  }
+  /// Length, bytes and a NUL, so that the reader can hand out C strings without copying.
+  void string(std::string_view text) {
+    number(static_cast<std::uint32_t>(text.size()));
+    out_.append(text);
+    out_.push_back('\0');
+  }
+  void list(const std::vector<std::string>& words) {
+    number(static_cast<std::uint32_t>(words.size()));
+    for (const std::string& word : words) string(word);
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
+
+/// Walks the payload; after the first thing that does not fit, everything reads as nothing and ok()
+/// is false.
+class PayloadReader {
+ public:
+  explicit PayloadReader(std::span<char> payload) : rest_(payload) {}
+
+  template <typename T>
+  void number(T& value) {
+    if (rest_.size() < sizeof(T)) return fail();
+    std::memcpy(&value, rest_.data(), sizeof(T));
+    rest_ = rest_.subspan(sizeof(T));
+  }
+  /// Never a null pointer; without NUL inside.
+  char* string(std::size_t* size = nullptr) {
+    std::uint32_t length = 0;
+    number(length);
+    if (rest_.size() <= length || rest_[length] != '\0' ||
+        std::memchr(rest_.data(), 0, length) != nullptr) {
+      fail();
+      return empty_;
+    }
+    char* text = rest_.data();
+    rest_ = rest_.subspan(length + std::size_t{1});
+    if (size != nullptr) *size = length;
+    return text;
+  }
+  void list(std::vector<char*>& words) {
+    std::uint32_t count = 0;
+    number(count);
+    // A string takes five bytes at least, so a count that lies cannot make us allocate much.
+    if (count > kListMax || count > rest_.size() / 5) return fail();
+    words.reserve(count + std::size_t{1});
+    for (std::uint32_t i = 0; i < count; ++i) words.push_back(string());
+    words.push_back(nullptr);
+  }
+  bool ok() const { return ok_; }
+  bool atEnd() const { return ok_ && rest_.empty(); }
+
+ private:
+  void fail() {
+    ok_ = false;
+    rest_ = {};
+  }
+  std::span<char> rest_;
+  bool ok_ = true;
+  char empty_[1] = {'\0'};
+};
+
+std::int64_t orNone(const std::optional<std::uint64_t>& limit) {
+  if (!limit) return -1;
+  return *limit > INT64_MAX ? INT64_MAX : static_cast<std::int64_t>(*limit);
+}
+
+/// The paths that a shell would try, but never one relative to the work folder, which the job's
+/// input may fill.
+std::vector<std::string> candidates(const std::string& program, std::string_view path) {
+  if (program.find('/') != std::string::npos) return {program};
+  std::vector<std::string> out;
+  while (!path.empty()) {
+    const std::size_t colon = path.find(':');
+    const std::string_view folder = path.substr(0, colon);
+    if (!folder.empty() && folder[0] == '/' && out.size() < 64) {
+      out.push_back(std::string(folder) + "/" + program);
+    }
+    path = colon == std::string_view::npos ? std::string_view{} : path.substr(colon + 1);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string encodeRequest(const JobSpec& spec, const std::string& scriptPath,
+                          const std::string& cgroup) {
+  std::string_view path = kDefaultPath;
+  std::vector<std::string> environment;
+  environment.reserve(spec.environment.size() + 2);
+  for (const auto& [name, value] : spec.environment) {
+    if (name == "PATH") path = value;
+    environment.push_back(name + "=" + value);
+  }
+  environment.push_back("BELAY_JOB_ID=" + spec.id.str());
+  environment.push_back("BELAY_RESULT_FD=3");
+  std::vector<std::string> arguments = spec.command;
+  if (!spec.script.empty()) {
+    arguments = spec.shell;
+    arguments.push_back(scriptPath);
+  }
+
+  PayloadWriter out;
+  out.number(spec.deadline ? static_cast<std::int64_t>(spec.deadline->count()) : std::int64_t{-1});
+  out.number(static_cast<std::int64_t>(spec.grace.count()));
+  out.number(spec.logBytesMax);
+  out.number(spec.resultBytesMax);
+  out.number(spec.user ? std::int64_t{*spec.user} : std::int64_t{-1});
+  out.number(spec.group ? std::int64_t{*spec.group} : std::int64_t{-1});
+  out.number(orNone(spec.limits.addressSpaceBytes));
+  out.number(orNone(spec.limits.processes));
+  out.number(orNone(spec.limits.openFiles));
+  out.number(orNone(spec.limits.fileBytes));
+  out.number(orNone(spec.limits.cpuSeconds));
+  out.string(spec.id.str());
+  out.string(spec.workFolder);
+  out.string(cgroup);
+  out.string(spec.script);
+  out.list(candidates(arguments[0], path));
+  out.list(arguments);
+  out.list(environment);
+  return out.take();
+}
+
+Result<JobRequest> parseRequest(std::span<char> payload) {
+  JobRequest request;
+  PayloadReader in(payload);
+  in.number(request.deadlineBootMs);
+  in.number(request.graceMs);
+  in.number(request.logBytesMax);
+  in.number(request.resultBytesMax);
+  in.number(request.user);
+  in.number(request.group);
+  in.number(request.addressSpaceBytes);
+  in.number(request.processes);
+  in.number(request.openFiles);
+  in.number(request.fileBytes);
+  in.number(request.cpuSeconds);
+  request.id = in.string();
+  request.workFolder = in.string();
+  request.cgroup = in.string();
+  std::size_t scriptBytes = 0;
+  const char* script = in.string(&scriptBytes);
+  in.list(request.programs);
+  in.list(request.arguments);
+  in.list(request.environment);
+  if (!in.atEnd() || request.arguments.size() < 2) {
+    return Error{ErrorCode::kJobSpec, "the request for a job is damaged"};
+  }
+  request.script = {script, scriptBytes};
+  return request;
+}
+
+}  // namespace belay::jobs

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <csignal>
+
+#include "common/base/UniqueFd.h"
+
+namespace belay::jobs {
+
+// The system calls themselves: <sys/pidfd.h> of glibc 2.36 declares them without extern "C".
+
+/// Invalid when there is no such process; it names the same process for good, and is readable when
+/// it has ended.
+base::UniqueFd openPidfd(pid_t pid);
+/// False with errno, ESRCH when it has ended. `info` may be null.
+bool signalPidfd(const base::UniqueFd& pidfd, int signal, siginfo_t* info = nullptr);
+
+}  // namespace belay::jobs

@@ -1,0 +1,401 @@
+#include "agent/jobs/PosixJobRunner.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+#include <unordered_map>
+
+#include "agent/jobs/JobFiles.h"
+#include "agent/jobs/JobRecord.h"
+#include "agent/jobs/JobRequest.h"
+#include "agent/jobs/Pidfd.h"
+#include "agent/jobs/ProcessTree.h"
+#include "agent/jobs/SpawnerLink.h"
+#include "common/base/Files.h"
+#include "common/base/UniqueFd.h"
+
+namespace belay::jobs {
+
+using base::Error;
+using base::ErrorCode;
+using base::JobId;
+using base::Result;
+using base::Status;
+using base::UniqueFd;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::uint64_t kLinkTicket = 0;
+constexpr milliseconds kOrphanBound{2000};
+constexpr int kLockTries = 5000;  // Of one millisecond.
+
+/// A job whose supervisor lives, or is being forked.
+struct Running {
+  JobId id;
+  UniqueFd pidfd;                      // None until the spawner has answered.
+  std::optional<milliseconds> cancel;  // A cancel() that came before the answer.
+};
+
+Adoption lost(std::string reason) {
+  Adoption adoption;
+  adoption.state = Adoption::State::kLost;
+  adoption.reason = std::move(reason);
+  return adoption;
+}
+
+Adoption became(Adoption::State state) {
+  Adoption adoption;
+  adoption.state = state;
+  return adoption;
+}
+
+bool hasEnded(int pidfd) {
+  pollfd polled{pidfd, POLLIN, 0};
+  return ::poll(&polled, 1, 0) > 0;
+}
+
+/// The pidfd of the process that made this claim, if it still lives.
+UniqueFd openSupervisor(const ClaimRecord& claim) {
+  UniqueFd pidfd = openPidfd(claim.pid);
+  if (!pidfd.valid()) return {};
+  // The pid can have been given to another process; after the descriptor is open it cannot change
+  // any more.
+  const auto stat = readProcessStat(std::to_string(claim.pid).c_str());
+  if (!stat || stat->startTime != claim.startTime || hasEnded(pidfd.get())) return {};
+  return pidfd;
+}
+
+void askToEnd(const UniqueFd& pidfd, milliseconds grace) {
+  siginfo_t info{};
+  info.si_signo = SIGTERM;
+  info.si_code = SI_QUEUE;
+  info.si_pid = ::getpid();
+  info.si_uid = ::getuid();
+  info.si_value.sival_int =
+      static_cast<int>(std::clamp<std::int64_t>(grace.count(), 0, 86'400'000));
+  // ESRCH: it has just ended, which is what was wanted.
+  static_cast<void>(signalPidfd(pidfd, SIGTERM, &info));
+}
+
+/// The folder of jobs with its lock: no request of an earlier spawner is under way any more.
+Result<UniqueFd> lockFolder(const std::string& path) {
+  UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!folder.valid()) return base::errnoError(errno, "open the folder of jobs " + path);
+  for (int tries = 0; ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
+    if (errno != EWOULDBLOCK) return base::errnoError(errno, "lock the folder of jobs " + path);
+    if (tries == kLockTries) {
+      return Error{ErrorCode::kAlreadyRunning,
+                   "another spawner uses the folder of jobs " + path,
+                   {"end the other daemon, or the process \"belay spawner\" that it left"}};
+    }
+    // The spawner of a daemon that was killed still works off what is in its socket: milliseconds.
+    const timespec pause{0, 1'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  return folder;
+}
+
+Result<UniqueFd> openStdin(const JobSpec& spec) {
+  if (!spec.stdinText.empty()) return sealedMemory(spec.stdinText);
+  if (spec.stdinPath.empty()) return UniqueFd();
+  UniqueFd fd(::open(spec.stdinPath.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat info {};
+  if (!fd.valid() || ::fstat(fd.get(), &info) != 0) {
+    return base::errnoError(errno, "open the standard input " + spec.stdinPath);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return Error{ErrorCode::kInvalidArgument, spec.stdinPath + " is not a regular file"};
+  }
+  // O_NONBLOCK was only for the open: a FIFO would have waited for its writer.
+  if (::fcntl(fd.get(), F_SETFL, 0) != 0) return base::errnoError(errno, "open " + spec.stdinPath);
+  return fd;
+}
+
+}  // namespace
+
+struct PosixJobRunner::State {
+  State(JobRunnerSettings givenSettings, const base::Clock& givenClock)
+      : settings(std::move(givenSettings)), clock(givenClock) {}
+
+  Status startSpawner();
+  Status watch(const JobId& id, UniqueFd pidfd);
+  void takeReplies();
+  void answer(ReceivedReply received);
+  void takeUnanswered();
+  void settle(Running job);
+  Result<Adoption> decide(const JobId& id, std::string_view intentBootId);
+  Result<Adoption> decideByClaim(const JobId& id, const ClaimRecord& claim);
+  bool isRunning(const JobId& id) const { return tickets.contains(id); }
+
+  const JobRunnerSettings settings;
+  const base::Clock& clock;
+  UniqueFd folder;
+  UniqueFd epoll;
+  std::unique_ptr<SpawnerLink> link;
+  std::uint64_t lastTicket = kLinkTicket;
+  std::unordered_map<std::uint64_t, Running> running;
+  std::unordered_map<JobId, std::uint64_t> tickets;
+  std::vector<JobId> ended;  // Not yet named by takeEnded().
+};
+
+/// Makes a spawner if there is none. Before that it waits until the former one has let go of
+/// everything, and only then decides on the jobs that it did not answer for.
+Status PosixJobRunner::State::startSpawner() {
+  if (link && !link->broken()) return {};
+  link.reset();
+  BELAY_ASSIGN(const UniqueFd locked, lockFolder(settings.folder));
+  takeUnanswered();
+  BELAY_ASSIGN(link, SpawnerLink::start(settings.spawnerCommand, locked.get()));
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = kLinkTicket}};
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, link->fd(), &event) != 0) {
+    return base::errnoError(errno, "watch the spawner");
+  }
+  return {};
+}
+
+Status PosixJobRunner::State::watch(const JobId& id, UniqueFd pidfd) {
+  const std::uint64_t ticket = ++lastTicket;
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = ticket}};
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pidfd.get(), &event) != 0) {
+    return base::errnoError(errno, "watch the supervisor of job " + id.str());
+  }
+  running[ticket] = Running{id, std::move(pidfd), {}};
+  tickets[id] = ticket;
+  return {};
+}
+
+void PosixJobRunner::State::answer(ReceivedReply received) {
+  const auto found = running.find(received.reply.ticket);
+  if (found == running.end()) return;
+  Running& job = found->second;
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = received.reply.ticket}};
+  if (received.pidfd.valid() &&
+      ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, received.pidfd.get(), &event) == 0) {
+    job.pidfd = std::move(received.pidfd);
+    if (job.cancel) askToEnd(job.pidfd, *job.cancel);
+    return;
+  }
+  // It could not be forked, or has ended already; its folder tells which.
+  Running settled = std::move(job);
+  tickets.erase(settled.id);
+  running.erase(found);
+  settle(std::move(settled));
+}
+
+/// For a job of which the spawner told nothing: its record decides.
+void PosixJobRunner::State::settle(Running job) {
+  const auto adoption = decide(job.id, clock.bootId());
+  if (adoption.ok() && adoption->state == Adoption::State::kRunning) {
+    if (job.cancel) askToEnd(running[tickets[job.id]].pidfd, *job.cancel);
+    return;
+  }
+  ended.push_back(std::move(job.id));
+}
+
+void PosixJobRunner::State::takeReplies() {
+  if (!link) return;
+  while (auto received = link->receive()) answer(std::move(*received));
+  if (!link->broken()) return;
+  link.reset();
+  // Once the lock is free, all that it forked have claimed their jobs or are gone. The next start()
+  // makes a new spawner.
+  if (lockFolder(settings.folder).ok()) takeUnanswered();
+}
+
+void PosixJobRunner::State::takeUnanswered() {
+  std::vector<Running> unanswered;
+  for (auto at = running.begin(); at != running.end();) {
+    if (at->second.pidfd.valid()) {
+      ++at;
+      continue;
+    }
+    tickets.erase(at->second.id);
+    unanswered.push_back(std::move(at->second));
+    at = running.erase(at);
+  }
+  for (Running& job : unanswered) settle(std::move(job));
+}
+
+Result<Adoption> PosixJobRunner::State::decide(const JobId& id, std::string_view intentBootId) {
+  if (isRunning(id)) return became(Adoption::State::kRunning);
+  BELAY_ASSIGN(const auto record, readRecord(folder.get(), id));
+  if (record && record->exit) return became(Adoption::State::kEnded);
+  if (!record || !record->claim) {
+    // No claim, and the lock says that no supervisor is on its way: nothing ran. But a reboot can
+    // have taken the claim away.
+    if (intentBootId != clock.bootId())
+      return lost("the host was restarted, and the job left no record");
+    BELAY_TRY(removeFiles(folder.get(), id));
+    return became(Adoption::State::kNotStarted);
+  }
+  return decideByClaim(id, *record->claim);
+}
+
+Result<Adoption> PosixJobRunner::State::decideByClaim(const JobId& id, const ClaimRecord& claim) {
+  if (claim.bootId != clock.bootId()) return lost("the host was restarted while the job ran");
+  UniqueFd pidfd = openSupervisor(claim);
+  if (pidfd.valid()) {
+    BELAY_TRY(watch(id, std::move(pidfd)));
+    return became(Adoption::State::kRunning);
+  }
+  // It can have ended between the first look and this one.
+  BELAY_ASSIGN(const auto record, readRecord(folder.get(), id));
+  if (record && record->exit) return became(Adoption::State::kEnded);
+  Adoption adoption = lost("its supervisor ended without an exit record");
+  if (record && !record->damage.empty()) adoption.reason += " (" + record->damage + ")";
+  adoption.orphansKilled = killOrphans(id.str(), claim.cgroup, kOrphanBound);
+  return adoption;
+}
+
+PosixJobRunner::PosixJobRunner(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+PosixJobRunner::~PosixJobRunner() = default;
+
+Result<std::unique_ptr<PosixJobRunner>> PosixJobRunner::open(JobRunnerSettings settings,
+                                                             const base::Clock& clock) {
+  auto state = std::make_unique<State>(std::move(settings), clock);
+  const std::string& path = state->settings.folder;
+  BELAY_TRY(base::makeFolders(path));
+  state->folder.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat info {};
+  if (!state->folder.valid() || ::fstat(state->folder.get(), &info) != 0) {
+    return base::errnoError(errno, "open the folder of jobs " + path);
+  }
+  if (info.st_uid != ::geteuid() || (info.st_mode & 022) != 0) {
+    return Error{ErrorCode::kStateFolderUnsafe,
+                 "the folder of jobs " + path + " can be written by somebody else",
+                 {"chown it to the daemon's user and chmod it to 0700"}};
+  }
+  state->epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
+  if (!state->epoll.valid()) return base::errnoError(errno, "watch jobs");
+  BELAY_TRY(state->startSpawner());
+  return std::unique_ptr<PosixJobRunner>(new PosixJobRunner(std::move(state)));
+}
+
+Status PosixJobRunner::start(const JobSpec& spec) {
+  BELAY_TRY(checkJobSpec(spec));
+  State& state = *state_;
+  if (state.running.size() >= state.settings.runningMax) {
+    return Error{
+        ErrorCode::kBusy,
+        "jobs.running_max (" + std::to_string(state.settings.runningMax) + ") jobs are running"};
+  }
+  BELAY_TRY(state.startSpawner());
+  BELAY_ASSIGN(const UniqueFd stdinFd, openStdin(spec));
+  const std::string record = jobFile(spec.id.str(), kRecordSuffix);
+  if (state.isRunning(spec.id) || ::faccessat(state.folder.get(), record.c_str(), F_OK, 0) == 0) {
+    return Error{ErrorCode::kConflict, "job " + spec.id.str() + " has been started before"};
+  }
+  const std::string script = state.settings.folder + "/" + jobFile(spec.id.str(), kScriptSuffix);
+  std::string cgroup;
+  if (!state.settings.cgroupFolder.empty()) {
+    cgroup = state.settings.cgroupFolder + "/job-" + spec.id.str();
+  }
+  const std::uint64_t ticket = ++state.lastTicket;
+  BELAY_TRY(state.link->send(ticket, encodeRequest(spec, script, cgroup), stdinFd.get()));
+  state.running[ticket] = Running{spec.id, {}, {}};
+  state.tickets[spec.id] = ticket;
+  return {};
+}
+
+Result<Adoption> PosixJobRunner::adopt(const JobId& id, std::string_view intentBootId) {
+  return state_->decide(id, intentBootId);
+}
+
+Status PosixJobRunner::cancel(const JobId& id, milliseconds grace) {
+  const auto ticket = state_->tickets.find(id);
+  if (ticket == state_->tickets.end()) {
+    return Error{ErrorCode::kNotFound, "job " + id.str() + " is not running"};
+  }
+  Running& job = state_->running[ticket->second];
+  if (job.pidfd.valid()) {
+    askToEnd(job.pidfd, grace);
+  } else {
+    job.cancel = job.cancel ? std::min(*job.cancel, grace) : grace;
+  }
+  return {};
+}
+
+int PosixJobRunner::wakeFd() const { return state_->epoll.get(); }
+
+std::vector<JobId> PosixJobRunner::takeEnded() {
+  State& state = *state_;
+  std::array<epoll_event, 64> events;
+  while (true) {
+    const int count = ::epoll_wait(state.epoll.get(), events.data(), events.size(), 0);
+    for (int i = 0; i < count; ++i) {
+      const std::uint64_t ticket = events[static_cast<std::size_t>(i)].data.u64;
+      if (ticket == kLinkTicket) {
+        state.takeReplies();
+        continue;
+      }
+      const auto found = state.running.find(ticket);
+      if (found == state.running.end()) continue;
+      state.tickets.erase(found->second.id);
+      state.ended.push_back(std::move(found->second.id));
+      state.running.erase(found);
+    }
+    if (count < static_cast<int>(events.size())) break;
+  }
+  return std::exchange(state.ended, {});
+}
+
+Result<JobOutcome> PosixJobRunner::collect(const JobId& id) {
+  State& state = *state_;
+  const Error runs{ErrorCode::kConflict, "job " + id.str() + " is still running"};
+  if (state.isRunning(id)) return runs;
+  BELAY_ASSIGN(const auto record, readRecord(state.folder.get(), id));
+  if (record && record->exit) return readOutcome(state.folder.get(), id, *record->exit);
+  if (record && record->claim && record->claim->bootId != state.clock.bootId()) {
+    return Error{ErrorCode::kJobLost, "job " + id.str() + " is lost: the host was restarted"};
+  }
+  BELAY_ASSIGN(const Adoption adoption, state.decide(id, state.clock.bootId()));
+  switch (adoption.state) {
+    case Adoption::State::kRunning:
+      return runs;
+    case Adoption::State::kEnded:
+      return collect(id);
+    case Adoption::State::kNotStarted:
+      return Error{ErrorCode::kJobSpawn, "job " + id.str() + " could not be started; nothing ran"};
+    case Adoption::State::kLost:
+      break;
+  }
+  return Error{ErrorCode::kJobLost, "job " + id.str() + " is lost: " + adoption.reason};
+}
+
+Result<std::string> PosixJobRunner::readLog(const JobId& id, LogStream stream, std::uint64_t offset,
+                                            std::size_t bytesMax) {
+  return readLogPiece(state_->folder.get(), id, stream, offset, bytesMax);
+}
+
+Result<UniqueFd> PosixJobRunner::openLog(const JobId& id, LogStream stream) {
+  return openLogFile(state_->folder.get(), id, stream);
+}
+
+Result<std::vector<LogSpan>> PosixJobRunner::readLogOrder(const JobId& id, std::size_t skip,
+                                                          std::size_t spansMax) {
+  return readOrder(state_->folder.get(), id, skip, spansMax);
+}
+
+Status PosixJobRunner::remove(const JobId& id) {
+  State& state = *state_;
+  BELAY_ASSIGN(const auto record, readRecord(state.folder.get(), id));
+  const bool lives = state.isRunning(id) || (record && record->claim && !record->exit &&
+                                             record->claim->bootId == state.clock.bootId() &&
+                                             openSupervisor(*record->claim).valid());
+  if (lives) return Error{ErrorCode::kConflict, "job " + id.str() + " is still running"};
+  return removeFiles(state.folder.get(), id);
+}
+
+}  // namespace belay::jobs

@@ -1,0 +1,171 @@
+#include "agent/jobs/SpawnerLink.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/jobs/Spawner.h"
+#include "common/base/Files.h"
+
+namespace belay::jobs {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using base::UniqueFd;
+
+namespace {
+
+constexpr int kSendWaitMs = 2000;
+
+/// Owns the actions of a posix_spawn.
+class SpawnActions {
+ public:
+  SpawnActions() { ::posix_spawn_file_actions_init(&raw_); }
+  ~SpawnActions() { ::posix_spawn_file_actions_destroy(&raw_); }
+  SpawnActions(const SpawnActions&) = delete;
+  SpawnActions& operator=(const SpawnActions&) = delete;
+  posix_spawn_file_actions_t* get() { return &raw_; }
+
+ private:
+  posix_spawn_file_actions_t raw_;
+};
+
+Error sendError(int error) {
+  if (error == EAGAIN) return Error{ErrorCode::kBusy, "the spawner does not take more requests"};
+  return base::errnoError(error, "send a request to the spawner");
+}
+
+}  // namespace
+
+Result<UniqueFd> sealedMemory(std::string_view content) {
+  UniqueFd fd(::memfd_create("belay", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd.valid()) return base::errnoError(errno, "create memory for a job");
+  BELAY_TRY(base::writeAll(fd.get(), content, "memory for a job"));
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+  if (::lseek(fd.get(), 0, SEEK_SET) != 0 || ::fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) {
+    return base::errnoError(errno, "seal memory for a job");
+  }
+  return fd;
+}
+
+Result<std::unique_ptr<SpawnerLink>> SpawnerLink::start(const std::vector<std::string>& command,
+                                                        int lockedFolder) {
+  if (command.empty()) return Error{ErrorCode::kJobSpawn, "no spawner command is set"};
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    return base::errnoError(errno, "make a socket for the spawner");
+  }
+  UniqueFd ours(ends[0]);
+  // dup2 onto itself would keep CLOEXEC, so neither may have a number that it or the other one is
+  // to get.
+  const UniqueFd theirs(::fcntl(ends[1], F_DUPFD_CLOEXEC, kSpawnerSocketFd + 2));
+  const UniqueFd folder(::fcntl(lockedFolder, F_DUPFD_CLOEXEC, kSpawnerSocketFd + 2));
+  ::close(ends[1]);
+  SpawnActions actions;
+  ::posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), kSpawnerSocketFd);
+  ::posix_spawn_file_actions_adddup2(actions.get(), folder.get(), kSpawnerSocketFd + 1);
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  char* environment[] = {nullptr};
+  pid_t pid = -1;
+  const int error =
+      ::posix_spawn(&pid, arguments[0], actions.get(), nullptr, arguments.data(), environment);
+  if (error != 0) {
+    return Error{ErrorCode::kJobSpawn,
+                 "start the spawner " + command[0] + ": " + std::strerror(error)};
+  }
+  return std::unique_ptr<SpawnerLink>(new SpawnerLink(std::move(ours), pid));
+}
+
+SpawnerLink::~SpawnerLink() {
+  socket_.reset();
+  // It ends as soon as it has read what is in the socket.
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+Status SpawnerLink::send(std::uint64_t ticket, std::string_view payload, int stdinFd) {
+  const bool inFile = payload.size() > kInlinePayloadMax;
+  if (payload.size() > kPayloadMax)
+    return Error{ErrorCode::kLimit, "the request for a job is too long"};
+  UniqueFd file;
+  if (inFile) {
+    BELAY_ASSIGN(file, sealedMemory(payload));
+  }
+  RequestHeader header{};
+  header.ticket = ticket;
+  header.payloadBytes = static_cast<std::uint32_t>(payload.size());
+  header.hasStdin = stdinFd >= 0;
+  header.payloadInFile = inFile;
+  std::array<iovec, 2> parts{
+      {{&header, sizeof header}, {const_cast<char*>(payload.data()), inFile ? 0 : payload.size()}}};
+  std::array<int, 2> descriptors{-1, -1};
+  std::size_t count = 0;
+  if (stdinFd >= 0) descriptors[count++] = stdinFd;
+  if (inFile) descriptors[count++] = file.get();
+
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 2)> control{};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  if (count > 0) {
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+    cmsghdr* part = CMSG_FIRSTHDR(&message);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(sizeof(int) * count);
+    std::memcpy(CMSG_DATA(part), descriptors.data(), sizeof(int) * count);
+  }
+  for (int tries = 0; tries < 2; ++tries) {
+    ssize_t sent = -1;
+    do {
+      sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (sent < 0 && errno == EINTR);
+    if (sent >= 0) return {};
+    if (errno != EAGAIN || tries > 0) break;
+    pollfd polled{socket_.get(), POLLOUT, 0};
+    static_cast<void>(::poll(&polled, 1, kSendWaitMs));
+    errno = EAGAIN;
+  }
+  if (errno == EPIPE || errno == ECONNRESET) broken_ = true;
+  return sendError(errno);
+}
+
+std::optional<ReceivedReply> SpawnerLink::receive() {
+  ReceivedReply out;
+  iovec io{&out.reply, sizeof out.reply};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &io;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t got = -1;
+  do {
+    got = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0 && errno == EAGAIN) return std::nullopt;
+  if (const cmsghdr* part = got < 0 ? nullptr : CMSG_FIRSTHDR(&message);
+      part != nullptr && part->cmsg_type == SCM_RIGHTS) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(part), sizeof fd);
+    out.pidfd.reset(fd);
+  }
+  if (got == static_cast<ssize_t>(sizeof out.reply)) return out;
+  broken_ = true;
+  return std::nullopt;
+}
+
+}  // namespace belay::jobs

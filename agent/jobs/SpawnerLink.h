@@ -1,0 +1,61 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/jobs/JobRequest.h"
+#include "common/base/Result.h"
+#include "common/base/UniqueFd.h"
+
+namespace belay::jobs {
+
+/// A reply of the spawner, with the pidfd of the supervisor if there is one.
+struct ReceivedReply {
+  SpawnerReply reply{};
+  base::UniqueFd pidfd;
+};
+
+/// The daemon's end of a spawner process: starts it, sends requests, takes replies.
+///
+/// Threads:   the owner thread only.
+/// Ownership: closing it ends the spawner, and no supervisor.
+class SpawnerLink {
+ public:
+  /// Starts `command` with an empty environment; the socket is descriptor kSpawnerSocketFd,
+  /// `lockedFolder` the next one. Errors: kJobSpawn.
+  static base::Result<std::unique_ptr<SpawnerLink>> start(const std::vector<std::string>& command,
+                                                          int lockedFolder);
+  ~SpawnerLink();
+  SpawnerLink(const SpawnerLink&) = delete;
+  SpawnerLink& operator=(const SpawnerLink&) = delete;
+
+  /// Sends one request; `stdinFd` is -1 for none. Waits a bounded time for space in the socket.
+  /// Errors: kBusy, kIo; then nothing was sent.
+  base::Status send(std::uint64_t ticket, std::string_view payload, int stdinFd);
+
+  /// The next reply, without waiting; nothing when there is none now.
+  std::optional<ReceivedReply> receive();
+  /// True once the spawner has ended: there will be no more replies.
+  bool broken() const { return broken_; }
+  /// Readable when receive() has something to say.
+  int fd() const { return socket_.get(); }
+
+ private:
+  SpawnerLink(base::UniqueFd socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
+
+  base::UniqueFd socket_;
+  const pid_t pid_;
+  bool broken_ = false;
+};
+
+/// Anonymous memory that holds `content`, read from its beginning, and that nobody can change.
+/// Errors: kIo.
+base::Result<base::UniqueFd> sealedMemory(std::string_view content);
+
+}  // namespace belay::jobs

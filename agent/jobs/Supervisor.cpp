@@ -1,0 +1,350 @@
+#include "agent/jobs/Supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+
+#include "agent/jobs/BootClock.h"
+#include "agent/jobs/JobCgroup.h"
+#include "agent/jobs/JobFiles.h"
+#include "agent/jobs/JobLauncher.h"
+#include "agent/jobs/JobLog.h"
+#include "agent/jobs/JobOutcome.h"
+#include "agent/jobs/JobRecord.h"
+#include "agent/jobs/JobRequest.h"
+#include "agent/jobs/ProcessTree.h"
+#include "common/base/Check.h"
+#include "common/base/Files.h"
+#include "common/base/Text.h"
+#include "common/base/UniqueFd.h"
+
+namespace belay::jobs {
+
+using base::UniqueFd;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kKillBound{10'000};
+constexpr std::size_t kDrainMax =
+    1u << 20;  // The largest pipe that a process without privilege can have.
+constexpr std::int64_t kRecordRetryMs = 10 * 60 * 1000;
+
+std::array<char, 64 * 1024> copyBuffer;
+
+/// The supervisor keeps the write end too, so that a job that ends wakes it once, by SIGCHLD, and
+/// not before by the end of each pipe.
+struct Pipe {
+  UniqueFd readEnd;
+  UniqueFd writeEnd;
+
+  bool make() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
+    readEnd.reset(ends[0]);
+    writeEnd.reset(ends[1]);
+    return true;
+  }
+};
+
+std::string printable(const char* text) {
+  std::string out = std::string(text).substr(0, 1024);
+  return base::isUtf8(out) ? out : base::visible(out);
+}
+
+class Supervisor {
+ public:
+  Supervisor(const SupervisorTask& task, const JobRequest& request)
+      : task_(task),
+        request_(request),
+        stdout_(task.jobsFd, jobFile(request.id, kStdoutSuffix), request.logBytesMax),
+        stderr_(task.jobsFd, jobFile(request.id, kStderrSuffix), request.logBytesMax),
+        result_(task.jobsFd, jobFile(request.id, kResultSuffix), request.resultBytesMax),
+        order_(task.jobsFd, jobFile(request.id, kOrderSuffix)) {}
+
+  void run();
+
+ private:
+  bool claimJob();
+  bool launch();
+  int createFile(std::string_view suffix, mode_t mode) const;
+  bool writeScript();
+  void superviseMain();
+  void armTimer(std::int64_t atBootMs);
+  void takeSignals();
+  void beginEnd(JobKiller killer, std::int64_t graceMs);
+  void onTimer();
+  void copy(std::size_t stream);
+  void drain();
+  void writeRecord();
+  bool storeExit(const std::string& line) const;
+  void failSpawn(const char* stage, const char* what, int error);
+
+  const SupervisorTask& task_;
+  const JobRequest& request_;
+  UniqueFd recordFd_;
+  off_t claimBytes_ = 0;
+  BoundedFile stdout_;
+  BoundedFile stderr_;
+  BoundedFile result_;
+  OrderFile order_;
+  std::array<Pipe, 3> pipes_;  // stdout, stderr, result
+  UniqueFd signals_;
+  UniqueFd timer_;
+  std::optional<ProcessTree> tree_;
+  std::int64_t killAtMs_ = -1;  // When the grace is over.
+  ExitRecord record_;
+};
+
+void Supervisor::run() {
+  record_.bootId = task_.bootId;
+  record_.startedWallMs = wallMs();
+  record_.startedBootMs = bootMs();
+  if (!claimJob()) return;
+  if (launch()) {
+    superviseMain();
+    tree_->killAll(kKillBound);
+    record_.leftoverKilled = tree_->killedAfterMain();
+    record_.unkillable = tree_->survivors();
+    drain();
+  }
+  writeRecord();
+}
+
+/// False when the claim cannot be written whole: then nothing runs, and its reader knows it.
+bool Supervisor::claimJob() {
+  ClaimRecord claim;
+  const auto self = readProcessStat("self");
+  if (!self) return false;
+  claim.bootId = task_.bootId;
+  claim.pid = ::getpid();
+  claim.startTime = self->startTime;
+  claim.cgroup = request_.cgroup;
+  recordFd_.reset(createFile(kRecordSuffix, 0600));
+  const std::string line = printClaimRecord(claim);
+  claimBytes_ = static_cast<off_t>(line.size());
+  if (!recordFd_.valid() || !base::writeAll(recordFd_.get(), line, "claim").ok()) return false;
+  ::close(task_.lockFd);
+  return true;
+}
+
+int Supervisor::createFile(std::string_view suffix, mode_t mode) const {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+  return ::openat(task_.jobsFd, jobFile(request_.id, suffix).c_str(), kFlags, mode);
+}
+
+void Supervisor::failSpawn(const char* stage, const char* what, int error) {
+  record_.end = JobEnd::kSpawnFailed;
+  record_.spawnStage = stage;
+  record_.spawnWhat = printable(*what != '\0' ? what : request_.arguments[0]);
+  record_.spawnErrno = error;
+}
+
+bool Supervisor::writeScript() {
+  if (request_.script.empty()) return true;
+  const UniqueFd fd(createFile(kScriptSuffix, 0500));
+  if (!fd.valid() || !base::writeAll(fd.get(), request_.script, "script").ok()) return false;
+  if (request_.user < 0) return true;
+  return ::fchown(fd.get(), static_cast<uid_t>(request_.user), static_cast<gid_t>(-1)) == 0;
+}
+
+bool Supervisor::launch() {
+  if (!writeScript()) return failSpawn("script", "", errno), false;
+  for (Pipe& pipe : pipes_) {
+    if (!pipe.make()) return failSpawn("pipe", "", errno), false;
+  }
+  sigset_t wanted;
+  ::sigemptyset(&wanted);
+  for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) ::sigaddset(&wanted, signal);
+  signals_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_.valid()) return failSpawn("signals", "", errno), false;
+  if (request_.deadlineBootMs >= 0) armTimer(request_.deadlineBootMs);
+  if (request_.cgroup[0] != '\0') {
+    const int error = makeCgroup(request_.cgroup);
+    if (error != 0) return failSpawn("cgroup", request_.cgroup, error), false;
+  }
+
+  JobDescriptors descriptors;
+  descriptors.stdinFd = task_.stdinFd >= 0 ? task_.stdinFd : task_.devNullFd;
+  descriptors.stdoutFd = pipes_[0].writeEnd.get();
+  descriptors.stderrFd = pipes_[1].writeEnd.get();
+  descriptors.resultFd = pipes_[2].writeEnd.get();
+  const Launched launched = launchJob(request_, descriptors);
+  if (launched.pid < 0) {
+    failSpawn(launched.failedStage, launched.failedWhat, launched.failedErrno);
+    if (request_.cgroup[0] != '\0') removeCgroup(request_.cgroup);
+    return false;
+  }
+  if (task_.stdinFd >= 0) ::close(task_.stdinFd);
+  tree_.emplace(launched.pid, request_.cgroup);
+  return true;
+}
+
+void Supervisor::superviseMain() {
+  while (!tree_->mainEnded()) {
+    std::array<pollfd, 5> polled{{{signals_.get(), POLLIN, 0},
+                                  {timer_.get(), POLLIN, 0},
+                                  {pipes_[0].readEnd.get(), POLLIN, 0},
+                                  {pipes_[1].readEnd.get(), POLLIN, 0},
+                                  {pipes_[2].readEnd.get(), POLLIN, 0}}};
+    if (::poll(polled.data(), polled.size(), -1) < 0) continue;
+    for (std::size_t i = 0; i < pipes_.size(); ++i) {
+      if (polled[i + 2].revents != 0) copy(i);
+    }
+    if (polled[0].revents != 0) takeSignals();
+    if (polled[1].revents != 0) onTimer();
+  }
+}
+
+void Supervisor::takeSignals() {
+  std::array<signalfd_siginfo, 8> infos;
+  while (true) {
+    const ssize_t got = ::read(signals_.get(), infos.data(), sizeof infos);
+    if (got <= 0) return;
+    // First what has ended: a job that ended by itself was not cancelled.
+    tree_->reap();
+    for (std::size_t i = 0; i < static_cast<std::size_t>(got) / sizeof infos[0]; ++i) {
+      if (infos[i].ssi_signo == SIGCHLD) continue;
+      const bool withGrace = infos[i].ssi_code == SI_QUEUE && infos[i].ssi_int >= 0;
+      beginEnd(JobKiller::kCancel, withGrace ? infos[i].ssi_int : request_.graceMs);
+    }
+  }
+}
+
+void Supervisor::beginEnd(JobKiller killer, std::int64_t graceMs) {
+  if (tree_->mainEnded()) return;
+  if (record_.killedBy == JobKiller::kNobody) {
+    record_.killedBy = killer;
+    tree_->signalGroup(SIGTERM);
+  }
+  const std::int64_t at = bootMs() + graceMs;
+  killAtMs_ = killAtMs_ < 0 ? at : std::min(killAtMs_, at);
+  armTimer(killAtMs_);
+}
+
+void Supervisor::armTimer(std::int64_t atBootMs) {
+  if (!timer_.valid()) timer_.reset(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+  // A time of zero would disarm it.
+  const std::int64_t at = std::max<std::int64_t>(atBootMs, 1);
+  itimerspec time{};
+  time.it_value.tv_sec = at / 1000;
+  time.it_value.tv_nsec = at % 1000 * 1'000'000;
+  BELAY_CHECK(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &time, nullptr) == 0);
+}
+
+void Supervisor::onTimer() {
+  std::uint64_t times = 0;
+  if (::read(timer_.get(), &times, sizeof times) < 0) return;
+  tree_->reap();
+  if (tree_->mainEnded()) return;
+  if (killAtMs_ < 0) return beginEnd(JobKiller::kDeadline, request_.graceMs);
+  // When the kernel cannot end it within the bound, the next second tries again: without main's
+  // status no record is true.
+  tree_->killAll(kKillBound);
+  if (!tree_->mainEnded()) armTimer(bootMs() + 1000);
+}
+
+void Supervisor::copy(std::size_t stream) {
+  const ssize_t got = ::read(pipes_[stream].readEnd.get(), copyBuffer.data(), copyBuffer.size());
+  if (got <= 0) return;
+  const auto count = static_cast<std::size_t>(got);
+  if (stream == 2) {
+    result_.append(copyBuffer.data(), count);
+    return;
+  }
+  BoundedFile& log = stream == 0 ? stdout_ : stderr_;
+  const std::uint64_t offset = log.kept();
+  const std::size_t kept = log.append(copyBuffer.data(), count);
+  order_.add(stream == 0 ? LogStream::kStdout : LogStream::kStderr,
+             static_cast<std::uint64_t>(bootMs()), offset, kept);
+}
+
+/// Takes what the dead tree left in the pipes. Their ends can still be held by a process outside of
+/// it, to which a descriptor was passed, so this waits for no end of file.
+void Supervisor::drain() {
+  for (std::size_t i = 0; i < pipes_.size(); ++i) {
+    for (std::size_t read = 0; read < kDrainMax; read += copyBuffer.size()) {
+      pollfd polled{pipes_[i].readEnd.get(), POLLIN, 0};
+      if (::poll(&polled, 1, 0) <= 0) break;
+      copy(i);
+    }
+  }
+}
+
+/// Can be repeated: it writes the same line at the same place.
+bool Supervisor::storeExit(const std::string& line) const {
+  std::size_t done = 0;
+  while (done < line.size()) {
+    const ssize_t wrote = ::pwrite(recordFd_.get(), line.data() + done, line.size() - done,
+                                   claimBytes_ + static_cast<off_t>(done));
+    if (wrote < 0 && errno != EINTR) return false;
+    if (wrote > 0) done += static_cast<std::size_t>(wrote);
+  }
+  return ::fsync(recordFd_.get()) == 0;
+}
+
+/// A full disk is waited for: the record is all that the job leaves to say, and until it is there
+/// the job counts as running.
+void Supervisor::writeRecord() {
+  rusage usage{};
+  ::getrusage(RUSAGE_CHILDREN, &usage);
+  const auto ms = [](const timeval& time) { return time.tv_sec * 1000 + time.tv_usec / 1000; };
+  record_.cpuMs = ms(usage.ru_utime) + ms(usage.ru_stime);
+  record_.residentBytesMax = usage.ru_maxrss * 1024;
+  if (tree_) {
+    const int status = tree_->mainStatus();
+    record_.end = WIFSIGNALED(status) ? JobEnd::kSignalled : JobEnd::kExited;
+    record_.exitCode = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    record_.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    record_.coreDumped = WIFSIGNALED(status) && WCOREDUMP(status);
+    if (request_.cgroup[0] != '\0') removeCgroup(request_.cgroup);
+  }
+  record_.endedWallMs = wallMs();
+  record_.endedBootMs = bootMs();
+  for (BoundedFile* file : {&stdout_, &stderr_, &result_}) {
+    file->sync();
+    if (record_.logErrno == 0) record_.logErrno = file->error();
+  }
+  record_.stdoutBytes = stdout_.kept();
+  record_.stdoutDropped = stdout_.dropped();
+  record_.stderrBytes = stderr_.kept();
+  record_.stderrDropped = stderr_.dropped();
+  record_.resultBytes = result_.kept();
+  record_.resultTooLarge = result_.dropped() > 0;
+  const std::string text = printExitRecord(record_);
+  const std::int64_t until = bootMs() + kRecordRetryMs;
+  while (!storeExit(text) && bootMs() < until) {
+    const timespec pause{0, 500'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+}
+
+}  // namespace
+
+void superviseJob(const SupervisorTask& task) {
+  ::setsid();
+  // The spawner lets the kernel reap its supervisors; a supervisor needs the status of its own
+  // children.
+  ::signal(SIGCHLD, SIG_DFL);
+  ::prctl(PR_SET_NAME, "belay-job");
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0) {
+    const auto request = parseRequest(task.payload);
+    if (request.ok()) Supervisor(task, *request).run();
+  }
+  ::_exit(0);
+}
+
+}  // namespace belay::jobs
