@@ -1,0 +1,101 @@
+#pragma once
+
+#include <poll.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/jobs/BootClock.h"
+#include "agent/jobs/PosixJobRunner.h"
+#include "common/base/Check.h"
+#include "common/base/Clock.h"
+#include "tests/support/TempFolder.h"
+
+namespace belay::jobs {
+
+/// A runner with real processes in a folder of its own. Its spawner is this test program itself,
+/// see SpawnerHook.cpp.
+class JobsFixture {
+ public:
+  static constexpr std::int64_t kWaitMs = 20'000;
+
+  JobsFixture() { open(); }
+
+  static JobRunnerSettings settingsFor(const std::string& folder) {
+    return {.folder = folder, .spawnerCommand = {"/proc/self/exe", "spawner-of-the-test"}};
+  }
+
+  /// Opens the runner, or opens it again as a new daemon would.
+  void open() {
+    runner.reset();
+    auto opened = PosixJobRunner::open(settingsFor(folder.at("jobs")), clock);
+    BELAY_CHECK(opened.ok());
+    runner = std::move(opened).value();
+  }
+
+  static JobSpec spec(const std::string& id, std::vector<std::string> command) {
+    JobSpec spec;
+    spec.id = base::JobId::parse(id).value();
+    spec.command = std::move(command);
+    spec.workFolder = "/";
+    spec.environment = {{"PATH", "/usr/bin:/bin"}};
+    return spec;
+  }
+  static JobSpec shell(const std::string& id, const std::string& script) {
+    return spec(id, {"/bin/sh", "-c", script});
+  }
+
+  /// False when the time is over first.
+  static bool waitUntil(const std::function<bool()>& holds, std::int64_t boundMs = kWaitMs) {
+    const std::int64_t until = bootMs() + boundMs;
+    while (!holds()) {
+      if (bootMs() > until) return false;
+      static_cast<void>(::poll(nullptr, 0, 2));
+    }
+    return true;
+  }
+
+  /// Waits until takeEnded() has named the job.
+  bool waitEnded(const base::JobId& id) {
+    const std::int64_t until = bootMs() + kWaitMs;
+    while (std::erase(ended, id) == 0) {
+      if (bootMs() > until) return false;
+      pollfd polled{runner->wakeFd(), POLLIN, 0};
+      static_cast<void>(::poll(&polled, 1, 100));
+      for (base::JobId& each : runner->takeEnded()) ended.push_back(std::move(each));
+    }
+    return true;
+  }
+
+  base::Result<JobOutcome> run(const JobSpec& spec) {
+    BELAY_TRY(runner->start(spec));
+    if (!waitEnded(spec.id)) return base::Error{base::ErrorCode::kTimeout, "the job did not end"};
+    return runner->collect(spec.id);
+  }
+  /// For jobs that end by themselves.
+  JobOutcome outcomeOf(const JobSpec& spec) {
+    auto outcome = run(spec);
+    if (!outcome.ok()) base::failCheck(outcome.error().message, __FILE__, __LINE__);
+    return std::move(outcome).value();
+  }
+
+  std::string log(const base::JobId& id, LogStream stream = LogStream::kStdout) {
+    std::string all;
+    while (true) {
+      auto piece = runner->readLog(id, stream, all.size(), 1u << 20);
+      if (!piece.ok() || piece->empty()) return all;
+      all += *piece;
+    }
+  }
+
+  test::TempFolder folder;
+  base::PosixClock clock;
+  std::unique_ptr<PosixJobRunner> runner;
+  std::vector<base::JobId> ended;
+};
+
+}  // namespace belay::jobs
