@@ -12,6 +12,8 @@
 
 namespace belay::trust {
 
+struct PolicyRules;
+
 /// The answer of the policy.
 struct Verdict {
   bool allowed = false;
@@ -54,9 +56,8 @@ class Policy {
   Verdict checkAddress(const http::Address& address) const;
 
  private:
-  struct Rules;
-  explicit Policy(std::shared_ptr<const Rules> rules) : rules_(std::move(rules)) {}
-  std::shared_ptr<const Rules> rules_;  ///< Shared by the copies of this policy.
+  explicit Policy(std::shared_ptr<const PolicyRules> rules) : rules_(std::move(rules)) {}
+  std::shared_ptr<const PolicyRules> rules_;  ///< Shared by the copies of this policy.
 };
 
 }  // namespace belay::trust

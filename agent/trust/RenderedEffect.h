@@ -34,6 +34,10 @@ struct RunEffect {
 struct HttpEffect {
   std::string method;  ///< Upper case.
   http::Url url;
+  /// Set when the URL is a secret (a chat's webhook): path and query are then shown as this
+  /// secret's name and version.
+  std::string urlSecret;
+  std::uint64_t urlSecretVersion = 0;
   std::string connection;  ///< Empty: none.
   std::string connectionVersion;
   std::vector<EffectValue> headers;

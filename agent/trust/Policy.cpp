@@ -1,0 +1,184 @@
+#include "agent/trust/Policy.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/trust/PolicyReader.h"
+#include "agent/trust/PolicyRules.h"
+#include "common/base/Text.h"
+#include "common/json/Writer.h"
+
+namespace belay::trust {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr std::string_view kBuiltIn = "the built-in policy";
+
+/// Families that change nothing outside of the journal.
+constexpr std::array<std::string_view, 9> kInnerFamilies{
+    "function", "kv", "set", "sleep", "switch", "wait", "search", "flow", "parallel"};
+
+/// Where credentials of the machine are served, or what no flow has a reason to reach.
+constexpr std::array<std::string_view, 11> kAlwaysBlocked{
+    "169.254.0.0/16",   // link-local, with the metadata services of most clouds
+    "fe80::/10",        // link-local
+    "fd00:ec2::254",    // metadata
+    "100.100.100.200",  // metadata
+    "168.63.129.16",    // metadata
+    "192.0.0.192",      // metadata
+    "0.0.0.0/8",        // this host, by another name
+    "224.0.0.0/4",      // multicast
+    "255.255.255.255",  // broadcast
+    "ff00::/8",         // multicast
+};
+constexpr std::array<std::string_view, 2> kLoopback{"127.0.0.0/8", "::1"};
+
+template <std::size_t Count>
+bool isIn(const std::array<std::string_view, Count>& blocks, const AddressBytes& address) {
+  return std::any_of(blocks.begin(), blocks.end(), [&](std::string_view text) {
+    const auto block = AddressBlock::parse(text);
+    return block && block->contains(address);
+  });
+}
+
+Verdict allowed(std::string rule) { return {true, std::move(rule), {}, {}}; }
+
+std::string subject(const RenderedEffect& effect) {
+  return effect.family + " in step " + effect.step + " of flow " + effect.flow;
+}
+
+/// A rule as one line of YAML (flow style, which JSON is).
+std::string suggestion(const RunEffect& run) {
+  std::string rule;
+  json::Writer writer(rule);
+  writer.beginObject().member("executable", run.executable).name("argv").beginArray();
+  for (const std::string& element : run.argv) writer.string(base::visible(element));
+  writer.endArray();
+  if (!run.env.empty()) {
+    writer.name("env").beginArray();
+    for (const EffectValue& value : run.env) writer.string(value.name);
+    writer.endArray();
+  }
+  writer.endObject();
+  return rule;
+}
+
+std::string suggestion(const HttpEffect& http) {
+  std::string rule;
+  json::Writer(rule)
+      .beginObject()
+      .name("hosts")
+      .beginArray()
+      .string(http.url.host)
+      .endArray()
+      .name("ports")
+      .beginArray()
+      .integer(http.url.port)
+      .endArray()
+      .name("schemes")
+      .beginArray()
+      .string(http.url.scheme)
+      .endArray()
+      .name("methods")
+      .beginArray()
+      .string(http.method)
+      .endArray()
+      .endObject();
+  return rule;
+}
+
+std::string shown(const RunEffect& run) {
+  std::string out = run.executable + " with argv";
+  for (const std::string& element : run.argv) out += " " + base::visible(element.substr(0, 80));
+  return out.substr(0, 400);
+}
+
+std::string shown(const HttpEffect& http) {
+  return http.method + " to " + http.url.scheme + "://" + http.url.authority();
+}
+
+/// The first deny rule that matches, else the first allow rule; refused when there is neither.
+template <typename Rule, typename What>
+Verdict decide(const std::vector<Rule>& deny, const std::vector<Rule>& allow, bool all,
+               const RenderedEffect& effect, const What& what, const std::string& section,
+               const std::string& source) {
+  for (const Rule& rule : deny) {
+    if (!matchesDeny(rule, effect, what)) continue;
+    return {false, rule.label, subject(effect) + ": " + shown(what) + " is denied by " + rule.label,
+            "narrow or remove " + rule.label + " in " + source};
+  }
+  for (const Rule& rule : allow) {
+    if (matchesAllow(rule, effect, what)) return allowed(rule.label);
+  }
+  if (all) return allowed("default");
+  return {false, section + ".allow",
+          subject(effect) + ": no rule of " + section + ".allow matches " + shown(what),
+          "add to " + section + ".allow in " + source + ": " + suggestion(what)};
+}
+
+}  // namespace
+
+Status Verdict::status() const {
+  if (allowed) return {};
+  return Error{ErrorCode::kPolicyRefused, message, {change}};
+}
+
+Policy Policy::builtInForUser() {
+  auto rules = std::make_shared<PolicyRules>();
+  rules->source = kBuiltIn;
+  rules->allRuns = rules->allHttp = rules->loopback = true;
+  return Policy(std::move(rules));
+}
+
+Policy Policy::denyAll() {
+  auto rules = std::make_shared<PolicyRules>();
+  rules->source = "a policy file (there is none)";
+  return Policy(std::move(rules));
+}
+
+Result<Policy> Policy::parse(const json::Value& rules, std::string source,
+                             const PathResolver& resolvePath) {
+  BELAY_ASSIGN(PolicyRules read, PolicyReader(std::move(source), resolvePath).read(rules));
+  return Policy(std::make_shared<const PolicyRules>(std::move(read)));
+}
+
+Verdict Policy::check(const RenderedEffect& effect) const {
+  if (const auto* run = std::get_if<RunEffect>(&effect.what)) {
+    return decide(rules_->runDeny, rules_->runAllow, rules_->allRuns, effect, *run, "run",
+                  rules_->source);
+  }
+  if (const auto* http = std::get_if<HttpEffect>(&effect.what)) {
+    return decide(rules_->httpDeny, rules_->httpAllow, rules_->allHttp, effect, *http, "http",
+                  rules_->source);
+  }
+  const bool inner = std::find(kInnerFamilies.begin(), kInnerFamilies.end(), effect.family) !=
+                     kInnerFamilies.end();
+  if (inner) return allowed("inner");
+  return {false, "default", subject(effect) + ": no rule can allow this family",
+          "use a family that the policy knows: run or http"};
+}
+
+Verdict Policy::checkAddress(const http::Address& address) const {
+  const std::vector<AddressBytes> candidates = addressesWithin(address);
+  const auto refused = [&](const std::string& why) -> Verdict {
+    return {false, "http.addresses", address.str() + " is " + why,
+            "add it to http.addresses in " + rules_->source + " if flows must reach it"};
+  };
+  if (candidates.empty()) return refused("neither an IPv4 nor an IPv6 address");
+  const bool listed =
+      std::any_of(rules_->addresses.begin(), rules_->addresses.end(),
+                  [&](const AddressBlock& block) { return block.contains(candidates.front()); });
+  if (listed) return allowed("http.addresses");
+  for (const AddressBytes& candidate : candidates) {
+    if (isIn(kAlwaysBlocked, candidate)) return refused("a link-local, metadata or group address");
+    if (!rules_->loopback && isIn(kLoopback, candidate)) return refused("an address of this host");
+  }
+  return allowed("default");
+}
+
+}  // namespace belay::trust

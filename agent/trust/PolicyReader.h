@@ -1,0 +1,49 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/trust/PolicyRules.h"
+#include "common/base/Result.h"
+#include "common/json/Value.h"
+
+namespace belay::trust {
+
+/// Reads the rules of a policy file; each error says where it is and what would be right.
+///
+/// Threads:   owner.
+/// Ownership: the resolver must outlive the reader.
+/// Errors:    kSettingsInvalid.
+class PolicyReader {
+ public:
+  PolicyReader(std::string source, const PathResolver& resolvePath)
+      : source_(std::move(source)), resolvePath_(resolvePath) {}
+
+  base::Result<PolicyRules> read(const json::Value& rules) const;
+
+ private:
+  base::Error invalid(const std::string& pointer, const std::string& why) const;
+  base::Status onlyKeys(const json::Value& object, const std::string& pointer,
+                        std::span<const std::string_view> known) const;
+  base::Result<std::vector<std::string>> texts(const json::Value& object, std::string_view key,
+                                               const std::string& pointer) const;
+  base::Result<std::string> label(const json::Value& rule, const std::string& pointer) const;
+  base::Result<ArgvElement> argvElement(const json::Value& value, const std::string& pointer) const;
+  base::Status readArgv(const json::Value& rule, const std::string& pointer, RunRule& out) const;
+  base::Result<RunRule> runRule(const json::Value& rule, const std::string& pointer,
+                                bool allow) const;
+  base::Status checkRunAllow(const RunRule& rule, const std::string& written,
+                             const std::string& pointer) const;
+  base::Status readPorts(const json::Value& rule, const std::string& pointer, HttpRule& out) const;
+  base::Result<HttpRule> httpRule(const json::Value& rule, const std::string& pointer,
+                                  bool allow) const;
+  base::Status readRun(const json::Value& section, PolicyRules& out) const;
+  base::Status readHttp(const json::Value& section, PolicyRules& out) const;
+
+  const std::string source_;
+  const PathResolver& resolvePath_;
+};
+
+}  // namespace belay::trust

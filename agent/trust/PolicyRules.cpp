@@ -1,0 +1,151 @@
+#include "agent/trust/PolicyRules.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/base/Text.h"
+
+namespace belay::trust {
+
+namespace {
+
+/// Shells, interpreters, and commands whose arguments are commands.
+constexpr std::array<std::string_view, 58> kInterpreters{
+    "ash",    "awk",        "bash",        "bun",    "busybox", "chroot",  "csh",      "dash",
+    "deno",   "doas",       "elvish",      "env",    "expect",  "fish",    "flock",    "gawk",
+    "gdb",    "ionice",     "ksh",         "lua",    "luajit",  "mawk",    "mksh",     "nawk",
+    "nice",   "node",       "nodejs",      "nohup",  "nsenter", "nu",      "parallel", "perl",
+    "php",    "powershell", "pwsh",        "pypy",   "python",  "rbash",   "ruby",     "runuser",
+    "script", "setarch",    "setpriv",     "setsid", "sh",      "ssh",     "stdbuf",   "strace",
+    "su",     "sudo",       "systemd-run", "tclsh",  "tcsh",    "timeout", "unshare",  "watch",
+    "xargs",  "zsh"};
+static_assert(std::is_sorted(kInterpreters.begin(), kInterpreters.end()));
+
+bool contains(const std::vector<std::string>& list, std::string_view item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+bool hasDotDot(std::string_view path) {
+  for (const std::string_view part : base::split(path, '/')) {
+    if (part == "..") return true;
+  }
+  return false;
+}
+
+bool isBelow(std::string_view path, std::string_view folder) {
+  while (folder.size() > 1 && folder.ends_with('/')) folder.remove_suffix(1);
+  if (hasDotDot(path) || !path.starts_with(folder)) return false;
+  return folder == "/" || path.size() == folder.size() || path[folder.size()] == '/';
+}
+
+bool isBelowAny(std::string_view path, const std::vector<std::string>& folders) {
+  return std::any_of(folders.begin(), folders.end(),
+                     [&](const std::string& folder) { return isBelow(path, folder); });
+}
+
+/// `pattern` with an optional * at its end.
+bool matchesName(std::string_view name, std::string_view pattern) {
+  if (!pattern.ends_with('*')) return name == pattern;
+  return name.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+bool isListed(std::string_view name, const std::vector<std::string>& patterns) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return matchesName(name, pattern); });
+}
+
+bool matchesArgv(const RunRule& rule, const std::vector<std::string>& argv) {
+  const std::vector<ArgvElement>& wanted = *rule.argv;
+  if (argv.size() < wanted.size()) return false;
+  for (std::size_t i = 0; i < argv.size(); ++i) {
+    if (i < wanted.size() ? !wanted[i].matches(argv[i])
+                          : !rule.rest || !rule.rest->matches(argv[i])) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool matchesHost(std::string_view host, std::string_view pattern) {
+  if (pattern == "*") return true;
+  // One trailing dot names the same host.
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (!pattern.starts_with("*.")) return host == pattern;
+  const std::string_view suffix = pattern.substr(1);
+  return host.size() > suffix.size() && host.ends_with(suffix);
+}
+
+bool isHostListed(std::string_view host, const std::vector<std::string>& patterns) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const std::string& pattern) { return matchesHost(host, pattern); });
+}
+
+std::uint16_t defaultPort(const http::Url& url) { return url.secure() ? 443 : 80; }
+
+}  // namespace
+
+bool isInterpreter(std::string_view executable) {
+  std::string_view name = executable.substr(executable.rfind('/') + 1);
+  // python3.11, lua5.4, node-20: the version says nothing about what it is.
+  const std::size_t end = name.find_last_not_of("0123456789.-");
+  name = name.substr(0, end == std::string_view::npos ? 0 : end + 1);
+  return std::binary_search(kInterpreters.begin(), kInterpreters.end(), name);
+}
+
+bool ArgvElement::matches(std::string_view element) const {
+  switch (kind) {
+    case Kind::kLiteral:
+      return element == text;
+    case Kind::kPrefix:
+      return element.starts_with(text) && !hasDotDot(element.substr(text.size())) &&
+             !hasDotDot(element);
+    case Kind::kOperand:
+      return !element.starts_with('-');
+    case Kind::kAny:
+      return true;
+  }
+  return false;
+}
+
+bool matchesAllow(const RunRule& rule, const RenderedEffect& effect, const RunEffect& run) {
+  if (!rule.executable || run.executable != *rule.executable) return false;
+  if (!rule.argv || !matchesArgv(rule, run.argv)) return false;
+  if (!rule.cwd.empty() && !isBelowAny(run.cwd, rule.cwd)) return false;
+  if (!run.user.empty() && !contains(rule.users, run.user)) return false;
+  if (!rule.flows.empty() && !contains(rule.flows, effect.flow)) return false;
+  return std::all_of(run.env.begin(), run.env.end(),
+                     [&](const EffectValue& value) { return isListed(value.name, rule.env); });
+}
+
+bool matchesDeny(const RunRule& rule, const RenderedEffect& effect, const RunEffect& run) {
+  if (rule.executable && run.executable != *rule.executable) return false;
+  if (rule.argv && !matchesArgv(rule, run.argv)) return false;
+  if (!rule.cwd.empty() && !isBelowAny(run.cwd, rule.cwd)) return false;
+  if (!rule.users.empty() && !contains(rule.users, run.user)) return false;
+  if (!rule.flows.empty() && !contains(rule.flows, effect.flow)) return false;
+  return rule.env.empty() || std::any_of(run.env.begin(), run.env.end(), [&](const EffectValue& v) {
+           return isListed(v.name, rule.env);
+         });
+}
+
+bool matchesAllow(const HttpRule& rule, const RenderedEffect& effect, const HttpEffect& http) {
+  if (!isHostListed(http.url.host, rule.hosts)) return false;
+  if (!contains(rule.schemes, http.url.scheme)) return false;
+  if (!contains(rule.methods, http.method)) return false;
+  if (!rule.flows.empty() && !contains(rule.flows, effect.flow)) return false;
+  if (!rule.connections.empty() && !contains(rule.connections, http.connection)) return false;
+  if (rule.ports.empty()) return http.url.port == defaultPort(http.url);
+  return std::find(rule.ports.begin(), rule.ports.end(), http.url.port) != rule.ports.end();
+}
+
+bool matchesDeny(const HttpRule& rule, const RenderedEffect& effect, const HttpEffect& http) {
+  if (!rule.hosts.empty() && !isHostListed(http.url.host, rule.hosts)) return false;
+  if (!rule.schemes.empty() && !contains(rule.schemes, http.url.scheme)) return false;
+  if (!rule.methods.empty() && !contains(rule.methods, http.method)) return false;
+  if (!rule.flows.empty() && !contains(rule.flows, effect.flow)) return false;
+  if (!rule.connections.empty() && !contains(rule.connections, http.connection)) return false;
+  return rule.ports.empty() ||
+         std::find(rule.ports.begin(), rule.ports.end(), http.url.port) != rule.ports.end();
+}
+
+}  // namespace belay::trust

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/trust/AddressBlock.h"
+#include "agent/trust/Policy.h"
+
+namespace belay::trust {
+
+/// What one element of argv must be.
+struct ArgvElement {
+  enum class Kind {
+    kLiteral,
+    kPrefix,   ///< Begins with `text`; no ".." in what follows.
+    kOperand,  ///< Anything that does not begin with "-".
+    kAny,      ///< Anything, options as well.
+  } kind = Kind::kLiteral;
+  std::string text;
+
+  bool matches(std::string_view element) const;
+};
+
+struct RunRule {
+  std::string label;                      ///< "run.allow[0] (git-am)"
+  std::optional<std::string> executable;  ///< Links resolved.
+  std::optional<std::vector<ArgvElement>> argv;
+  std::optional<ArgvElement> rest;  ///< What elements after argv must be; nothing: there are none.
+  std::vector<std::string> cwd;     ///< Folders, with all below; empty: any.
+  std::vector<std::string> users;
+  std::vector<std::string> env;    ///< Names, with * at the end for all that begin so.
+  std::vector<std::string> flows;  ///< Slugs; empty: any.
+};
+
+struct HttpRule {
+  std::string label;
+  std::vector<std::string> hosts;  ///< Lower case; "*.suffix", "*".
+  std::vector<std::uint16_t> ports;
+  std::vector<std::string> schemes;
+  std::vector<std::string> methods;
+  std::vector<std::string> connections;
+  std::vector<std::string> flows;
+};
+
+/// A policy, read. In an allow rule what is left out means the least, in a deny rule the most.
+struct PolicyRules {
+  std::string source;
+  bool allRuns = false;
+  bool allHttp = false;
+  bool loopback = false;  ///< Addresses of this host are reachable without being listed.
+  std::vector<RunRule> runAllow, runDeny;
+  std::vector<HttpRule> httpAllow, httpDeny;
+  std::vector<AddressBlock> addresses;  ///< Allowed although they are special.
+};
+
+/// True where `executable` starts other commands or code by its arguments: an allow rule then needs
+/// an exact argv.
+bool isInterpreter(std::string_view executable);
+
+bool matchesAllow(const RunRule& rule, const RenderedEffect& effect, const RunEffect& run);
+bool matchesDeny(const RunRule& rule, const RenderedEffect& effect, const RunEffect& run);
+bool matchesAllow(const HttpRule& rule, const RenderedEffect& effect, const HttpEffect& http);
+bool matchesDeny(const HttpRule& rule, const RenderedEffect& effect, const HttpEffect& http);
+
+}  // namespace belay::trust

@@ -1,0 +1,75 @@
+#include "agent/trust/RenderedEffect.h"
+
+#include "common/crypto/Sha256.h"
+#include "common/json/Writer.h"
+
+namespace belay::trust {
+
+namespace {
+
+/// 64-bit numbers are text in everything that is signed: not every reader has that many bits.
+void writeSecret(json::Writer& writer, const std::string& name, std::uint64_t version) {
+  writer.member("secret", name).member("version", std::to_string(version));
+}
+
+void writeValues(json::Writer& writer, std::string_view key,
+                 const std::vector<EffectValue>& values) {
+  writer.name(key).beginArray();
+  for (const EffectValue& value : values) {
+    writer.beginObject().member("name", value.name);
+    if (value.secret.empty()) {
+      writer.member("text", value.text);
+    } else {
+      writeSecret(writer, value.secret, value.secretVersion);
+    }
+    writer.endObject();
+  }
+  writer.endArray();
+}
+
+void write(json::Writer& writer, const RunEffect& run) {
+  writer.name("run").beginObject().member("executable", run.executable);
+  writer.name("argv").beginArray();
+  for (const std::string& element : run.argv) writer.string(element);
+  writer.endArray().member("cwd", run.cwd);
+  writeValues(writer, "env", run.env);
+  writer.member("stdin_sha256", run.stdinDigest)
+      .member("user", run.user)
+      .member("profile", run.profile)
+      .endObject();
+}
+
+void write(json::Writer& writer, const HttpEffect& http) {
+  writer.name("http").beginObject().member("method", http.method);
+  if (http.urlSecret.empty()) {
+    writer.member("url", http.url.str());
+  } else {
+    writer.name("url").beginObject().member("origin",
+                                            http.url.scheme + "://" + http.url.authority());
+    writeSecret(writer, http.urlSecret, http.urlSecretVersion);
+    writer.endObject();
+  }
+  writer.member("connection", http.connection).member("connection_version", http.connectionVersion);
+  writeValues(writer, "headers", http.headers);
+  writer.member("body_sha256", http.bodyDigest).endObject();
+}
+
+}  // namespace
+
+std::string effectJson(const RenderedEffect& effect) {
+  std::string out;
+  json::Writer writer(out);
+  writer.beginObject()
+      .member("v", std::int64_t{1})
+      .member("family", effect.family)
+      .member("flow", effect.flow)
+      .member("step", effect.step);
+  if (const auto* run = std::get_if<RunEffect>(&effect.what)) write(writer, *run);
+  if (const auto* http = std::get_if<HttpEffect>(&effect.what)) write(writer, *http);
+  writer.endObject();
+  return out;
+}
+
+crypto::Digest effectDigest(std::string_view effectJson) { return crypto::sha256(effectJson); }
+
+}  // namespace belay::trust
