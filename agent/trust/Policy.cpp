@@ -20,11 +20,11 @@ namespace {
 constexpr std::string_view kBuiltIn = "the built-in policy";
 
 /// Families that change nothing outside of the journal.
-constexpr std::array<std::string_view, 9> kInnerFamilies{
-    "function", "kv", "set", "sleep", "switch", "wait", "search", "flow", "parallel"};
+constexpr auto kInnerFamilies = std::to_array<std::string_view>(
+    {"function", "kv", "set", "sleep", "switch", "wait", "search", "flow", "parallel"});
 
 /// Where credentials of the machine are served, or what no flow has a reason to reach.
-constexpr std::array<std::string_view, 11> kAlwaysBlocked{
+constexpr auto kAlwaysBlocked = std::to_array<std::string_view>({
     "169.254.0.0/16",   // link-local, with the metadata services of most clouds
     "fe80::/10",        // link-local
     "fd00:ec2::254",    // metadata
@@ -35,8 +35,9 @@ constexpr std::array<std::string_view, 11> kAlwaysBlocked{
     "224.0.0.0/4",      // multicast
     "255.255.255.255",  // broadcast
     "ff00::/8",         // multicast
-};
-constexpr std::array<std::string_view, 2> kLoopback{"127.0.0.0/8", "::1"};
+    "::",               // this host, by another name
+});
+constexpr auto kLoopback = std::to_array<std::string_view>({"127.0.0.0/8", "::1"});
 
 template <std::size_t Count>
 bool isIn(const std::array<std::string_view, Count>& blocks, const AddressBytes& address) {

@@ -10,15 +10,15 @@ namespace belay::trust {
 namespace {
 
 /// Shells, interpreters, and commands whose arguments are commands.
-constexpr std::array<std::string_view, 58> kInterpreters{
-    "ash",    "awk",        "bash",        "bun",    "busybox", "chroot",  "csh",      "dash",
-    "deno",   "doas",       "elvish",      "env",    "expect",  "fish",    "flock",    "gawk",
-    "gdb",    "ionice",     "ksh",         "lua",    "luajit",  "mawk",    "mksh",     "nawk",
-    "nice",   "node",       "nodejs",      "nohup",  "nsenter", "nu",      "parallel", "perl",
-    "php",    "powershell", "pwsh",        "pypy",   "python",  "rbash",   "ruby",     "runuser",
-    "script", "setarch",    "setpriv",     "setsid", "sh",      "ssh",     "stdbuf",   "strace",
-    "su",     "sudo",       "systemd-run", "tclsh",  "tcsh",    "timeout", "unshare",  "watch",
-    "xargs",  "zsh"};
+constexpr auto kInterpreters = std::to_array<std::string_view>(
+    {"ash",    "awk",        "bash",        "bun",    "busybox", "chroot",  "csh",      "dash",
+     "deno",   "doas",       "elvish",      "env",    "expect",  "fish",    "flock",    "gawk",
+     "gdb",    "ionice",     "ksh",         "lua",    "luajit",  "mawk",    "mksh",     "nawk",
+     "nice",   "node",       "nodejs",      "nohup",  "nsenter", "nu",      "parallel", "perl",
+     "php",    "powershell", "pwsh",        "pypy",   "python",  "rbash",   "ruby",     "runuser",
+     "script", "setarch",    "setpriv",     "setsid", "sh",      "ssh",     "stdbuf",   "strace",
+     "su",     "sudo",       "systemd-run", "tclsh",  "tcsh",    "timeout", "unshare",  "watch",
+     "xargs",  "zsh"});
 static_assert(std::is_sorted(kInterpreters.begin(), kInterpreters.end()));
 
 bool contains(const std::vector<std::string>& list, std::string_view item) {

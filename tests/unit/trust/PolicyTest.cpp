@@ -32,8 +32,8 @@ Result<Policy> parse(const char* rules) {
   return Policy::parse(belay::json::parse(rules).value(), "/etc/belay/policy.yaml", resolvePath);
 }
 
-RenderedEffect run(const char* executable, std::vector<std::string> argv,
-                   const char* cwd = "/srv/work") {
+RenderedEffect command(const char* executable, std::vector<std::string> argv,
+                       const char* cwd = "/srv/work") {
   RunEffect what;
   what.executable = executable;
   what.argv = std::move(argv);
@@ -48,7 +48,7 @@ RenderedEffect withEnv(RenderedEffect effect, const char* name) {
   return effect;
 }
 
-RenderedEffect http(const char* method, const char* url, const char* flow = "flow-a") {
+RenderedEffect request(const char* method, const char* url, const char* flow = "flow-a") {
   HttpEffect what;
   what.method = method;
   what.url = belay::http::parseUrl(url).value();
@@ -163,46 +163,46 @@ TEST_GROUP(Policy) {
 TEST(Policy, allowsCommandsElementByElement) {
   const std::string am = "/srv/work/a.patch";
   expect({
-      {true, "git-am", run("/usr/bin/git", {"git", "-C", "/srv/work/repo", "am", am})},
-      {true, "git-am", run("/usr/bin/git", {"git", "-C", "/srv/work/repo", "am", "--abort"})},
-      {false, "run.allow", run("/usr/bin/git", {"git", "-C", "/srv/work/repo", "am"})},
-      {false, "run.allow", run("/usr/bin/git", {"git", "-C", "/srv/work/repo", "am", am, "x"})},
-      {false, "run.allow", run("/usr/bin/git", {"git", "-C", "/srv/work/repo", "push", am})},
-      {false, "run.allow", run("/usr/bin/git", {"git", "-C", "/srv/other", "am", am})},
-      {false, "run.allow", run("/usr/bin/git", {"git", "-C", "/srv/work/../../etc", "am", am})},
-      {false, "run.allow", run("/usr/bin/git", {"git", "-C", "/srv/work/..", "am", am})},
-      {false, "run.allow", run("/srv/work/git", {"git", "-C", "/srv/work/repo", "am", am})},
-      {false, "run.allow", run("/usr/bin/git", {"sh", "-C", "/srv/work/repo", "am", am})},
-      {true, "exact", run("/usr/bin/true", {"true"})},
-      {false, "run.allow", run("/usr/bin/true", {"true", ""})},
-      {false, "run.allow", run("/usr/bin/true", {})},
-      {true, "cat", run("/usr/bin/cat", {"cat", "file"})},
-      {false, "run.allow", run("/usr/bin/cat", {"cat", "--help"})},
-      {true, "echo", run("/usr/bin/echo", {"echo"})},
-      {true, "echo", run("/usr/bin/echo", {"echo", "a", "b"})},
-      {false, "run.allow", run("/usr/bin/echo", {"echo", "a", "-n"})},
+      {true, "git-am", command("/usr/bin/git", {"git", "-C", "/srv/work/repo", "am", am})},
+      {true, "git-am", command("/usr/bin/git", {"git", "-C", "/srv/work/repo", "am", "--abort"})},
+      {false, "run.allow", command("/usr/bin/git", {"git", "-C", "/srv/work/repo", "am"})},
+      {false, "run.allow", command("/usr/bin/git", {"git", "-C", "/srv/work/repo", "am", am, "x"})},
+      {false, "run.allow", command("/usr/bin/git", {"git", "-C", "/srv/work/repo", "push", am})},
+      {false, "run.allow", command("/usr/bin/git", {"git", "-C", "/srv/other", "am", am})},
+      {false, "run.allow", command("/usr/bin/git", {"git", "-C", "/srv/work/../../etc", "am", am})},
+      {false, "run.allow", command("/usr/bin/git", {"git", "-C", "/srv/work/..", "am", am})},
+      {false, "run.allow", command("/srv/work/git", {"git", "-C", "/srv/work/repo", "am", am})},
+      {false, "run.allow", command("/usr/bin/git", {"sh", "-C", "/srv/work/repo", "am", am})},
+      {true, "exact", command("/usr/bin/true", {"true"})},
+      {false, "run.allow", command("/usr/bin/true", {"true", ""})},
+      {false, "run.allow", command("/usr/bin/true", {})},
+      {true, "cat", command("/usr/bin/cat", {"cat", "file"})},
+      {false, "run.allow", command("/usr/bin/cat", {"cat", "--help"})},
+      {true, "echo", command("/usr/bin/echo", {"echo"})},
+      {true, "echo", command("/usr/bin/echo", {"echo", "a", "b"})},
+      {false, "run.allow", command("/usr/bin/echo", {"echo", "a", "-n"})},
   });
 }
 
 TEST(Policy, boundsFolderUserFlowAndEnvironment) {
   const std::vector<std::string> am{"git", "-C", "/srv/work/r", "am", "x"};
-  RenderedEffect other = run("/usr/bin/ls", {"ls", "-l"});
+  RenderedEffect other = command("/usr/bin/ls", {"ls", "-l"});
   other.flow = "flow-b";
-  RenderedEffect asDeploy = run("/usr/bin/dash", {"sh", "/opt/deploy.sh"});
+  RenderedEffect asDeploy = command("/usr/bin/dash", {"sh", "/opt/deploy.sh"});
   std::get<RunEffect>(asDeploy.what).user = "deploy";
   RenderedEffect asRoot = asDeploy;
   std::get<RunEffect>(asRoot.what).user = "root";
   expect({
-      {true, "git-am", run("/usr/bin/git", am, "/srv/work")},
-      {true, "git-am", run("/usr/bin/git", am, "/var/tmp/x/y")},
-      {false, "run.allow", run("/usr/bin/git", am, "/srv/workshop")},
-      {false, "run.allow", run("/usr/bin/git", am, "/srv/work/../../etc")},
-      {false, "run.allow", run("/usr/bin/git", am, "/")},
-      {true, "git-am", withEnv(run("/usr/bin/git", am), "LANG")},
-      {true, "git-am", withEnv(run("/usr/bin/git", am), "GIT_AUTHOR_NAME")},
-      {false, "run.allow", withEnv(run("/usr/bin/git", am), "GIT_SSH_COMMAND")},
-      {false, "run.allow", withEnv(run("/usr/bin/true", {"true"}), "LANG")},
-      {true, "ls", run("/usr/bin/ls", {"ls", "-l", "x"})},
+      {true, "git-am", command("/usr/bin/git", am, "/srv/work")},
+      {true, "git-am", command("/usr/bin/git", am, "/var/tmp/x/y")},
+      {false, "run.allow", command("/usr/bin/git", am, "/srv/workshop")},
+      {false, "run.allow", command("/usr/bin/git", am, "/srv/work/../../etc")},
+      {false, "run.allow", command("/usr/bin/git", am, "/")},
+      {true, "git-am", withEnv(command("/usr/bin/git", am), "LANG")},
+      {true, "git-am", withEnv(command("/usr/bin/git", am), "GIT_AUTHOR_NAME")},
+      {false, "run.allow", withEnv(command("/usr/bin/git", am), "GIT_SSH_COMMAND")},
+      {false, "run.allow", withEnv(command("/usr/bin/true", {"true"}), "LANG")},
+      {true, "ls", command("/usr/bin/ls", {"ls", "-l", "x"})},
       {false, "run.allow", other},
       {true, "deploy", asDeploy},
       {false, "run.allow", asRoot},
@@ -211,36 +211,36 @@ TEST(Policy, boundsFolderUserFlowAndEnvironment) {
 
 TEST(Policy, deniesBeforeItAllows) {
   expect({
-      {false, "no-secrets", run("/usr/bin/cat", {"cat", "/etc/shadow"})},
-      {false, "not-in-tmp", run("/usr/bin/true", {"true"}, "/tmp/x")},
-      {false, "no-preload", withEnv(run("/usr/bin/true", {"true"}), "LD_PRELOAD")},
-      {false, "no-prod", http("GET", "https://prod.corp.test/")},
-      {false, "no-delete", http("DELETE", "https://api.test/")},
+      {false, "no-secrets", command("/usr/bin/cat", {"cat", "/etc/shadow"})},
+      {false, "not-in-tmp", command("/usr/bin/true", {"true"}, "/tmp/x")},
+      {false, "no-preload", withEnv(command("/usr/bin/true", {"true"}), "LD_PRELOAD")},
+      {false, "no-prod", request("GET", "https://prod.corp.test/")},
+      {false, "no-delete", request("DELETE", "https://api.test/")},
   });
 }
 
 TEST(Policy, allowsRequestsByHostPortSchemeAndMethod) {
   expect({
-      {true, "api", http("GET", "https://api.test/x")},
-      {true, "api", http("POST", "https://API.test:443/x")},
-      {true, "api", http("GET", "https://a.b.corp.test/")},
-      {false, "http.allow", http("GET", "https://corp.test/")},
-      {false, "http.allow", http("GET", "https://evilcorp.test/")},
-      {false, "http.allow", http("GET", "https://api.test.evil.test/")},
-      {false, "http.allow", http("GET", "http://api.test/")},
-      {false, "http.allow", http("GET", "https://api.test:8443/")},
-      {false, "http.allow", http("PUT", "https://api.test/")},
-      {true, "dev", http("GET", "http://dev.test:8080/")},
-      {true, "dev", http("HEAD", "https://dev.test/")},
-      {false, "http.allow", http("GET", "http://dev.test/")},
-      {false, "http.allow", http("POST", "http://dev.test:8080/")},
-      {true, "only-b", http("GET", "https://b.test/", "flow-b")},
-      {false, "http.allow", http("GET", "https://b.test/", "flow-a")},
+      {true, "api", request("GET", "https://api.test/x")},
+      {true, "api", request("POST", "https://API.test:443/x")},
+      {true, "api", request("GET", "https://a.b.corp.test/")},
+      {false, "http.allow", request("GET", "https://corp.test/")},
+      {false, "http.allow", request("GET", "https://evilcorp.test/")},
+      {false, "http.allow", request("GET", "https://api.test.evil.test/")},
+      {false, "http.allow", request("GET", "http://api.test/")},
+      {false, "http.allow", request("GET", "https://api.test:8443/")},
+      {false, "http.allow", request("PUT", "https://api.test/")},
+      {true, "dev", request("GET", "http://dev.test:8080/")},
+      {true, "dev", request("HEAD", "https://dev.test/")},
+      {false, "http.allow", request("GET", "http://dev.test/")},
+      {false, "http.allow", request("POST", "http://dev.test:8080/")},
+      {true, "only-b", request("GET", "https://b.test/", "flow-b")},
+      {false, "http.allow", request("GET", "https://b.test/", "flow-a")},
   });
 }
 
 TEST(Policy, allowsByConnection) {
-  RenderedEffect notify = http("POST", "https://anywhere.test/");
+  RenderedEffect notify = request("POST", "https://anywhere.test/");
   notify.family = "notify";
   expect({{false, "http.allow", notify}});
   std::get<HttpEffect>(notify.what).connection = "chat";
@@ -248,36 +248,36 @@ TEST(Policy, allowsByConnection) {
 }
 
 TEST(Policy, matchesHostsWithATrailingDot) {
-  RenderedEffect effect = http("GET", "https://prod.corp.test/");
+  RenderedEffect effect = request("GET", "https://prod.corp.test/");
   std::get<HttpEffect>(effect.what).url.host = "prod.corp.test.";
   expect({{false, "no-prod", effect}});
 }
 
 TEST(Policy, citesTheRuleAndSaysHowToChangeIt) {
-  const Verdict none = policy.check(run("/usr/bin/curl", {"curl", "https://x"}));
+  const Verdict none = policy.check(command("/usr/bin/curl", {"curl", "https://x"}));
   const auto error = none.status().error();
   CHECK(error.code == ErrorCode::kPolicyRefused);
   STRCMP_CONTAINS("step-1 of flow flow-a", error.message.c_str());
   STRCMP_CONTAINS("/usr/bin/curl", error.message.c_str());
-  STRCMP_EQUAL("add to run.allow in /etc/belay/policy.yaml: "
-               R"({"executable":"/usr/bin/curl","argv":["curl","https://x"]})",
-               error.actions.front().c_str());
-  const Verdict denied = policy.check(http("DELETE", "https://api.test/"));
+  STRCMP_EQUAL(
+      "add to run.allow in /etc/belay/policy.yaml: "
+      R"({"executable":"/usr/bin/curl","argv":["curl","https://x"]})",
+      error.actions.front().c_str());
+  const Verdict denied = policy.check(request("DELETE", "https://api.test/"));
   STRCMP_EQUAL("narrow or remove http.deny[1] (no-delete) in /etc/belay/policy.yaml",
                denied.change.c_str());
 }
 
 TEST(Policy, whatItSuggestsIsARuleThatAllows) {
-  const RenderedEffect effect =
-      withEnv(run("/usr/bin/make", {"make", "check \"all\""}), "CC");
+  const RenderedEffect effect = withEnv(command("/usr/bin/make", {"make", "check \"all\""}), "CC");
   const std::string change = policy.check(effect).change;
   const std::string rule = change.substr(change.find('{'));
   const auto again = parse((R"({"run":{"allow":[)" + rule + "]}}").c_str());
   CHECK(again->check(effect).allowed);
-  const RenderedEffect request = http("PATCH", "http://x.test:81/y");
-  const std::string line = policy.check(request).change;
+  const RenderedEffect patch = request("PATCH", "http://x.test:81/y");
+  const std::string line = policy.check(patch).change;
   const auto web = parse((R"({"http":{"allow":[)" + line.substr(line.find('{')) + "]}}").c_str());
-  CHECK(web->check(request).allowed);
+  CHECK(web->check(patch).allowed);
 }
 
 TEST(Policy, leavesWhatStaysInTheJournalAlone) {
@@ -294,8 +294,8 @@ TEST(Policy, leavesWhatStaysInTheJournalAlone) {
 }
 
 TEST(Policy, withoutAFileAUserMayRunAndRequest) {
-  CHECK(builtIn.check(run("/usr/bin/dash", {"sh", "-c", "anything"})).allowed);
-  CHECK(builtIn.check(http("DELETE", "http://anything.test:81/")).allowed);
+  CHECK(builtIn.check(command("/usr/bin/dash", {"sh", "-c", "anything"})).allowed);
+  CHECK(builtIn.check(request("DELETE", "http://anything.test:81/")).allowed);
   CHECK(reaches(builtIn, "127.0.0.1"));
   CHECK(reaches(builtIn, "::1"));
   CHECK(reaches(builtIn, "10.1.2.3"));
@@ -303,10 +303,10 @@ TEST(Policy, withoutAFileAUserMayRunAndRequest) {
 }
 
 TEST(Policy, withoutAFileTheSystemMayDoNothing) {
-  CHECK_FALSE(Policy::denyAll().check(run("/usr/bin/true", {"true"})).allowed);
-  CHECK_FALSE(Policy::denyAll().check(http("GET", "https://api.test/")).allowed);
-  CHECK_FALSE(parse("null")->check(run("/usr/bin/true", {"true"})).allowed);
-  CHECK_FALSE(parse("{}")->check(http("GET", "https://api.test/")).allowed);
+  CHECK_FALSE(Policy::denyAll().check(command("/usr/bin/true", {"true"})).allowed);
+  CHECK_FALSE(Policy::denyAll().check(request("GET", "https://api.test/")).allowed);
+  CHECK_FALSE(parse("null")->check(command("/usr/bin/true", {"true"})).allowed);
+  CHECK_FALSE(parse("{}")->check(request("GET", "https://api.test/")).allowed);
 }
 
 TEST(Policy, neverReachesMetadataByAnyName) {
@@ -323,8 +323,8 @@ TEST(Policy, neverReachesMetadataByAnyName) {
 
 TEST(Policy, withAFileThisHostIsReachedOnlyWhenListed) {
   const Policy plain = parse("{}").value();
-  for (const char* address : {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1",
-                              "64:ff9b::7f00:1", "2002:7f00:1::"}) {
+  for (const char* address :
+       {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"}) {
     CHECK_FALSE_TEXT(reaches(plain, address), address);
   }
   CHECK(reaches(plain, "10.0.0.1"));
@@ -349,17 +349,17 @@ TEST(Policy, saysWhereAFileIsWrong) {
 }
 
 TEST(Policy, takesShellsWithTheirExactArguments) {
-  const auto exact = parse(
-      R"({"run":{"allow":[{"executable":"/bin/sh","argv":["sh","-c","exit 0"]}]}})");
-  CHECK(exact->check(run("/usr/bin/dash", {"sh", "-c", "exit 0"})).allowed);
-  CHECK_FALSE(exact->check(run("/usr/bin/dash", {"sh", "-c", "exit 1"})).allowed);
-  CHECK_FALSE(exact->check(run("/usr/bin/dash", {"sh", "-c", "exit 0", "x"})).allowed);
+  const auto exact =
+      parse(R"({"run":{"allow":[{"executable":"/bin/sh","argv":["sh","-c","exit 0"]}]}})");
+  CHECK(exact->check(command("/usr/bin/dash", {"sh", "-c", "exit 0"})).allowed);
+  CHECK_FALSE(exact->check(command("/usr/bin/dash", {"sh", "-c", "exit 1"})).allowed);
+  CHECK_FALSE(exact->check(command("/usr/bin/dash", {"sh", "-c", "exit 0", "x"})).allowed);
 }
 
-TEST_GROUP(RenderedEffect) {};
+TEST_GROUP(RenderedEffect){};
 
 TEST(RenderedEffect, isTheSameBytesForTheSameEffect) {
-  RenderedEffect effect = withEnv(run("/usr/bin/git", {"git", "am"}), "LANG");
+  RenderedEffect effect = withEnv(command("/usr/bin/git", {"git", "am"}), "LANG");
   const std::string json = belay::trust::effectJson(effect);
   STRCMP_EQUAL(R"({"v":1,"family":"run","flow":"flow-a","step":"step-1","run":{)"
                R"("executable":"/usr/bin/git","argv":["git","am"],"cwd":"/srv/work",)"
