@@ -76,16 +76,31 @@ std::string encode64(std::string_view bytes, std::string_view alphabet, bool pad
   return out;
 }
 
-std::optional<std::string> decode64(std::string_view text, std::string_view alphabet) {
+constexpr std::uint8_t kNotBase64 = 64;
+
+/// The value of each character of an alphabet.
+constexpr std::array<std::uint8_t, 256> valuesOf(std::string_view alphabet) {
+  std::array<std::uint8_t, 256> values{};
+  values.fill(kNotBase64);
+  for (std::size_t i = 0; i < alphabet.size(); ++i) {
+    values[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::uint8_t>(i);
+  }
+  return values;
+}
+constexpr std::array<std::uint8_t, 256> kBase64Values = valuesOf(kBase64);
+constexpr std::array<std::uint8_t, 256> kBase64UrlValues = valuesOf(kBase64Url);
+
+std::optional<std::string> decode64(std::string_view text,
+                                    const std::array<std::uint8_t, 256>& values) {
   if (text.size() % 4 == 1) return std::nullopt;
   std::string out;
   out.reserve(text.size() * 3 / 4);
   std::uint32_t bits = 0;
   int have = 0;
   for (const char c : text) {
-    const std::size_t value = alphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
+    const std::uint8_t value = values[static_cast<std::uint8_t>(c)];
+    if (value == kNotBase64) return std::nullopt;
+    bits = (bits << 6) | value;
     have += 6;
     if (have >= 8) {
       have -= 8;
@@ -229,10 +244,10 @@ std::optional<std::string> fromBase64(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   std::size_t padding = 0;
   while (padding < 2 && text.size() > padding && text[text.size() - 1 - padding] == '=') ++padding;
-  return decode64(text.substr(0, text.size() - padding), kBase64);
+  return decode64(text.substr(0, text.size() - padding), kBase64Values);
 }
 
-std::optional<std::string> fromBase64Url(std::string_view text) { return decode64(text, kBase64Url); }
+std::optional<std::string> fromBase64Url(std::string_view text) { return decode64(text, kBase64UrlValues); }
 
 bool equalsInConstantTime(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;

@@ -154,8 +154,11 @@ Result<std::int64_t> parseInstant(std::string_view text) {
   std::size_t at = 19;
   int ms = 0;
   if (text[at] == '.') {
-    int scale = 100;
-    for (++at; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10) ms += (text[at] - '0') * scale;
+    const std::size_t from = ++at;
+    for (int scale = 100; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10) {
+      ms += (text[at] - '0') * scale;
+    }
+    if (at == from) return bad;
   }
   int offsetMinutes = 0;
   const std::string_view zone = text.substr(at);
