@@ -45,8 +45,8 @@ struct ApiDeps {
   jobs::JobRunner& jobs;  ///< Called in the loop's thread only.
   /// The secret that a callback must show. Any thread.
   std::function<std::string(const base::WaitId&)> callbackToken;
-  /// The job of one attempt of a `run` step. Any thread.
-  std::function<base::JobId(const base::RunId&, const engine::StepKey&)> jobId;
+  /// The job of one attempt of a `run` step: steps::jobIdOf.
+  std::function<base::JobId(const runtime::Attempt&)> jobId;
   /// Makes the syntax check of flows; called once in each worker, which then owns what it returns.
   std::function<flow::SyntaxCheck()> makeSyntaxCheck;
 };

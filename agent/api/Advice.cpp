@@ -1,0 +1,186 @@
+#include <utility>
+
+#include "agent/api/RunHistory.h"
+#include "common/base/Text.h"
+#include "common/base/Units.h"
+#include "common/json/Json.h"
+
+namespace belay::api {
+
+using engine::RunStatus;
+
+namespace {
+
+/// A text of a flow or a person within a sentence: one line, no control characters, not too long.
+std::string quoted(const std::string& text) {
+  constexpr std::size_t kLongest = 160;
+  std::string shown = base::visible(text);
+  if (shown.size() > kLongest) {
+    std::size_t cut = kLongest;
+    while (cut > 0 && (static_cast<unsigned char>(shown[cut]) & 0xC0) == 0x80) --cut;
+    shown = shown.substr(0, cut) + "…";
+  }
+  return shown;
+}
+
+std::string inTime(std::int64_t atMs, std::int64_t nowMs) {
+  const std::int64_t seconds = (atMs - nowMs + 999) / 1000;
+  if (seconds <= 0) return "now";
+  return "in " + base::formatDuration(std::chrono::seconds{seconds});
+}
+
+class Adviser {
+ public:
+  Adviser(const std::string& run, const RunHistory& history, const flow::Flow* flow,
+          std::int64_t nowMs)
+      : run_(run), history_(history), flow_(flow), nowMs_(nowMs) {}
+
+  Advice waiting() {
+    for (const VisitRecord& visit : history_.visits()) {
+      if (visit.wait && !visit.wait->resolved && visit.active()) describeWait(visit);
+    }
+    return finish("waits");
+  }
+
+  Advice ambiguous() {
+    for (const VisitRecord& visit : history_.visits()) {
+      if (visit.status != VisitRecord::Status::kAmbiguous) continue;
+      say("step " + visit.path + " may or may not have taken effect: " + quoted(visit.ambiguousReason) +
+          "; look, then say which");
+      for (const char* as : {"succeeded", "failed", "retry"}) {
+        act("belay run resolve " + run_ + " " + visit.path + " --as " + as);
+      }
+      if (isRunStep(visit.path)) act("belay run logs " + run_ + " --step " + visit.path);
+    }
+    return finish("a step is ambiguous");
+  }
+
+  Advice failed() {
+    const auto& finished = history_.finished();
+    if (finished && finished->failure) {
+      const engine::Failure& failure = *finished->failure;
+      const std::string where = finished->failedStep.empty() ? "it" : "step " + finished->failedStep;
+      say(where + " failed: " + quoted(failure.message) + " [" + failure.code + "]");
+      if (isRunStep(finished->failedStep)) act("belay run logs " + run_ + " --step " + finished->failedStep);
+      act("belay explain " + failure.code);
+      act(finished->failedStep == "output" || finished->failedStep.empty()
+              ? "belay run retry " + run_ + " --from STEP"
+              : "belay run retry " + run_);
+    }
+    return finish("the run failed");
+  }
+
+  Advice running() {
+    for (const VisitRecord& visit : history_.visits()) {
+      if (visit.status == VisitRecord::Status::kRunning) {
+        say("step " + visit.path + " runs since " +
+            base::formatDuration(std::chrono::seconds{(nowMs_ - visit.startedMs) / 1000}));
+        if (isRunStep(visit.path)) act("belay run logs " + run_ + " --step " + visit.path + " -f");
+      }
+      if (visit.status == VisitRecord::Status::kBackoff && !visit.attempts.empty()) {
+        const AttemptRecord& last = visit.attempts.back();
+        const std::string why = last.failure ? ": " + quoted(last.failure->message) : "";
+        say("attempt " + std::to_string(last.attempt) + " of step " + visit.path + " failed" + why +
+            "; the next one starts " + inTime(last.endedMs + last.delayMs, nowMs_));
+      }
+    }
+    return finish("it is at work");
+  }
+
+  Advice paused() {
+    act("belay run resume " + run_);
+    act("belay run cancel " + run_);
+    std::string by;
+    for (const ControlRecord& control : history_.controls()) {
+      if (control.what == "paused") by = control.by;
+    }
+    return finish("paused" + (by.empty() ? "" : " by " + quoted(by)) + "; no new step starts");
+  }
+
+  Advice ended(const char* how) {
+    std::string by;
+    for (const ControlRecord& control : history_.controls()) {
+      if (control.what.ends_with("requested")) by = control.by;
+    }
+    act("belay run retry " + run_ + " --from STEP");
+    return finish(how + (by.empty() ? std::string() : " by " + quoted(by)));
+  }
+
+  Advice stopping() {
+    act("belay run cancel " + run_);
+    return finish("a stop was asked for; what is in flight may still end");
+  }
+
+ private:
+  void say(std::string sentence) {
+    if (!advice_.reason.empty()) advice_.reason += "; ";
+    advice_.reason += sentence;
+  }
+  void act(std::string command) { advice_.actions.push_back(std::move(command)); }
+  Advice finish(const std::string& otherwise) {
+    if (advice_.reason.empty()) advice_.reason = otherwise;
+    return std::move(advice_);
+  }
+
+  bool isRunStep(const std::string& path) const {
+    const auto index = flow_ ? flow_->indexOf(path) : std::nullopt;
+    return index && flow_->steps[*index].family == flow::Family::kRun;
+  }
+
+  void describeWait(const VisitRecord& visit) {
+    const engine::WaitOpened& wait = visit.wait->opened;
+    const std::string id = wait.wait.str();
+    const std::string until =
+        wait.expiresWallMs == 0 ? "" : " (" + inTime(wait.expiresWallMs, nowMs_) + " it expires)";
+    switch (wait.kind) {
+      case flow::WaitKind::kApproval: {
+        const auto request = json::parse(wait.requestJson);
+        say("step " + visit.path + " waits for approval: " +
+            quoted(request ? request->text("summary") : "") + until);
+        act("belay wait show " + id);
+        act("belay approve " + id);
+        act("belay reject " + id);
+        break;
+      }
+      case flow::WaitKind::kCallback:
+        say("step " + visit.path + " waits for a callback" + until);
+        act("belay callback " + id + " --body '{}'");
+        break;
+      case flow::WaitKind::kEvent:
+        say("step " + visit.path + " waits for the event " + quoted(wait.eventName) + until);
+        act("belay event emit " + wait.eventName);
+        break;
+      default:
+        say("step " + visit.path + " waits until " + base::formatInstant(wait.expiresWallMs) + " (" +
+            inTime(wait.expiresWallMs, nowMs_) + ")");
+    }
+  }
+
+  const std::string& run_;
+  const RunHistory& history_;
+  const flow::Flow* flow_;
+  const std::int64_t nowMs_;
+  Advice advice_;
+};
+
+}  // namespace
+
+Advice adviseOn(const std::string& runId, RunStatus status, const RunHistory& history,
+                const flow::Flow* flow, std::int64_t nowMs) {
+  Adviser adviser(runId, history, flow, nowMs);
+  switch (status) {
+    case RunStatus::kWaiting: return adviser.waiting();
+    case RunStatus::kAmbiguous: return adviser.ambiguous();
+    case RunStatus::kFailed: return adviser.failed();
+    case RunStatus::kRunning: return adviser.running();
+    case RunStatus::kPaused: return adviser.paused();
+    case RunStatus::kStopping: return adviser.stopping();
+    case RunStatus::kStopped: return adviser.ended("stopped");
+    case RunStatus::kCancelled: return adviser.ended("cancelled");
+    case RunStatus::kSucceeded:
+    case RunStatus::kCount: break;
+  }
+  return {};
+}
+
+}  // namespace belay::api

@@ -1,0 +1,150 @@
+#include "agent/api/RunHistory.h"
+
+#include <array>
+#include <utility>
+
+namespace belay::api {
+
+using Status = VisitRecord::Status;
+
+std::string_view visitStatusName(Status status) {
+  constexpr std::array<std::string_view, 8> kNames{"running",   "waiting", "backoff", "ambiguous",
+                                                   "succeeded", "failed",  "skipped", "ended"};
+  return kNames.at(static_cast<std::size_t>(status));
+}
+
+void RunHistory::add(std::int64_t atMs, const engine::EventBody& body) {
+  std::visit([this, atMs](const auto& e) { on(atMs, e); }, body);
+}
+
+const VisitRecord* RunHistory::latest(std::string_view path) const {
+  for (auto it = visits_.rbegin(); it != visits_.rend(); ++it) {
+    if (it->path == path) return &*it;
+  }
+  return nullptr;
+}
+
+VisitRecord& RunHistory::visitOf(std::int64_t atMs, const engine::StepKey& key) {
+  const auto known = numbers_.find({key.path, key.visit});
+  if (known != numbers_.end()) return visits_[known->second - dropped_];
+  if (visits_.size() >= visitsMax_) {
+    numbers_.erase({visits_.front().path, visits_.front().visit});
+    visits_.pop_front();
+    ++dropped_;
+  }
+  numbers_[{key.path, key.visit}] = dropped_ + visits_.size();
+  VisitRecord& made = visits_.emplace_back();
+  made.path = key.path;
+  made.visit = key.visit;
+  made.startedMs = atMs;
+  return made;
+}
+
+void RunHistory::control(std::int64_t atMs, std::string what, const std::string& by,
+                         std::string step) {
+  controls_.push_back(ControlRecord{atMs, std::move(what), by, std::move(step)});
+}
+
+void RunHistory::endActive(std::int64_t atMs) {
+  for (VisitRecord& visit : visits_) {
+    if (!visit.active()) continue;
+    visit.status = Status::kEnded;
+    visit.finishedMs = atMs;
+    visit.durationMs = atMs - visit.startedMs;
+  }
+}
+
+void RunHistory::on(std::int64_t, const engine::RunCreated& e) {
+  created_ = e;
+  stateJson_ = e.stateJson;
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::StepStarted& e) {
+  VisitRecord& visit = visitOf(atMs, e.key);
+  visit.status = Status::kRunning;
+  visit.started = e;
+  visit.attempts.push_back(AttemptRecord{e.key.attempt, atMs, 0, std::nullopt, 0});
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::StepFinished& e) {
+  VisitRecord& visit = visitOf(atMs, e.key);
+  // What the loop performs itself has no start of its own.
+  if (visit.attempts.empty() && !visit.wait) visit.startedMs = atMs - e.durationMs;
+  visit.finishedMs = atMs;
+  visit.durationMs = atMs - visit.startedMs;
+  visit.finished = e;
+  switch (e.outcome) {
+    case engine::StepOutcome::kSucceeded: visit.status = Status::kSucceeded; break;
+    case engine::StepOutcome::kFailed: visit.status = Status::kFailed; break;
+    case engine::StepOutcome::kSkipped: visit.status = Status::kSkipped; break;
+  }
+  if (!visit.attempts.empty()) {
+    visit.attempts.back().endedMs = atMs;
+    visit.attempts.back().failure = e.failure;
+  }
+  if (!e.stateJson.empty()) stateJson_ = e.stateJson;
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::AttemptFailed& e) {
+  VisitRecord& visit = visitOf(atMs, e.key);
+  visit.status = Status::kBackoff;
+  if (visit.attempts.empty()) return;
+  visit.attempts.back().endedMs = atMs;
+  visit.attempts.back().failure = e.failure;
+  visit.attempts.back().delayMs = e.delayMs;
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::WaitOpened& e) {
+  VisitRecord& visit = visitOf(atMs, e.key);
+  visit.status = Status::kWaiting;
+  visit.wait = WaitRecord{e, atMs, std::nullopt, 0};
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::WaitResolved& e) {
+  VisitRecord& visit = visitOf(atMs, e.key);
+  if (!visit.wait) return;
+  visit.wait->resolved = e;
+  visit.wait->resolvedMs = atMs;
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::StepAmbiguous& e) {
+  VisitRecord& visit = visitOf(atMs, e.key);
+  visit.status = Status::kAmbiguous;
+  visit.ambiguousReason = e.reason;
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::AmbiguityResolved& e) {
+  VisitRecord& visit = visitOf(atMs, e.key);
+  visit.resolution = e;
+  if (e.resolution == engine::Resolution::kRetry) visit.status = Status::kBackoff;
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::RunPaused& e) {
+  paused_ = true;
+  control(atMs, "paused", e.by);
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::RunResumed& e) {
+  paused_ = false;
+  control(atMs, "resumed", e.by);
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::RunStopRequested& e) {
+  control(atMs, "stop requested", e.by);
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::RunCancelRequested& e) {
+  control(atMs, "cancel requested", e.by);
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::RunFinished& e) {
+  finished_ = e;
+  endActive(atMs);
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::RunRetried& e) {
+  finished_.reset();
+  control(atMs, "retried", e.by, e.step);
+}
+
+}  // namespace belay::api

@@ -1,0 +1,171 @@
+#include "agent/api/RunView.h"
+
+#include <array>
+#include <utility>
+
+#include "agent/api/Reads.h"
+#include "agent/engine/Names.h"
+#include "common/base/Units.h"
+#include "common/json/Json.h"
+
+namespace belay::api {
+
+using json::Value;
+
+namespace {
+
+constexpr std::size_t kShortBytes = 2048;
+
+/// Puts journaled JSON in as a value; `NAME_bytes` instead where it is too long to show.
+void setJson(Value& out, const std::string& name, const std::string& text, bool full) {
+  if (text.empty()) return;
+  if (!full && text.size() > kShortBytes) {
+    out.set(name + "_bytes", static_cast<std::int64_t>(text.size()));
+    return;
+  }
+  auto parsed = json::parse(text);
+  // The journal's own rows are strict JSON; a value that is not is shown as the text that it is.
+  out.set(name, parsed ? std::move(*parsed) : Value(text));
+}
+
+void setInstant(Value& out, std::string_view name, std::int64_t atMs) {
+  if (atMs != 0) out.set(name, base::formatInstant(atMs));
+}
+
+Value failureToJson(const engine::Failure& failure) {
+  Value out;
+  out.set("code", failure.code).set("class", flow::failureClassName(failure.kind));
+  out.set("message", failure.message);
+  if (failure.nothingLeft) out.set("nothing_left", true);
+  return out;
+}
+
+Value attemptToJson(const AttemptRecord& attempt) {
+  Value out;
+  out.set("attempt", static_cast<std::int64_t>(attempt.attempt));
+  setInstant(out, "started_at", attempt.startedMs);
+  setInstant(out, "ended_at", attempt.endedMs);
+  if (attempt.failure) out.set("error", failureToJson(*attempt.failure));
+  if (attempt.delayMs != 0) out.set("next_after_ms", attempt.delayMs);
+  return out;
+}
+
+Value waitToJson(const WaitRecord& wait, bool full) {
+  Value out;
+  out.set("id", wait.opened.wait.str()).set("kind", flow::waitKindName(wait.opened.kind));
+  out.set("status", wait.resolved ? engine::answerName(wait.resolved->answer) : std::string_view("open"));
+  setInstant(out, "opened_at", wait.openedMs);
+  setInstant(out, "expires_at", wait.opened.expiresWallMs);
+  if (!wait.opened.eventName.empty()) out.set("event", wait.opened.eventName);
+  setJson(out, "request", wait.opened.requestJson, full);
+  if (!wait.resolved) return out;
+  setInstant(out, "answered_at", wait.resolvedMs);
+  if (!wait.resolved->by.empty()) out.set("by", wait.resolved->by);
+  setJson(out, "body", wait.resolved->bodyJson, full);
+  if (!wait.resolved->decision.empty()) out.set("decision", wait.resolved->decision);
+  return out;
+}
+
+Value nextToJson(const engine::Next& next) {
+  if (next.kind == engine::Next::Kind::kStep) return Value(next.step);
+  return next.kind == engine::Next::Kind::kEnd ? Value("end") : Value();
+}
+
+void describeStep(Value& out, const flow::Flow* flow, const std::string& path) {
+  const auto index = flow ? flow->indexOf(path) : std::nullopt;
+  if (!index) return;
+  const flow::Step& step = flow->steps[*index];
+  if (!step.title.empty()) out.set("title", step.title);
+  out.set("family", familyName(step.family));
+}
+
+Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, bool full, std::int64_t nowMs) {
+  Value out;
+  out.set("step", visit.path).set("visit", static_cast<std::int64_t>(visit.visit));
+  describeStep(out, flow, visit.path);
+  out.set("status", visitStatusName(visit.status));
+  setInstant(out, "started_at", visit.startedMs);
+  setInstant(out, "finished_at", visit.finishedMs);
+  out.set("duration_ms", visit.active() ? nowMs - visit.startedMs : visit.durationMs);
+  if (visit.started) {
+    out.set("effect", flow::effectClassName(visit.started->effect));
+    out.set("idempotency_key", visit.started->idempotencyKey);
+    setJson(out, "rendered", visit.started->renderedJson, full);
+  }
+  json::Array attempts;
+  for (const AttemptRecord& attempt : visit.attempts) attempts.push_back(attemptToJson(attempt));
+  if (!attempts.empty()) out.set("attempts", std::move(attempts));
+  if (visit.wait) out.set("wait", waitToJson(*visit.wait, full));
+  if (!visit.ambiguousReason.empty()) out.set("ambiguous", visit.ambiguousReason);
+  if (visit.resolution) {
+    Value resolution;
+    resolution.set("as", engine::resolutionName(visit.resolution->resolution));
+    resolution.set("by", visit.resolution->by);
+    if (!visit.resolution->note.empty()) resolution.set("note", visit.resolution->note);
+    out.set("resolution", std::move(resolution));
+  }
+  if (visit.finished) {
+    setJson(out, "output", visit.finished->outputJson, full);
+    if (!visit.finished->outputRef.empty()) out.set("output_ref", visit.finished->outputRef);
+    if (visit.finished->failure) out.set("error", failureToJson(*visit.finished->failure));
+    out.set("next", nextToJson(visit.finished->next));
+  }
+  return out;
+}
+
+Value controlToJson(const ControlRecord& control) {
+  Value out;
+  out.set("at", base::formatInstant(control.atMs)).set("what", control.what).set("by", control.by);
+  if (!control.step.empty()) out.set("step", control.step);
+  return out;
+}
+
+}  // namespace
+
+std::string_view familyName(flow::Family family) {
+  constexpr std::array<std::string_view, static_cast<std::size_t>(flow::Family::kCount)> kNames{
+      "run", "http", "function", "kv", "set", "sleep", "wait", "notify", "switch"};
+  return kNames.at(static_cast<std::size_t>(family));
+}
+
+Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow::Flow* flow,
+              const RunViewOptions& options, std::int64_t nowMs) {
+  Value run = runToJson(row, nowMs);
+  const Advice advice = adviseOn(row.id.str(), row.status, history, flow, nowMs);
+  if (!advice.reason.empty()) run.set("reason", advice.reason);
+  if (history.created()) {
+    setJson(run, "input", history.created()->inputJson, options.fullOutputs);
+    setJson(run, "trigger", history.created()->triggerJson, options.fullOutputs);
+  }
+  setJson(run, "state", history.stateJson(), options.fullOutputs);
+  if (history.finished()) {
+    setJson(run, "output", history.finished()->outputJson, true);
+    if (history.finished()->failure) run.set("error", failureToJson(*history.finished()->failure));
+    if (!history.finished()->failedStep.empty()) run.set("failed_step", history.finished()->failedStep);
+  }
+  json::Array steps;
+  json::Array path;
+  for (const VisitRecord& visit : history.visits()) {
+    path.emplace_back(visit.visit == 1 ? visit.path : visit.path + "#" + std::to_string(visit.visit));
+    if (!options.step.empty() && visit.path != options.step) continue;
+    steps.push_back(visitToJson(visit, flow, options.fullOutputs, nowMs));
+  }
+  json::Array controls;
+  for (const ControlRecord& control : history.controls()) controls.push_back(controlToJson(control));
+  json::Array actions;
+  for (const std::string& action : advice.actions) actions.emplace_back(action);
+  Value out;
+  out.set("run", std::move(run)).set("steps", std::move(steps)).set("path", std::move(path));
+  out.set("controls", std::move(controls)).set("actions", std::move(actions));
+  return out;
+}
+
+base::Result<Value> eventToJson(const journal::EventRow& row) {
+  Value out;
+  out.set("seq", row.seq).set("event", row.name).set("at", base::formatInstant(row.atMs));
+  BELAY_ASSIGN(Value body, json::parse(row.body));
+  out.set("body", std::move(body));
+  return out;
+}
+
+}  // namespace belay::api

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/api/RunHistory.h"
+#include "agent/flow/Flow.h"
+#include "agent/journal/Rows.h"
+#include "common/base/Result.h"
+#include "common/json/Value.h"
+
+namespace belay::api {
+
+// What `run show` and `run watch` are made of. Threads: any.
+
+struct RunViewOptions {
+  std::string step;          ///< Only the visits of this step; empty: all.
+  bool fullOutputs = false;  ///< False: what is longer than 2 KiB is left out and its size told.
+};
+
+/// A run with its visits, waits, decisions, the path that it took, why it is where it is, and what
+/// to do next. `flow` may be null.
+json::Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow::Flow* flow,
+                    const RunViewOptions& options, std::int64_t nowMs);
+
+/// {"seq","event","at","body"}: one line of an event stream.
+base::Result<json::Value> eventToJson(const journal::EventRow& row);
+
+/// "run", "http", …: the key of a step in a flow file.
+std::string_view familyName(flow::Family family);
+
+}  // namespace belay::api
