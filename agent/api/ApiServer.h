@@ -59,7 +59,7 @@ struct ApiDeps {
 ///
 /// Threads:   create(), drain() and the destructor the owner's; inside "api" (sockets) and
 ///            "api-work-N". The loop's thread runs its tasks.
-/// Ownership: the loop may still hold tasks of a server that was destroyed: they do nothing then.
+/// Ownership: when the server is destroyed the loop must not step() any more; it may still hold tasks.
 /// Errors:    create(): kSettingsInvalid for a user or group that does not exist, kAlreadyRunning,
 ///            kIo.
 class ApiServer {

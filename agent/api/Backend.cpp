@@ -1,0 +1,84 @@
+#include "agent/api/Backend.h"
+
+#include <utility>
+
+namespace belay::api {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using json::Value;
+
+namespace {
+
+constexpr std::size_t kWorkMost = 16'384;
+constexpr std::size_t kReaderThreads = 2;
+constexpr std::size_t kReadersMost = 64;
+
+/// The data of a change that is on disk.
+Result<Value> complete(Changed changed, journal::Journal& journal, std::int64_t nowMs) {
+  if (!changed.run) return std::move(changed.data);
+  BELAY_ASSIGN(const std::optional<journal::RunRow> row, journal.run(*changed.run));
+  if (row) changed.data.set("run", runToJson(*row, nowMs));
+  return std::move(changed.data);
+}
+
+}  // namespace
+
+Error busy() {
+  return Error{ErrorCode::kBusy, "the daemon has more requests than it can queue; try again"};
+}
+
+Backend::Backend(ApiOptions apiOptions, ApiDeps apiDeps)
+    : options(std::move(apiOptions)),
+      deps(std::move(apiDeps)),
+      workers("api-work", options.workers, kWorkMost, deps.makeSyntaxCheck, deps.log),
+      readers("api-read", kReaderThreads, kReadersMost, nullptr, deps.log),
+      startedWallMs(deps.clock.wallMs()) {}
+
+bool Backend::afterCommit(std::function<void(runtime::Runtime&)> work) {
+  return deps.loop.post([work = std::move(work)](runtime::Runtime& runtime,
+                                                 std::vector<runtime::Ack>& acks) -> Status {
+    // After a rollback, too, what is read is what is on disk.
+    acks.push_back([work, &runtime](const Status&) { work(runtime); });
+    return {};
+  });
+}
+
+void Backend::read(const ExchangePtr& exchange, std::function<Result<Value>(ReadContext&)> read) {
+  const bool posted = afterCommit([this, exchange, read = std::move(read)](runtime::Runtime& runtime) {
+    ReadContext context = contextOf(runtime);
+    exchange->answer(read(context));
+  });
+  if (!posted) exchange->fail(busy());
+}
+
+void Backend::change(const ExchangePtr& exchange,
+                     std::function<Result<Changed>(runtime::Runtime&)> change) {
+  const bool posted = deps.loop.post([this, exchange, change = std::move(change)](
+                                         runtime::Runtime& runtime,
+                                         std::vector<runtime::Ack>& acks) -> Status {
+    Result<Changed> changed = change(runtime);
+    if (!changed) {
+      acks.push_back([exchange, error = changed.error()](const Status&) { exchange->fail(error); });
+      return runtime::endsTransaction(changed.error().code) ? Status(changed.error()) : Status{};
+    }
+    acks.push_back([this, exchange, &runtime, done = std::move(*changed)](const Status& committed) {
+      if (!committed) return exchange->fail(committed.error());
+      exchange->answer(complete(done, runtime.journal(), deps.clock.wallMs()));
+    });
+    return {};
+  });
+  if (!posted) exchange->fail(busy());
+}
+
+void Backend::work(const ExchangePtr& exchange, Workers::Work work) {
+  if (!workers.post(std::move(work))) exchange->fail(busy());
+}
+
+void Backend::later(std::chrono::milliseconds delay, std::function<void()> work) {
+  deadlines.add(deps.clock.sinceBoot() + delay, std::move(work));
+}
+
+}  // namespace belay::api

@@ -1,0 +1,106 @@
+#include <memory>
+#include <utility>
+
+#include "agent/api/Routes.h"
+#include "agent/api/RunView.h"
+#include "common/json/Json.h"
+
+namespace belay::api {
+
+using base::Result;
+using base::RunId;
+
+namespace {
+
+constexpr std::size_t kEventsPerTurn = 200;
+
+/// Sends a run's events as they are committed, one JSON object a line, until the run has ended.
+///
+/// Threads:   the loop, but drained() and closed(), which the server's thread posts to it.
+/// Ownership: held by the run's subscription, and by posts that are under way.
+class EventStream : public std::enable_shared_from_this<EventStream> {
+ public:
+  EventStream(Backend& backend, ExchangePtr exchange, std::uint64_t after)
+      : backend_(backend), exchange_(std::move(exchange)), after_(after) {}
+
+  void begin(runtime::Runtime& runtime) {
+    runtime_ = &runtime;
+    auto found = findRun(runtime.journal(), exchange_->param("run"));
+    if (!found) return exchange_->fail(found.error());
+    run_ = *found;
+    const std::weak_ptr<EventStream> weak = weak_from_this();
+    stream_ = exchange_->responder().stream(
+        http::ServerResponse::of(200, "application/x-ndjson", ""),
+        {[this, weak] { post(weak, &EventStream::pump); }, [this, weak] { post(weak, &EventStream::finish); }});
+    subscription_ = backend_.subscriptions.add(run_, [self = shared_from_this()] { self->pump(); });
+    pump();
+  }
+
+ private:
+  void post(const std::weak_ptr<EventStream>& weak, void (EventStream::*method)()) {
+    // Without room in the inbox the next change of the run goes on, or the end of the daemon.
+    static_cast<void>(backend_.afterCommit([weak, method](runtime::Runtime&) {
+      if (const auto self = weak.lock()) ((*self).*method)();
+    }));
+  }
+
+  void finish() {
+    if (subscription_ != 0) backend_.subscriptions.remove(std::exchange(subscription_, 0));
+    stream_ = {};
+  }
+
+  /// False when the peer cannot take more now, or has gone.
+  bool flush() {
+    if (unsent_.empty()) return true;
+    switch (stream_.write(unsent_)) {
+      case http::ResponseStream::Write::kTaken: unsent_.clear(); return true;
+      case http::ResponseStream::Write::kFull: return false;
+      case http::ResponseStream::Write::kClosed: finish(); return false;
+    }
+    return false;
+  }
+
+  void pump() {
+    if (subscription_ == 0 || !flush()) return;
+    auto rows = runtime_->journal().events(run_, after_, kEventsPerTurn);
+    if (!rows) return finish();
+    for (const journal::EventRow& row : *rows) {
+      const auto line = eventToJson(row);
+      if (!line) return finish();
+      unsent_ += json::print(*line) + "\n";
+      after_ = row.seq;
+    }
+    if (!flush()) return;
+    // More than a turn's worth: everybody else first.
+    if (rows->size() == kEventsPerTurn) return post(weak_from_this(), &EventStream::pump);
+    const auto row = runtime_->journal().run(run_);
+    if (!row || !*row || !engine::isFinal((*row)->status)) return;
+    stream_.end();
+    finish();
+  }
+
+  Backend& backend_;
+  ExchangePtr exchange_;
+  std::uint64_t after_;
+  runtime::Runtime* runtime_ = nullptr;
+  RunId run_;
+  http::ResponseStream stream_;
+  std::string unsent_;
+  Subscriptions::Id subscription_ = 0;
+};
+
+}  // namespace
+
+void followRun(Backend& backend, const ExchangePtr& exchange) {
+  const auto after = [&]() -> Result<std::uint64_t> {
+    BELAY_ASSIGN(ReadArguments::Pairs query, parseQuery(exchange->request().query));
+    BELAY_TRY(checkQuery("after", query));
+    return ReadArguments({}, std::move(query)).number("after", 0);
+  }();
+  if (!after) return exchange->fail(after.error());
+  auto stream = std::make_shared<EventStream>(backend, exchange, *after);
+  const bool posted = backend.afterCommit([stream](runtime::Runtime& runtime) { stream->begin(runtime); });
+  if (!posted) exchange->fail(busy());
+}
+
+}  // namespace belay::api

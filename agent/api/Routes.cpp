@@ -1,0 +1,97 @@
+#include "agent/api/Routes.h"
+
+#include <utility>
+
+namespace belay::api {
+
+namespace {
+
+using Handler = void (*)(Backend&, const ExchangePtr&);
+
+struct Row {
+  std::string_view method;
+  std::string_view pattern;
+  std::string_view auth;
+  bool hasBody;
+  Handler handler;
+  std::string_view contentType = "application/json";
+};
+
+template <runtime::Verb verb>
+void control(Backend& backend, const ExchangePtr& exchange) {
+  controlRun(backend, exchange, verb);
+}
+void approve(Backend& backend, const ExchangePtr& exchange) { decideWait(backend, exchange, true); }
+void reject(Backend& backend, const ExchangePtr& exchange) { decideWait(backend, exchange, false); }
+
+// The reads of readTable() come before these, all of class "reader".
+constexpr Row kRows[] = {
+    {"GET", "/v1/daemon", kReaderClass, false, &describeDaemon},
+    {"POST", "/v1/runs", kOperatorClass, true, &startRun},
+    {"POST", "/v1/runs/{run}/pause", kOperatorClass, false, &control<runtime::Verb::kPause>},
+    {"POST", "/v1/runs/{run}/resume", kOperatorClass, false, &control<runtime::Verb::kResume>},
+    {"POST", "/v1/runs/{run}/stop", kOperatorClass, false, &control<runtime::Verb::kStop>},
+    {"POST", "/v1/runs/{run}/cancel", kOperatorClass, false, &control<runtime::Verb::kCancel>},
+    {"POST", "/v1/runs/{run}/retry", kOperatorClass, true, &retryRun},
+    {"POST", "/v1/runs/{run}/resolve", kOperatorClass, true, &resolveRun},
+    {"GET", "/v1/runs/{run}/wait", kReaderClass, false, &awaitRun},
+    {"GET", "/v1/runs/{run}/follow", kReaderClass, false, &followRun},
+    {"GET", "/v1/runs/{run}/logs", kReaderClass, false, &streamLogs},
+    {"POST", "/v1/flows", kOperatorClass, true, &putFlow},
+    {"PUT", "/v1/flows/{slug}/bindings/{name}", kOperatorClass, true, &bindFlow},
+    {"POST", "/v1/waits/{wait}/approve", kOperatorClass, true, &approve},
+    {"POST", "/v1/waits/{wait}/reject", kOperatorClass, true, &reject},
+    {"POST", "/v1/callbacks/{wait}", kCallbackClass, true, &answerCallback},
+    {"POST", "/v1/events", kOperatorClass, true, &emitEvent},
+    {"POST", "/v1/kv/{space}", kOperatorClass, true, &changeKv},
+    {"GET", "/v1/secrets", kOperatorClass, false, &listSecrets},
+    {"PUT", "/v1/secrets/{name}", kOperatorClass, true, &setSecret, "application/octet-stream"},
+    {"DELETE", "/v1/secrets/{name}", kOperatorClass, false, &removeSecret},
+    {"GET", "/v1/connections", kReaderClass, false, &listConnections},
+    {"GET", "/v1/resources/{digest}/content", kReaderClass, false, &streamResource},
+    {"POST", "/v1/journal/verify", kOperatorClass, false, &verifyJournal},
+    {"POST", "/v1/journal/backup", kOperatorClass, true, &backupJournal},
+    {"POST", "/v1/journal/prune", kOperatorClass, true, &pruneJournal},
+};
+
+ExchangePtr makeExchange(Access& access, http::ServerRequest&& request, http::Responder responder) {
+  // The authorizer let only peers of the Unix socket pass.
+  const Caller caller = access.callerOf(*request.peer.credentials);
+  return std::make_shared<Exchange>(std::move(request), std::move(responder), caller);
+}
+
+void answerRead(Backend& backend, const ExchangePtr& exchange, const ReadRoute& route) {
+  auto query = parseQuery(exchange->request().query);
+  if (!query) return exchange->fail(query.error());
+  if (const base::Status known = checkQuery(route.queries, *query); !known) {
+    return exchange->fail(known.error());
+  }
+  ReadArguments arguments(exchange->request().params, std::move(*query));
+  backend.read(exchange, [read = route.read, arguments = std::move(arguments)](ReadContext& context) {
+    return read(context, arguments);
+  });
+}
+
+}  // namespace
+
+std::vector<http::Route> makeRoutes(Backend& backend, Access& access) {
+  std::vector<http::Route> routes;
+  for (const ReadRoute& read : readTable()) {
+    routes.push_back(http::Route{
+        "GET", read.pattern, kReaderClass, 0, "",
+        [&backend, &access, &read](http::ServerRequest&& request, http::Responder responder) {
+          answerRead(backend, makeExchange(access, std::move(request), std::move(responder)), read);
+        }});
+  }
+  for (const Row& row : kRows) {
+    routes.push_back(http::Route{
+        row.method, row.pattern, row.auth, row.hasBody ? backend.options.bodyBytesMax : 0,
+        row.hasBody ? row.contentType : std::string_view(),
+        [&backend, &access, &row](http::ServerRequest&& request, http::Responder responder) {
+          row.handler(backend, makeExchange(access, std::move(request), std::move(responder)));
+        }});
+  }
+  return routes;
+}
+
+}  // namespace belay::api

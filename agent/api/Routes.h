@@ -1,0 +1,51 @@
+#pragma once
+
+#include <vector>
+
+#include "agent/api/Backend.h"
+#include "common/http/RouteTable.h"
+
+namespace belay::api {
+
+// Authentication classes of routes. Anything else is refused.
+inline constexpr std::string_view kReaderClass = "reader";      ///< Readers and operators.
+inline constexpr std::string_view kOperatorClass = "operator";
+inline constexpr std::string_view kCallbackClass = "callback";  ///< Whoever has the wait's token.
+
+/// Every route of the API with the class of its callers: the one table.
+std::vector<http::Route> makeRoutes(Backend& backend, Access& access);
+
+// The handlers, by what they are about. Each answers its exchange once, now or later.
+
+void startRun(Backend& backend, const ExchangePtr& exchange);
+void controlRun(Backend& backend, const ExchangePtr& exchange, runtime::Verb verb);
+void retryRun(Backend& backend, const ExchangePtr& exchange);
+void resolveRun(Backend& backend, const ExchangePtr& exchange);
+/// Answers when the run is no longer in the status `while`, or without it when it has ended; or
+/// with meta.timed_out after `for`.
+void awaitRun(Backend& backend, const ExchangePtr& exchange);
+/// The run's events as NDJSON, from `after` on, until it has ended.
+void followRun(Backend& backend, const ExchangePtr& exchange);
+/// The logs of the run's jobs as NDJSON; with follow=true until the run has ended.
+void streamLogs(Backend& backend, const ExchangePtr& exchange);
+
+void putFlow(Backend& backend, const ExchangePtr& exchange);
+void bindFlow(Backend& backend, const ExchangePtr& exchange);
+
+void decideWait(Backend& backend, const ExchangePtr& exchange, bool approve);
+void answerCallback(Backend& backend, const ExchangePtr& exchange);
+void emitEvent(Backend& backend, const ExchangePtr& exchange);
+
+void changeKv(Backend& backend, const ExchangePtr& exchange);
+void listSecrets(Backend& backend, const ExchangePtr& exchange);
+void setSecret(Backend& backend, const ExchangePtr& exchange);
+void removeSecret(Backend& backend, const ExchangePtr& exchange);
+void listConnections(Backend& backend, const ExchangePtr& exchange);
+void streamResource(Backend& backend, const ExchangePtr& exchange);
+
+void verifyJournal(Backend& backend, const ExchangePtr& exchange);
+void backupJournal(Backend& backend, const ExchangePtr& exchange);
+void pruneJournal(Backend& backend, const ExchangePtr& exchange);
+void describeDaemon(Backend& backend, const ExchangePtr& exchange);
+
+}  // namespace belay::api
