@@ -13,10 +13,11 @@ using base::RunId;
 namespace {
 
 constexpr std::size_t kEventsPerTurn = 200;
+constexpr std::chrono::milliseconds kRetry{50};  ///< When the inbox of the loop is full.
 
 /// Sends a run's events as they are committed, one JSON object a line, until the run has ended.
 ///
-/// Threads:   the loop, but drained() and closed(), which the server's thread posts to it.
+/// Threads:   the loop; post() the server's.
 /// Ownership: held by the run's subscription, and by posts that are under way.
 class EventStream : public std::enable_shared_from_this<EventStream> {
  public:
@@ -31,17 +32,21 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
     const std::weak_ptr<EventStream> weak = weak_from_this();
     stream_ = exchange_->responder().stream(
         http::ServerResponse::of(200, "application/x-ndjson", ""),
-        {[this, weak] { post(weak, &EventStream::pump); }, [this, weak] { post(weak, &EventStream::finish); }});
-    subscription_ = backend_.subscriptions.add(run_, [self = shared_from_this()] { self->pump(); });
+        {[&backend = backend_, weak] { post(backend, weak, &EventStream::pump); },
+         [&backend = backend_, weak] { post(backend, weak, &EventStream::finish); }});
+    subscription_ = backend_.subscriptions.add(
+        run_, [self = shared_from_this()] { self->pump(); },
+        [self = shared_from_this()] { self->finish(); });
     pump();
   }
 
  private:
-  void post(const std::weak_ptr<EventStream>& weak, void (EventStream::*method)()) {
-    // Without room in the inbox the next change of the run goes on, or the end of the daemon.
-    static_cast<void>(backend_.afterCommit([weak, method](runtime::Runtime&) {
+  static void post(Backend& backend, const std::weak_ptr<EventStream>& weak,
+                   void (EventStream::*method)()) {
+    const bool posted = backend.afterCommit([weak, method](runtime::Runtime&) {
       if (const auto self = weak.lock()) ((*self).*method)();
-    }));
+    });
+    if (!posted) backend.later(kRetry, [&backend, weak, method] { post(backend, weak, method); });
   }
 
   void finish() {
@@ -61,18 +66,21 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   }
 
   void pump() {
-    if (subscription_ == 0 || !flush()) return;
-    auto rows = runtime_->journal().events(run_, after_, kEventsPerTurn);
-    if (!rows) return finish();
-    for (const journal::EventRow& row : *rows) {
-      const auto line = eventToJson(row);
-      if (!line) return finish();
-      unsent_ += json::print(*line) + "\n";
-      after_ = row.seq;
+    // Bounded by what the peer takes: after streamBytesMax it waits for room.
+    while (subscription_ != 0 && flush()) {
+      const auto rows = runtime_->journal().events(run_, after_, kEventsPerTurn);
+      if (!rows) return finish();
+      for (const journal::EventRow& row : *rows) {
+        const auto line = eventToJson(row);
+        if (!line) return finish();
+        unsent_ += json::print(*line) + "\n";
+        after_ = row.seq;
+      }
+      if (rows->empty()) return endWhenFinal();
     }
-    if (!flush()) return;
-    // More than a turn's worth: everybody else first.
-    if (rows->size() == kEventsPerTurn) return post(weak_from_this(), &EventStream::pump);
+  }
+
+  void endWhenFinal() {
     const auto row = runtime_->journal().run(run_);
     if (!row || !*row || !engine::isFinal((*row)->status)) return;
     stream_.end();

@@ -31,7 +31,9 @@ class RunWaiting : public std::enable_shared_from_this<RunWaiting> {
     if (!found) return exchange_->fail(found.error());
     run_ = *found;
     if (look(false)) return;
-    subscription_ = backend_.subscriptions.add(run_, [self = shared_from_this()] { self->look(false); });
+    subscription_ = backend_.subscriptions.add(
+        run_, [self = shared_from_this()] { self->look(false); },
+        [self = shared_from_this()] { self->timeOut(); });
   }
   void timeOut() {
     if (subscription_ != 0) look(true);

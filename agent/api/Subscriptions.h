@@ -16,19 +16,26 @@ class Subscriptions {
  public:
   using Id = std::uint64_t;
 
-  /// `changed` is called after each commit that changed the run, in the loop's thread; it may add
-  /// and remove subscriptions.
-  Id add(const base::RunId& run, std::function<void()> changed);
+  /// `changed` is called after each commit that changed the run, `closing` when the daemon ends;
+  /// both in the loop's thread. They may remove subscriptions.
+  Id add(const base::RunId& run, std::function<void()> changed, std::function<void()> closing);
   /// Does nothing when it is not there any more.
   void remove(Id id);
   /// For runtime::Loop::onCommit().
   void tell(const std::vector<base::RunId>& runs);
-  std::size_t size() const { return runs_.size(); }
+  /// The daemon ends: everybody lets go.
+  void close();
+  std::size_t size() const { return all_.size(); }
 
  private:
+  struct Subscription {
+    base::RunId run;
+    std::function<void()> changed;
+    std::function<void()> closing;
+  };
   Id next_ = 1;
-  std::map<Id, base::RunId> runs_;
-  std::map<base::RunId, std::map<Id, std::function<void()>>> byRun_;
+  std::map<Id, Subscription> all_;
+  std::multimap<base::RunId, Id> byRun_;
 };
 
 }  // namespace belay::api
