@@ -106,11 +106,12 @@ void backupJournal(Backend& backend, const ExchangePtr& exchange) {
   const auto target = [&]() -> Result<std::string> {
     BELAY_ASSIGN(const Value body, exchange->bodyObject());
     BELAY_TRY(checkMembers(body, "target"));
-    BELAY_ASSIGN(std::string path, textMember(body, "target", true));
-    if (path.starts_with("/")) return path;
-    return Error{ErrorCode::kInvalidArgument, "\"target\" must be an absolute path"};
+    return textMember(body, "target", true);
   }();
   if (!target) return exchange->fail(target.error());
+  if (!target->starts_with("/")) {
+    return exchange->fail(Error{ErrorCode::kInvalidArgument, "\"target\" must be an absolute path"});
+  }
   const bool posted = backend.afterCommit([&backend, exchange, path = *target](runtime::Runtime& runtime) {
     if (const Status copied = runtime.journal().backup(path); !copied) return exchange->fail(copied.error());
     backend.deps.log.info("journal.backed_up", {{"target", path}, {"by", exchange->caller().shown()}});
