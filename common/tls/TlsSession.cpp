@@ -208,6 +208,8 @@ Result<TlsSession::Moved> TlsSession::read(std::span<char> into) {
     if (result > 0) return Moved{Progress::kDone, static_cast<std::size_t>(result)};
     switch (result) {
       case MBEDTLS_ERR_SSL_WANT_READ:
+        // A ticket may share its record with more: no event of the socket would tell.
+        if (hasBuffered()) continue;
         return Moved{Progress::kWantRead, 0};
       case MBEDTLS_ERR_SSL_WANT_WRITE:
         return Moved{Progress::kWantWrite, 0};
