@@ -80,6 +80,10 @@ struct ClientRequest {
   /// Fields that hold credentials, besides Authorization and Cookie: never sent to another origin.
   std::vector<std::string> secretHeaders;
 
+  /// Asked for each address before it is connected to, so that a name cannot lead where the policy
+  /// does not allow; its error becomes the failure. Not asked for what a proxy connects to.
+  std::function<base::Status(const Address&)> allowAddress;
+
   std::string caFile;                         ///< Instead of the client's; empty: the client's.
   const ProxySettings* proxy = nullptr;       ///< Instead of the client's; must outlive the call.
   const base::CancelToken* cancel = nullptr;  ///< Must outlive the call.
