@@ -17,7 +17,7 @@ namespace belay::jobs {
 namespace {
 
 /// Where cgroup v2 is mounted, from the text of /proc/self/mountinfo; empty when it is not.
-std::string mountOfCgroup2(const std::string& mountInfo) {
+std::string mountOfCgroup2(std::string_view mountInfo) {
   for (const std::string_view line : base::split(mountInfo, '\n')) {
     const std::size_t separator = line.find(" - cgroup2 ");
     if (separator == std::string_view::npos) continue;
@@ -47,19 +47,23 @@ bool removeCgroup(const std::string& folder) {
   return false;
 }
 
+std::string ownCgroupFolder(std::string_view mountInfo, std::string_view ownCgroup) {
+  const std::string mount = mountOfCgroup2(mountInfo);
+  if (mount.empty()) return {};
+  for (const std::string_view line : base::split(ownCgroup, '\n')) {
+    if (line.starts_with("0::/") && line != "0::/") return mount + std::string(line.substr(3));
+  }
+  return {};
+}
+
 std::string findDelegatedCgroup() {
   const auto mountInfo = base::readFile("/proc/self/mountinfo", 4u << 20);
   const auto own = base::readFile("/proc/self/cgroup", 64 * 1024);
   if (!mountInfo.ok() || !own.ok()) return {};
-  const std::string mount = mountOfCgroup2(*mountInfo);
-  for (const std::string_view line : base::split(*own, '\n')) {
-    if (mount.empty() || !line.starts_with("0::/") || line == "0::/") continue;
-    const std::string folder = mount + std::string(line.substr(3));
-    const bool usable = ::access(folder.c_str(), W_OK) == 0 &&
-                        ::access((folder + "/cgroup.kill").c_str(), W_OK) == 0;
-    if (usable) return folder;
-  }
-  return {};
+  const std::string folder = ownCgroupFolder(*mountInfo, *own);
+  const bool usable = !folder.empty() && ::access(folder.c_str(), W_OK) == 0 &&
+                      ::access((folder + "/cgroup.kill").c_str(), W_OK) == 0;
+  return usable ? folder : std::string();
 }
 
 }  // namespace belay::jobs

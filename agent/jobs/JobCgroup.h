@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace belay::jobs {
 
@@ -17,5 +18,8 @@ bool removeCgroup(const std::string& folder);
 /// The folder in which this process may make cgroups, empty when there is none: its own cgroup v2,
 /// if that is not the root and can be written, as systemd's Delegate=yes gives it.
 std::string findDelegatedCgroup();
+/// The folder of the own cgroup, from the texts of /proc/self/mountinfo and /proc/self/cgroup;
+/// empty when it is the root.
+std::string ownCgroupFolder(std::string_view mountInfo, std::string_view ownCgroup);
 
 }  // namespace belay::jobs

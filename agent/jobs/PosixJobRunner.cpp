@@ -38,7 +38,6 @@ namespace {
 
 constexpr std::uint64_t kLinkTicket = 0;
 constexpr milliseconds kOrphanBound{2000};
-constexpr int kLockTries = 5000;  // Of one millisecond.
 
 /// A job whose supervisor lives, or is being forked.
 struct Running {
@@ -89,17 +88,16 @@ void askToEnd(const UniqueFd& pidfd, milliseconds grace) {
 }
 
 /// The folder of jobs with its lock: no request of an earlier spawner is under way any more.
-Result<UniqueFd> lockFolder(const std::string& path) {
+Result<UniqueFd> lockFolder(const std::string& path, milliseconds wait) {
   UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!folder.valid()) return base::errnoError(errno, "open the folder of jobs " + path);
-  for (int tries = 0; ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
+  for (std::int64_t tries = 0; ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
     if (errno != EWOULDBLOCK) return base::errnoError(errno, "lock the folder of jobs " + path);
-    if (tries == kLockTries) {
+    if (tries >= wait.count()) {
       return Error{ErrorCode::kAlreadyRunning,
                    "another spawner uses the folder of jobs " + path,
                    {"end the other daemon, or the process \"belay spawner\" that it left"}};
     }
-    // The spawner of a daemon that was killed still works off what is in its socket: milliseconds.
     const timespec pause{0, 1'000'000};
     ::nanosleep(&pause, nullptr);
   }
@@ -154,7 +152,7 @@ struct PosixJobRunner::State {
 Status PosixJobRunner::State::startSpawner() {
   if (link && !link->broken()) return {};
   link.reset();
-  BELAY_ASSIGN(const UniqueFd locked, lockFolder(settings.folder));
+  BELAY_ASSIGN(const UniqueFd locked, lockFolder(settings.folder, settings.lockWait));
   takeUnanswered();
   BELAY_ASSIGN(link, SpawnerLink::start(settings.spawnerCommand, locked.get()));
   epoll_event event{.events = EPOLLIN, .data = {.u64 = kLinkTicket}};
@@ -210,7 +208,7 @@ void PosixJobRunner::State::takeReplies() {
   link.reset();
   // Once the lock is free, all that it forked have claimed their jobs or are gone. The next start()
   // makes a new spawner.
-  if (lockFolder(settings.folder).ok()) takeUnanswered();
+  if (lockFolder(settings.folder, settings.lockWait).ok()) takeUnanswered();
 }
 
 void PosixJobRunner::State::takeUnanswered() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -15,6 +16,9 @@ struct JobRunnerSettings {
   /// argv of the program that calls runSpawner(kSpawnerSocketFd); the daemon gives
   /// {"/proc/self/exe", "spawner"}.
   std::vector<std::string> spawnerCommand = {};
+  /// How long open() waits for the spawner of a daemon that was killed: it still works off what is
+  /// in its socket.
+  std::chrono::milliseconds lockWait{5000};
   std::size_t runningMax = 1024;  ///< Jobs at a time; start() says kBusy above it.
   /// Folder of the cgroup v2 tree that this host delegated to Belay; empty = none, trees are killed
   /// by the sweep.
@@ -26,7 +30,8 @@ struct JobRunnerSettings {
 /// When the spawner dies, the next start() makes a new one; running jobs do not notice.
 class PosixJobRunner final : public JobRunner {
  public:
-  /// Errors: kIo, kStateFolderUnsafe; kJobSpawn when the spawner cannot be started.
+  /// Errors: kIo, kStateFolderUnsafe; kAlreadyRunning when another daemon uses the folder;
+  /// kJobSpawn when the spawner cannot be started.
   static base::Result<std::unique_ptr<PosixJobRunner>> open(JobRunnerSettings settings,
                                                             const base::Clock& clock);
   ~PosixJobRunner() override;

@@ -10,9 +10,12 @@
 #include <vector>
 
 #include "agent/jobs/BootClock.h"
+#include "agent/jobs/JobRecord.h"
 #include "agent/jobs/PosixJobRunner.h"
+#include "agent/jobs/ProcessTree.h"
 #include "common/base/Check.h"
 #include "common/base/Clock.h"
+#include "common/base/Files.h"
 #include "tests/support/TempFolder.h"
 
 namespace belay::jobs {
@@ -90,6 +93,24 @@ class JobsFixture {
       if (!piece.ok() || piece->empty()) return all;
       all += *piece;
     }
+  }
+
+  /// The pids that carry the job's id in their environment.
+  static std::vector<std::string> processesOf(const base::JobId& id) {
+    const std::string marker = "BELAY_JOB_ID=" + id.str() + std::string(1, '\0');
+    std::vector<std::string> found;
+    for (const SeenProcess& process : listProcesses()) {
+      const std::string pid = std::to_string(process.pid);
+      const auto variables = base::readFile("/proc/" + pid + "/environ", 2u << 20);
+      if (variables.ok() && variables->find(marker) != std::string::npos) found.push_back(pid);
+    }
+    return found;
+  }
+  /// 0 when there is no claim yet.
+  pid_t supervisorOf(const base::JobId& id) const {
+    const auto text = base::readFile(folder.at("jobs/" + id.str() + ".record"), kRecordBytesMax);
+    const JobRecord record = parseJobRecord(text.ok() ? *text : "");
+    return record.claim ? record.claim->pid : 0;
   }
 
   test::TempFolder folder;

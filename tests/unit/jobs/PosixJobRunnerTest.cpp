@@ -350,12 +350,9 @@ TEST(PosixJobRunner, leavesNothingBehindAfterManyJobs) {
   }
   LONGS_EQUAL(before, namesIn("/proc/self/fd").size());
   LONGS_EQUAL(0, namesIn(jobs.folder.at("jobs")).size());
-  CHECK(jobs.waitUntil([] {
-    for (const std::string& name : namesIn("/proc")) {
-      const auto variables = belay::base::readFile("/proc/" + name + "/environ", 1u << 20);
-      if (variables.ok() && variables->find("BELAY_JOB_ID=many-") != std::string::npos)
-        return false;
-    }
-    return true;
-  }));
+  for (const belay::jobs::SeenProcess& process : listProcesses()) {
+    const std::string file = "/proc/" + std::to_string(process.pid) + "/environ";
+    const auto variables = belay::base::readFile(file, 1u << 20);
+    CHECK_FALSE(variables.ok() && variables->find("BELAY_JOB_ID=many-") != std::string::npos);
+  }
 }
