@@ -10,19 +10,24 @@ namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
+constexpr std::size_t kWordMax = 64;
+
+/// Distance of words of at most kWordMax bytes, with the last two rows of the matrix only.
 std::size_t editDistance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
-  for (std::size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
+  std::array<std::size_t, kWordMax + 1> older{}, last{}, row{};
+  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t cost = lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1;
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + cost});
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + cost});
       const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (swapped) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      if (swapped) row[j] = std::min(row[j], older[j - 2] + 1);
     }
+    older = last;
+    last = row;
   }
-  return d[a.size()][b.size()];
+  return last[b.size()];
 }
 
 /// Decodes one character at `at`; returns its length, or 0 when malformed.
@@ -152,11 +157,14 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
 }
 
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string_view> candidates) {
-  if (word.size() > 64) return std::nullopt;
+  if (word.size() > kWordMax) return std::nullopt;
   std::optional<std::string> best;
   std::size_t bestDistance = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
-    if (candidate.size() > 64) continue;
+    if (candidate.size() > kWordMax) continue;
+    // The lengths alone say that it is too far away.
+    const std::size_t longer = std::max(word.size(), candidate.size());
+    if (longer - std::min(word.size(), candidate.size()) >= bestDistance) continue;
     const std::size_t distance = editDistance(word, candidate);
     if (distance < bestDistance) {
       bestDistance = distance;

@@ -1,0 +1,184 @@
+#include "agent/flow/Builder.h"
+
+#include "agent/flow/Expressions.h"
+#include "agent/flow/Family.h"
+#include "common/base/Check.h"
+#include "common/base/Units.h"
+#include "common/crypto/Sha256.h"
+#include "common/json/Json.h"
+
+namespace belay::flow {
+
+namespace {
+
+using json::Value;
+
+/// An identifier that has been checked.
+template <typename Id>
+Id idOf(const std::string& text) {
+  auto id = Id::parse(text);
+  BELAY_CHECK(id.ok());
+  return std::move(*id);
+}
+
+std::optional<std::string> textOf(const Value& object, std::string_view name) {
+  const Value* value = object.find(name);
+  if (!value || !value->isString()) return std::nullopt;
+  return value->asString();
+}
+
+void readDuration(const Value& object, std::string_view name, std::chrono::milliseconds& out) {
+  if (const auto text = textOf(object, name)) out = *base::parseDuration(*text);
+}
+
+void readNumber(const Value& object, std::string_view name, double& out) {
+  if (const Value* value = object.find(name)) out = value->asNumber();
+}
+
+/// Key by key: what is not said stays as it was.
+void readRetry(const Value* value, Retry& retry) {
+  if (!value) return;
+  retry.maxAttempts = static_cast<std::uint32_t>(value->integer("max_attempts", retry.maxAttempts));
+  if (const Value* backoff = value->find("backoff")) {
+    readDuration(*backoff, "initial", retry.backoff.initial);
+    readDuration(*backoff, "max", retry.backoff.max);
+    readNumber(*backoff, "factor", retry.backoff.factor);
+    readNumber(*backoff, "jitter", retry.backoff.jitter);
+  }
+  if (const Value* on = value->find("on")) {
+    retry.on.clear();
+    for (const Value& name : on->asArray()) retry.on.push_back(*failureClassFrom(name.asString()));
+  }
+}
+
+/// `when`, as the expression without its braces.
+std::optional<std::string> expressionOf(const Value& object, std::string_view name) {
+  const Value* value = object.find(name);
+  if (!value) return std::nullopt;
+  if (value->isBool()) return value->asBool() ? "true" : "false";
+  return soleExpression(value->asString());
+}
+
+OnError onErrorOf(const Value& step) {
+  const std::string text = step.text("on_error", "fail");
+  if (text == "fail") return {OnError::Kind::kFail, {}};
+  if (text == "skip") return {OnError::Kind::kSkip, {}};
+  return {OnError::Kind::kStep, idOf<base::StepId>(text)};
+}
+
+Persist persistOf(const Value& step) {
+  const std::string text = step.text("persist", "auto");
+  if (text == "always") return Persist::kAlways;
+  return text == "never" ? Persist::kNever : Persist::kAuto;
+}
+
+EffectClass effectOf(const Value& step, const FamilyRow& row) {
+  if (const auto named = textOf(step, "effect")) return *effectClassFrom(*named);
+  if (row.family != Family::kHttp) return row.effect;
+  const std::string method = step.find("http")->text("method", "GET");
+  return method == "POST" || method == "PATCH" ? EffectClass::kOnce : EffectClass::kIdempotent;
+}
+
+WaitOptions waitOf(const Value& spec) {
+  WaitOptions wait;
+  if (spec.find("approval"))
+    wait.kind = WaitKind::kApproval;
+  else if (spec.find("callback"))
+    wait.kind = WaitKind::kCallback;
+  else if (spec.find("event"))
+    wait.kind = WaitKind::kEvent;
+  if (wait.kind == WaitKind::kTime) return wait;
+  const bool approval = wait.kind == WaitKind::kApproval;
+  const std::string onTimeout = spec.text("on_timeout", approval ? "reject" : "fail");
+  wait.onTimeout = onTimeout == "reject"     ? OnTimeout::kReject
+                   : onTimeout == "continue" ? OnTimeout::kContinue
+                                             : OnTimeout::kFail;
+  wait.timeout = spec.text("timeout", kApprovalTimeout);
+  return wait;
+}
+
+struct Defaults {
+  std::optional<std::string> timeout;
+  Retry retry;
+};
+
+const FamilyRow& familyOf(const Value& step) {
+  for (const json::Member& member : step.asObject()) {
+    if (const FamilyRow* row = findFamily(member.first)) return *row;
+  }
+  BELAY_CHECK(false);
+  return familyTable().front();
+}
+
+Step buildStep(const Value& value, const Defaults& defaults) {
+  const FamilyRow& row = familyOf(value);
+  const Value& spec = *value.find(row.key.name);
+  Step step;
+  step.id = idOf<base::StepId>(value.text("id"));
+  step.title = value.text("title");
+  step.family = row.family;
+  step.when = expressionOf(value, "when");
+  if (row.options & kTakesTimeout) {
+    step.timeout = textOf(value, "timeout");
+    if (!step.timeout)
+      step.timeout = defaults.timeout ? *defaults.timeout : std::string(row.timeout);
+  }
+  if (row.options & kTakesRetry) {
+    step.retry = defaults.retry;
+    readRetry(value.find("retry"), step.retry);
+  }
+  step.onError = onErrorOf(value);
+  step.persist = persistOf(value);
+  step.effect = effectOf(value, row);
+  step.next = textOf(value, "next");
+  step.maxVisits = static_cast<std::uint32_t>(value.integer("max_visits", step.maxVisits));
+  if (row.family == Family::kWait) step.wait = waitOf(spec);
+  if (row.family == Family::kSwitch) {
+    for (const Value& option : spec.asArray())
+      step.cases.push_back({expressionOf(option, "when"), option.text("next")});
+  } else {
+    step.spec = json::print(spec);
+  }
+  return step;
+}
+
+std::map<std::string, std::string> textsOf(const Value& root, std::string_view name) {
+  std::map<std::string, std::string> out;
+  const Value* map = root.find(name);
+  if (!map) return out;
+  for (const json::Member& member : map->asObject())
+    out.emplace(member.first, member.second.asString());
+  return out;
+}
+
+}  // namespace
+
+Flow buildFlow(const Value& root, std::string_view text) {
+  Flow flow;
+  flow.slug = idOf<base::Slug>(root.text("slug"));
+  flow.name = root.text("name");
+  flow.description = root.text("description");
+  if (const Value* tags = root.find("tags")) {
+    for (const Value& tag : tags->asArray()) flow.tags.push_back(tag.asString());
+  }
+  if (const Value* input = root.find("input")) flow.input = *input;
+  if (const Value* state = root.find("state")) flow.state = json::print(*state);
+  if (const Value* output = root.find("output")) flow.output = json::print(*output);
+  flow.templates = textsOf(root, "templates");
+  flow.functions = textsOf(root, "functions");
+  if (const Value* requirements = root.find("requires")) {
+    for (const Value& entry : requirements->asArray())
+      flow.requirements.push_back({entry.text("name"), entry.text("type")});
+  }
+  Defaults defaults;
+  if (const Value* given = root.find("defaults")) {
+    defaults.timeout = textOf(*given, "timeout");
+    readRetry(given->find("retry"), defaults.retry);
+  }
+  for (const Value& step : root.find("steps")->asArray())
+    flow.steps.push_back(buildStep(step, defaults));
+  flow.digest = "sha256:" + crypto::sha256(text).hex();
+  return flow;
+}
+
+}  // namespace belay::flow

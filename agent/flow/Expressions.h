@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/flow/Names.h"
+#include "agent/flow/Report.h"
+#include "agent/flow/Validate.h"
+
+namespace belay::flow {
+
+/// Checks the expressions of a flow: their syntax, and the steps and functions that they name.
+///
+/// Threads:   owner.
+/// Ownership: borrows all that it is given.
+class Expressions {
+ public:
+  Expressions(Report& report, const SyntaxCheck& syntax, const FlowNames& names)
+      : report_(report), syntax_(syntax), names_(names) {}
+
+  /// A text in which expressions may stand.
+  void checkText(const Node& node);
+  /// A text that must be one expression and nothing else.
+  void checkSole(const Node& node);
+  /// A text in which none may stand; false when there is one.
+  bool refuse(const Node& node);
+  /// The script of a run step: none may stand there, and the message shows what to write instead.
+  void refuseInScript(const Node& node);
+  /// `command` of a run step: an expression within the code of a shell or interpreter is refused
+  /// too.
+  void refuseInCommand(const Node& command);
+  void checkFunction(const Node& node);
+  void checkCode(const Node& node);
+
+ private:
+  void checkExpression(const Node& node, const std::string& expression);
+  void checkReferences(const Node& node, std::string_view expression);
+  void checkStepName(const Node& node, std::string_view name);
+  void checkFunctionName(const Node& node, std::string_view name);
+  void reportSyntax(const Node& node, std::string_view what, const base::Error& error);
+
+  Report& report_;
+  const SyntaxCheck& syntax_;
+  const FlowNames& names_;
+};
+
+/// The expression of a text that is exactly one, without ${{ }}; empty otherwise.
+std::string soleExpression(const std::string& text);
+
+/// A name for the environment variable that carries an expression's value: "REPO" for input.repo.
+std::string variableFor(std::string_view expression);
+
+}  // namespace belay::flow

@@ -1,0 +1,216 @@
+#include "agent/flow/Keys.h"
+
+#include <algorithm>
+#include <array>
+
+namespace belay::flow {
+
+namespace {
+
+using Words = std::string_view;
+
+constexpr double kHourMs = 3'600'000;
+constexpr double kDayMs = 24 * kHourMs;
+
+constexpr std::array<Words, 6> kFailures{"timeout",      "rate_limited", "unavailable",
+                                         "server_error", "exit_code",    "connection"};
+
+constexpr std::array<KeyRow, 4> kBackoffKeys{{
+    {.name = "initial",
+     .shape = Shape::kDuration,
+     .least = 1,
+     .most = kDayMs,
+     .fallback = "\"1s\"",
+     .help = "Delay before the second attempt."},
+    {.name = "factor",
+     .shape = Shape::kNumber,
+     .least = 1,
+     .most = 10,
+     .fallback = "2",
+     .help = "By what each further delay grows."},
+    {.name = "max",
+     .shape = Shape::kDuration,
+     .least = 1,
+     .most = kDayMs,
+     .fallback = "\"1m\"",
+     .help = "The longest delay."},
+    {.name = "jitter",
+     .shape = Shape::kNumber,
+     .least = 0,
+     .most = 1,
+     .fallback = "0.2",
+     .help = "Share of the delay that is random, so that many runs do not come back at once."},
+}};
+constexpr ObjectRow kBackoff{.what = "backoff", .keys = kBackoffKeys};
+
+constexpr std::array<KeyRow, 3> kRetryKeys{{
+    {.name = "max_attempts",
+     .shape = Shape::kInteger,
+     .least = 1,
+     .most = 100,
+     .fallback = "1",
+     .help = "Attempts at most, the first one included."},
+    {.name = "backoff",
+     .shape = Shape::kObject,
+     .object = &kBackoff,
+     .help = "Delays between attempts."},
+    {.name = "on",
+     .shape = Shape::kChoiceList,
+     .least = 1,
+     .most = 6,
+     .choices = kFailures,
+     .help = "Classes of failure that are tried again; all of them when the key is missing."},
+}};
+constexpr ObjectRow kRetry{.what = "retry", .keys = kRetryKeys};
+
+constexpr std::array<KeyRow, 2> kDefaultsKeys{{
+    {.name = "timeout",
+     .shape = Shape::kDuration,
+     .least = 1,
+     .help =
+         "Of each attempt of steps of the families run, http, function and notify that say none."},
+    {.name = "retry",
+     .shape = Shape::kObject,
+     .object = &kRetry,
+     .help = "Of steps of the same families; what a step says itself goes first, key by key."},
+}};
+constexpr ObjectRow kDefaults{.what = "defaults", .keys = kDefaultsKeys};
+
+constexpr std::array<Words, 2> kConnectionTypes{"http", "chat"};
+constexpr std::array<KeyRow, 2> kRequiresKeys{{
+    {.name = "name",
+     .shape = Shape::kIdentifier,
+     .flags = kRequired,
+     .help = "What steps call the connection."},
+    {.name = "type",
+     .shape = Shape::kChoice,
+     .flags = kRequired,
+     .choices = kConnectionTypes,
+     .help = "The kind of connection."},
+}};
+constexpr ObjectRow kRequires{.what = "requires", .keys = kRequiresKeys};
+
+// `steps` is a list of objects whose keys stand in two tables, so its row names no object.
+constexpr std::array<KeyRow, 12> kFlowKeys{{
+    {.name = "slug",
+     .shape = Shape::kIdentifier,
+     .flags = kRequired,
+     .help = "Stable name of the flow: [a-z0-9][a-z0-9_-]{0,63}."},
+    {.name = "name", .shape = Shape::kText, .least = 1, .most = 200, .help = "Name for people."},
+    {.name = "description",
+     .shape = Shape::kText,
+     .flags = kEmpty,
+     .most = 10'000,
+     .help = "What the flow does, for people."},
+    {.name = "tags", .shape = Shape::kTextList, .most = 32, .help = "Words to find the flow by."},
+    {.name = "input",
+     .shape = Shape::kJsonSchema,
+     .help = "JSON Schema of the input, an object. The input is converted and checked before a run "
+             "exists."},
+    {.name = "state",
+     .shape = Shape::kConstants,
+     .fallback = "{}",
+     .help = "State at the start of a run; steps of the family set change it."},
+    {.name = "requires",
+     .shape = Shape::kObjectList,
+     .most = 64,
+     .object = &kRequires,
+     .help = "Connections that the host must have, bound with: belay flow configure."},
+    {.name = "defaults",
+     .shape = Shape::kObject,
+     .object = &kDefaults,
+     .help = "For steps that say nothing else."},
+    {.name = "steps",
+     .shape = Shape::kObjectList,
+     .flags = kRequired,
+     .least = 1,
+     .most = 2'000,
+     .help = "The steps; the next one follows unless next says otherwise."},
+    {.name = "output",
+     .shape = Shape::kAny,
+     .flags = kTemplate,
+     .help = "What the run gives in the end."},
+    {.name = "templates",
+     .shape = Shape::kMap,
+     .flags = kTemplate | kEmpty,
+     .most = 200,
+     .names = Names::kIdentifier,
+     .help = "Texts that steps use by name; expressions may stand in them."},
+    {.name = "functions",
+     .shape = Shape::kMap,
+     .flags = kFunctionSource,
+     .most = 200,
+     .names = Names::kFunction,
+     .help = "JavaScript functions by name, like: s => s.trim(). Expressions call them as "
+             "functions.NAME(…)."},
+}};
+
+constexpr std::array<Words, 7> kFlowLater{"concurrency", "agents",  "triggers",      "on_failure",
+                                          "include",     "execute", "on_new_release"};
+constexpr ObjectRow kFlow{.what = "a flow", .keys = kFlowKeys, .later = kFlowLater};
+
+constexpr std::array<Words, 3> kPersists{"auto", "always", "never"};
+constexpr std::array<Words, 3> kEffects{"pure", "idempotent", "once"};
+
+constexpr std::array<KeyRow, 10> kStepKeys{{
+    {.name = "id",
+     .shape = Shape::kIdentifier,
+     .flags = kRequired,
+     .help = "Name of the step within the flow."},
+    {.name = "title", .shape = Shape::kText, .least = 1, .most = 200, .help = "Name for people."},
+    {.name = "when", .shape = Shape::kExpression, .help = "The step is skipped unless this holds."},
+    {.name = "timeout",
+     .shape = Shape::kDuration,
+     .flags = kTemplate,
+     .least = 1,
+     .help = "Of each attempt. Without it: defaults.timeout, else 1h for run, 60s for http, 10s "
+             "for function, 30s for notify."},
+    {.name = "retry",
+     .shape = Shape::kObject,
+     .object = &kRetry,
+     .help = "When and how a failed attempt is made again. A step of class once is tried again "
+             "only when it is proven that nothing left the host."},
+    {.name = "on_error",
+     .shape = Shape::kOnError,
+     .fallback = "\"fail\"",
+     .help = "What a failure does: fail the run, skip (go on), or go on with the step of this id."},
+    {.name = "persist",
+     .shape = Shape::kChoice,
+     .choices = kPersists,
+     .fallback = "\"auto\"",
+     .help = "Whether large outputs are kept as resources: auto by size, always, or never."},
+    {.name = "effect",
+     .shape = Shape::kChoice,
+     .choices = kEffects,
+     .help = "How the effect may be repeated after a crash: pure freely, idempotent with the same "
+             "key, once never blindly."},
+    {.name = "next",
+     .shape = Shape::kNext,
+     .help = "The step that follows, or end; an expression may choose it."},
+    {.name = "max_visits",
+     .shape = Shape::kInteger,
+     .least = 1,
+     .most = 100'000,
+     .fallback = "1000",
+     .help = "How often a run may come to this step."},
+}};
+
+constexpr std::array<Words, 12> kStepLater{"parallel", "for_each", "loop",       "flow",
+                                           "agent",    "llm",      "search",     "db",
+                                           "ssh",      "review",   "compensate", "rate_limit"};
+
+}  // namespace
+
+const KeyRow* ObjectRow::find(std::string_view name) const {
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [&](const KeyRow& row) { return row.name == name; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+const ObjectRow& flowKeys() { return kFlow; }
+
+std::span<const KeyRow> stepKeys() { return kStepKeys; }
+
+std::span<const std::string_view> laterStepKeys() { return kStepLater; }
+
+}  // namespace belay::flow

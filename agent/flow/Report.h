@@ -1,0 +1,51 @@
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/flow/Node.h"
+#include "agent/flow/Validate.h"
+
+namespace belay::flow {
+
+/// Collects the problems of one file, up to the bound.
+///
+/// Threads: owner.
+class Report {
+ public:
+  explicit Report(std::string file) : file_(std::move(file)) {}
+
+  /// At the value, or at its name where the name is what is wrong.
+  void error(base::ErrorCode code, const Node& node, std::string message, std::string hint = {});
+  void errorAtName(base::ErrorCode code, const Node& node, std::string message,
+                   std::string hint = {});
+  void warning(base::ErrorCode code, const Node& node, std::string message, std::string hint = {});
+  void add(Diagnostic diagnostic);
+
+  /// Nothing more is taken: what is costly to find out need not be found out.
+  bool full() const { return diagnostics_.size() >= kDiagnosticsMax; }
+  bool hasErrors() const { return errors_; }
+  /// Whether a problem with one of these codes was found.
+  bool has(std::initializer_list<base::ErrorCode> codes) const;
+  /// In the order of the file.
+  std::vector<Diagnostic> take() &&;
+
+ private:
+  void at(Severity severity, base::ErrorCode code, const Node& node, const yaml::Mark& mark,
+          std::string message, std::string hint);
+
+  const std::string file_;
+  std::vector<Diagnostic> diagnostics_;
+  bool errors_ = false;
+  bool more_ = false;
+};
+
+/// "did you mean "X"", or empty.
+std::string didYouMean(std::string_view word, std::span<const std::string_view> candidates);
+/// A word of the file within a message: in quotes, cut, with nothing hidden in it.
+std::string quoted(std::string_view word);
+
+}  // namespace belay::flow

@@ -1,0 +1,312 @@
+#include "agent/flow/StepRules.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "agent/script/Template.h"
+
+namespace belay::flow {
+
+using base::ErrorCode;
+
+namespace {
+
+/// All keys that a step may have.
+std::vector<std::string_view> knownStepKeys() {
+  std::vector<std::string_view> out;
+  for (const KeyRow& key : stepKeys()) out.push_back(key.name);
+  for (const FamilyRow& row : familyTable()) out.push_back(row.key.name);
+  return out;
+}
+
+const KeyRow* findStepKey(std::string_view name) {
+  const auto keys = stepKeys();
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [&](const KeyRow& key) { return key.name == name; });
+  return found == keys.end() ? nullptr : &*found;
+}
+
+std::string textOf(const Node& node, std::string_view name) {
+  const json::Value* value = node.value.find(name);
+  return value && value->isString() ? value->asString() : std::string();
+}
+
+bool has(const Node& node, std::string_view name) { return node.value.find(name) != nullptr; }
+
+constexpr std::array<std::string_view, 3> kReservedIds{"end", "fail", "skip"};
+
+}  // namespace
+
+void StepRules::check(const Node& steps) {
+  if (!steps.value.isArray()) return;
+  for (std::size_t i = 0; i < steps.size() && !report_.full(); ++i) step(steps.child(i));
+}
+
+void StepRules::step(const Node& step) {
+  if (!shapes_.isObject(step, "a step")) return;
+  for (std::size_t i = 0; i < step.size() && !report_.full(); ++i) {
+    const Node member = step.child(i);
+    if (const KeyRow* key = findStepKey(member.name))
+      shapes_.value(member, *key);
+    else if (const FamilyRow* row = findFamily(member.name))
+      shapes_.value(member, row->key);
+    else
+      shapes_.unknownKey(member, "a step", knownStepKeys(), laterStepKeys());
+  }
+  shapes_.required(step, stepKeys(), "a step");
+  id(step);
+  const FamilyRow* row = family(step);
+  if (!row || report_.full()) return;
+  options(step, *row);
+  rulesOf(*step.find(row->key.name), row->family);
+}
+
+void StepRules::id(const Node& step) {
+  const auto node = step.find("id");
+  if (!node || !node->value.isString()) return;
+  const std::string& id = node->value.asString();
+  if (std::find(kReservedIds.begin(), kReservedIds.end(), id) != kReservedIds.end()) {
+    report_.error(ErrorCode::kFlowBadValue, *node,
+                  quoted(id) + " has a meaning of its own and cannot be a step's id");
+  }
+  const auto first = names_.stepIndex.find(id);
+  if (first != names_.stepIndex.end() && first->second != step.index) {
+    report_.error(ErrorCode::kFlowDuplicateStep, *node,
+                  "the id " + quoted(id) + " stands twice: steps " +
+                      std::to_string(first->second + 1) + " and " + std::to_string(step.index + 1) +
+                      " have it");
+  }
+}
+
+/// The family of a step, or null pointer and an error.
+const FamilyRow* StepRules::family(const Node& step) {
+  const FamilyRow* found = nullptr;
+  bool unknown = false;
+  for (const json::Member& member : step.value.asObject()) {
+    const FamilyRow* row = findFamily(member.first);
+    if (row && found) {
+      report_.error(ErrorCode::kFlowNoFamily, step,
+                    "a step does one thing, this one has both " + std::string(found->key.name) +
+                        " and " + member.first,
+                    "make two steps of it");
+      return nullptr;
+    }
+    if (row) found = row;
+    unknown |= !row && !findStepKey(member.first);
+  }
+  // An unknown key is probably the family, and has been reported.
+  if (!found && !unknown) {
+    report_.error(
+        ErrorCode::kFlowNoFamily, step,
+        "a step needs one of run, http, function, kv, set, sleep, wait, notify or switch");
+  }
+  return found;
+}
+
+void StepRules::option(const Node& step, const FamilyRow& row, unsigned bit, std::string_view name,
+                       std::string_view hint) {
+  const auto node = step.find(name);
+  if (!node || (row.options & bit)) return;
+  report_.errorAtName(
+      ErrorCode::kFlowBadValue, *node,
+      std::string(name) + " means nothing for a step of the family " + std::string(row.key.name),
+      std::string(hint));
+}
+
+void StepRules::options(const Node& step, const FamilyRow& row) {
+  const bool waits = row.family == Family::kWait;
+  option(step, row, kTakesTimeout, "timeout", waits ? "put timeout inside wait" : "");
+  option(step, row, kTakesRetry, "retry", "");
+  option(step, row, kTakesEffect, "effect", "only run, http and notify change the world outside");
+  option(step, row, kTakesPersist, "persist", "");
+  option(step, row, kTakesNext, "next", "the cases of a switch say what follows");
+  effect(step, row);
+}
+
+void StepRules::effect(const Node& step, const FamilyRow& row) {
+  const auto effect = step.find("effect");
+  const bool pure = effect && effect->value.isString() && effect->value.asString() == "pure";
+  if (pure && (row.family == Family::kHttp || row.family == Family::kNotify)) {
+    report_.error(ErrorCode::kFlowBadValue, *effect, "what leaves the host is never pure",
+                  "write idempotent or once");
+  }
+  const auto retry = step.find("retry");
+  if (!retry || !(row.options & kTakesEffect)) return;
+  const std::string method =
+      row.family == Family::kHttp ? textOf(*step.find("http"), "method") : "";
+  const bool once = effect ? textOf(step, "effect") == "once"
+                           : row.family != Family::kHttp || method == "POST" || method == "PATCH";
+  if (!once) return;
+  report_.warning(ErrorCode::kFlowBadValue, *retry,
+                  "the effect is of class once, so a failed attempt is made again only when "
+                  "nothing left the host",
+                  "write effect: idempotent if making it twice does no harm");
+}
+
+void StepRules::rulesOf(const Node& spec, Family family) {
+  if (family == Family::kSwitch) return switchCases(spec);
+  if (!spec.value.isObject()) return;
+  switch (family) {
+    case Family::kRun:
+      return run(spec);
+    case Family::kHttp:
+      return http(spec);
+    case Family::kKv:
+      return kv(spec);
+    case Family::kWait:
+      return wait(spec);
+    case Family::kNotify:
+      return notify(spec);
+    case Family::kFunction:
+    case Family::kSet:
+    case Family::kSleep:
+    case Family::kSwitch:
+    case Family::kCount:
+      return;
+  }
+}
+
+void StepRules::onlyWith(const Node& spec, std::string_view key,
+                         std::initializer_list<std::string_view> needs) {
+  const auto node = spec.find(key);
+  if (!node) return;
+  if (std::any_of(needs.begin(), needs.end(),
+                  [&](std::string_view name) { return has(spec, name); }))
+    return;
+  std::string list;
+  for (const std::string_view name : needs)
+    list += (list.empty() ? "" : " or ") + std::string(name);
+  report_.errorAtName(ErrorCode::kFlowBadValue, *node,
+                      std::string(key) + " means nothing without " + list);
+}
+
+void StepRules::run(const Node& spec) {
+  onlyWith(spec, "shell", {"script"});
+  const auto command = spec.find("command");
+  if (command && command->value.isArray()) expressions_.refuseInCommand(*command);
+}
+
+void StepRules::http(const Node& spec) {
+  connection(spec, false);
+  const auto url = spec.find("url");
+  if (!url && !has(spec, "connection")) {
+    report_.error(ErrorCode::kFlowMissingKey, spec, "an http step needs url or connection");
+  }
+  if (url && url->value.isString() && !has(spec, "connection")) {
+    const std::string& text = url->value.asString();
+    const bool dynamic = text.starts_with("${{");
+    if (!dynamic && !text.starts_with("http://") && !text.starts_with("https://")) {
+      report_.error(ErrorCode::kFlowBadValue, *url, "a URL must begin with https:// or http://",
+                    "name a connection to write only a path");
+    }
+  }
+  httpBody(spec);
+}
+
+void StepRules::httpBody(const Node& spec) {
+  const auto json = spec.find("json");
+  const auto body = spec.find("body");
+  if (json && body) {
+    report_.errorAtName(ErrorCode::kFlowBadValue, *body,
+                        "an http step has both json and body, only one may stand");
+  }
+  const auto given = json ? json : body;
+  const std::string method = textOf(spec, "method");
+  if (!given || (!method.empty() && method != "GET" && method != "HEAD")) return;
+  report_.errorAtName(ErrorCode::kFlowBadValue, *given,
+                      "a " + (method.empty() ? "GET" : method) + " request has no body",
+                      method.empty() ? "write method: POST" : "");
+}
+
+void StepRules::kv(const Node& spec) {
+  onlyWith(spec, "value", {"set", "append"});
+  onlyWith(spec, "by", {"increment"});
+  onlyWith(spec, "ttl", {"set", "increment", "append"});
+  onlyWith(spec, "if_not_exists", {"set"});
+  if ((has(spec, "set") || has(spec, "append")) && !has(spec, "value")) {
+    report_.error(
+        ErrorCode::kFlowMissingKey, spec,
+        std::string(has(spec, "set") ? "set" : "append") + " of a kv step needs the key \"value\"");
+  }
+}
+
+void StepRules::wait(const Node& spec) {
+  onlyWith(spec, "timeout", {"approval", "callback", "event"});
+  onlyWith(spec, "on_timeout", {"approval", "callback", "event"});
+  const auto onTimeout = spec.find("on_timeout");
+  const std::string answer = textOf(spec, "on_timeout");
+  if (const auto approval = spec.find("approval")) {
+    if (answer == "continue") {
+      report_.error(ErrorCode::kFlowBadValue, *onTimeout,
+                    "silence is no approval: on_timeout must be reject or fail");
+    }
+    const json::Value* approvers = approval->value.find("approvers");
+    const auto quorum = approval->find("quorum");
+    const double people =
+        approvers && approvers->isArray() ? static_cast<double>(approvers->asArray().size()) : 0;
+    if (quorum && people > 0 && quorum->value.isNumber() && quorum->value.asNumber() > people) {
+      report_.error(ErrorCode::kFlowBadValue, *quorum,
+                    "the quorum is larger than the number of approvers");
+    }
+    return;
+  }
+  const bool body = has(spec, "callback") || has(spec, "event");
+  if (body && answer == "reject") {
+    report_.error(ErrorCode::kFlowBadValue, *onTimeout,
+                  "only an approval can be rejected: on_timeout must be fail or continue");
+  }
+  if (body && !has(spec, "timeout")) {
+    report_.error(ErrorCode::kFlowMissingKey, spec,
+                  "each wait says its timeout: this one needs the key \"timeout\"",
+                  "write for example timeout: 24h");
+  }
+}
+
+void StepRules::notify(const Node& spec) {
+  connection(spec, true);
+  const auto name = spec.find("template");
+  if (!name || !name->value.isString()) return;
+  const std::string& text = name->value.asString();
+  if (std::find(names_.templates.begin(), names_.templates.end(), text) != names_.templates.end())
+    return;
+  report_.error(ErrorCode::kFlowUnknownName, *name, "the flow has no template " + quoted(text),
+                didYouMean(text, names_.templates));
+}
+
+void StepRules::connection(const Node& spec, bool mayBeChat) {
+  const auto node = spec.find("connection");
+  if (!node || !node->value.isString() || script::mayHoldExpression(node->value.asString())) return;
+  const std::string& name = node->value.asString();
+  const auto found = names_.connectionTypes.find(name);
+  if (found == names_.connectionTypes.end()) {
+    std::string hint = didYouMean(name, names_.connections);
+    if (hint.empty()) hint = "add to requires: {name: " + name + ", type: http}";
+    report_.error(ErrorCode::kFlowUnknownName, *node, "requires has no connection " + quoted(name),
+                  std::move(hint));
+  } else if (!mayBeChat && found->second == "chat") {
+    report_.error(ErrorCode::kFlowBadValue, *node,
+                  "the connection " + quoted(name) + " is of type chat, an http step needs http");
+  }
+}
+
+void StepRules::switchCases(const Node& spec) {
+  if (!spec.value.isArray()) return;
+  bool always = false;
+  for (std::size_t i = 0; i < spec.size(); ++i) {
+    const Node option = spec.child(i);
+    if (always) {
+      report_.error(ErrorCode::kFlowBadValue, option,
+                    "this case is never reached: the one before it has no when");
+      return;
+    }
+    always = option.value.isObject() && !has(option, "when");
+  }
+  if (!always && spec.size() > 0) {
+    report_.warning(ErrorCode::kFlowBadValue, spec,
+                    "the last case has a when: if none holds, the step fails",
+                    "end with a case that has only next");
+  }
+}
+
+}  // namespace belay::flow

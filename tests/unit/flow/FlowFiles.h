@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/flow/Validate.h"
+#include "agent/script/SyntaxChecker.h"
+#include "common/base/Files.h"
+
+namespace belay::test {
+
+/// The example flows that are shipped, as paths from the root of the project.
+inline std::vector<std::string> exampleFlows() {
+  std::vector<std::string> paths;
+  const auto names = base::listFolder("config/templates");
+  if (!names.ok()) return paths;
+  for (const std::string& name : *names) {
+    if (name.ends_with(".flow.yaml")) paths.push_back("config/templates/" + name);
+  }
+  return paths;
+}
+
+/// The checks of a real interpreter, as the CLI and the API use them.
+inline flow::SyntaxCheck syntaxOf(script::SyntaxChecker& checker) {
+  return {[&checker](std::string_view text) { return checker.checkExpression(text); },
+          [&checker](std::string_view text) { return checker.checkFunction(text); },
+          [&checker](std::string_view text) { return checker.checkCode(text); }};
+}
+
+}  // namespace belay::test
