@@ -218,11 +218,11 @@ void Expressions::checkExpression(const Node& node, const std::string& expressio
 void Expressions::reportSyntax(const Node& node, std::string_view what, const Error& error) {
   const bool lines = node.value.asString().find('\n') != std::string::npos;
   std::string where;
-  if (error.place.line > 0 && lines) where = ", line " + std::to_string(error.place.line);
-  if (error.place.column > 0)
-    where += (where.empty() ? ", column " : " column ") + std::to_string(error.place.column);
-  report_.error(error.code, node,
-                std::string(what) + " is not valid" + where + ": " + error.message);
+  if (error.place.line > 0 && lines) where = " in line " + std::to_string(error.place.line);
+  if (error.place.column > 0) {
+    where += (where.empty() ? " at column " : ", column ") + std::to_string(error.place.column);
+  }
+  report_.error(error.code, node, std::string(what) + where + ": " + error.message);
 }
 
 /// Looks for steps.NAME, steps["NAME"] and the same of functions.

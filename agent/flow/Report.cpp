@@ -9,6 +9,19 @@ namespace belay::flow {
 
 using base::ErrorCode;
 
+namespace {
+
+/// What a message is about that begins with its verb: "timeout", "item 2 of command", "the file".
+std::string subject(const Node& node) {
+  if (!node.above) return "the file";
+  if (!node.above->value.isArray()) return base::visible(node.name.substr(0, 60));
+  const std::string_view list = node.above->name;
+  return "item " + std::to_string(node.index + 1) +
+         (list.empty() ? "" : " of " + std::string(list));
+}
+
+}  // namespace
+
 void Report::at(Severity severity, ErrorCode code, const Node& node, const yaml::Mark& mark,
                 std::string message, std::string hint) {
   if (full()) {
@@ -16,6 +29,7 @@ void Report::at(Severity severity, ErrorCode code, const Node& node, const yaml:
     errors_ |= severity == Severity::kError;
     return;
   }
+  if (message.starts_with("must ")) message = subject(node) + " " + message;
   add({severity,
        code,
        std::move(message),

@@ -18,7 +18,8 @@ class Report {
  public:
   explicit Report(std::string file) : file_(std::move(file)) {}
 
-  /// At the value, or at its name where the name is what is wrong.
+  /// At the value, or at its name where the name is what is wrong. A message that begins with
+  /// "must" gets the name of the value put before it.
   void error(base::ErrorCode code, const Node& node, std::string message, std::string hint = {});
   void errorAtName(base::ErrorCode code, const Node& node, std::string message,
                    std::string hint = {});

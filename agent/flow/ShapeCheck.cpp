@@ -71,7 +71,14 @@ void ShapeCheck::unknownKey(const Node& member, std::string_view what,
 
 void ShapeCheck::required(const Node& node, std::span<const KeyRow> keys, std::string_view what) {
   for (const KeyRow& key : keys) {
-    if (!(key.flags & kRequired) || node.value.find(key.name)) continue;
+    if (!(key.flags & kRequired) || node.value.find(key.name) || report_.full()) continue;
+    // Where "nxt" has been reported, "next" is not missing.
+    const std::span<const std::string_view> only(&key.name, 1);
+    const json::Object& members = node.value.asObject();
+    const bool misspelt = std::any_of(
+        members.begin(), members.end(),
+        [&](const json::Member& member) { return base::nearest(member.first, only).has_value(); });
+    if (misspelt) continue;
     report_.error(ErrorCode::kFlowMissingKey, node,
                   std::string(what) + " needs the key " + quoted(key.name));
   }
@@ -209,7 +216,7 @@ void ShapeCheck::identifier(const Node& node) {
     if (c == ' ' || c == '.' || c == '/') c = '-';
   }
   report_.error(ErrorCode::kFlowBadSlug, node,
-                quoted(node.value.asString()) + " must match [a-z0-9][a-z0-9_-]{0,63}",
+                "must match [a-z0-9][a-z0-9_-]{0,63}, is " + quoted(node.value.asString()),
                 base::isIdentifier(fixed) ? "write \"" + fixed + "\"" : "");
 }
 
@@ -301,7 +308,8 @@ void ShapeCheck::choice(const Node& node, const KeyRow& row) {
   if (!isText(node) || isTemplate(node, {.name = row.name})) return;
   const std::string& word = node.value.asString();
   if (std::find(row.choices.begin(), row.choices.end(), word) != row.choices.end()) return;
-  report_.error(ErrorCode::kFlowBadValue, node, quoted(word) + " must be " + listOf(row.choices),
+  report_.error(ErrorCode::kFlowBadValue, node,
+                "must be " + listOf(row.choices) + ", is " + quoted(word),
                 didYouMean(word, row.choices));
 }
 

@@ -147,6 +147,11 @@ void StepRules::effect(const Node& step, const FamilyRow& row) {
 void StepRules::rulesOf(const Node& spec, Family family) {
   if (family == Family::kSwitch) return switchCases(spec);
   if (!spec.value.isObject()) return;
+  // What it is meant to be must be clear before its parts can be held against each other.
+  if (const ObjectRow* row = familyRow(family).key.object; row && !row->exactlyOne.empty()) {
+    const auto stands = [&](std::string_view name) { return has(spec, name); };
+    if (std::count_if(row->exactlyOne.begin(), row->exactlyOne.end(), stands) != 1) return;
+  }
   switch (family) {
     case Family::kRun:
       return run(spec);

@@ -57,12 +57,15 @@ std::size_t decodeUtf8(std::string_view text, std::size_t at, std::uint32_t& out
 
 bool isHiding(std::uint32_t c) {
   return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x200B && c <= 0x200F) ||
-         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x2069) || c == 0xFEFF || c == 0x061C ||
-         c == 0x00AD || c == 0x180E || (c >= 0xFE00 && c <= 0xFE0F) || (c >= 0xE0000 && c <= 0xE0FFF);
+         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x2069) || c == 0xFEFF ||
+         c == 0x061C || c == 0x00AD || c == 0x180E || (c >= 0xFE00 && c <= 0xFE0F) ||
+         (c >= 0xE0000 && c <= 0xE0FFF);
 }
 
-constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kBase64Url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kBase64 =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kBase64Url =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 std::string encode64(std::string_view bytes, std::string_view alphabet, bool padded) {
   std::string out;
@@ -74,8 +77,10 @@ std::string encode64(std::string_view bytes, std::string_view alphabet, bool pad
       group = (group << 8) | (k < count ? static_cast<std::uint8_t>(bytes[i + k]) : 0u);
     }
     for (std::size_t k = 0; k < 4; ++k) {
-      if (k <= count) out += alphabet[(group >> (18 - 6 * k)) & 63u];
-      else if (padded) out += '=';
+      if (k <= count)
+        out += alphabet[(group >> (18 - 6 * k)) & 63u];
+      else if (padded)
+        out += '=';
     }
   }
   return out;
@@ -139,7 +144,8 @@ std::string_view trim(std::string_view text) {
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   std::size_t from = 0;
-  for (std::size_t at = text.find(separator); at != std::string_view::npos; at = text.find(separator, from)) {
+  for (std::size_t at = text.find(separator); at != std::string_view::npos;
+       at = text.find(separator, from)) {
     parts.push_back(text.substr(from, at - from));
     from = at + 1;
   }
@@ -156,7 +162,8 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
   return out;
 }
 
-std::optional<std::string> nearest(std::string_view word, std::span<const std::string_view> candidates) {
+std::optional<std::string> nearest(std::string_view word,
+                                   std::span<const std::string_view> candidates) {
   if (word.size() > kWordMax) return std::nullopt;
   std::optional<std::string> best;
   std::size_t bestDistance = std::max<std::size_t>(1, word.size() / 3) + 1;
@@ -192,7 +199,8 @@ std::string visible(std::string_view text, bool keepLines) {
     out += '\\';
     out += kind;
     if (kind == 'u') out += '{';
-    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += kDigits[(value >> shift) & 15u];
+    for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4)
+      out += kDigits[(value >> shift) & 15u];
     if (kind == 'u') out += '}';
   };
   for (std::size_t i = 0; i < text.size();) {
@@ -204,8 +212,10 @@ std::string visible(std::string_view text, bool keepLines) {
       continue;
     }
     if (isHiding(c) && !(keepLines && (c == '\n' || c == '\t'))) {
-      if (c < 0x100) escape(c, 'x', 2);
-      else escape(c, 'u', c > 0xFFFF ? 5 : 4);
+      if (c < 0x100)
+        escape(c, 'x', 2);
+      else
+        escape(c, 'u', c > 0xFFFF ? 5 : 4);
     } else {
       out.append(text.substr(i, length));
     }
@@ -261,7 +271,8 @@ bool equalsInConstantTime(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   volatile std::uint8_t difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    difference = static_cast<std::uint8_t>(difference | (static_cast<std::uint8_t>(a[i]) ^ static_cast<std::uint8_t>(b[i])));
+    difference = static_cast<std::uint8_t>(
+        difference | (static_cast<std::uint8_t>(a[i]) ^ static_cast<std::uint8_t>(b[i])));
   }
   return difference == 0;
 }

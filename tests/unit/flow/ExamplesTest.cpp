@@ -1,5 +1,5 @@
-// The flows under config/templates and the shipped JSON Schema are read from the project's folder and
-// held against the code: the parser, the generator, and the project's own schema validator.
+// The flows under config/templates and the shipped JSON Schema are read from the project's folder
+// and held against the code: the parser, the generator, and the project's own schema validator.
 #include <string>
 
 #include "agent/flow/Validate.h"

@@ -1,0 +1,542 @@
+// Flow files with one thing wrong each, by table: the code, line, column and JSON Pointer of what
+// is said about them, a piece of the message and a piece of the hint. A second table is right in
+// every row.
+#include <string>
+#include <vector>
+
+#include "agent/flow/Validate.h"
+#include "agent/script/SyntaxChecker.h"
+#include "common/json/Json.h"
+#include "common/json/Schema.h"
+#include "common/yaml/Yaml.h"
+#include "tests/unit/flow/FlowFiles.h"
+
+#include <CppUTest/TestHarness.h>
+
+using belay::base::ErrorCode;
+using belay::flow::Checked;
+using belay::flow::Diagnostic;
+using belay::flow::Format;
+using belay::flow::Severity;
+
+namespace {
+
+/// Who finds the problem: the JSON Schema for editors can tell it too, or only the parser can.
+enum class By { kSchemaToo, kParser };
+
+struct Bad {
+  By by;
+  const char* text;
+  const char* expected;  ///< "CODE LINE:COLUMN POINTER" of the first diagnostic.
+  const char* message;
+  const char* hint;
+};
+
+Checked check(const std::string& text, Format format = Format::kYaml) {
+  belay::script::SyntaxChecker checker;
+  return belay::flow::checkFlow(text, "f.yaml", format, belay::test::syntaxOf(checker));
+}
+
+std::string placeOf(const Diagnostic& diagnostic) {
+  std::string code(belay::base::errorText(diagnostic.code));
+  return code.substr(code.find('-') + 1) + " " + std::to_string(diagnostic.place.line) + ":" +
+         std::to_string(diagnostic.place.column) + " " + diagnostic.place.pointer;
+}
+
+std::string wrong(const Bad& row, Severity severity) {
+  const Checked checked = check(row.text);
+  if (checked.diagnostics.empty()) return std::string(row.text) + "  was taken\n";
+  const Diagnostic& first = checked.diagnostics.front();
+  const bool fits = placeOf(first) == row.expected &&
+                    first.message.find(row.message) != std::string::npos &&
+                    first.hint.find(row.hint) != std::string::npos && first.severity == severity &&
+                    checked.diagnostics.size() == 1 &&
+                    checked.flow.has_value() == (severity == Severity::kWarning);
+  if (fits) return {};
+  std::string out = std::string(row.text) + "  expected " + row.expected + " " + row.message + "\n";
+  for (const Diagnostic& diagnostic : checked.diagnostics) {
+    out += "  was      " + placeOf(diagnostic) + " " + diagnostic.message + " | " +
+           diagnostic.hint + "\n";
+  }
+  return out;
+}
+
+belay::json::Schema editorSchema() {
+  return *belay::json::Schema::compile(*belay::json::parse(belay::flow::flowSchemaJson()));
+}
+
+const std::string kOne = "slug: x\nsteps:\n  - id: a\n    ";
+
+}  // namespace
+
+#define STEP(text) "slug: x\nsteps:\n  - id: a\n    " text "\n"
+
+namespace {
+
+std::vector<Bad> badFiles() {
+  return {
+      // The file.
+      {By::kSchemaToo, "", "FLOW-MISSING-KEY 1:1 ", "the file is empty", "slug: NAME"},
+      {By::kSchemaToo, "- a\n", "FLOW-WRONG-TYPE 1:1 ", "a flow must be an object, is a list", ""},
+      {By::kSchemaToo, "steps: [{id: a, set: {b: 1}}]\n", "FLOW-MISSING-KEY 1:1 ",
+       "needs the key \"slug\"", ""},
+      {By::kSchemaToo, "slug: x\n", "FLOW-MISSING-KEY 1:1 ", "needs the key \"steps\"", ""},
+      {By::kSchemaToo, "slug: x\nsteps: []\n", "FLOW-BAD-VALUE 2:8 /steps", "at least 1 items", ""},
+      {By::kSchemaToo, "slug: x\nsteps: {id: a}\n", "FLOW-WRONG-TYPE 2:8 /steps", "must be a list",
+       "- "},
+      {By::kSchemaToo, "slug: X y\nsteps: [{id: a, set: {b: 1}}]\n", "FLOW-BAD-SLUG 1:7 /slug",
+       "slug must match", "\"x-y\""},
+      {By::kSchemaToo, "slug: 12\nsteps: [{id: a, set: {b: 1}}]\n", "FLOW-WRONG-TYPE 1:7 /slug",
+       "must be text", "\"12\""},
+      {By::kSchemaToo, "slug: x\nnmae: y\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-UNKNOWN-KEY 2:1 /nmae", "unknown key \"nmae\" in a flow", "did you mean \"name\"?"},
+      {By::kSchemaToo, "slug: x\nconcurrency: {limit: 1}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-UNKNOWN-KEY 2:1 /concurrency", "not supported by this version", ""},
+      {By::kSchemaToo, "slug: x\ntriggers: []\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-UNKNOWN-KEY 2:1 /triggers", "not supported by this version", ""},
+      {By::kSchemaToo, "slug: x\ntags: [a, 1]\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-WRONG-TYPE 2:11 /tags/1", "item 2 of tags must be text", "\"1\""},
+      {By::kSchemaToo, "slug: x\nname: \"${{ input.a }}\"\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-BAD-VALUE 2:7 /name", "an expression cannot stand here", ""},
+      {By::kParser, "slug: x\nstate: {a: \"${{ 1 }}\"}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-BAD-VALUE 2:12 /state/a", "an expression cannot stand here", ""},
+      {By::kSchemaToo, "slug: x\nstate: [1]\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-WRONG-TYPE 2:8 /state", "must be an object, is a list", ""},
+      {By::kParser, "slug: x\nslug: y\n", "YAML-REFUSED 2:1 /slug", "stands twice", ""},
+      {By::kParser, "slug: x\nsteps:\n\t- a\n", "YAML-SYNTAX 3:1 /steps", "a tab cannot indent",
+       "spaces"},
+      {By::kParser, "slug: !!str x\n", "YAML-REFUSED 1:7 /slug", "the tag !!str is refused", ""},
+      {By::kParser, "slug: x\nnote: ${{ a ? 1: 2 }}\n", "YAML-SYNTAX 2:16 ",
+       "mapping values are not allowed", "quotes"},
+      // Input, requirements, defaults, functions, templates.
+      {By::kParser, "slug: x\ninput: {type: array}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-BAD-VALUE 2:15 /input/type", "type must be object", ""},
+      {By::kParser,
+       "slug: x\ninput:\n  properties:\n    n: {tpye: integer}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "SCHEMA-INVALID 4:9 /input/properties/n/tpye", "tpye is a keyword that is not supported",
+       "did you mean \"type\"?"},
+      {By::kParser,
+       "slug: x\ninput:\n  properties:\n    n: {type: integer, default: many}\nsteps: [{id: a, "
+       "set: {b: 1}}]\n",
+       "SCHEMA-INVALID 4:24 /input/properties/n/default", "does not match its own schema", ""},
+      {By::kSchemaToo, "slug: x\nrequires: [{name: c}]\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-MISSING-KEY 2:12 /requires/0", "needs the key \"type\"", ""},
+      {By::kSchemaToo, "slug: x\nrequires: [{name: c, type: htp}]\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-BAD-VALUE 2:28 /requires/0/type", "must be http or chat", "did you mean \"http\"?"},
+      {By::kParser,
+       "slug: x\nrequires: [{name: c, type: http}, {name: c, type: chat}]\nsteps: [{id: a, set: "
+       "{b: 1}}]\n",
+       "FLOW-BAD-VALUE 2:42 /requires/1/name", "twice", ""},
+      {By::kSchemaToo, "slug: x\ndefaults: {timeout: 10}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-WRONG-TYPE 2:21 /defaults/timeout", "must be a duration with its unit", "10s"},
+      {By::kSchemaToo,
+       "slug: x\ndefaults: {retry: {max_attempts: 101}}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-BAD-VALUE 2:34 /defaults/retry/max_attempts", "must be from 1 to 100, is 101", ""},
+      {By::kSchemaToo,
+       "slug: x\ndefaults: {retry: {backoff: {jitter: 2}}}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-BAD-VALUE 2:38 /defaults/retry/backoff/jitter", "must be from 0 to 1, is 2", ""},
+      {By::kSchemaToo,
+       "slug: x\ndefaults: {retry: {on: [timeouts]}}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-BAD-VALUE 2:25 /defaults/retry/on/0", "must be timeout, rate_limited",
+       "did you mean \"timeout\"?"},
+      {By::kSchemaToo, "slug: x\nfunctions: {\"a-b\": x => x}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-BAD-SLUG 2:13 /functions/a-b", "\"a-b\" must match [A-Za-z_]", ""},
+      {By::kParser, "slug: x\nfunctions: {f: \"s => (\"}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-EXPRESSION-SYNTAX 2:16 /functions/f", "the function", ""},
+      {By::kParser, "slug: x\ntemplates: {t: \"${{ a b }}\"}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-EXPRESSION-SYNTAX 2:16 /templates/t", "a b", ""},
+      {By::kSchemaToo, "slug: x\ntemplates: {T: hello}\nsteps: [{id: a, set: {b: 1}}]\n",
+       "FLOW-BAD-SLUG 2:13 /templates/T", "\"T\" must match", ""},
+      {By::kParser,
+       "slug: x\nsteps: [{id: a, set: {b: 1}}]\noutput: {k: \"${{ steps.b.output }}\"}\n",
+       "FLOW-UNKNOWN-STEP 3:13 /output/k", "the flow has no step \"b\"", "did you mean \"a\"?"},
+      {By::kParser, "slug: x\nsteps: [{id: a, set: {b: 1}}]\noutput: {secret: tok}\n",
+       "FLOW-SECRET-MISPLACED 3:9 /output", "a secret cannot stand here", "env"},
+      // Steps and their options.
+      {By::kSchemaToo, "slug: x\nsteps:\n  - nothing\n", "FLOW-WRONG-TYPE 3:5 /steps/0",
+       "a step must be an object, is text", ""},
+      {By::kSchemaToo, "slug: x\nsteps:\n  - set: {b: 1}\n", "FLOW-MISSING-KEY 3:5 /steps/0",
+       "a step needs the key \"id\"", ""},
+      {By::kSchemaToo, "slug: x\nsteps:\n  - id: a\n", "FLOW-NO-FAMILY 3:5 /steps/0",
+       "a step needs one of run", ""},
+      {By::kSchemaToo, STEP("set: {b: 1}\n    sleep: {for: 1s}"), "FLOW-NO-FAMILY 3:5 /steps/0",
+       "both set and sleep", "two steps"},
+      {By::kSchemaToo, STEP("rum: {command: [ls]}"), "FLOW-UNKNOWN-KEY 4:5 /steps/0/rum",
+       "unknown key \"rum\" in a step", "did you mean \"run\"?"},
+      {By::kSchemaToo, STEP("parallel: {}"), "FLOW-UNKNOWN-KEY 4:5 /steps/0/parallel",
+       "not supported by this version", ""},
+      {By::kSchemaToo, STEP("agent: {use: coder}"), "FLOW-UNKNOWN-KEY 4:5 /steps/0/agent",
+       "not supported by this version", ""},
+      {By::kSchemaToo, STEP("set: {b: 1}\n    review: {}"), "FLOW-UNKNOWN-KEY 5:5 /steps/0/review",
+       "not supported", ""},
+      {By::kSchemaToo, "slug: x\nsteps:\n  - id: A\n    set: {b: 1}\n",
+       "FLOW-BAD-SLUG 3:9 /steps/0/id", "id must match", "\"a\""},
+      {By::kParser, "slug: x\nsteps:\n  - id: end\n    set: {b: 1}\n",
+       "FLOW-BAD-VALUE 3:9 /steps/0/id", "\"end\" has a meaning", ""},
+      {By::kParser, STEP("set: {b: 1}\n  - id: a\n    set: {b: 1}"),
+       "FLOW-DUPLICATE-STEP 5:9 /steps/1/id", "steps 1 and 2", ""},
+      {By::kParser, STEP("set: {b: 1}\n    next: biuld\n  - id: build\n    set: {b: 1}"),
+       "FLOW-UNKNOWN-STEP 5:11 /steps/0/next", "no step \"biuld\"", "did you mean \"build\"?"},
+      {By::kParser, STEP("set: {b: 1}\n    next: end\n  - id: b\n    set: {b: 1}"),
+       "FLOW-UNREACHABLE-STEP 6:5 /steps/1", "no way leads to the step \"b\"", "switch"},
+      {By::kParser, STEP("set: {b: 1}\n    on_error: ignore"),
+       "FLOW-UNKNOWN-STEP 5:15 /steps/0/on_error", "not fail, skip", "skip"},
+      {By::kParser, STEP("set: {b: 1}\n    when: a > b"), "FLOW-BAD-VALUE 5:11 /steps/0/when",
+       "must be one expression", "\"${{ a > b }}\""},
+      {By::kParser, STEP("set: {b: 1}\n    when: \"${{ a + }}\""),
+       "FLOW-EXPRESSION-SYNTAX 5:11 /steps/0/when", "a +", ""},
+      {By::kParser, STEP("set: {b: 1}\n    when: \"${{ a\""),
+       "FLOW-EXPRESSION-SYNTAX 5:11 /steps/0/when", "end", ""},
+      {By::kSchemaToo, STEP("set: {b: 1}\n    when: 3"), "FLOW-WRONG-TYPE 5:11 /steps/0/when",
+       "must be text, is a number", ""},
+      {By::kParser, STEP("set: {b: 1}\n    timeout: 5s"), "FLOW-BAD-VALUE 5:5 /steps/0/timeout",
+       "means nothing for a step of the family set", ""},
+      {By::kParser, STEP("wait: {event: {name: e}, timeout: 1h}\n    timeout: 5s"),
+       "FLOW-BAD-VALUE 5:5 /steps/0/timeout", "means nothing", "inside wait"},
+      {By::kSchemaToo, STEP("run: {command: [ls]}\n    timeout: 5 s"),
+       "FLOW-BAD-VALUE 5:14 /steps/0/timeout", "is not a duration", ""},
+      {By::kParser, STEP("run: {command: [ls]}\n    timeout: 0s"),
+       "FLOW-BAD-VALUE 5:14 /steps/0/timeout", "longer than 0s", ""},
+      {By::kSchemaToo, STEP("set: {b: 1}\n    max_visits: 0"),
+       "FLOW-BAD-VALUE 5:17 /steps/0/max_visits", "from 1 to 100000", ""},
+      {By::kSchemaToo, STEP("set: {b: 1}\n    max_visits: \"5\""),
+       "FLOW-WRONG-TYPE 5:17 /steps/0/max_visits", "must be a whole number, is text",
+       "without quotes"},
+      {By::kParser, STEP("kv: {get: k}\n    effect: pure"), "FLOW-BAD-VALUE 5:5 /steps/0/effect",
+       "means nothing", "world"},
+      {By::kParser, STEP("http: {url: \"https://a\"}\n    effect: pure"),
+       "FLOW-BAD-VALUE 5:13 /steps/0/effect", "never pure", "idempotent"},
+      {By::kSchemaToo, STEP("run: {command: [ls]}\n    persist: sometimes"),
+       "FLOW-BAD-VALUE 5:14 /steps/0/persist", "must be auto, always or never", ""},
+      {By::kParser, STEP("switch: [{next: end}]\n    next: end"),
+       "FLOW-BAD-VALUE 5:5 /steps/0/next", "means nothing", "cases"},
+      // run
+      {By::kSchemaToo, STEP("run: ls"), "FLOW-WRONG-TYPE 4:10 /steps/0/run",
+       "a run step must be an object, is text", ""},
+      {By::kSchemaToo, STEP("run: {command: ls -l}"), "FLOW-WRONG-TYPE 4:20 /steps/0/run/command",
+       "must be a list", "script"},
+      {By::kSchemaToo, STEP("run: {command: []}"), "FLOW-BAD-VALUE 4:20 /steps/0/run/command",
+       "at least 1 items", ""},
+      {By::kSchemaToo, STEP("run: {command: [sleep, 5]}"),
+       "FLOW-WRONG-TYPE 4:28 /steps/0/run/command/1", "item 2 of command must be text", "\"5\""},
+      {By::kSchemaToo, STEP("run: {command: [a], script: b}"), "FLOW-BAD-VALUE 4:10 /steps/0/run",
+       "both command and script", ""},
+      {By::kSchemaToo, STEP("run: {cwd: /tmp}"), "FLOW-MISSING-KEY 4:10 /steps/0/run",
+       "needs one of command or script", ""},
+      {By::kSchemaToo, STEP("run: {command: [a], ok_exit_code: [0]}"),
+       "FLOW-UNKNOWN-KEY 4:25 /steps/0/run/ok_exit_code", "in a run step",
+       "did you mean \"ok_exit_codes\"?"},
+      {By::kSchemaToo, STEP("run: {command: [a], callback: w}"),
+       "FLOW-UNKNOWN-KEY 4:25 /steps/0/run/callback", "not supported", ""},
+      {By::kSchemaToo, STEP("run: {command: [a], ok_exit_codes: [256]}"),
+       "FLOW-BAD-VALUE 4:41 /steps/0/run/ok_exit_codes/0", "from 0 to 255", ""},
+      {By::kSchemaToo, STEP("run: {command: [a], max_output: 5 apples}"),
+       "FLOW-BAD-VALUE 4:37 /steps/0/run/max_output", "is not a size", ""},
+      {By::kSchemaToo, STEP("run: {command: [a], env: {\"A-B\": x}}"),
+       "FLOW-BAD-VALUE 4:31 /steps/0/run/env/A-B", "environment variable", ""},
+      {By::kParser, STEP("run: {command: [a], env: {BELAY_RUN: x}}"),
+       "FLOW-BAD-VALUE 4:31 /steps/0/run/env/BELAY_RUN", "the host sets itself", ""},
+      {By::kSchemaToo, STEP("run: {command: [a], env: {N: 5}}"),
+       "FLOW-WRONG-TYPE 4:34 /steps/0/run/env/N", "must be text", "\"5\""},
+      {By::kSchemaToo, STEP("run: {command: [a], env: {N: {secret: A B}}}"),
+       "FLOW-BAD-SLUG 4:43 /steps/0/run/env/N/secret", "secret must match", ""},
+      {By::kSchemaToo, STEP("run: {command: [a], stdin: {secret: tok}}"),
+       "FLOW-WRONG-TYPE 4:32 /steps/0/run/stdin", "must be text, is an object", ""},
+      {By::kParser, STEP("run: {command: [a], shell: bash}"),
+       "FLOW-BAD-VALUE 4:25 /steps/0/run/shell", "means nothing without script", ""},
+      {By::kParser, STEP("run: {script: \"echo ${{ input.repo }}\"}"),
+       "FLOW-EXPRESSION-IN-SCRIPT 4:19 /steps/0/run/script", "${{ input.repo }}",
+       "env: {REPO: \"${{ input.repo }}\"}"},
+      {By::kParser, STEP("run: {script: \"echo ${{ steps.a.output.path }}\"}"),
+       "FLOW-EXPRESSION-IN-SCRIPT 4:19 /steps/0/run/script", "steps.a.output.path",
+       "env: {A_PATH: "},
+      {By::kParser, STEP("run: {command: [bash, -lc, \"echo ${{ input.x }}\"]}"),
+       "FLOW-EXPRESSION-IN-SCRIPT 4:32 /steps/0/run/command/2", "this argument is code",
+       "env: {X: "},
+      {By::kParser, STEP("run: {command: [env, python3, -c, \"print(${{ input.x }})\"]}"),
+       "FLOW-EXPRESSION-IN-SCRIPT 4:39 /steps/0/run/command/3", "this argument is code", "env"},
+      // http
+      {By::kParser, STEP("http: {method: GET}"), "FLOW-MISSING-KEY 4:11 /steps/0/http",
+       "needs url or connection", ""},
+      {By::kParser, STEP("http: {url: example.org/x}"), "FLOW-BAD-VALUE 4:17 /steps/0/http/url",
+       "must begin with https://", "connection"},
+      {By::kSchemaToo, STEP("http: {url: \"https://a\", method: get}"),
+       "FLOW-BAD-VALUE 4:38 /steps/0/http/method", "must be GET", "did you mean \"GET\"?"},
+      {By::kParser, STEP("http: {url: \"https://a\", json: {a: 1}}"),
+       "FLOW-BAD-VALUE 4:30 /steps/0/http/json", "a GET request has no body", "POST"},
+      {By::kParser, STEP("http: {url: \"https://a\", method: PUT, json: 1, body: b}"),
+       "FLOW-BAD-VALUE 4:52 /steps/0/http/body", "both json and body", ""},
+      {By::kParser, STEP("http: {url: \"https://a\", headers: {Host: b}}"),
+       "FLOW-BAD-VALUE 4:40 /steps/0/http/headers/Host", "written by the client", ""},
+      {By::kSchemaToo, STEP("http: {url: \"https://a\", headers: {\"a b\": c}}"),
+       "FLOW-BAD-VALUE 4:40 /steps/0/http/headers/a b", "no name of a header", ""},
+      {By::kSchemaToo, STEP("http: {url: \"https://a\", query: {q: [1]}}"),
+       "FLOW-WRONG-TYPE 4:41 /steps/0/http/query/q", "must be text, is a list", ""},
+      {By::kSchemaToo, STEP("http: {url: \"https://a\", query: {q: {secret: tok}}}"),
+       "FLOW-SECRET-MISPLACED 4:41 /steps/0/http/query/q", "a secret cannot stand here", "headers"},
+      {By::kParser, STEP("http: {url: \"https://a\", method: PUT, json: {t: {secret: tok}}}"),
+       "FLOW-SECRET-MISPLACED 4:53 /steps/0/http/json/t", "it would be recorded", ""},
+      {By::kParser, STEP("http: {url: \"https://a\", method: PUT, json: {\"${{ a }}\": 1}}"),
+       "FLOW-BAD-VALUE 4:50 /steps/0/http/json/${{ a }}", "an expression cannot stand in a name",
+       ""},
+      {By::kParser, STEP("http: {connection: api, url: /x}"),
+       "FLOW-UNKNOWN-NAME 4:24 /steps/0/http/connection", "requires has no connection \"api\"",
+       "add to requires"},
+      {By::kSchemaToo, STEP("http: {url: \"https://a\", multipart: {}}"),
+       "FLOW-UNKNOWN-KEY 4:30 /steps/0/http/multipart", "not supported", ""},
+      {By::kSchemaToo, STEP("http: {url: \"https://a\", ok_status: [99]}"),
+       "FLOW-BAD-VALUE 4:42 /steps/0/http/ok_status/0", "from 100 to 599", ""},
+      {By::kParser, STEP("http: {url: \"https://a\", max_response_bytes: 2 GiB}"),
+       "FLOW-BAD-VALUE 4:50 /steps/0/http/max_response_bytes", "must be from 1 B to", ""},
+      // function, kv, set, sleep
+      {By::kSchemaToo, STEP("function: {input: 1}"), "FLOW-MISSING-KEY 4:15 /steps/0/function",
+       "needs one of name or code", ""},
+      {By::kParser, STEP("function: {name: slug}"), "FLOW-UNKNOWN-NAME 4:22 /steps/0/function/name",
+       "the flow has no function \"slug\"", ""},
+      {By::kParser, STEP("function: {code: \"return (\"}"),
+       "FLOW-EXPRESSION-SYNTAX 4:22 /steps/0/function/code", "the code", ""},
+      {By::kParser, STEP("function: {code: \"1\", input: \"${{ functions.nope(1) }}\"}"),
+       "FLOW-UNKNOWN-NAME 4:34 /steps/0/function/input", "no function \"nope\"", ""},
+      {By::kSchemaToo, STEP("kv: {}"), "FLOW-MISSING-KEY 4:9 /steps/0/kv",
+       "needs one of get, set, delete", ""},
+      {By::kSchemaToo, STEP("kv: {get: a, set: b}"), "FLOW-BAD-VALUE 4:9 /steps/0/kv",
+       "both get and set", ""},
+      {By::kParser, STEP("kv: {set: a}"), "FLOW-MISSING-KEY 4:9 /steps/0/kv",
+       "needs the key \"value\"", ""},
+      {By::kParser, STEP("kv: {get: a, ttl: 5s}"), "FLOW-BAD-VALUE 4:18 /steps/0/kv/ttl",
+       "means nothing without set or increment or append", ""},
+      {By::kSchemaToo, STEP("kv: {set: a, value: 1, if_not_exists: yes}"),
+       "FLOW-WRONG-TYPE 4:43 /steps/0/kv/if_not_exists", "must be true or false", "write true"},
+      {By::kSchemaToo, STEP("kv: {increment: a, by: ten}"), "FLOW-WRONG-TYPE 4:28 /steps/0/kv/by",
+       "must be a number, is text", ""},
+      {By::kSchemaToo, STEP("set: {}"), "FLOW-BAD-VALUE 4:10 /steps/0/set", "at least 1 members",
+       ""},
+      {By::kParser, STEP("set: {a: {secret: tok}}"), "FLOW-SECRET-MISPLACED 4:14 /steps/0/set/a",
+       "a secret cannot stand here", ""},
+      {By::kSchemaToo, STEP("sleep: {}"), "FLOW-MISSING-KEY 4:12 /steps/0/sleep",
+       "needs one of for or until", ""},
+      {By::kSchemaToo, STEP("sleep: {for: 5}"), "FLOW-WRONG-TYPE 4:18 /steps/0/sleep/for",
+       "must be a duration with its unit", "5s"},
+      {By::kSchemaToo, STEP("sleep: {until: tomorrow}"), "FLOW-BAD-VALUE 4:20 /steps/0/sleep/until",
+       "is not a time", ""},
+      // wait
+      {By::kSchemaToo, STEP("wait: {timeout: 1h}"), "FLOW-MISSING-KEY 4:11 /steps/0/wait",
+       "needs one of approval, callback", ""},
+      {By::kSchemaToo, STEP("wait: {approval: {}}"), "FLOW-MISSING-KEY 4:22 /steps/0/wait/approval",
+       "needs the key \"summary\"", ""},
+      {By::kSchemaToo, STEP("wait: {approval: {summary: s, quorum: 0}}"),
+       "FLOW-BAD-VALUE 4:43 /steps/0/wait/approval/quorum", "from 1 to 100", ""},
+      {By::kParser, STEP("wait: {approval: {summary: s, quorum: 2, approvers: [a]}}"),
+       "FLOW-BAD-VALUE 4:43 /steps/0/wait/approval/quorum", "larger than the number", ""},
+      {By::kSchemaToo, STEP("wait: {approval: {summary: s, assurance: e2e}}"),
+       "FLOW-UNKNOWN-KEY 4:35 /steps/0/wait/approval/assurance", "not supported", ""},
+      {By::kParser, STEP("wait: {approval: {summary: s, form: {type: objct}}}"),
+       "SCHEMA-INVALID 4:42 /steps/0/wait/approval/form/type", "type must be one of",
+       "did you mean \"object\"?"},
+      {By::kParser, STEP("wait: {approval: {summary: s}, on_timeout: continue}"),
+       "FLOW-BAD-VALUE 4:48 /steps/0/wait/on_timeout", "silence is no approval", ""},
+      {By::kParser, STEP("wait: {callback: {}}"), "FLOW-MISSING-KEY 4:11 /steps/0/wait",
+       "each wait says its timeout", "24h"},
+      {By::kParser, STEP("wait: {event: {name: e}, timeout: 1h, on_timeout: reject}"),
+       "FLOW-BAD-VALUE 4:55 /steps/0/wait/on_timeout", "only an approval can be rejected", ""},
+      {By::kParser, STEP("wait: {for: 1h, timeout: 2h}"),
+       "FLOW-BAD-VALUE 4:21 /steps/0/wait/timeout", "means nothing without approval", ""},
+      {By::kSchemaToo, STEP("wait: {handoff: {}}"), "FLOW-UNKNOWN-KEY 4:12 /steps/0/wait/handoff",
+       "not supported", ""},
+      // notify
+      {By::kSchemaToo, STEP("notify: {text: hi}"), "FLOW-MISSING-KEY 4:13 /steps/0/notify",
+       "needs the key \"connection\"", ""},
+      {By::kParser,
+       "slug: x\nrequires: [{name: chat, type: chat}]\nsteps:\n  - id: a\n    notify: {connection: "
+       "chta, text: hi}\n",
+       "FLOW-UNKNOWN-NAME 5:26 /steps/0/notify/connection", "no connection \"chta\"",
+       "did you mean \"chat\"?"},
+      {By::kParser,
+       "slug: x\nrequires: [{name: chat, type: chat}]\nsteps:\n  - id: a\n    notify: {connection: "
+       "chat, template: t}\n",
+       "FLOW-UNKNOWN-NAME 5:42 /steps/0/notify/template", "the flow has no template \"t\"", ""},
+      {By::kParser,
+       "slug: x\nrequires: [{name: chat, type: chat}]\nsteps:\n  - id: a\n    http: {connection: "
+       "chat, url: /x}\n",
+       "FLOW-BAD-VALUE 5:24 /steps/0/http/connection", "of type chat", ""},
+      // switch
+      {By::kSchemaToo, STEP("switch: {next: end}"), "FLOW-WRONG-TYPE 4:13 /steps/0/switch",
+       "must be a list", ""},
+      {By::kSchemaToo, STEP("switch: [{}]"), "FLOW-MISSING-KEY 4:14 /steps/0/switch/0",
+       "a case of switch needs the key \"next\"", ""},
+      {By::kParser, STEP("switch: [{next: b}]"), "FLOW-UNKNOWN-STEP 4:21 /steps/0/switch/0/next",
+       "no step \"b\"", ""},
+      {By::kParser, STEP("switch: [{next: end}, {when: true, next: end}]"),
+       "FLOW-BAD-VALUE 4:27 /steps/0/switch/1", "never reached", ""},
+      {By::kSchemaToo, STEP("switch: [{next: \"${{ input.n }}\"}]"),
+       "FLOW-BAD-VALUE 4:21 /steps/0/switch/0/next", "must be a step's id or end", ""},
+  };
+}
+
+}  // namespace
+
+TEST_GROUP(Validate){};
+
+TEST(Validate, everyMistakeIsNamedAtItsPlace) {
+  std::string problems;
+  for (const Bad& row : badFiles()) problems += wrong(row, Severity::kError);
+  STRCMP_EQUAL("", problems.c_str());
+}
+
+TEST(Validate, theSchemaForEditorsRefusesWhatTheTablesRefuse) {
+  const belay::json::Schema schema = editorSchema();
+  std::string problems;
+  for (const Bad& row : badFiles()) {
+    if (row.by != By::kSchemaToo) continue;
+    const auto document = belay::yaml::parse(row.text);
+    CHECK_TEXT(document.ok(), row.text);
+    if (schema.validate(document->root).empty()) problems += row.text;
+  }
+  STRCMP_EQUAL("", problems.c_str());
+}
+
+TEST(Validate, doubtsAreWarnings) {
+  const std::vector<Bad> rows{
+      {By::kParser, STEP("switch: [{when: true, next: end}]"),
+       "FLOW-BAD-VALUE 4:13 /steps/0/switch", "if none holds", "only next"},
+      {By::kParser, STEP("run: {command: [ls]}\n    retry: {max_attempts: 3}"),
+       "FLOW-BAD-VALUE 5:12 /steps/0/retry", "class once", "effect: idempotent"},
+  };
+  std::string problems;
+  for (const Bad& row : rows) problems += wrong(row, Severity::kWarning);
+  STRCMP_EQUAL("", problems.c_str());
+}
+
+TEST(Validate, whatIsRightIsTaken) {
+  const std::vector<std::string> rows{
+      STEP("set: {b: 1}"),
+      STEP("set: {b: \"${{ state.b + 1 }}\", c: [1, {d: \"$${{ text }}\"}]}"),
+      STEP("run: {command: [ls, \"\"], cwd: /tmp, stdin: \"\", ok_exit_codes: [0, 1], max_output: "
+           "1024}"),
+      STEP("run: {script: \"echo $A\", shell: /bin/bash, env: {A: \"${{ input.a }}\", B: {secret: "
+           "tok}}}"),
+      STEP("run: {command: [bash, -c, 'echo \"$1\"', bash, \"${{ input.x }}\"]}"),
+      STEP("run: {command: [node, server.js, -p, \"${{ input.port }}\"]}"),
+      STEP("run: {command: [git, -c, \"user.name=${{ input.name }}\", commit]}"),
+      STEP("run: {command: [bash, -o, pipefail, -c, \"ls\", \"${{ input.x }}\"]}"),
+      STEP("http: {url: \"https://a/${{ input.x }}\", query: {q: 1, r: true, s: \"${{ input.s "
+           "}}\"}}\n    effect: once"),
+      STEP("http: {url: \"${{ input.url }}\", method: POST, json: \"${{ input }}\", headers: "
+           "{Authorization: {secret: tok}}}"),
+      STEP("function: {code: \"input.a + 1\", input: {a: 1}}\n    timeout: 1s\n    retry: "
+           "{max_attempts: 2}"),
+      STEP("function: {code: \"x => x\"}"),
+      STEP("kv: {increment: n, by: \"${{ input.n }}\", ttl: \"${{ input.ttl }}\"}"),
+      STEP("kv: {set: k, value: null, if_not_exists: \"${{ true }}\", space: shared}"),
+      STEP("kv: {list: \"\"}"),
+      STEP("sleep: {for: \"${{ input.n }}s\"}"),
+      STEP("sleep: {until: 2026-11-21T06:00:00Z}"),
+      STEP("wait: {approval: {summary: \"Ship ${{ input.x }}?\", artifacts: [\"${{ steps.a.output "
+           "}}\"], approvers: [a, b], quorum: 2, form: {}}}"),
+      STEP("wait: {callback: {schema: {type: object}}, timeout: 24h, on_timeout: continue}"),
+      STEP("wait: {event: {name: \"build.${{ input.x }}\"}, timeout: \"${{ input.t }}\"}"),
+      STEP("wait: {for: 1h30m}"),
+      STEP(
+          "switch:\n      - {when: \"${{ steps['a'].visit > 3 }}\", next: end}\n      - {next: a}"),
+      STEP("set: {b: 1}\n    when: true\n    on_error: skip\n    next: \"${{ state.b > 3 ? 'end' : "
+           "'a' }}\"\n    max_visits: 100000"),
+      STEP("set: {b: \"${{ Object.keys(steps).length }}\", c: \"${{ input.steps.nope }}\", d: "
+           "\"${{ 'steps.nope' }}\"}"),
+      "slug: x\nrequires: [{name: c, type: http}]\nsteps:\n  - id: a\n    notify: {connection: c, "
+      "template: t, title: T, data: {a: 1}}\ntemplates: {t: \"${{ run.id }}\"}\n",
+      "slug: x\nsteps:\n  - id: a\n    run: {command: [a]}\n    on_error: c\n  - id: b\n    set: "
+      "{x: 1}\n    next: end\n  - id: c\n    set: {x: 2}\n",
+      "slug: x\nsteps:\n  - id: a\n    switch: [{next: end}]\n    when: \"${{ input.x }}\"\n  - "
+      "id: b\n    set: {x: 1}\n",
+      "slug: x\nsteps:\n  - id: a\n    set: {x: 1}\n    next: \"${{ input.where }}\"\n  - id: b\n  "
+      "  set: {x: 1}\n    next: end\n  - id: c\n    set: {x: 2}\n",
+      "slug: x\nfunctions: {trim: \"s => s.trim()\"}\nsteps:\n  - id: a\n    function: {name: "
+      "trim, input: \"${{ functions.trim('x') }}\"}\n",
+  };
+  const belay::json::Schema schema = editorSchema();
+  std::string problems;
+  for (const std::string& row : rows) {
+    const Checked checked = check(row);
+    for (const Diagnostic& diagnostic : checked.diagnostics)
+      problems += row + "  " + diagnostic.text() + "\n";
+    const auto document = belay::yaml::parse(row);
+    const auto violations = schema.validate(document->root);
+    if (!violations.empty())
+      problems += row + "  schema: " + belay::json::describe(violations) + "\n";
+  }
+  STRCMP_EQUAL("", problems.c_str());
+}
+
+TEST(Validate, aStepNameWithADashIsExplained) {
+  const Checked checked =
+      check("slug: x\nsteps:\n  - id: my-step\n    set: {a: \"${{ steps.my-step.output }}\"}\n");
+  LONGS_EQUAL(1, checked.diagnostics.size());
+  STRCMP_EQUAL("write steps[\"my-step\"]", checked.diagnostics[0].hint.c_str());
+}
+
+TEST(Validate, allProblemsAreListedInTheOrderOfTheFile) {
+  const Checked checked = check(
+      "slug: X\nsteps:\n  - id: a\n    sleep: {for: 5}\n  - id: a\n    kv: {get: k, ttl: x}\n    "
+      "nxt: b\nnmae: y\n");
+  std::string places;
+  for (const Diagnostic& diagnostic : checked.diagnostics) places += placeOf(diagnostic) + "\n";
+  STRCMP_EQUAL(
+      "FLOW-BAD-SLUG 1:7 /slug\n"
+      "FLOW-WRONG-TYPE 4:18 /steps/0/sleep/for\n"
+      "FLOW-DUPLICATE-STEP 5:9 /steps/1/id\n"
+      "FLOW-BAD-VALUE 6:18 /steps/1/kv/ttl\n"
+      "FLOW-BAD-VALUE 6:23 /steps/1/kv/ttl\n"
+      "FLOW-UNKNOWN-KEY 7:5 /steps/1/nxt\n"
+      "FLOW-UNKNOWN-KEY 8:1 /nmae\n",
+      places.c_str());
+}
+
+TEST(Validate, theListOfProblemsIsBounded) {
+  std::string text = "slug: x\nsteps: [{id: a, set: {b: 1}}]\n";
+  for (int i = 0; i < 500; ++i) text += "key" + std::to_string(i) + ": 1\n";
+  const Checked checked = check(text);
+  CHECK(!checked.flow.has_value());
+  LONGS_EQUAL(belay::flow::kDiagnosticsMax,
+              checked.diagnostics.size() - (checked.diagnostics.back().code == ErrorCode::kLimit));
+}
+
+TEST(Validate, textSaysItAllInOneLine) {
+  const Checked checked = check("slug: x\nnmae: y\nsteps: [{id: a, set: {b: 1}}]\n");
+  LONGS_EQUAL(1, checked.diagnostics.size());
+  STRCMP_EQUAL(
+      "f.yaml:2:1: error: unknown key \"nmae\" in a flow; did you mean \"name\"? "
+      "[BLY-FLOW-UNKNOWN-KEY]",
+      checked.diagnostics[0].text().c_str());
+}
+
+TEST(Validate, jsonFilesHavePlacesToo) {
+  const Checked checked =
+      check("{\n  \"slug\": \"x\",\n  \"steps\": [{\"id\": \"a\", \"sleep\": {\"for\": 5}}]\n}\n",
+            Format::kJson);
+  LONGS_EQUAL(1, checked.diagnostics.size());
+  STRCMP_EQUAL("FLOW-WRONG-TYPE 3:42 /steps/0/sleep/for", placeOf(checked.diagnostics[0]).c_str());
+  const Checked syntax = check("{\n  \"slug\": x\n}", Format::kJson);
+  LONGS_EQUAL(1, syntax.diagnostics.size());
+  CHECK(syntax.diagnostics[0].code == ErrorCode::kJsonSyntax);
+  LONGS_EQUAL(2, syntax.diagnostics[0].place.line);
+}
+
+TEST(Validate, formatsGoByTheName) {
+  CHECK(belay::flow::formatOf("a.flow.json") == Format::kJson);
+  CHECK(belay::flow::formatOf("a.flow.yaml") == Format::kYaml);
+  CHECK(belay::flow::formatOf("json") == Format::kYaml);
+}
+
+TEST(Validate, parseFlowGivesTheFirstErrorWithItsHint) {
+  const auto flow = belay::flow::parseFlow("slug: x\nnmae: y\nsteps: [{id: a, set: {b: 1}}]\n",
+                                           "f.yaml", Format::kYaml);
+  CHECK(!flow.ok());
+  CHECK(flow.error().code == ErrorCode::kFlowUnknownKey);
+  LONGS_EQUAL(2, flow.error().place.line);
+  STRCMP_EQUAL("f.yaml", flow.error().place.file.c_str());
+  STRCMP_EQUAL("did you mean \"name\"?", flow.error().actions.front().c_str());
+}
+
+TEST(Validate, withoutACheckerSyntaxIsNotLookedAt) {
+  CHECK(belay::flow::parseFlow(kOne + "set: {b: \"${{ a b }}\"}\n", "f.yaml", Format::kYaml).ok());
+}
