@@ -28,7 +28,9 @@ put_all "$PREFIX/lib/tmpfiles.d" systemd/tmpfiles.d/*.conf
 
 for settings in belay.yaml policy.yaml; do
   [ -f "config/$settings" ] || continue
-  if [ -e "$DESTDIR/etc/belay/$settings" ]; then
+  if cmp -s "config/$settings" "$DESTDIR/etc/belay/$settings"; then
+    continue
+  elif [ -e "$DESTDIR/etc/belay/$settings" ]; then
     put 644 "config/$settings" "/etc/belay/$settings.new"
   else
     put 644 "config/$settings" "/etc/belay/$settings"
