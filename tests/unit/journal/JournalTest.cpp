@@ -1,5 +1,5 @@
-// A journal on a real file, opened anew where a restart matters. Each test writes rows, and looks at
-// what comes back.
+// A journal on a real file, opened anew where a restart matters. Each test writes rows, and looks
+// at what comes back.
 
 #include "agent/journal/Journal.h"
 
@@ -316,7 +316,9 @@ TEST(Journal, kvExpires) {
 }
 
 TEST(Journal, kvIsListedByPrefixInOrder) {
-  for (const char* key : {"b", "a/2", "a/1", "a", "aa"}) CHECK(on.journal->putKv({"s", key, "0", 0, 0}).ok());
+  for (const char* key : {"b", "a/2", "a/1", "a", "aa"}) {
+    CHECK(on.journal->putKv({"s", key, "0", 0, 0}).ok());
+  }
   const auto found = on.journal->kvList("s", "a/", 0, 10).value();
   LONGS_EQUAL(2, found.size());
   STRCMP_EQUAL("a/1", found[0].key.c_str());
@@ -326,7 +328,8 @@ TEST(Journal, kvIsListedByPrefixInOrder) {
 
 TEST(Journal, knowsWhichContentsAreReferenced) {
   addRun("r1");
-  CHECK(on.journal->addResource({"res://1", "d1", on.runId("r1"), "s", "n", "text/plain", 5, 1}).ok());
+  const base::RunId run = on.runId("r1");
+  CHECK(on.journal->addResource({"res://1", "d1", run, "s", "n", "text/plain", 5, 1}).ok());
   CHECK(on.journal->isReferenced("d1").value());
   CHECK(!on.journal->isReferenced("d2").value());
   LONGS_EQUAL(5, on.journal->resource("res://1").value()->size);
