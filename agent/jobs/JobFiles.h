@@ -47,8 +47,7 @@ base::Result<JobOutcome> readOutcome(int jobsFd, const base::JobId& id, const Ex
 base::Result<std::string> readLogPiece(int jobsFd, const base::JobId& id, LogStream stream,
                                        std::uint64_t offset, std::size_t bytesMax);
 
-/// The whole log, from its beginning.
-/// Errors: kNotFound, when it was never made.
+/// The whole log, from its beginning; an empty one where nothing was written.
 base::Result<base::UniqueFd> openLogFile(int jobsFd, const base::JobId& id, LogStream stream);
 
 /// Rows of the order, from the `skip`-th on.

@@ -130,8 +130,9 @@ int runChild(void* opaque) {
 }  // namespace
 
 Launched launchJob(const JobRequest& request, const JobDescriptors& descriptors) {
-  alignas(16) static std::array<char, kStackBytes> stack;
-  static std::array<char, 4200> cgroupProcs;
+  // Not initialised: only the pages that the child uses are ever touched.
+  alignas(16) std::array<char, kStackBytes> stack;
+  std::array<char, 4200> cgroupProcs;
   Launched result;
   const bool inCgroup = request.cgroup[0] != '\0';
   std::snprintf(cgroupProcs.data(), cgroupProcs.size(), "%s/cgroup.procs", request.cgroup);

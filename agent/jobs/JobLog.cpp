@@ -38,23 +38,28 @@ void BoundedFile::sync() {
   if (fd_ >= 0 && ::fdatasync(fd_) != 0 && error_ == 0) error_ = errno;
 }
 
-void OrderFile::add(LogStream stream, std::uint64_t bootMs, std::uint64_t offset,
-                    std::size_t length) {
-  if (length == 0 || rows_ == kRowsMax) return;
-  const std::uint32_t number = stream == LogStream::kStdout ? 1 : 2;
-  const bool follows = rows_ > 0 && last_.stream == number && bootMs - last_.bootMs < kMergeMs &&
-                       last_.offset + last_.length == offset && last_.length < (1u << 30);
-  if (follows) {
-    last_.length += static_cast<std::uint32_t>(length);
-  } else {
-    last_ = {bootMs, offset, static_cast<std::uint32_t>(length), number};
+void OrderFile::add(LogStream stream, std::uint64_t bootMs, std::size_t length) {
+  const std::uint32_t index = stream == LogStream::kStdout ? 0 : 1;
+  length_[index] += length;
+  if (rows_ < kRowsMax) write(index, bootMs);
+}
+
+void OrderFile::finish(std::uint64_t bootMs) {
+  for (std::uint32_t index = 0; index < 2; ++index) write(index, bootMs);
+}
+
+void OrderFile::write(std::uint32_t index, std::uint64_t bootMs) {
+  // A row's length has 32 bits; a log can be longer.
+  while (covered_[index] < length_[index] && !failed_) {
+    const std::uint64_t length =
+        std::min<std::uint64_t>(length_[index] - covered_[index], 1u << 30);
+    const OrderRow row{bootMs, covered_[index], static_cast<std::uint32_t>(length), index + 1};
+    if (fd_ < 0) fd_ = createIn(folderFd_, name_);
+    // Only a help for reading: without the rest of it the two logs are still complete.
+    failed_ = fd_ < 0 || ::write(fd_, &row, sizeof row) != sizeof row;
+    covered_[index] += length;
     ++rows_;
   }
-  if (fd_ < 0) fd_ = createIn(folderFd_, name_);
-  if (fd_ < 0) return;
-  // Only a help for reading: without the rest of it the two logs are still complete.
-  const auto at = static_cast<off_t>((rows_ - 1) * sizeof last_);
-  if (::pwrite(fd_, &last_, sizeof last_, at) != sizeof last_) rows_ = kRowsMax;
 }
 
 }  // namespace belay::jobs

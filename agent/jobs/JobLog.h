@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -48,23 +49,29 @@ struct OrderRow {
 };
 static_assert(sizeof(OrderRow) == 24);
 
-/// Writes in which order the two logs grew. Pieces of one stream that follow each other closely
-/// become one row; after kRowsMax rows the order is not recorded any more, while the logs go on.
+/// Writes in which order the two logs grew. Rows are only ever appended, so that whoever follows a
+/// running job has seen a row for good. After kRowsMax rows the order is not recorded any more;
+/// finish() then covers the rest of each log.
 class OrderFile {
  public:
-  static constexpr std::uint64_t kRowsMax = 1u << 20;
-  static constexpr std::uint64_t kMergeMs = 20;
+  static constexpr std::uint64_t kRowsMax = 1u << 18;
 
   OrderFile(int folderFd, std::string name) : folderFd_(folderFd), name_(std::move(name)) {}
 
-  void add(LogStream stream, std::uint64_t bootMs, std::uint64_t offset, std::size_t length);
+  /// `length` bytes were added to the stream's log.
+  void add(LogStream stream, std::uint64_t bootMs, std::size_t length);
+  void finish(std::uint64_t bootMs);
 
  private:
+  void write(std::uint32_t index, std::uint64_t bootMs);
+
   const int folderFd_;
   const std::string name_;
   int fd_ = -1;
+  bool failed_ = false;
   std::uint64_t rows_ = 0;
-  OrderRow last_{};
+  std::array<std::uint64_t, 2> length_{};   // Of each log.
+  std::array<std::uint64_t, 2> covered_{};  // By rows.
 };
 
 }  // namespace belay::jobs

@@ -82,8 +82,8 @@ class JobRunner {
   virtual base::Result<std::string> readLog(const base::JobId& id, LogStream stream,
                                             std::uint64_t offset, std::size_t bytesMax) = 0;
 
-  /// A log of an ended job, for a thread that reads all of it.
-  /// Errors: kNotFound (also when nothing was written), kIo.
+  /// A log of an ended job, for a thread that reads all of it; empty where nothing was written.
+  /// Errors: kIo.
   virtual base::Result<base::UniqueFd> openLog(const base::JobId& id, LogStream stream) = 0;
 
   /// The order in which both streams were written, from the `skip`-th span on, at most `spansMax`.
@@ -93,6 +93,12 @@ class JobRunner {
   /// Removes the files of a job that has ended, its logs too. Success when there is none.
   /// Errors: kConflict while it runs, kIo.
   virtual base::Status remove(const base::JobId& id) = 0;
+
+  /// Removes jobs that ended before `beforeWallMs`. Looks at no more than `filesMax` files, and
+  /// goes on there with the next call, so that a loop can call it when it is idle. Returns how many
+  /// went.
+  virtual base::Result<std::size_t> removeEnded(std::int64_t beforeWallMs,
+                                                std::size_t filesMax) = 0;
 };
 
 }  // namespace belay::jobs

@@ -1,5 +1,6 @@
 #include "agent/jobs/PosixJobRunner.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -22,6 +23,7 @@
 #include "agent/jobs/ProcessTree.h"
 #include "agent/jobs/SpawnerLink.h"
 #include "common/base/Files.h"
+#include "common/base/FreeWith.h"
 #include "common/base/UniqueFd.h"
 
 namespace belay::jobs {
@@ -35,6 +37,8 @@ using base::UniqueFd;
 using std::chrono::milliseconds;
 
 namespace {
+
+using Folder = std::unique_ptr<DIR, base::FreeWith<&::closedir>>;
 
 constexpr std::uint64_t kLinkTicket = 0;
 constexpr milliseconds kOrphanBound{2000};
@@ -145,6 +149,7 @@ struct PosixJobRunner::State {
   std::unordered_map<std::uint64_t, Running> running;
   std::unordered_map<JobId, std::uint64_t> tickets;
   std::vector<JobId> ended;  // Not yet named by takeEnded().
+  Folder sweep;              // Where removeEnded() goes on.
 };
 
 /// Makes a spawner if there is none. Before that it waits until the former one has let go of
@@ -394,6 +399,37 @@ Status PosixJobRunner::remove(const JobId& id) {
                                              openSupervisor(*record->claim).valid());
   if (lives) return Error{ErrorCode::kConflict, "job " + id.str() + " is still running"};
   return removeFiles(state.folder.get(), id);
+}
+
+Result<std::size_t> PosixJobRunner::removeEnded(std::int64_t beforeWallMs, std::size_t filesMax) {
+  State& state = *state_;
+  if (!state.sweep) {
+    state.sweep.reset(
+        ::fdopendir(::openat(state.folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+    if (!state.sweep) return base::errnoError(errno, "read the folder of jobs");
+  }
+  std::size_t removed = 0;
+  for (std::size_t looked = 0; looked < filesMax; ++looked) {
+    const dirent* entry = ::readdir(state.sweep.get());
+    if (entry == nullptr) {
+      state.sweep.reset();
+      break;
+    }
+    std::string_view name = entry->d_name;
+    if (!name.ends_with(kRecordSuffix)) continue;
+    struct stat info {};
+    if (::fstatat(state.folder.get(), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    // The exit is what is written last.
+    const std::int64_t writtenMs =
+        std::int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000;
+    name.remove_suffix(kRecordSuffix.size());
+    const auto id = JobId::parse(name);
+    if (writtenMs >= beforeWallMs || !id.ok()) continue;
+    const Status status = remove(*id);
+    if (status.ok()) ++removed;
+    if (!status.ok() && status.error().code != ErrorCode::kConflict) return status.error();
+  }
+  return removed;
 }
 
 }  // namespace belay::jobs

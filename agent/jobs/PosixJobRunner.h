@@ -48,6 +48,7 @@ class PosixJobRunner final : public JobRunner {
   base::Result<std::vector<LogSpan>> readLogOrder(const base::JobId& id, std::size_t skip,
                                                   std::size_t spansMax) override;
   base::Status remove(const base::JobId& id) override;
+  base::Result<std::size_t> removeEnded(std::int64_t beforeWallMs, std::size_t filesMax) override;
 
  private:
   struct State;

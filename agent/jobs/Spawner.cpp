@@ -30,10 +30,12 @@ namespace {
 
 constexpr int kDescriptorsMax = 2;
 
-alignas(RequestHeader) std::array<char, sizeof(RequestHeader) + kInlinePayloadMax> packet;
+using Packet = std::array<char, sizeof(RequestHeader) + kInlinePayloadMax>;
 
-/// One request with its descriptors.
+/// One request with its descriptors; an inline payload follows the header in `packet`.
 struct Received {
+  explicit Received(Packet& buffer) : packet(buffer) {}
+  Packet& packet;
   RequestHeader header{};
   std::array<UniqueFd, kDescriptorsMax> descriptors;
 };
@@ -112,7 +114,7 @@ bool prepareProcess() {
 
 /// False at the end of the socket, or when something came that is no request.
 bool receive(int socket, Received& out) {
-  iovec io{packet.data(), packet.size()};
+  iovec io{out.packet.data(), out.packet.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptorsMax)> control;
   msghdr message{};
   message.msg_iov = &io;
@@ -136,7 +138,7 @@ bool receive(int socket, Received& out) {
   }
   if (got < static_cast<ssize_t>(sizeof out.header)) return false;
   if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return false;
-  std::memcpy(&out.header, packet.data(), sizeof out.header);
+  std::memcpy(&out.header, out.packet.data(), sizeof out.header);
   const std::size_t inlineBytes = static_cast<std::size_t>(got) - sizeof out.header;
   const std::size_t wanted = out.header.payloadInFile != 0 ? 0 : out.header.payloadBytes;
   const auto descriptors =
@@ -147,7 +149,8 @@ bool receive(int socket, Received& out) {
 [[noreturn]] void becomeSupervisor(Received& received, Descriptors& own,
                                    const std::string& bootId) {
   own.socket.reset();
-  std::span<char> payload(packet.data() + sizeof(RequestHeader), received.header.payloadBytes);
+  std::span<char> payload(received.packet.data() + sizeof(RequestHeader),
+                          received.header.payloadBytes);
   std::size_t next = 0;
   const int stdinFd = received.header.hasStdin != 0 ? received.descriptors[next++].get() : -1;
   if (received.header.payloadInFile != 0) {
@@ -185,8 +188,9 @@ int runSpawner(int socketFd) {
   Descriptors own;
   if (!prepareDescriptors(socketFd, own) || !closeOthers(own) || !prepareProcess()) return 1;
   const base::PosixClock clock;
+  Packet packet;
   while (true) {
-    Received received;
+    Received received(packet);
     if (!receive(own.socket.get(), received)) return 0;
     const pid_t pid = ::fork();
     if (pid == 0) becomeSupervisor(received, own, clock.bootId());

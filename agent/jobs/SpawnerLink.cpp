@@ -115,29 +115,32 @@ Status SpawnerLink::send(std::uint64_t ticket, std::string_view payload, int std
   if (stdinFd >= 0) descriptors[count++] = stdinFd;
   if (inFile) descriptors[count++] = file.get();
 
+  return sendParts(parts, {descriptors.data(), count});
+}
+
+Status SpawnerLink::sendParts(std::span<iovec> parts, std::span<const int> descriptors) {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 2)> control{};
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  if (count > 0) {
+  if (!descriptors.empty()) {
     message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
     cmsghdr* part = CMSG_FIRSTHDR(&message);
     part->cmsg_level = SOL_SOCKET;
     part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(sizeof(int) * count);
-    std::memcpy(CMSG_DATA(part), descriptors.data(), sizeof(int) * count);
+    part->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(part), descriptors.data(), descriptors.size_bytes());
   }
-  for (int tries = 0; tries < 2; ++tries) {
+  for (bool waited = false;; waited = true) {
     ssize_t sent = -1;
     do {
       sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0) return {};
-    if (errno != EAGAIN || tries > 0) break;
+    if (errno != EAGAIN || waited) break;
     pollfd polled{socket_.get(), POLLOUT, 0};
     static_cast<void>(::poll(&polled, 1, kSendWaitMs));
-    errno = EAGAIN;
   }
   if (errno == EPIPE || errno == ECONNRESET) broken_ = true;
   return sendError(errno);

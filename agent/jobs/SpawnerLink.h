@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include <memory>
 #include <optional>
@@ -48,6 +49,8 @@ class SpawnerLink {
 
  private:
   SpawnerLink(base::UniqueFd socket, pid_t pid) : socket_(std::move(socket)), pid_(pid) {}
+
+  base::Status sendParts(std::span<iovec> parts, std::span<const int> descriptors);
 
   base::UniqueFd socket_;
   const pid_t pid_;

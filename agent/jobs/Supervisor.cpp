@@ -43,8 +43,6 @@ constexpr std::size_t kDrainMax =
     1u << 20;  // The largest pipe that a process without privilege can have.
 constexpr std::int64_t kRecordRetryMs = 10 * 60 * 1000;
 
-std::array<char, 64 * 1024> copyBuffer;
-
 /// The supervisor keeps the write end too, so that a job that ends wakes it once, by SIGCHLD, and
 /// not before by the end of each pipe.
 struct Pipe {
@@ -107,6 +105,8 @@ class Supervisor {
   std::optional<ProcessTree> tree_;
   std::int64_t killAtMs_ = -1;  // When the grace is over.
   ExitRecord record_;
+  std::array<char, 64 * 1024>
+      copyBuffer_;  // Not initialised, so that it costs no page before it is used.
 };
 
 void Supervisor::run() {
@@ -258,25 +258,24 @@ void Supervisor::onTimer() {
 }
 
 void Supervisor::copy(std::size_t stream) {
-  const ssize_t got = ::read(pipes_[stream].readEnd.get(), copyBuffer.data(), copyBuffer.size());
+  const ssize_t got = ::read(pipes_[stream].readEnd.get(), copyBuffer_.data(), copyBuffer_.size());
   if (got <= 0) return;
   const auto count = static_cast<std::size_t>(got);
   if (stream == 2) {
-    result_.append(copyBuffer.data(), count);
+    result_.append(copyBuffer_.data(), count);
     return;
   }
   BoundedFile& log = stream == 0 ? stdout_ : stderr_;
-  const std::uint64_t offset = log.kept();
-  const std::size_t kept = log.append(copyBuffer.data(), count);
+  const std::size_t kept = log.append(copyBuffer_.data(), count);
   order_.add(stream == 0 ? LogStream::kStdout : LogStream::kStderr,
-             static_cast<std::uint64_t>(bootMs()), offset, kept);
+             static_cast<std::uint64_t>(bootMs()), kept);
 }
 
 /// Takes what the dead tree left in the pipes. Their ends can still be held by a process outside of
 /// it, to which a descriptor was passed, so this waits for no end of file.
 void Supervisor::drain() {
   for (std::size_t i = 0; i < pipes_.size(); ++i) {
-    for (std::size_t read = 0; read < kDrainMax; read += copyBuffer.size()) {
+    for (std::size_t read = 0; read < kDrainMax; read += copyBuffer_.size()) {
       pollfd polled{pipes_[i].readEnd.get(), POLLIN, 0};
       if (::poll(&polled, 1, 0) <= 0) break;
       copy(i);
@@ -314,6 +313,7 @@ void Supervisor::writeRecord() {
   }
   record_.endedWallMs = wallMs();
   record_.endedBootMs = bootMs();
+  order_.finish(static_cast<std::uint64_t>(record_.endedBootMs));
   for (BoundedFile* file : {&stdout_, &stderr_, &result_}) {
     file->sync();
     if (record_.logErrno == 0) record_.logErrno = file->error();

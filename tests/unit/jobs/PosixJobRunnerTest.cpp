@@ -315,6 +315,29 @@ TEST(PosixJobRunner, refusesToStartAJobTwice) {
   LONGS_EQUAL(0, jobs.outcomeOf(spec).record.exitCode);
 }
 
+TEST(PosixJobRunner, removesWhatEndedLongAgoInPieces) {
+  for (int i = 0; i < 5; ++i) jobs.outcomeOf(jobs.shell("old-" + std::to_string(i), "echo x"));
+  const JobSpec alive = jobs.shell("alive", "echo x; sleep 1000");
+  CHECK(jobs.runner->start(alive).ok());
+  CHECK(jobs.waitUntil([&] { return jobs.log(alive.id) == "x\n"; }));
+  const std::int64_t now = wallMs();
+  LONGS_EQUAL(0, *jobs.runner->removeEnded(now - 3'600'000, 1000));
+  std::size_t removed = 0;
+  for (int calls = 0; calls < 20; ++calls) removed += *jobs.runner->removeEnded(now + 1000, 3);
+  LONGS_EQUAL(5, removed);
+  CHECK(jobs.runner->cancel(alive.id, milliseconds(0)).ok());
+  CHECK(jobs.waitEnded(alive.id));
+  LONGS_EQUAL(3, namesIn(jobs.folder.at("jobs")).size());
+}
+
+TEST(PosixJobRunner, opensTheLogOfAJobThatWroteNothing) {
+  const JobSpec spec = jobs.shell("silent", "exit 0");
+  jobs.outcomeOf(spec);
+  const auto log = jobs.runner->openLog(spec.id, LogStream::kStdout);
+  char byte = 0;
+  LONGS_EQUAL(0, ::read(log->get(), &byte, 1));
+}
+
 TEST(PosixJobRunner, refusesMoreJobsThanItsBound) {
   JobRunnerSettings settings = jobs.settingsFor(jobs.folder.at("few"));
   settings.runningMax = 1;
