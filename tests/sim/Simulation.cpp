@@ -1,0 +1,337 @@
+#include "tests/sim/Simulation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/engine/Engine.h"
+#include "agent/flow/Validate.h"
+#include "common/json/Json.h"
+#include "tests/sim/RandomFlow.h"
+
+namespace belay::sim {
+
+using base::Status;
+
+namespace {
+
+constexpr int kActions = 60;
+
+}  // namespace
+
+struct Simulation::Process {
+  std::unique_ptr<journal::Journal> journal;
+  script::QuickJsEvaluator evaluator;
+  std::unique_ptr<runtime::Runtime> runtime;
+  std::unique_ptr<runtime::Loop> loop;
+  SimPeers::Jobs jobs;
+  SimPeers::Server server;
+  steps::SetStep set;
+  steps::FunctionStep function;
+  steps::KvStep kv;
+
+  explicit Process(SimPeers& peers) : jobs(peers), server(peers) {}
+};
+
+Simulation::Simulation(std::uint64_t seed)
+    : seed_(seed), random_(seed), worldRandom_(seed ^ 0x9E3779B97F4A7C15ULL), peers_(worldRandom_, clock_) {
+  disk_.onSync([this] {
+    if (cutAtSync_ == 0 || cut_ || disk_.syncs() + 1 < cutAtSync_) return;
+    cut_ = test::FaultVfs::crashImage(disk_.disk(), random_);
+    peers_.setDead(true);
+  });
+  for (int i = 0; i < 3; ++i) flows_.push_back(randomFlow(random_, "flow-" + std::to_string(i)));
+}
+
+Simulation::~Simulation() = default;
+
+void Simulation::note(const std::string& line) {
+  trace_.update(line);
+  trace_.update("\n");
+}
+
+void Simulation::fail(const std::string& what) {
+  if (outcome_.violation.empty()) outcome_.violation = what;
+}
+
+void Simulation::boot() {
+  journal::JournalOptions options;
+  options.path = folder_.at("journal.db");
+  options.vfs = disk_.name();
+  options.reserveBytes = 0;
+  auto process = std::make_unique<Process>(peers_);
+  auto opened = journal::Journal::open(options, clock_, log_);
+  if (!opened) return fail("the journal does not open: " + opened.error().message);
+  process->journal = std::move(*opened);
+  process->runtime = std::make_unique<runtime::Runtime>(
+      runtime::World{*process->journal, process->evaluator, outputs_, policy_, clock_, random_, log_},
+      runtime::RuntimeSettings{});
+  runtime::Steps& steps = process->runtime->steps();
+  steps.setPerformer(flow::Family::kRun, process->jobs);
+  steps.setPerformer(flow::Family::kHttp, process->server);
+  steps.setInline(flow::Family::kSet, process->set);
+  steps.setInline(flow::Family::kFunction, process->function);
+  steps.setInline(flow::Family::kKv, process->kv);
+  process->loop = std::make_unique<runtime::Loop>(*process->runtime, runtime::LoopSettings{}, log_, [] {});
+  process_ = std::move(process);
+  peers_.setDead(false);
+  peers_.attach(process_->loop->resultSink());
+  const Status recovered = process_->runtime->recover();
+  if (!recovered) fail("recovery: " + recovered.error().message);
+  checkAcknowledged();
+}
+
+/// The daemon is gone without a word; with a power cut, so is what the disk had not promised.
+void Simulation::die(bool powerCut) {
+  note(powerCut ? "power cut" : "kill");
+  peers_.setDead(true);
+  test::FaultVfs::Disk left = cut_ ? *cut_ : disk_.disk();
+  if (powerCut && !cut_) left = test::FaultVfs::crashImage(left, random_);
+  cutAtSync_ = 0;
+  cut_.reset();
+  process_.reset();
+  disk_.setDisk(std::move(left));
+  if (powerCut) {
+    ++outcome_.cuts;
+    peers_.powerCut();
+    clock_.setBoot("boot-" + std::to_string(++boots_));
+  } else {
+    ++outcome_.crashes;
+  }
+  boot();
+}
+
+/// One round of the loop; false when the daemon died in it.
+bool Simulation::step() {
+  while (process_) {
+    const auto next = process_->loop->step();
+    if (cut_) {
+      die(true);
+      return false;
+    }
+    if (!next) {
+      fail("the loop failed: " + next.error().message);
+      return false;
+    }
+    if (!next->now) return true;
+  }
+  return false;
+}
+
+void Simulation::startRun() {
+  const std::string& text = flows_[random_.below(flows_.size())];
+  auto flow = flow::parseFlow(text, "sim.flow.yaml", flow::Format::kYaml);
+  if (!flow) return fail("a random flow is not valid: " + flow.error().message + "\n" + text);
+  const std::string key = random_.below(3) == 0 ? "key-" + std::to_string(random_.below(5)) : "";
+  process_->loop->post([this, text, key, flow = *flow](runtime::Runtime& runtime,
+                                                   std::vector<runtime::Ack>& acks) -> Status {
+    BELAY_TRY(runtime.journal().putFlow({flow.digest, flow.slug.str(), "yaml", text, clock_.wallMs()}));
+    runtime::StartRequest request;
+    request.digest = flow.digest;
+    request.by = "uid:0";
+    request.idempotencyKey = key;
+    const auto started = runtime.start(request);
+    if (!started) {
+      fail("start: " + started.error().message);
+      return Status{};
+    }
+    acks.push_back([this, run = started->run](const Status& committed) {
+      if (committed.ok() && !cut_) acknowledgedRuns_.insert(run);
+    });
+    return Status{};
+  });
+}
+
+std::optional<journal::WaitRow> Simulation::someWait(flow::WaitKind kind) {
+  journal::WaitFilter filter;
+  filter.kind = kind;
+  const auto rows = process_->journal->waits(filter);
+  if (!rows || rows->empty()) return std::nullopt;
+  return (*rows)[random_.below(rows->size())];
+}
+
+void Simulation::answerSomething() {
+  const auto ack = [this](const base::WaitId& wait) {
+    return [this, wait](const Status& committed) {
+      if (committed.ok() && !cut_) acknowledgedAnswers_.insert(wait);
+    };
+  };
+  if (random_.below(4) == 0) {
+    process_->loop->post([](runtime::Runtime& runtime, std::vector<runtime::Ack>&) -> Status {
+      auto emitted = runtime.waits().emit("tick", R"({"n":1})", "uid:0");
+      return emitted ? Status{} : Status{emitted.error()};
+    });
+    return;
+  }
+  const bool isApproval = random_.below(2) == 0;
+  const auto wait = someWait(isApproval ? flow::WaitKind::kApproval : flow::WaitKind::kCallback);
+  if (!wait) return;
+  const bool approved = random_.below(4) != 0;
+  // Asked twice now and then: the second answer must not count.
+  for (std::uint64_t i = 0; i <= random_.below(2); ++i) {
+    process_->loop->post([=](runtime::Runtime& runtime, std::vector<runtime::Ack>& acks) {
+      runtime::ApprovalAnswer answer;
+      answer.approved = approved;
+      answer.by = "uid:0";
+      answer.requestDigest = wait->requestDigest;
+      answer.decision = "signed elsewhere";
+      const Status answered = isApproval ? runtime.waits().answerApproval(wait->id, answer)
+                                         : runtime.waits().answerCallback(wait->id, R"({"ok":true})", "uid:0");
+      if (answered.ok()) acks.push_back(ack(wait->id));
+      return !answered && runtime::endsTransaction(answered.error().code) ? answered : Status{};
+    });
+  }
+}
+
+std::vector<journal::RunRow> Simulation::rowsOf(bool ended) {
+  journal::RunFilter filter;
+  filter.most = 1000;
+  auto rows = process_->journal->runs(filter);
+  if (!rows) {
+    fail("list of runs: " + rows.error().message);
+    return {};
+  }
+  std::erase_if(*rows, [ended](const journal::RunRow& row) { return engine::isFinal(row.status) != ended; });
+  return std::move(*rows);
+}
+
+void Simulation::controlSomething() {
+  const bool retries = random_.below(5) == 0;
+  const std::vector<journal::RunRow> rows = rowsOf(retries);
+  if (rows.empty()) return;
+  const base::RunId run = rows[random_.below(rows.size())].id;
+  const auto verb = static_cast<runtime::Verb>(random_.below(4));
+  // Cancelling everything would leave nothing to simulate.
+  if (!retries && verb == runtime::Verb::kCancel && random_.below(3) != 0) return;
+  note("control " + run.str() + " " + std::to_string(static_cast<int>(verb)));
+  process_->loop->post([=](runtime::Runtime& runtime, std::vector<runtime::Ack>&) {
+    const Status done = retries ? runtime.retry(run, "", "uid:0") : runtime.control(run, verb, "uid:0");
+    return !done && runtime::endsTransaction(done.error().code) ? done : Status{};
+  });
+}
+
+void Simulation::resolveSomething() {
+  for (const journal::RunRow& row : rowsOf(false)) {
+    if (row.status != engine::RunStatus::kAmbiguous) continue;
+    const auto how = static_cast<engine::Resolution>(random_.below(3));
+    process_->loop->post([run = row.id, how](runtime::Runtime& runtime, std::vector<runtime::Ack>&) {
+      auto state = runtime::replay(runtime.journal(), run);
+      if (!state || state->active.empty()) return Status{};
+      const Status done = runtime.resolve(run, state->active.front().started.key.path, how, "uid:0", "");
+      return !done && runtime::endsTransaction(done.error().code) ? done : Status{};
+    });
+  }
+}
+
+void Simulation::passTime() {
+  const auto due = process_->journal->nextDue();
+  std::int64_t next = peers_.nextMs();
+  if (due && due->bootMs && (next == 0 || *due->bootMs < next)) next = *due->bootMs;
+  const std::int64_t now = clock_.sinceBoot().count();
+  if (next > now && random_.below(4) != 0) clock_.advance(std::chrono::milliseconds{next - now});
+  else clock_.advance(std::chrono::milliseconds{random_.below(600'000)});
+  if (random_.below(10) == 0) {
+    clock_.jumpWall(std::chrono::milliseconds{static_cast<std::int64_t>(random_.below(7'200'000)) - 3'600'000});
+  }
+  peers_.deliver();
+}
+
+void Simulation::act() {
+  switch (random_.below(8)) {
+    case 0:
+    case 1: startRun(); break;
+    case 2:
+    case 3: answerSomething(); break;
+    case 4: controlSomething(); break;
+    case 5: resolveSomething(); break;
+    default: passTime();
+  }
+  if (random_.below(12) == 0) cutAtSync_ = disk_.syncs() + 1 + random_.below(3);
+}
+
+/// Nothing goes wrong any more: every run must come to its end.
+void Simulation::settle() {
+  cutAtSync_ = 0;
+  for (int round = 0; round < 2000 && outcome_.violation.empty(); ++round) {
+    const std::vector<journal::RunRow> open = rowsOf(false);
+    if (open.empty()) return;
+    for (const journal::RunRow& row : open) {
+      if (row.status != engine::RunStatus::kPaused) continue;
+      process_->loop->post([run = row.id](runtime::Runtime& runtime, std::vector<runtime::Ack>&) {
+        return runtime.control(run, runtime::Verb::kResume, "uid:0");
+      });
+    }
+    resolveSomething();
+    answerSomething();
+    if (!step()) return;
+    passTime();
+    if (!step()) return;
+  }
+  for (const journal::RunRow& row : rowsOf(false)) {
+    fail("run " + row.id.str() + " of " + row.slug + " does not end: " + std::string(engine::runStatusName(row.status)));
+  }
+}
+
+void Simulation::checkAcknowledged() {
+  if (!process_) return;
+  for (const base::RunId& run : acknowledgedRuns_) {
+    const auto row = process_->journal->run(run);
+    if (!row || !row->has_value()) fail("acknowledged run " + run.str() + " is lost");
+  }
+  for (const base::WaitId& wait : acknowledgedAnswers_) {
+    const auto row = process_->journal->wait(wait);
+    if (!row || !row->has_value() || (*row)->status == journal::WaitStatus::kOpen) {
+      fail("the acknowledged answer of wait " + wait.str() + " is lost");
+    }
+  }
+}
+
+void Simulation::checkHistories() {
+  std::uint64_t increments = 0;
+  for (const journal::RunRow& row : rowsOf(true)) {
+    ++outcome_.runs;
+    const auto events = process_->journal->events(row.id, 0, 100'000);
+    if (!events) return fail("events of " + row.id.str() + ": " + events.error().message);
+    std::set<std::pair<std::string, std::uint32_t>> finished;
+    for (const journal::EventRow& event : *events) {
+      ++outcome_.events;
+      note(row.id.str() + event.name + event.body);
+      const auto body = engine::decodeBody(event.name, event.body);
+      if (!body) return fail(body.error().message);
+      const auto* end = std::get_if<engine::StepFinished>(&*body);
+      if (!end) continue;
+      if (!finished.insert({end->key.path, end->key.visit}).second) {
+        fail("step " + end->key.path + " of " + row.id.str() + " finished twice in one visit");
+      }
+      if (end->outputJson.find("\"previous\"") != std::string::npos) ++increments;
+    }
+    const auto state = runtime::replay(*process_->journal, row.id);
+    if (!state || state->status() != row.status) fail("the row of run " + row.id.str() + " is not what its events say");
+  }
+  const auto total = process_->journal->kv("default", "total", clock_.wallMs());
+  const std::string counted = total && *total ? (*total)->valueJson : "0";
+  if (counted != std::to_string(increments)) {
+    fail("the store counts " + counted + " increments, the histories " + std::to_string(increments));
+  }
+  journal::VerifyCursor cursor;
+  while (!cursor.done) {
+    const auto report = process_->journal->verify(cursor, 10'000);
+    if (!report || !report->ok) return fail("verify: " + (report ? report->firstBad : report.error().message));
+  }
+}
+
+Outcome Simulation::run() {
+  boot();
+  for (int i = 0; i < kActions && outcome_.violation.empty(); ++i) {
+    act();
+    if (!step() && !outcome_.violation.empty()) break;
+    if (random_.below(15) == 0) die(random_.below(2) == 0);
+  }
+  if (outcome_.violation.empty()) settle();
+  if (outcome_.violation.empty()) checkAcknowledged();
+  if (outcome_.violation.empty()) checkHistories();
+  fail(peers_.violation());
+  outcome_.trace = trace_.finish().hex();
+  return outcome_;
+}
+
+}  // namespace belay::sim
