@@ -94,6 +94,9 @@ WaitOptions waitOf(const Value& spec) {
                    : onTimeout == "continue" ? OnTimeout::kContinue
                                              : OnTimeout::kFail;
   wait.timeout = spec.text("timeout", kApprovalTimeout);
+  wait.failOnReject = spec.text("on_reject") == "fail";
+  if (const Value* event = spec.find("event"))
+    wait.match = expressionOf(*event, "match").value_or("");
   return wait;
 }
 
@@ -110,7 +113,21 @@ const FamilyRow& familyOf(const Value& step) {
   return familyTable().front();
 }
 
-Step buildStep(const Value& value, const Defaults& defaults) {
+/// The spec as it can be rendered when the step is entered: with the text of a template in place of
+/// its name, and without the expression that is evaluated when an event comes.
+Value renderable(Value spec, Family family, const std::map<std::string, std::string>& templates) {
+  const auto name = family == Family::kNotify ? textOf(spec, "template") : std::nullopt;
+  if (name) {
+    spec.set("text", templates.at(*name));
+    spec.erase("template");
+  }
+  Value* event = family == Family::kWait ? spec.find("event") : nullptr;
+  if (event) event->erase("match");
+  return spec;
+}
+
+Step buildStep(const Value& value, const Defaults& defaults,
+               const std::map<std::string, std::string>& templates) {
   const FamilyRow& row = familyOf(value);
   const Value& spec = *value.find(row.key.name);
   Step step;
@@ -137,7 +154,7 @@ Step buildStep(const Value& value, const Defaults& defaults) {
     for (const Value& option : spec.asArray())
       step.cases.push_back({expressionOf(option, "when"), option.text("next")});
   } else {
-    step.spec = json::print(spec);
+    step.spec = json::print(renderable(spec, row.family, templates));
   }
   return step;
 }
@@ -176,7 +193,7 @@ Flow buildFlow(const Value& root, std::string_view text) {
     readRetry(given->find("retry"), defaults.retry);
   }
   for (const Value& step : root.find("steps")->asArray())
-    flow.steps.push_back(buildStep(step, defaults));
+    flow.steps.push_back(buildStep(step, defaults, flow.templates));
   flow.digest = "sha256:" + crypto::sha256(text).hex();
   return flow;
 }

@@ -10,10 +10,9 @@ namespace {
 using Words = std::string_view;
 
 constexpr double kMiB = 1024.0 * 1024.0;
-constexpr unsigned kEffectful =
-    kTakesTimeout | kTakesRetry | kTakesEffect | kTakesPersist | kTakesNext;
+constexpr unsigned kEffectful = kTakesTimeout | kTakesRetry | kTakesEffect | kTakesNext;
 
-constexpr std::array<KeyRow, 8> kRunKeys{{
+constexpr std::array<KeyRow, 9> kRunKeys{{
     {.name = "command",
      .shape = Shape::kTextList,
      .flags = kTemplate | kEmpty,
@@ -25,11 +24,12 @@ constexpr std::array<KeyRow, 8> kRunKeys{{
      .least = 1,
      .help = "Text for a shell. Expressions are refused in it; values come through env."},
     {.name = "shell",
-     .shape = Shape::kText,
+     .shape = Shape::kWords,
      .least = 1,
      .most = 200,
-     .fallback = "\"sh\"",
-     .help = "The program that reads the script: a name or an absolute path."},
+     .fallback = "[\"/bin/sh\", \"-e\"]",
+     .help =
+         "The program that reads the script, and its options; the script is a file behind them."},
     {.name = "cwd",
      .shape = Shape::kText,
      .flags = kTemplate,
@@ -55,12 +55,16 @@ constexpr std::array<KeyRow, 8> kRunKeys{{
      .shape = Shape::kSize,
      .least = 1,
      .most = 1024 * kMiB,
-     .fallback = "\"100 MiB\"",
-     .help = "Bytes of output that are kept; the command goes on, what is beyond is dropped and "
-             "said so."},
+     .help =
+         "Bytes of output that are kept; what is beyond is dropped and said so. Without it, and at "
+         "most, the bound of the host's settings."},
+    {.name = "callback",
+     .shape = Shape::kIdentifier,
+     .help = "Id of a step that waits for a callback: it is opened first, and the command gets its "
+             "one-time token as BELAY_CALLBACK_TOKEN."},
 }};
 constexpr std::array<Words, 2> kRunOneOf{"command", "script"};
-constexpr std::array<Words, 3> kRunLater{"callback", "args", "profile"};
+constexpr std::array<Words, 2> kRunLater{"args", "profile"};
 constexpr ObjectRow kRun{
     .what = "a run step", .keys = kRunKeys, .exactlyOne = kRunOneOf, .later = kRunLater};
 
@@ -105,8 +109,8 @@ constexpr std::array<KeyRow, 10> kHttpKeys{{
      .shape = Shape::kSize,
      .least = 1,
      .most = 1024 * kMiB,
-     .fallback = "\"10 MiB\"",
-     .help = "A larger answer is a failure."},
+     .help = "A larger answer is a failure. Without it, and at most, the bound of the host's "
+             "settings."},
     {.name = "ok_status",
      .shape = Shape::kIntegerList,
      .least = 100,
@@ -131,27 +135,24 @@ constexpr ObjectRow kFunction{
 
 constexpr unsigned kKey = kTemplate;
 constexpr std::array<KeyRow, 12> kKvKeys{{
-    {.name = "get", .flags = kKey, .least = 1, .most = 1'000, .help = "Key to read."},
-    {.name = "set", .flags = kKey, .least = 1, .most = 1'000, .help = "Key to write; needs value."},
-    {.name = "delete", .flags = kKey, .least = 1, .most = 1'000, .help = "Key to remove."},
-    {.name = "exists", .flags = kKey, .least = 1, .most = 1'000, .help = "Key to ask for."},
+    {.name = "get", .flags = kKey, .least = 1, .most = 512, .help = "Key to read."},
+    {.name = "set", .flags = kKey, .least = 1, .most = 512, .help = "Key to write; needs value."},
+    {.name = "delete", .flags = kKey, .least = 1, .most = 512, .help = "Key to remove."},
+    {.name = "exists", .flags = kKey, .least = 1, .most = 512, .help = "Key to ask for."},
     {.name = "increment",
      .flags = kKey,
      .least = 1,
-     .most = 1'000,
+     .most = 512,
      .help = "Key of a number to add to."},
     {.name = "append",
      .flags = kKey,
      .least = 1,
-     .most = 1'000,
+     .most = 512,
      .help = "Key of a list to append value to."},
-    {.name = "list",
-     .flags = kKey | kEmpty,
-     .most = 1'000,
-     .help = "Beginning of the keys to list."},
+    {.name = "list", .flags = kKey | kEmpty, .most = 512, .help = "Beginning of the keys to list."},
     {.name = "value", .shape = Shape::kAny, .flags = kTemplate, .help = "Of set and append."},
     {.name = "by",
-     .shape = Shape::kNumber,
+     .shape = Shape::kInteger,
      .flags = kTemplate,
      .least = -9007199254740992.0,
      .most = 9007199254740992.0,
@@ -169,7 +170,8 @@ constexpr std::array<KeyRow, 12> kKvKeys{{
      .help = "Write only when the key is not there. Of set."},
     {.name = "space",
      .shape = Shape::kIdentifier,
-     .help = "Name of the key space; that of the flow's slug when the key is missing."},
+     .fallback = "\"default\"",
+     .help = "Name of the key space; flows that name the same one share its keys."},
 }};
 constexpr std::array<Words, 7> kKvOneOf{"get",       "set",    "delete", "exists",
                                         "increment", "append", "list"};
@@ -200,13 +202,13 @@ constexpr std::array<KeyRow, 5> kApprovalKeys{{
      .shape = Shape::kTextList,
      .least = 1,
      .most = 100,
-     .help = "Who may decide; any operator of the host when the key is missing."},
+     .help = "Who is asked. This version shows the names; any operator of the host may decide."},
     {.name = "quorum",
      .shape = Shape::kInteger,
      .least = 1,
      .most = 100,
      .fallback = "1",
-     .help = "How many must approve."},
+     .help = "How many must approve. This version takes one decision, so only 1."},
     {.name = "form",
      .shape = Shape::kJsonSchema,
      .help = "JSON Schema of values that the decision brings along."},
@@ -226,18 +228,21 @@ constexpr std::array<KeyRow, 2> kCallbackKeys{{
 constexpr std::array<Words, 1> kCallbackLater{"auth"};
 constexpr ObjectRow kCallback{.what = "a callback", .keys = kCallbackKeys, .later = kCallbackLater};
 
-constexpr std::array<KeyRow, 1> kEventKeys{{
+constexpr std::array<KeyRow, 2> kEventKeys{{
     {.name = "name",
      .flags = kRequired | kTemplate,
      .least = 1,
      .most = 200,
      .help = "Name of the event."},
+    {.name = "match",
+     .shape = Shape::kExpression,
+     .help = "Over event, evaluated when one comes: the wait takes the first for which it holds."},
 }};
-constexpr std::array<Words, 1> kEventLater{"match"};
-constexpr ObjectRow kEvent{.what = "an event", .keys = kEventKeys, .later = kEventLater};
+constexpr ObjectRow kEvent{.what = "an event", .keys = kEventKeys};
 
+constexpr std::array<Words, 2> kOnRejects{"continue", "fail"};
 constexpr std::array<Words, 3> kOnTimeouts{"reject", "fail", "continue"};
-constexpr std::array<KeyRow, 7> kWaitKeys{{
+constexpr std::array<KeyRow, 8> kWaitKeys{{
     {.name = "approval",
      .shape = Shape::kObject,
      .object = &kApproval,
@@ -261,6 +266,11 @@ constexpr std::array<KeyRow, 7> kWaitKeys{{
      .least = 1,
      .help = "How long it waits. Callbacks and events must say it; an approval waits 7d when it "
              "does not."},
+    {.name = "on_reject",
+     .shape = Shape::kChoice,
+     .choices = kOnRejects,
+     .fallback = "\"continue\"",
+     .help = "Of an approval: go on with output.approved being false, or fail."},
     {.name = "on_timeout",
      .shape = Shape::kChoice,
      .choices = kOnTimeouts,
@@ -307,20 +317,20 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
      {.name = "run", .shape = Shape::kObject, .object = &kRun, .help = "Runs a command as a job."},
      EffectClass::kOnce,
      "1h",
-     kEffectful},
+     kEffectful | kTakesPersist},
     {Family::kHttp,
      {.name = "http", .shape = Shape::kObject, .object = &kHttp, .help = "Makes an HTTP request."},
      EffectClass::kOnce,
      "60s",
-     kEffectful},
+     kEffectful | kTakesPersist},
     {Family::kFunction,
      {.name = "function",
       .shape = Shape::kObject,
       .object = &kFunction,
       .help = "Computes a value in JavaScript."},
      EffectClass::kPure,
-     "10s",
-     kTakesTimeout | kTakesRetry | kTakesPersist | kTakesNext},
+     "",
+     kTakesNext},
     {Family::kKv,
      {.name = "kv",
       .shape = Shape::kObject,
@@ -328,7 +338,7 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
       .help = "Reads or writes the host's key-value store, in the transaction of the step."},
      EffectClass::kPure,
      "",
-     kTakesPersist | kTakesNext},
+     kTakesNext},
     {Family::kSet,
      {.name = "set",
       .shape = Shape::kMap,
@@ -352,7 +362,7 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
       .help = "Waits for an approval, a callback, an event or a time, for as long as it takes."},
      EffectClass::kPure,
      "",
-     kTakesPersist | kTakesNext},
+     kTakesNext},
     {Family::kNotify,
      {.name = "notify", .shape = Shape::kObject, .object = &kNotify, .help = "Sends a message."},
      EffectClass::kOnce,

@@ -98,12 +98,12 @@ struct Step {
   base::StepId id;
   std::string title;
   Family family = Family::kFunction;
-  /// The value under the family's key, verbatim, as compact JSON (for `switch`: empty).
+  /// The value under the family's key, verbatim, as compact JSON (for `switch`: empty). Of notify,
+  /// a template that it names has been put in as `text`; of an event, `match` has been taken out.
   std::string spec;
   std::optional<std::string> when;  ///< Expression, without ${{ }}; "true" and "false" too.
   /// A duration, or a template that gives one: the step's own, else of `defaults`, else of the
-  /// table of families. Set for the families with effects (run http function notify), never for the
-  /// others.
+  /// table of families. Set for the families with effects (run http notify), never for the others.
   std::optional<std::string> timeout;
   Retry retry;
   OnError onError;

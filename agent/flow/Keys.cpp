@@ -67,8 +67,7 @@ constexpr std::array<KeyRow, 2> kDefaultsKeys{{
     {.name = "timeout",
      .shape = Shape::kDuration,
      .least = 1,
-     .help =
-         "Of each attempt of steps of the families run, http, function and notify that say none."},
+     .help = "Of each attempt of steps of the families run, http and notify that say none."},
     {.name = "retry",
      .shape = Shape::kObject,
      .object = &kRetry,
@@ -163,8 +162,8 @@ constexpr std::array<KeyRow, 10> kStepKeys{{
      .shape = Shape::kDuration,
      .flags = kTemplate,
      .least = 1,
-     .help = "Of each attempt. Without it: defaults.timeout, else 1h for run, 60s for http, 10s "
-             "for function, 30s for notify."},
+     .help = "Of each attempt. Without it: defaults.timeout, else 1h for run, 60s for http, 30s "
+             "for notify."},
     {.name = "retry",
      .shape = Shape::kObject,
      .object = &kRetry,

@@ -24,6 +24,7 @@ enum class Shape : std::uint8_t {
   kInstant,
   kSize,  ///< "16 MiB", or bytes as a number.
   kChoice,
+  kWords,  ///< Text, or a list of texts.
   kTextList,
   kIntegerList,
   kChoiceList,
@@ -63,8 +64,8 @@ struct KeyRow {
   std::span<const std::string_view> choices = {};
   const ObjectRow* object = nullptr;
   Names names = Names::kAny;
-  Shape values =
-      Shape::kText;  ///< Of a kMap: kText, kAny, or kNumber for text, numbers and booleans.
+  /// Of a kMap: kText, kAny, or kNumber for text, numbers, true, false and lists of them.
+  Shape values = Shape::kText;
   std::string_view fallback = {};  ///< What holds where the key is missing, as JSON.
   std::string_view help = {};
 };

@@ -28,6 +28,8 @@ FlowNames gatherNames(const json::Value& root) {
       const std::string_view id = textOf(step, "id");
       if (!id.empty()) names.stepIndex.emplace(id, names.steps.size());
       names.steps.push_back(id);
+      const json::Value* wait = step.find("wait");
+      if (wait && wait->find("callback")) names.callbacks.insert(id);
     }
   }
   if (const json::Value* requirements = root.find("requires");

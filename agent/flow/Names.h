@@ -2,6 +2,7 @@
 
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "common/json/Value.h"
@@ -15,6 +16,7 @@ namespace belay::flow {
 struct FlowNames {
   std::vector<std::string_view> steps;  ///< In order; empty where an id is missing.
   std::unordered_map<std::string_view, std::size_t> stepIndex;
+  std::unordered_set<std::string_view> callbacks;  ///< Steps that wait for a callback.
   std::vector<std::string_view> connections;
   std::unordered_map<std::string_view, std::string_view> connectionTypes;
   std::vector<std::string_view> templates;

@@ -75,8 +75,10 @@ Value mapSchema(const KeyRow& row) {
   if (row.values == Shape::kAny) return schema;
   KeyRow text{.name = row.name, .flags = row.flags};
   values.push_back(textSchema(text));
-  if (row.values == Shape::kNumber)
-    values.push_back(object({{"type", Array{"number", "boolean"}}}));
+  if (row.values == Shape::kNumber) {
+    const Value scalar = object({{"type", Array{"string", "number", "boolean"}}});
+    values = {scalar, object({{"type", "array"}, {"items", scalar}})};
+  }
   if (row.flags & kSecrets) values.push_back(reference("secret"));
   put(schema, "additionalProperties",
       values.size() == 1 ? values.front() : object({{"anyOf", values}}));
@@ -97,6 +99,10 @@ Value listSchema(const KeyRow& row) {
   put(schema, "items",
       row.shape == Shape::kChoiceList ? object({{"enum", words(row.choices)}}) : textSchema(item));
   return schema;
+}
+
+Value wordsSchema(const KeyRow& row) {
+  return object({{"anyOf", Array{textSchema(row), listSchema(row)}}});
 }
 
 Value objectListSchema(const KeyRow& row) {
@@ -132,6 +138,8 @@ Value plainSchema(const KeyRow& row) {
       return reference("size");
     case Shape::kChoice:
       return object({{"enum", words(row.choices)}});
+    case Shape::kWords:
+      return wordsSchema(row);
     case Shape::kTextList:
     case Shape::kIntegerList:
     case Shape::kChoiceList:

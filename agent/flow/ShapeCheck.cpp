@@ -136,6 +136,10 @@ void ShapeCheck::value(const Node& node, const KeyRow& row) {
       return size(node, row);
     case Shape::kChoice:
       return choice(node, row);
+    case Shape::kWords:
+      if (node.value.isArray()) return list(node, row);
+      static_cast<void>(text(node, row));
+      return;
     case Shape::kTextList:
     case Shape::kIntegerList:
     case Shape::kChoiceList:

@@ -96,11 +96,17 @@ void ShapeCheck::mapValue(const Node& member, const KeyRow& row) {
                   "secrets may stand in env of run and in headers of http");
     return;
   }
-  const bool scalar =
-      row.values == Shape::kNumber && (member.value.isNumber() || member.value.isBool());
-  if (!scalar)
-    static_cast<void>(text(
-        member, {.name = row.name, .flags = row.flags, .least = row.flags & kEmpty ? 0.0 : 1.0}));
+  const bool scalars = row.values == Shape::kNumber;
+  const auto isScalar = [](const json::Value& value) { return value.isNumber() || value.isBool(); };
+  const KeyRow item{.name = row.name, .flags = row.flags, .least = row.flags & kEmpty ? 0.0 : 1.0};
+  if (scalars && member.value.isArray()) {
+    for (std::size_t i = 0; i < member.size() && !report_.full(); ++i) {
+      const Node child = member.child(i);
+      if (!isScalar(child.value)) static_cast<void>(text(child, item));
+    }
+    return;
+  }
+  if (!scalars || !isScalar(member.value)) static_cast<void>(text(member, item));
 }
 
 bool ShapeCheck::isSecret(const json::Value& value) const {

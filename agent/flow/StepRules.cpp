@@ -190,10 +190,22 @@ void StepRules::run(const Node& spec) {
   onlyWith(spec, "shell", {"script"});
   const auto command = spec.find("command");
   if (command && command->value.isArray()) expressions_.refuseInCommand(*command);
+  const auto folder = spec.find("cwd");
+  const std::string path = textOf(spec, "cwd");
+  if (!path.empty() && path[0] != '/' && !path.starts_with("${{")) {
+    report_.error(ErrorCode::kFlowBadValue, *folder,
+                  "must be an absolute path, is " + quoted(path));
+  }
+  const auto callback = spec.find("callback");
+  const std::string id = textOf(spec, "callback");
+  if (!id.empty() && !names_.callbacks.contains(id)) {
+    report_.error(ErrorCode::kFlowUnknownStep, *callback,
+                  "the flow has no step " + quoted(id) + " that waits for a callback");
+  }
 }
 
 void StepRules::http(const Node& spec) {
-  connection(spec, false);
+  connection(spec, "http");
   const auto url = spec.find("url");
   if (!url && !has(spec, "connection")) {
     report_.error(ErrorCode::kFlowMissingKey, spec, "an http step needs url or connection");
@@ -239,6 +251,7 @@ void StepRules::kv(const Node& spec) {
 void StepRules::wait(const Node& spec) {
   onlyWith(spec, "timeout", {"approval", "callback", "event"});
   onlyWith(spec, "on_timeout", {"approval", "callback", "event"});
+  onlyWith(spec, "on_reject", {"approval"});
   const auto onTimeout = spec.find("on_timeout");
   const std::string answer = textOf(spec, "on_timeout");
   if (const auto approval = spec.find("approval")) {
@@ -246,13 +259,16 @@ void StepRules::wait(const Node& spec) {
       report_.error(ErrorCode::kFlowBadValue, *onTimeout,
                     "silence is no approval: on_timeout must be reject or fail");
     }
-    const json::Value* approvers = approval->value.find("approvers");
+    const auto approvers = approval->find("approvers");
+    if (approvers && approvers->value.isArray()) {
+      report_.warning(ErrorCode::kFlowBadValue, *approvers,
+                      "this version shows the approvers and does not check them: any operator of "
+                      "the host may decide");
+    }
     const auto quorum = approval->find("quorum");
-    const double people =
-        approvers && approvers->isArray() ? static_cast<double>(approvers->asArray().size()) : 0;
-    if (quorum && people > 0 && quorum->value.isNumber() && quorum->value.asNumber() > people) {
+    if (quorum && quorum->value.isInteger() && quorum->value.asNumber() > 1) {
       report_.error(ErrorCode::kFlowBadValue, *quorum,
-                    "the quorum is larger than the number of approvers");
+                    "a quorum above 1 is not supported by this version");
     }
     return;
   }
@@ -269,7 +285,7 @@ void StepRules::wait(const Node& spec) {
 }
 
 void StepRules::notify(const Node& spec) {
-  connection(spec, true);
+  connection(spec, "chat");
   const auto name = spec.find("template");
   if (!name || !name->value.isString()) return;
   const std::string& text = name->value.asString();
@@ -279,19 +295,21 @@ void StepRules::notify(const Node& spec) {
                 didYouMean(text, names_.templates));
 }
 
-void StepRules::connection(const Node& spec, bool mayBeChat) {
+void StepRules::connection(const Node& spec, std::string_view type) {
   const auto node = spec.find("connection");
   if (!node || !node->value.isString() || script::mayHoldExpression(node->value.asString())) return;
   const std::string& name = node->value.asString();
   const auto found = names_.connectionTypes.find(name);
   if (found == names_.connectionTypes.end()) {
     std::string hint = didYouMean(name, names_.connections);
-    if (hint.empty()) hint = "add to requires: {name: " + name + ", type: http}";
+    if (hint.empty())
+      hint = "add to requires: {name: " + name + ", type: " + std::string(type) + "}";
     report_.error(ErrorCode::kFlowUnknownName, *node, "requires has no connection " + quoted(name),
                   std::move(hint));
-  } else if (!mayBeChat && found->second == "chat") {
+  } else if (!found->second.empty() && found->second != type) {
     report_.error(ErrorCode::kFlowBadValue, *node,
-                  "the connection " + quoted(name) + " is of type chat, an http step needs http");
+                  "the connection " + quoted(name) + " is of type " + std::string(found->second) +
+                      ", here it must be " + std::string(type));
   }
 }
 

@@ -37,7 +37,7 @@ class StepRules {
   void wait(const Node& spec);
   void notify(const Node& spec);
   void switchCases(const Node& spec);
-  void connection(const Node& spec, bool mayBeChat);
+  void connection(const Node& spec, std::string_view type);
   /// Says so when `key` stands without any of `needs`.
   void onlyWith(const Node& spec, std::string_view key,
                 std::initializer_list<std::string_view> needs);
