@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,10 +14,7 @@ namespace belay::crypto {
 /// r and s of an ECDSA signature, 32 bytes each, big-endian (RFC 7518 §3.4); never DER.
 using Signature = std::array<std::uint8_t, 64>;
 
-class PointMultiples;
-
-/// A point of P-256 that was checked to be on the curve, and not at infinity. Making one costs
-/// about as much as two verifications, and 6 KB: keep it where it is used again.
+/// A point of P-256 that was checked to be on the curve, and not at infinity.
 ///
 /// Threads: any, at once.
 class P256PublicKey {
@@ -44,9 +40,8 @@ class P256PublicKey {
   bool operator==(const P256PublicKey& other) const { return point_ == other.point_; }
 
  private:
-  P256PublicKey(std::string_view point, std::shared_ptr<const PointMultiples> multiples);
+  explicit P256PublicKey(std::string_view point);
   std::array<std::uint8_t, 65> point_{};
-  std::shared_ptr<const PointMultiples> multiples_;  ///< Shared by the copies of this key.
   std::string thumbprint_;
 };
 

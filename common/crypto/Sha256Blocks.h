@@ -6,15 +6,13 @@
 
 namespace belay::crypto {
 
-using Sha256State = std::array<std::uint32_t, 8>;
+/// Chaining value of SHA-256 (FIPS 180-4), as eight words.
+using Sha256Words = std::array<std::uint32_t, 8>;
 
-/// The constants of FIPS 180-4 §4.2.2.
-extern const std::array<std::uint32_t, 64> kSha256Constants;
+/// True where the processor has instructions for SHA-256, six times as fast as the portable code.
+bool hasSha256Instructions() noexcept;
 
-/// Takes `blocks` blocks of 64 bytes into the state. Threads: any.
-void sha256BlocksPortable(Sha256State& state, const std::uint8_t* data, std::size_t blocks);
-/// The same by the instructions of the processor; only where hasSha256Instructions().
-void sha256BlocksNative(Sha256State& state, const std::uint8_t* data, std::size_t blocks);
-bool hasSha256Instructions();
+/// Takes `count` blocks of 64 bytes into `words`. Only where hasSha256Instructions().
+void sha256Blocks(Sha256Words& words, const unsigned char* blocks, std::size_t count) noexcept;
 
 }  // namespace belay::crypto
