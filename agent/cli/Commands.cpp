@@ -1,0 +1,62 @@
+#include "agent/cli/Commands.h"
+
+namespace belay::cli {
+
+namespace {
+
+constexpr const Command* kAll[] = {
+    &kInitCommand,
+    &kDaemonCommand,
+    &kFlowValidateCommand,
+    &kFlowRunCommand,
+    &kFlowPushCommand,
+    &kFlowListCommand,
+    &kFlowShowCommand,
+    &kFlowConfigureCommand,
+    &kRunListCommand,
+    &kRunShowCommand,
+    &kRunWatchCommand,
+    &kRunLogsCommand,
+    &kRunPauseCommand,
+    &kRunResumeCommand,
+    &kRunStopCommand,
+    &kRunCancelCommand,
+    &kRunRetryCommand,
+    &kRunResolveCommand,
+    &kWaitListCommand,
+    &kWaitShowCommand,
+    &kApproveCommand,
+    &kRejectCommand,
+    &kCallbackCommand,
+    &kEventEmitCommand,
+    &kKvGetCommand,
+    &kKvSetCommand,
+    &kKvDeleteCommand,
+    &kKvIncrementCommand,
+    &kKvAppendCommand,
+    &kKvListCommand,
+    &kResourceListCommand,
+    &kResourceShowCommand,
+    &kResourceCatCommand,
+    &kSecretSetCommand,
+    &kSecretListCommand,
+    &kSecretDeleteCommand,
+    &kConnectionListCommand,
+    &kJournalStatsCommand,
+    &kJournalVerifyCommand,
+    &kJournalBackupCommand,
+    &kJournalPruneCommand,
+    &kConfigCheckCommand,
+    &kConfigDefaultsCommand,
+    &kDoctorCommand,
+    &kExplainCommand,
+    &kDocsCommand,
+    &kVersionCommand,
+    &kCompletionCommand,
+};
+
+}  // namespace
+
+std::span<const Command* const> allCommands() { return kAll; }
+
+}  // namespace belay::cli

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "agent/cli/Command.h"
+
+namespace belay::cli {
+
+// Every verb of the command line, one source file each; Commands.cpp puts them in order.
+
+extern const Command kInitCommand;
+extern const Command kDaemonCommand;
+extern const Command kFlowValidateCommand;
+extern const Command kFlowRunCommand;
+extern const Command kFlowPushCommand;
+extern const Command kFlowListCommand;
+extern const Command kFlowShowCommand;
+extern const Command kFlowConfigureCommand;
+extern const Command kRunListCommand;
+extern const Command kRunShowCommand;
+extern const Command kRunWatchCommand;
+extern const Command kRunLogsCommand;
+extern const Command kRunPauseCommand;
+extern const Command kRunResumeCommand;
+extern const Command kRunStopCommand;
+extern const Command kRunCancelCommand;
+extern const Command kRunRetryCommand;
+extern const Command kRunResolveCommand;
+extern const Command kWaitListCommand;
+extern const Command kWaitShowCommand;
+extern const Command kApproveCommand;
+extern const Command kRejectCommand;
+extern const Command kCallbackCommand;
+extern const Command kEventEmitCommand;
+extern const Command kKvGetCommand;
+extern const Command kKvSetCommand;
+extern const Command kKvDeleteCommand;
+extern const Command kKvIncrementCommand;
+extern const Command kKvAppendCommand;
+extern const Command kKvListCommand;
+extern const Command kResourceListCommand;
+extern const Command kResourceShowCommand;
+extern const Command kResourceCatCommand;
+extern const Command kSecretSetCommand;
+extern const Command kSecretListCommand;
+extern const Command kSecretDeleteCommand;
+extern const Command kConnectionListCommand;
+extern const Command kJournalStatsCommand;
+extern const Command kJournalVerifyCommand;
+extern const Command kJournalBackupCommand;
+extern const Command kJournalPruneCommand;
+extern const Command kConfigCheckCommand;
+extern const Command kConfigDefaultsCommand;
+extern const Command kDoctorCommand;
+extern const Command kExplainCommand;
+extern const Command kDocsCommand;
+extern const Command kVersionCommand;
+extern const Command kCompletionCommand;
+
+}  // namespace belay::cli

@@ -1,0 +1,127 @@
+#include "agent/cli/Invocation.h"
+
+#include <utility>
+
+#include "agent/cli/LocalReads.h"
+#include "common/base/Files.h"
+#include "common/base/Units.h"
+#include "common/http/Message.h"
+#include "common/json/Json.h"
+
+namespace belay::cli {
+
+using api::Envelope;
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using std::chrono::milliseconds;
+
+Invocation::Invocation(World& world, const ParsedArguments& arguments, Style style)
+    : world_(world), arguments_(arguments), style_(style) {}
+
+std::string Invocation::flag(std::string_view name) const {
+  const auto found = arguments_.flags.find(name);
+  return found == arguments_.flags.end() ? std::string() : found->second;
+}
+
+std::vector<std::string> Invocation::flags(std::string_view name) const {
+  std::vector<std::string> out;
+  const auto [first, last] = arguments_.flags.equal_range(name);
+  for (auto it = first; it != last; ++it) out.push_back(it->second);
+  return out;
+}
+
+Result<milliseconds> Invocation::duration(std::string_view flagName, milliseconds fallback) const {
+  if (!has(flagName)) return fallback;
+  auto parsed = base::parseDuration(flag(flagName));
+  if (parsed) return *parsed;
+  return Error{ErrorCode::kUsage, "--" + std::string(flagName) + ": " + parsed.error().message};
+}
+
+std::optional<std::string> Invocation::positional(std::size_t index) const {
+  if (index >= arguments_.positionals.size()) return std::nullopt;
+  return arguments_.positionals[index];
+}
+
+void Invocation::note(std::string_view line) const {
+  if (!json() && !quiet()) world_.console.err(std::string(line) + "\n");
+}
+
+Result<const Installation*> Invocation::installation() {
+  if (!installation_) {
+    BELAY_ASSIGN(Installation found, findInstallation(world_, arguments_));
+    installation_.emplace(std::move(found));
+  }
+  return &*installation_;
+}
+
+Result<Transport*> Invocation::transport() {
+  if (!transport_) {
+    BELAY_ASSIGN(const Installation* where, installation());
+    transport_ = world_.connect(where->paths.socket);
+  }
+  return transport_.get();
+}
+
+Result<Envelope> Invocation::send(const ApiRequest& request) {
+  BELAY_ASSIGN(Transport * way, transport());
+  BELAY_ASSIGN(const ApiResponse response, way->send(request));
+  return api::parseEnvelope(response.body);
+}
+
+Result<Envelope> Invocation::post(const std::string& target, const json::Value& body) {
+  ApiRequest request;
+  request.method = "POST";
+  request.target = target;
+  if (!body.isNull()) request.body = json::print(body);
+  BELAY_ASSIGN(request.timeout, duration("timeout", request.timeout));
+  return send(request);
+}
+
+Result<Envelope> Invocation::get(const std::string& target) {
+  ApiRequest request;
+  request.target = target;
+  BELAY_ASSIGN(request.timeout, duration("timeout", request.timeout));
+  auto answer = send(request);
+  if (answer || answer.error().code != ErrorCode::kDaemonUnreachable) return answer;
+  return getLocally(target, answer.error());
+}
+
+Result<Envelope> Invocation::getLocally(const std::string& target, const Error& unreachable) {
+  BELAY_ASSIGN(const Installation* where, installation());
+  // Whose journal it is says the daemon, not the folder of another one.
+  if (has("socket") || !base::fileExists(where->layout().journal())) return unreachable;
+  auto data = readLocally(*where, world_.clock, target);
+  if (!data) {
+    // A daemon that holds the journal and does not answer is the news.
+    const ErrorCode code = data.error().code;
+    return code == ErrorCode::kJournalLocked || code == ErrorCode::kDaemonUnreachable ? unreachable
+                                                                                      : data.error();
+  }
+  Envelope envelope;
+  envelope.data = std::move(*data);
+  envelope.meta.set("source", "journal");
+  return envelope;
+}
+
+Status Invocation::stream(const ApiRequest& request, const Transport::Sink& sink) {
+  BELAY_ASSIGN(Transport * way, transport());
+  BELAY_ASSIGN(const ApiResponse response, way->stream(request, sink));
+  if (response.status == 200) return {};
+  BELAY_ASSIGN(Envelope envelope, api::parseEnvelope(response.body));
+  if (envelope.error) return std::move(*envelope.error);
+  return Error{ErrorCode::kHttpProtocol, "the daemon answered with status " + std::to_string(response.status)};
+}
+
+std::string pathOf(std::string_view prefix, std::string_view part, std::string_view suffix) {
+  return std::string(prefix) + "/" + http::percentEncode(part) + std::string(suffix);
+}
+
+Target& Target::add(std::string_view name, std::string_view value) {
+  text_ += text_.find('?') == std::string::npos ? '?' : '&';
+  text_ += std::string(name) + "=" + http::percentEncode(value);
+  return *this;
+}
+
+}  // namespace belay::cli
