@@ -50,10 +50,10 @@ std::string_view kindOf(Completes completes) {
 std::string casesOf(const Tree& tree) {
   std::string out;
   for (const auto& [path, words] : tree.words) {
-    out += "    '" + path + "') words='" + joined(words) + "' ;;\n";
+    out += "    '" + path + "') candidates='" + joined(words) + "' ;;\n";
   }
   for (const auto& [path, flags] : tree.flags) {
-    out += "    '" + path + "') words='" + joined(flags) + "'; kind='" +
+    out += "    '" + path + "') candidates='" + joined(flags) + "'; kind='" +
            std::string(kindOf(tree.positionals.at(path))) + "' ;;\n";
   }
   return out;
@@ -63,7 +63,7 @@ std::string bashScript(const Tree& tree) {
   return "# Completion of belay for bash: belay completion bash > "
          "/usr/share/bash-completion/completions/belay\n"
          "_belay() {\n"
-         "  local current=${COMP_WORDS[COMP_CWORD]} command='' words='' kind='' word\n"
+         "  local current=${COMP_WORDS[COMP_CWORD]} command='' candidates='' kind='' word\n"
          "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
          "    case $word in -*) ;; *) _belay_words \"${command:+$command }$word\" && "
          "command=${command:+$command }$word ;; esac\n"
@@ -74,9 +74,9 @@ std::string bashScript(const Tree& tree) {
          "    return\n"
          "  fi\n"
          "  if [ -n \"$kind\" ] && [ \"${current#-}\" = \"$current\" ]; then\n"
-         "    words=$(belay completion --words \"$kind\" 2> /dev/null)\n"
+         "    candidates=$(belay completion --words \"$kind\" 2> /dev/null)\n"
          "  fi\n"
-         "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
+         "  COMPREPLY=($(compgen -W \"$candidates\" -- \"$current\"))\n"
          "}\n"
          "_belay_words() {\n"
          "  kind=''\n"
@@ -100,20 +100,20 @@ std::string zshScript(const Tree& tree) {
          "  esac\n"
          "}\n"
          "_belay() {\n"
-         "  local command='' words='' kind='' word\n"
-         "  for word in \"${(@)argv[2,CURRENT-1]}\"; do\n"
+         "  local -a line=(\"${words[@]}\")\n"
+         "  local command='' candidates='' kind='' word\n"
+         "  for word in \"${(@)line[2,CURRENT-1]}\"; do\n"
          "    [[ $word == -* ]] && continue\n"
          "    _belay_words \"${command:+$command }$word\" && command=\"${command:+$command }$word\"\n"
          "  done\n"
          "  _belay_words \"$command\"\n"
-         "  if [[ $kind == file && $argv[CURRENT] != -* ]]; then _files; return; fi\n"
-         "  if [[ -n $kind && $argv[CURRENT] != -* ]]; then\n"
-         "    words=$(belay completion --words \"$kind\" 2> /dev/null)\n"
+         "  if [[ $kind == file && ${line[CURRENT]} != -* ]]; then _files; return; fi\n"
+         "  if [[ -n $kind && ${line[CURRENT]} != -* ]]; then\n"
+         "    candidates=$(belay completion --words \"$kind\" 2> /dev/null)\n"
          "  fi\n"
-         "  compadd -- ${=words}\n"
+         "  compadd -- ${=candidates}\n"
          "}\n"
-         "_belay_start() { local -a argv=(\"${(@)words}\"); _belay \"${(@)words}\" }\n"
-         "compdef _belay_start belay\n";
+         "compdef _belay belay\n";
 }
 
 std::string fishScript(const Tree& tree) {
