@@ -1,19 +1,22 @@
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "agent/api/Routes.h"
 #include "agent/api/RunView.h"
+#include "common/base/Units.h"
 #include "common/json/Json.h"
 
 namespace belay::api {
 
 using base::Result;
 using base::RunId;
+using std::chrono::milliseconds;
 
 namespace {
 
 constexpr std::size_t kEventsPerTurn = 200;
-constexpr std::chrono::milliseconds kRetry{50};  ///< When the inbox of the loop is full.
+constexpr milliseconds kRetry{50};  ///< When the inbox of the loop is full.
 
 /// Sends a run's events as they are committed, one JSON object a line, until the run has ended.
 ///
@@ -23,6 +26,13 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
  public:
   EventStream(Backend& backend, ExchangePtr exchange, std::uint64_t after)
       : backend_(backend), exchange_(std::move(exchange)), after_(after) {}
+
+  /// In the server's thread: an empty line now and then, as long as the stream is there.
+  static void beat(Backend& backend, const std::weak_ptr<EventStream>& weak, milliseconds every) {
+    if (weak.expired()) return;
+    post(backend, weak, &EventStream::pulse);
+    backend.later(every, [&backend, weak, every] { beat(backend, weak, every); });
+  }
 
   void begin(runtime::Runtime& runtime) {
     runtime_ = &runtime;
@@ -80,6 +90,11 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
     }
   }
 
+  void pulse() {
+    if (subscription_ == 0 || !unsent_.empty()) return;
+    if (stream_.write("\n") == http::ResponseStream::Write::kClosed) finish();
+  }
+
   void endWhenFinal() {
     const auto row = runtime_->journal().run(run_);
     if (!row || !*row || !engine::isFinal((*row)->status)) return;
@@ -99,16 +114,40 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
 
 }  // namespace
 
+namespace {
+
+struct Following {
+  std::uint64_t after = 0;
+  milliseconds heartbeat{0};  ///< 0: none.
+};
+
+Result<Following> readFollowing(const Exchange& exchange) {
+  constexpr milliseconds kFastest{200};
+  BELAY_ASSIGN(ReadArguments::Pairs query, parseQuery(exchange.request().query));
+  BELAY_TRY(checkQuery("after heartbeat", query));
+  const ReadArguments arguments({}, std::move(query));
+  Following following;
+  BELAY_ASSIGN(following.after, arguments.number("after", 0));
+  if (const std::string* every = arguments.query("heartbeat")) {
+    BELAY_ASSIGN(const milliseconds given, base::parseDuration(*every));
+    following.heartbeat = std::max(given, kFastest);
+  }
+  return following;
+}
+
+}  // namespace
+
 void followRun(Backend& backend, const ExchangePtr& exchange) {
-  const auto after = [&]() -> Result<std::uint64_t> {
-    BELAY_ASSIGN(ReadArguments::Pairs query, parseQuery(exchange->request().query));
-    BELAY_TRY(checkQuery("after", query));
-    return ReadArguments({}, std::move(query)).number("after", 0);
-  }();
-  if (!after) return exchange->fail(after.error());
-  auto stream = std::make_shared<EventStream>(backend, exchange, *after);
+  const auto following = readFollowing(*exchange);
+  if (!following) return exchange->fail(following.error());
+  auto stream = std::make_shared<EventStream>(backend, exchange, following->after);
   const bool posted = backend.afterCommit([stream](runtime::Runtime& runtime) { stream->begin(runtime); });
-  if (!posted) exchange->fail(busy());
+  if (!posted) return exchange->fail(busy());
+  if (following->heartbeat.count() == 0) return;
+  const std::weak_ptr<EventStream> weak = stream;
+  backend.later(following->heartbeat, [&backend, weak, every = following->heartbeat] {
+    EventStream::beat(backend, weak, every);
+  });
 }
 
 }  // namespace belay::api

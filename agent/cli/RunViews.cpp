@@ -1,0 +1,195 @@
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "agent/cli/RunFollower.h"
+#include "common/json/Json.h"
+
+namespace belay::cli {
+
+namespace {
+
+using Write = std::function<void(std::string_view)>;
+
+std::string summaryOf(const engine::WaitOpened& wait) {
+  const auto request = json::parse(wait.requestJson.empty() ? "{}" : wait.requestJson);
+  return request ? shown(request->text("summary")) : "";
+}
+
+std::string commandFor(const engine::WaitOpened& wait) {
+  switch (wait.kind) {
+    case flow::WaitKind::kApproval: return "belay approve " + wait.wait.str();
+    case flow::WaitKind::kCallback: return "belay callback " + wait.wait.str();
+    case flow::WaitKind::kEvent: return "belay event emit " + shown(wait.eventName);
+    default: return "";
+  }
+}
+
+/// Says one event in words; empty for what nobody wants to read.
+class Words {
+ public:
+  explicit Words(const Style& style) : style_(style) {}
+
+  std::string operator()(const engine::RunCreated& e) const {
+    return "run of " + shown(e.slug) + " started by " + shown(e.startedBy);
+  }
+  std::string operator()(const engine::StepStarted& e) const {
+    const std::string again = e.key.attempt > 1 ? ", attempt " + std::to_string(e.key.attempt) : "";
+    return name(e.key) + style_.paint(Style::Tone::kBusy, "started") + again;
+  }
+  std::string operator()(const engine::StepFinished& e) const {
+    const std::string_view word = e.outcome == engine::StepOutcome::kSucceeded ? "succeeded"
+                                  : e.outcome == engine::StepOutcome::kFailed  ? "failed"
+                                                                               : "skipped";
+    std::string out = name(e.key) + style_.status(word);
+    if (e.durationMs != 0) out += " in " + lasting(e.durationMs);
+    if (e.failure) out += ": " + shown(e.failure->message) + " [" + e.failure->code + "]";
+    return out;
+  }
+  std::string operator()(const engine::AttemptFailed& e) const {
+    return name(e.key) + style_.status("failed") + ", next attempt in " + lasting(e.delayMs) + ": " +
+           shown(e.failure.message);
+  }
+  std::string operator()(const engine::WaitOpened& e) const {
+    std::string out = name(e.key) + style_.status("waiting") + " for " + std::string(flow::waitKindName(e.kind));
+    if (const std::string summary = summaryOf(e); !summary.empty()) out += ": " + summary;
+    if (const std::string command = commandFor(e); !command.empty()) out += "  → " + command;
+    return out;
+  }
+  std::string operator()(const engine::WaitResolved& e) const {
+    const bool denied = e.answer == engine::WaitAnswer::kRejected || e.answer == engine::WaitAnswer::kTimedOut;
+    const std::string word = e.answer == engine::WaitAnswer::kApproved   ? "approved"
+                             : e.answer == engine::WaitAnswer::kRejected ? "rejected"
+                             : e.answer == engine::WaitAnswer::kTimedOut ? "timed_out"
+                                                                         : "answered";
+    return name(e.key) + style_.paint(denied ? Style::Tone::kBad : Style::Tone::kGood, word) +
+           (e.by.empty() ? "" : " by " + shown(e.by));
+  }
+  std::string operator()(const engine::StepAmbiguous& e) const {
+    return name(e.key) + style_.status("ambiguous") + ": " + shown(e.reason);
+  }
+  std::string operator()(const engine::AmbiguityResolved& e) const {
+    return name(e.key) + "resolved by " + shown(e.by);
+  }
+  std::string operator()(const engine::RunPaused& e) const { return "paused by " + shown(e.by); }
+  std::string operator()(const engine::RunResumed& e) const { return "resumed by " + shown(e.by); }
+  std::string operator()(const engine::RunStopRequested& e) const { return "stop asked for by " + shown(e.by); }
+  std::string operator()(const engine::RunCancelRequested& e) const { return "cancelled by " + shown(e.by); }
+  std::string operator()(const engine::RunFinished& e) const {
+    const std::string_view word = e.end == engine::RunEnd::kSucceeded ? "succeeded"
+                                  : e.end == engine::RunEnd::kFailed  ? "failed"
+                                  : e.end == engine::RunEnd::kStopped ? "stopped"
+                                                                      : "cancelled";
+    return "run " + style_.status(word);
+  }
+  std::string operator()(const engine::RunRetried& e) const {
+    return "retried from " + shown(e.step) + " by " + shown(e.by);
+  }
+
+ private:
+  static std::string name(const engine::StepKey& key) {
+    return shown(key.path) + (key.visit > 1 ? " #" + std::to_string(key.visit) : "") + "  ";
+  }
+  const Style& style_;
+};
+
+class LineView final : public RunView {
+ public:
+  LineView(const Style& style, Write write) : style_(style), write_(std::move(write)) {}
+
+  void event(const std::string&, const engine::Event& event, const engine::RunState& state,
+             const api::RunHistory&) override {
+    const std::string words = std::visit(Words(style_), event.body);
+    std::string since = "+" + lasting(event.atMs - state.createdAtMs);
+    since.resize(std::max<std::size_t>(since.size(), 10), ' ');
+    write_(style_.dim(since) + " " + words + "\n");
+  }
+
+ private:
+  const Style style_;
+  const Write write_;
+};
+
+class RawView final : public RunView {
+ public:
+  explicit RawView(Write write) : write_(std::move(write)) {}
+  void event(const std::string& line, const engine::Event&, const engine::RunState&,
+             const api::RunHistory&) override {
+    write_(line + "\n");
+  }
+
+ private:
+  const Write write_;
+};
+
+class LiveView final : public RunView {
+ public:
+  LiveView(const Style& style, Write write, const base::Clock& clock)
+      : style_(style), write_(std::move(write)), clock_(clock) {}
+
+  void event(const std::string&, const engine::Event& event, const engine::RunState& state,
+             const api::RunHistory& history) override {
+    nowMs_ = event.atMs;
+    // What was there before we came is drawn once, at its end.
+    if (state.finished || clock_.wallMs() - event.atMs < kFreshMs) draw(state, history);
+  }
+  void tick(const engine::RunState& state, const api::RunHistory& history) override { draw(state, history); }
+
+ private:
+  static constexpr std::int64_t kFreshMs = 2000;
+  static constexpr std::size_t kVisitsMost = 20;
+
+  std::string line(const std::string& text) const { return shorten(text, style_.columns() - 1) + "\n"; }
+
+  void draw(const engine::RunState& state, const api::RunHistory& history) {
+    const std::int64_t now = std::max(nowMs_, clock_.wallMs());
+    const engine::RunStatus status = state.status();
+    const std::string word(engine::runStatusName(status));
+    const std::int64_t end = state.finished ? state.updatedAtMs : now;
+    std::string text = style_.bold(state.id.str()) + " of " + shown(state.created.slug) + "  " + style_.status(word) +
+                       "  " + style_.dim(lasting(end - state.createdAtMs)) + "\n";
+    Table table({"STEP", "STATUS", "TOOK", ""});
+    const auto& visits = history.visits();
+    const std::size_t first = visits.size() > kVisitsMost ? visits.size() - kVisitsMost : 0;
+    for (std::size_t i = first; i < visits.size(); ++i) addVisit(table, visits[i], now);
+    if (!table.empty()) text += table.print(style_);
+    const api::Advice advice = api::adviseOn(state.id.str(), status, history, nullptr, now);
+    if (!advice.reason.empty() && status != engine::RunStatus::kRunning) text += line(advice.reason);
+    for (const std::string& action : advice.actions) text += line("  " + action);
+    const std::string up = lines_ == 0 ? "" : "\x1b[" + std::to_string(lines_) + "A\r\x1b[J";
+    write_(up + text);
+    lines_ = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  static void addVisit(Table& table, const api::VisitRecord& visit, std::int64_t now) {
+    const std::string word(api::visitStatusName(visit.status));
+    std::string note;
+    if (visit.wait && !visit.wait->resolved) note = std::string(flow::waitKindName(visit.wait->opened.kind));
+    else if (visit.finished && visit.finished->failure) note = visit.finished->failure->message;
+    else if (visit.attempts.size() > 1) note = std::to_string(visit.attempts.size()) + " attempts";
+    table.row({visit.path + (visit.visit > 1 ? " #" + std::to_string(visit.visit) : ""),
+               {word, Style::toneOf(word)},
+               lasting(visit.active() ? now - visit.startedMs : visit.durationMs),
+               {note, Style::Tone::kDim}});
+  }
+
+  const Style style_;
+  const Write write_;
+  const base::Clock& clock_;
+  std::int64_t nowMs_ = 0;
+  std::size_t lines_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<RunView> makeLineView(const Style& style, Write write) {
+  return std::make_unique<LineView>(style, std::move(write));
+}
+
+std::unique_ptr<RunView> makeRawView(Write write) { return std::make_unique<RawView>(std::move(write)); }
+
+std::unique_ptr<RunView> makeLiveView(const Style& style, Write write, const base::Clock& clock) {
+  return std::make_unique<LiveView>(style, std::move(write), clock);
+}
+
+}  // namespace belay::cli
