@@ -1,0 +1,61 @@
+#include "agent/cli/Commands.h"
+#include "agent/cli/Invocation.h"
+#include "agent/vault/ConnectionStore.h"
+
+namespace belay::cli {
+
+using base::ErrorCode;
+using base::Result;
+using json::Value;
+
+namespace {
+
+Result<api::Envelope> fromSettings(Invocation& invocation) {
+  BELAY_ASSIGN(const Installation* where, invocation.installation());
+  BELAY_ASSIGN(const auto store, vault::ConnectionStore::parse(where->settings.connections));
+  json::Array connections;
+  for (const auto& [name, connection] : store.all()) {
+    json::Array secrets;
+    for (const std::string& secret : connection.secretNames()) secrets.emplace_back(secret);
+    Value out;
+    out.set("name", name).set("type", connection.type()).set("version", connection.version);
+    out.set("secrets", std::move(secrets));
+    connections.push_back(std::move(out));
+  }
+  api::Envelope envelope;
+  envelope.data.set("connections", std::move(connections));
+  envelope.meta.set("source", "settings");
+  return envelope;
+}
+
+Result<api::Envelope> listConnections(Invocation& invocation) {
+  ApiRequest request;
+  request.target = "/v1/connections";
+  auto answer = invocation.send(request);
+  if (answer || answer.error().code != ErrorCode::kDaemonUnreachable) return answer;
+  return fromSettings(invocation);
+}
+
+std::string print(const Invocation& invocation, const Value& data) {
+  Table table({"CONNECTION", "TYPE", "VERSION", "SECRETS"});
+  for (const Value& connection : data.find("connections")->asArray()) {
+    std::string secrets;
+    for (const Value& secret : connection.find("secrets")->asArray()) {
+      secrets += (secrets.empty() ? "" : ", ") + secret.asString();
+    }
+    table.row({connection.text("name"), connection.text("type"), connection.text("version"), secrets});
+  }
+  if (table.empty()) {
+    invocation.note("no connections; they are defined in the settings, under connections:");
+    return "";
+  }
+  return table.print(invocation.style());
+}
+
+}  // namespace
+
+const Command kConnectionListCommand{
+    "connection list", "", "list the connections of this host",
+    "The daemon's own; those of the settings file when no daemon runs.", {}, &listConnections, &print};
+
+}  // namespace belay::cli

@@ -1,0 +1,53 @@
+#include "agent/cli/FlowFiles.h"
+
+#include <memory>
+
+#include "agent/cli/Inputs.h"
+#include "agent/script/SyntaxChecker.h"
+
+namespace belay::cli {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using json::Value;
+
+bool isFlowFile(std::string_view argument) {
+  return argument == "-" || argument.find('/') != std::string_view::npos || argument.ends_with(".yaml") ||
+         argument.ends_with(".yml") || argument.ends_with(".json");
+}
+
+Result<Value> readFlowFile(const Invocation& invocation, const std::string& path) {
+  auto text = readText(invocation, path, flow::kFlowBytesMax);
+  if (!text && text.error().code == ErrorCode::kLimit) {
+    return Error{ErrorCode::kFlowTooLarge, path + " is larger than 256 KiB"};
+  }
+  if (!text) return std::move(text).error();
+  Value body;
+  body.set("content", std::move(*text)).set("file", path == "-" ? "stdin.yaml" : path);
+  return body;
+}
+
+std::string diagnosticsPage(const Style& style, const Value& data) {
+  const Value* diagnostics = data.find("diagnostics");
+  if (!diagnostics || !diagnostics->isArray()) return "";
+  std::string out;
+  for (const Value& d : diagnostics->asArray()) {
+    out += shown(d.text("file"));
+    if (d.integer("line") != 0) out += ":" + std::to_string(d.integer("line")) + ":" + std::to_string(d.integer("column"));
+    out += ": " + style.status(d.text("severity")) + ": " + shown(d.text("message"));
+    if (!d.text("hint").empty()) out += "; " + shown(d.text("hint"));
+    out += " " + style.dim("[" + d.text("code") + "]") + "\n";
+  }
+  return out;
+}
+
+flow::SyntaxCheck makeSyntaxCheck() {
+  // Shared by the three functions below.
+  auto checker = std::make_shared<script::SyntaxChecker>();
+  return {[checker](std::string_view text) { return checker->checkExpression(text); },
+          [checker](std::string_view text) { return checker->checkFunction(text); },
+          [checker](std::string_view text) { return checker->checkCode(text); }};
+}
+
+}  // namespace belay::cli

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/cli/Invocation.h"
+#include "agent/flow/Validate.h"
+#include "common/json/Value.h"
+
+namespace belay::cli {
+
+/// True for what names a file and cannot be a slug: "-", a path, or a name that ends as flow files
+/// do.
+bool isFlowFile(std::string_view argument);
+/// {"content","file"} for the API. Errors: kNotFound, kFlowTooLarge, kIo.
+base::Result<json::Value> readFlowFile(const Invocation& invocation, const std::string& path);
+/// Lines as compilers print them.
+std::string diagnosticsPage(const Style& style, const json::Value& data);
+/// Compiles what stands in a flow as the daemon does; `checker` is made at the first use.
+flow::SyntaxCheck makeSyntaxCheck();
+
+}  // namespace belay::cli

@@ -1,0 +1,124 @@
+#include "agent/cli/Commands.h"
+#include "agent/cli/FlowFiles.h"
+#include "agent/cli/Inputs.h"
+#include "agent/cli/RunFollower.h"
+#include "agent/cli/RunPages.h"
+#include "common/json/Json.h"
+
+namespace belay::cli {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using json::Value;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr Flag kFlags[] = {
+    {"input", 'i', "NAME=TEXT", "a member of the input; NAME:=JSON for other types than text", true},
+    {"input-file", 0, "FILE", "the input as a JSON object; \"-\" is standard input"},
+    {"wait", 'w', "", "show how it goes on until it ends; --timeout bounds it"},
+    {"key", 0, "TEXT", "the same key again gives the same run instead of another one"},
+};
+
+Result<Value> inputOf(const Invocation& invocation) {
+  Value input{json::Object{}};
+  if (invocation.has("input-file")) {
+    BELAY_ASSIGN(const std::string text, readText(invocation, invocation.flag("input-file"), kInputBytesMax));
+    auto parsed = json::parse(text);
+    if (!parsed) return std::move(parsed).error().in(invocation.flag("input-file"));
+    if (!parsed->isObject()) {
+      return Error{ErrorCode::kInputInvalid, "the input must be a JSON object, it is " + std::string(json::kindName(*parsed))};
+    }
+    input = std::move(*parsed);
+  }
+  for (const std::string& pair : invocation.flags("input")) BELAY_TRY(addPair(input, pair, "input"));
+  return input;
+}
+
+Result<api::Envelope> start(Invocation& invocation) {
+  const std::string& what = invocation.argument(0);
+  Value body;
+  if (isFlowFile(what)) {
+    BELAY_ASSIGN(body, readFlowFile(invocation, what));
+  } else {
+    body.set("flow", what);
+  }
+  BELAY_ASSIGN(Value input, inputOf(invocation));
+  body.set("input", std::move(input));
+  ApiRequest request;
+  request.method = "POST";
+  request.target = "/v1/runs";
+  request.body = json::print(body);
+  if (invocation.has("key")) request.headers.emplace_back("Idempotency-Key", invocation.flag("key"));
+  return invocation.send(request);
+}
+
+/// Progress goes to standard error: the data is the run at its end.
+std::unique_ptr<RunView> progressView(const Invocation& invocation) {
+  Console& console = invocation.world().console;
+  const auto write = [&console](std::string_view text) { console.err(text); };
+  if (invocation.json() || invocation.quiet()) return makeRawView([](std::string_view) {});
+  if (!console.errIsTerminal()) return makeLineView(Style(false, 0), write);
+  return makeLiveView(Style(invocation.style().color(), console.columns()), write, invocation.world().clock);
+}
+
+/// A run that did not succeed makes the command fail, with the run beside the error.
+api::Envelope judge(api::Envelope shownRun, bool ended) {
+  const Value* run = shownRun.data.find("run");
+  if (!run) return shownRun;
+  if (!ended) {
+    shownRun.meta.set("timed_out", true);
+    return shownRun;
+  }
+  const std::string status = run->text("status");
+  if (status == "succeeded") return shownRun;
+  const std::string id = run->text("id");
+  std::string message = "run " + id + " " + (status == "failed" ? "failed" : "was " + status);
+  if (const Value* error = run->find("error")) message += ": " + error->text("message") + " [" + error->text("code") + "]";
+  Error error{ErrorCode::kRunFailed, std::move(message), {}};
+  if (const Value* actions = shownRun.data.find("actions"); actions && actions->isArray()) {
+    for (const Value& action : actions->asArray()) error.actions.push_back(action.asString());
+  }
+  shownRun.error = std::move(error);
+  return shownRun;
+}
+
+Result<api::Envelope> run(Invocation& invocation) {
+  BELAY_ASSIGN(const milliseconds most, invocation.duration("timeout", milliseconds{0}));
+  BELAY_ASSIGN(api::Envelope started, start(invocation));
+  if (started.error || !invocation.has("wait")) return started;
+  const Value* row = started.data.find("run");
+  const std::string id = row ? row->text("id") : "";
+  const std::unique_ptr<RunView> view = progressView(invocation);
+  RunFollower follower(invocation, id, *view);
+  BELAY_ASSIGN(const bool ended, follower.follow(most));
+  BELAY_ASSIGN(api::Envelope finished, invocation.get(pathOf("/v1/runs", id)));
+  return judge(std::move(finished), ended);
+}
+
+std::string print(const Invocation& invocation, const Value& data) {
+  if (data.find("diagnostics")) {
+    invocation.world().console.err(diagnosticsPage(invocation.style(), data));
+    return "";
+  }
+  const Value* row = data.find("run");
+  if (!row) return "";
+  const std::string id = row->text("id");
+  if (invocation.quiet()) return id + "\n";
+  if (invocation.has("wait")) return runPage(invocation.style(), data, invocation.nowMs());
+  invocation.note("watch it: belay run watch " + id);
+  return runLine(invocation.style(), data.flag("existing") ? "was started before:" : "started", data);
+}
+
+}  // namespace
+
+const Command kFlowRunCommand{
+    "flow run", "FILE|SLUG", "start a run of a flow file, or of a flow that is on the host",
+    "A file is stored as the draft of its slug, and that draft runs. SLUG runs the draft that is "
+    "there. With --wait the exit code is 6 when the run does not succeed; when --timeout is over "
+    "first, the run goes on, and the exit code is 0 with meta.timed_out.",
+    kFlags, &run, &print, Completes::kFile};
+
+}  // namespace belay::cli
