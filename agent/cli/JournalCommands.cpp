@@ -76,9 +76,9 @@ Result<api::Envelope> backup(Invocation& invocation) {
   // The daemon has another working folder.
   std::string target = invocation.argument(0);
   if (!target.starts_with("/")) {
-    const auto folder = invocation.world().environment("PWD");
-    if (!folder) return Error{ErrorCode::kUsage, "give an absolute path: the working folder is not known"};
-    target = *folder + "/" + target;
+    const std::string& folder = invocation.world().folder;
+    if (folder.empty()) return Error{ErrorCode::kUsage, "give an absolute path: the working folder is not known"};
+    target = folder + "/" + target;
   }
   Value body;
   body.set("target", target);

@@ -60,7 +60,7 @@ api::Envelope local(Value data) {
 Result<std::string> readValue(Invocation& invocation) {
   Console& console = invocation.world().console;
   if (console.inputIsTerminal()) return console.readHidden("value of " + shown(invocation.argument(0)) + ": ");
-  BELAY_ASSIGN(std::string text, console.readInput(vault::Vault::kValueBytesMax + 1));
+  BELAY_ASSIGN(std::string text, console.readInput(kInputBytesMax));
   // `echo` and editors end a file with a line end that nobody means.
   if (!invocation.has("keep-newline") && text.ends_with('\n')) text.pop_back();
   return text;

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -54,7 +55,8 @@ struct World {
   base::Random& random;
   base::EnvironmentLookup environment;
   uid_t uid = 0;     ///< Effective.
-  std::string home;  ///< Of the password file.
+  std::string home;    ///< Of the password file.
+  std::string folder;  ///< The working folder; empty when it cannot be told.
   /// Reaches the daemon behind a Unix socket.
   std::function<std::unique_ptr<Transport>(const std::string& socket)> connect;
   /// Runs the daemon until it ends. The error's code gives the exit code.
