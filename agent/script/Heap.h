@@ -27,6 +27,10 @@ class Heap {
     limit_ = used_ + bytes;
     refused_ = false;
   }
+  /// From now on at least `bytes` more than are in use now; wasRefused() stays as it is.
+  void extend(std::size_t bytes) {
+    if (limit_ < used_ + bytes) limit_ = used_ + bytes;
+  }
   bool wasRefused() const { return refused_; }
 
   /// Bytes in blocks that are in use.

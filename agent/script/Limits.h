@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -7,9 +8,10 @@ namespace belay::script {
 
 /// Bounds of one call of an evaluator. Each is an error of its own when it is passed.
 struct Limits {
-  /// Calls, loop rounds and units of work inside built-in functions; counted in grains of 1,000.
-  /// About 20 ns each.
-  std::uint64_t ticks = 5'000'000;
+  /// Calls, loop rounds, allocations and units of work inside built-in functions. 3 to 100 ns each.
+  std::uint64_t ticks = 10'000'000;
+  /// Processor time, for what the ticks do not weigh well.
+  std::chrono::milliseconds cpu{500};
   /// Memory that the call may have at one time, above what the evaluator holds for itself.
   std::size_t memoryBytes = 16u << 20;
   /// Machine stack; the calling thread must have this and 64 KiB more.

@@ -76,6 +76,13 @@ Error Output::refuse(const std::string& what) { return Error{ErrorCode::kExpress
 
 Error Output::thrown() { return takeFailure(realm_, source_); }
 
+// In portions: to ask the budget costs as much as to write a number.
+Status Output::work() {
+  constexpr std::uint64_t kPortion = 64;
+  if (++work_ % kPortion != 0 || realm_.spend(kPortion)) return {};
+  return thrown();
+}
+
 Status Output::withinBound() {
   if (out_.size() <= realm_.limits().outputBytes) return {};
   return refuse("more than " + std::to_string(realm_.limits().outputBytes) + " bytes");
@@ -98,7 +105,7 @@ Status Output::json(JSValueConst written) {
 }
 
 Status Output::value(JSValueConst written) {
-  if (!realm_.spend(1)) return thrown();
+  BELAY_TRY(work());
   if (JS_IsNumber(written)) return number(written);
   if (JS_IsString(written)) return string(written);
   if (JS_IsObject(written)) return object(written);
@@ -213,7 +220,7 @@ Status Output::members(JSValueConst written) {
 // Members that are undefined are left out.
 Status Output::member(JSValueConst written, JSAtom name, bool& isFirst) {
   JSContext* context = realm_.context();
-  if (!realm_.spend(1)) return thrown();
+  BELAY_TRY(work());
   const JsValue content{context, JS_GetProperty(context, written, name)};
   if (content.isException()) return thrown();
   if (JS_IsUndefined(content.get())) return {};

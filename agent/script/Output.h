@@ -38,6 +38,7 @@ class Output {
   base::Status member(JSValueConst object, JSAtom name, bool& isFirst);
   base::Status objectText(JSValueConst object);
   base::Status throughJson(JSValueConst object);
+  base::Status work();
   base::Status withinBound();
   base::Error refuse(const std::string& what);
   base::Error thrown();
@@ -45,6 +46,7 @@ class Output {
   Realm& realm_;
   std::string_view source_;
   std::string& out_;
+  std::uint64_t work_ = 0;
   std::vector<void*> parents_;     // of the value that is being written
   std::vector<std::string> path_;  // filled from the inside when something is refused
 };

@@ -10,36 +10,21 @@ namespace belay::script {
 
 namespace {
 
-// QuickJS asks once in so many calls and loop rounds whether to go on.
-constexpr std::uint64_t kTicksPerInterrupt = 10'000;
+// So many calls and loop rounds pass between two questions of QuickJS whether to go on
+// (config/cmake/deps/quickjs-bounds.patch).
+constexpr std::uint64_t kTicksPerInterrupt = 16;
+// An allocation is a tick, and one more for so many bytes.
+constexpr std::size_t kBytesPerTick = 256;
+// For so many bytes the budget is looked at first: the function that asks for them will be long.
+constexpr std::size_t kLargeBytes = 64u << 10;
+// What the interpreter needs to say that it was interrupted, when no memory is left.
+constexpr std::size_t kLastBytes = 16u << 10;
 // Garbage in cycles is looked for when so much has been allocated since the call began.
 constexpr std::size_t kGarbageBytes = 1u << 20;
 // A call that left the heap this large took memory that the next ones should not pay for.
 constexpr std::size_t kReservedMax = 8u << 20;
 // Deeper than any JSON that the journal takes.
 constexpr int kReviveDepth = 256;
-
-Heap& heapOf(JSMallocState* state) { return *static_cast<Heap*>(state->opaque); }
-
-// QuickJS starts its collector by malloc_size, so that has to be kept right.
-void* onAllocate(JSMallocState* state, std::size_t size) noexcept {
-  void* block = heapOf(state).allocate(size);
-  state->malloc_size = heapOf(state).used();
-  return block;
-}
-
-void onRelease(JSMallocState* state, void* block) noexcept {
-  heapOf(state).release(block);
-  state->malloc_size = heapOf(state).used();
-}
-
-void* onResize(JSMallocState* state, void* block, std::size_t size) noexcept {
-  void* moved = heapOf(state).resize(block, size);
-  state->malloc_size = heapOf(state).used();
-  return moved;
-}
-
-constexpr JSMallocFunctions kMallocFunctions{&onAllocate, &onRelease, &onResize, &Heap::usableSize};
 
 // A full period over 64 bits from any seed, neighbours included (SplitMix64).
 std::uint64_t nextRandom(std::uint64_t& state) {
@@ -51,8 +36,39 @@ std::uint64_t nextRandom(std::uint64_t& state) {
 
 }  // namespace
 
+// A refusal looks like a lack of memory, which code can catch, but not for longer than to the next
+// interrupt. Small blocks are never refused so: the interrupt's own error needs some.
+bool Realm::mayAllocate(std::size_t size) {
+  budget_.spend(1 + size / kBytesPerTick);
+  return size < kLargeBytes || budget_.mayGoOn();
+}
+
+// QuickJS starts its collector by malloc_size, so that has to be kept right.
+void* Realm::onAllocate(JSMallocState* state, std::size_t size) noexcept {
+  Realm& realm = *static_cast<Realm*>(state->opaque);
+  void* block = realm.mayAllocate(size) ? realm.heap_.allocate(size) : nullptr;
+  state->malloc_size = realm.heap_.used();
+  return block;
+}
+
+void Realm::onRelease(JSMallocState* state, void* block) noexcept {
+  Realm& realm = *static_cast<Realm*>(state->opaque);
+  realm.heap_.release(block);
+  state->malloc_size = realm.heap_.used();
+}
+
+void* Realm::onResize(JSMallocState* state, void* block, std::size_t size) noexcept {
+  Realm& realm = *static_cast<Realm*>(state->opaque);
+  void* moved = realm.mayAllocate(size) ? realm.heap_.resize(block, size) : nullptr;
+  state->malloc_size = realm.heap_.used();
+  return moved;
+}
+
+const JSMallocFunctions Realm::kMallocFunctions{&Realm::onAllocate, &Realm::onRelease,
+                                                &Realm::onResize, &Heap::usableSize};
+
 Realm::Realm(const Limits& limits)
-    : limits_(limits), runtime_(JS_NewRuntime2(&kMallocFunctions, &heap_)) {
+    : limits_(limits), budget_(limits), runtime_(JS_NewRuntime2(&kMallocFunctions, this)) {
   BELAY_CHECK(runtime_ != nullptr);
   JS_SetMaxStackSize(runtime_, limits_.stackBytes);
   JS_UpdateStackTop(runtime_);
@@ -101,8 +117,7 @@ void Realm::begin(const Scope* scope, FunctionSource* functions) {
   JS_SetGCThreshold(runtime_, heap_.used() + kGarbageBytes);
   scope_ = scope;
   functions_ = functions;
-  ticks_ = 0;
-  interrupted_ = false;
+  budget_.restart();
   random_ = scope == nullptr ? 0 : scope->seed();
 }
 
@@ -116,7 +131,7 @@ void Realm::end() {
   forgetValues();
   scope_ = nullptr;
   functions_ = nullptr;
-  sound_ = !interrupted_ && !heap_.wasRefused() && JS_IsJobPending(runtime_) == 0 &&
+  sound_ = !budget_.isSpent() && !heap_.wasRefused() && JS_IsJobPending(runtime_) == 0 &&
            heap_.reserved() < kReservedMax + limits_.compiledBytes;
 }
 
@@ -125,9 +140,11 @@ int Realm::onInterrupt(JSRuntime* /*runtime*/, void* realm) noexcept {
 }
 
 bool Realm::spend(std::uint64_t ticks) {
-  ticks_ += ticks;
-  if (ticks_ > limits_.ticks) interrupted_ = true;
-  return !interrupted_;
+  budget_.spend(ticks);
+  if (budget_.mayGoOn()) return true;
+  // Without memory for its error the interpreter would throw one that code can catch.
+  heap_.extend(kLastBytes);
+  return false;
 }
 
 double Realm::nowMs() const { return scope_ == nullptr ? 0 : static_cast<double>(scope_->nowMs()); }

@@ -7,6 +7,7 @@
 
 #include <quickjs/quickjs.h>
 
+#include "agent/script/Budget.h"
 #include "agent/script/Heap.h"
 #include "agent/script/JsValue.h"
 #include "agent/script/Limits.h"
@@ -52,7 +53,7 @@ class Realm {
 
   /// Counts work that is done for the call outside the interpreter; false when the bound is passed.
   bool spend(std::uint64_t ticks);
-  bool wasInterrupted() const { return interrupted_; }
+  bool wasInterrupted() const { return budget_.isSpent(); }
 
   /// Parses JSON and makes text outputs of what has their form; an exception if it is no JSON.
   JsValue parse(const std::string& json);
@@ -94,13 +95,19 @@ class Realm {
   void addNames(JSValueConst global);
   void readClasses(JSValueConst global);
   void runPrelude(JSValueConst global);
+  bool mayAllocate(std::size_t size);
   static int onInterrupt(JSRuntime* runtime, void* realm) noexcept;
+  static void* onAllocate(JSMallocState* state, std::size_t size) noexcept;
+  static void onRelease(JSMallocState* state, void* block) noexcept;
+  static void* onResize(JSMallocState* state, void* block, std::size_t size) noexcept;
+  static const JSMallocFunctions kMallocFunctions;
   void revive(JSValueConst value, int depth);
   bool looksLikeTextOutput(JSValueConst object, const JSPropertyEnum* members, std::uint32_t count);
   JsValue cached(JSAtom key, JsValue& cache) const;
   void remember(JSAtom key, JsValue& cache, const JsValue& value);
 
   const Limits limits_;
+  Budget budget_;
   Heap heap_;
   JSRuntime* runtime_;  // lives in heap_, as all below
   JSContext* context_;
@@ -114,9 +121,7 @@ class Realm {
   std::array<JsValue, kNameCount> names_;
   JsValue steps_;          // an object: id to parsed step
   JsValue madeFunctions_;  // an object: name to function
-  std::uint64_t ticks_ = 0;
   std::uint64_t random_ = 0;
-  bool interrupted_ = false;
   bool sound_ = true;
 };
 

@@ -6,8 +6,8 @@
 
 namespace belay::base {
 
-/// The two times of a host. Durations are measured on the boot clock, which goes on while the host sleeps and never
-/// jumps; wall time is only shown, and compared with schedules.
+/// The two times of a host. Durations are measured on the boot clock, which goes on while the host
+/// sleeps and never jumps; wall time is only shown, and compared with schedules.
 ///
 /// Threads: any.
 /// Units:   milliseconds.
@@ -34,5 +34,10 @@ class PosixClock final : public Clock {
  private:
   std::string bootId_;
 };
+
+/// Processor time that the calling thread has used: bounds work without counting what others take.
+std::chrono::nanoseconds threadCpuTime();
+/// Time since the host booted, a few milliseconds coarse, for code that asks very often.
+std::chrono::nanoseconds coarseTime();
 
 }  // namespace belay::base
