@@ -53,11 +53,7 @@ bool fails(State& state, Operation operation) {
   ++state.operations;
   if (!state.fault || state.operations < state.fault->at) return false;
   if (state.faultHappened && !state.fault->sticky) return false;
-  const bool isMeant =
-      state.fault->failure == Failure::kDiskFull    ? operation == Operation::kWrite
-      : state.fault->failure == Failure::kShortRead ? operation == Operation::kRead
-                                                    : true;
-  if (!isMeant) return false;
+  if (state.fault->failure == Failure::kDiskFull && operation != Operation::kWrite) return false;
   state.faultHappened = true;
   return true;
 }
@@ -103,11 +99,7 @@ int readFile(sqlite3_file* raw, void* to, int amount, sqlite3_int64 offset) noex
   OpenFile& file = opened(raw);
   const auto wanted = static_cast<std::size_t>(amount);
   const auto from = static_cast<std::size_t>(offset);
-  if (file.path != nullptr && fails(*file.state, Operation::kRead)) {
-    if (file.state->fault->failure != Failure::kShortRead) return SQLITE_IOERR_READ;
-    std::memset(to, 0, wanted);
-    return SQLITE_IOERR_SHORT_READ;
-  }
+  if (file.path != nullptr && fails(*file.state, Operation::kRead)) return SQLITE_IOERR_READ;
   const std::string& content = file.file->content;
   const std::size_t there = from < content.size() ? std::min(wanted, content.size() - from) : 0;
   if (there > 0) std::memcpy(to, content.data() + from, there);

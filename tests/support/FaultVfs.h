@@ -47,9 +47,9 @@ class FaultVfs {
     std::map<std::string, std::string> deleted;  ///< May be back after a power cut.
   };
 
-  enum class Failure { kIoError, kDiskFull, kShortRead };
+  enum class Failure { kIoError, kDiskFull };
   /// The operation `at` (from 1) fails, and when sticky all that follow. kDiskFull fails writes
-  /// only, kShortRead reads only: the first of that kind from `at` on.
+  /// only: the first from `at` on.
   struct Fault {
     std::uint64_t at = 0;
     Failure failure = Failure::kIoError;

@@ -15,7 +15,7 @@ using test::SeededRandom;
 
 namespace {
 
-constexpr int kFlips = 400;
+constexpr int kFlips = 240;
 
 /// All events of all runs, or nothing when an error says that something is wrong.
 std::string readEvents(journal::Journal& journal, bool& failed) {

@@ -79,7 +79,7 @@ Status Scenario::step(int number) {
   // The same time whenever the step is done.
   const std::int64_t now = 1'800'000'000'000 + number * 1000;
   on.clock.jumpWall(std::chrono::milliseconds{now - on.clock.wallMs()});
-  if (number == 39) {
+  if (number == kRestart) {
     BELAY_TRY(on.journal->close());
     return open();
   }

@@ -17,12 +17,7 @@ namespace belay::test {
 class Scenario {
  public:
   static constexpr int kSteps = 72;
-
-  /// What a disk holds and how many steps had been acknowledged then.
-  struct Snapshot {
-    FaultVfs::Disk disk;
-    int acknowledged = 0;
-  };
+  static constexpr int kRestart = 39;  ///< The step that closes the journal and opens it again.
 
   Scenario();
 
