@@ -202,15 +202,13 @@ Result<std::vector<Resource>> ResourceStore::putAll(std::span<const std::string_
   return out;
 }
 
-Result<Resource> ResourceStore::putStream(int fd, std::uint64_t bytesMax) {
+Result<Resource> ResourceStore::putPieces(const Source& next, std::uint64_t bytesMax) {
   BELAY_ASSIGN(Pending pending, begin());
   crypto::Sha256 hash;
-  std::vector<char> buffer(kPieceBytes);
   while (true) {
-    BELAY_ASSIGN(const std::size_t got, readPiece(fd, buffer, "content of a resource"));
-    if (got == 0) break;
-    const std::string_view piece(buffer.data(), got);
-    pending.resource.size += got;
+    BELAY_ASSIGN(const std::string_view piece, next());
+    if (piece.empty()) break;
+    pending.resource.size += piece.size();
     if (pending.resource.size > bytesMax) {
       return Error{ErrorCode::kLimit,
                    "the content is larger than " + std::to_string(bytesMax) + " bytes"};
@@ -223,6 +221,15 @@ Result<Resource> ResourceStore::putStream(int fd, std::uint64_t bytesMax) {
   const Resource resource = pending.resource;
   BELAY_TRY(publish({&pending, 1}));
   return resource;
+}
+
+Result<Resource> ResourceStore::putStream(int fd, std::uint64_t bytesMax) {
+  std::vector<char> buffer(kPieceBytes);
+  const Source source = [&]() -> Result<std::string_view> {
+    BELAY_ASSIGN(const std::size_t got, readPiece(fd, buffer, "content of a resource"));
+    return std::string_view(buffer.data(), got);
+  };
+  return putPieces(source, bytesMax);
 }
 
 Status ResourceStore::touch(const std::string& path) {

@@ -73,7 +73,12 @@ class ResourceStore {
   base::Result<Resource> put(std::string_view content);
   /// The same for several, with their syncs made together; results in the order of `contents`.
   base::Result<std::vector<Resource>> putAll(std::span<const std::string_view> contents);
-  /// Reads `fd` to its end in bounded memory. Errors: kLimit after `bytesMax` bytes.
+  /// Gives the next piece of a content; an empty one is the end.
+  using Source = std::function<base::Result<std::string_view>()>;
+  /// Takes pieces until the end, in bounded memory. Errors: kLimit after `bytesMax` bytes; those of
+  /// the source.
+  base::Result<Resource> putPieces(const Source& next, std::uint64_t bytesMax);
+  /// The same from `fd`, to its end.
   base::Result<Resource> putStream(int fd, std::uint64_t bytesMax);
 
   bool exists(const crypto::Digest& digest) const;

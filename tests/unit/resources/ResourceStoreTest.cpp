@@ -181,6 +181,20 @@ TEST(ResourceStore, refusesStreamsThatAreTooLong) {
   CHECK(store->read(store->put("0123456789")->digest, 9).error().code == ErrorCode::kLimit);
 }
 
+TEST(ResourceStore, takesPiecesAndTheErrorOfTheirSource) {
+  int calls = 0;
+  const auto put = store->putPieces(
+      [&]() -> Result<std::string_view> { return ++calls <= 3 ? "piece " : ""; }, 100);
+  CHECK(store->read(put->digest, 100).value() == "piece piece piece ");
+  const auto failed = store->putPieces(
+      []() -> Result<std::string_view> {
+        return Error{ErrorCode::kCancelled, "enough"};
+      },
+      100);
+  CHECK(failed.error().code == ErrorCode::kCancelled);
+  LONGS_EQUAL(0, leftovers());
+}
+
 TEST(ResourceStore, passesTheErrorOfASinkOn) {
   const auto resource = store->put("content");
   const Status status = store->stream(resource->digest, [](std::string_view) -> Status {
