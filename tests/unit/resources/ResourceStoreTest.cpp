@@ -184,7 +184,8 @@ TEST(ResourceStore, refusesStreamsThatAreTooLong) {
 TEST(ResourceStore, takesPiecesAndTheErrorOfTheirSource) {
   int calls = 0;
   const auto put = store->putPieces(
-      [&]() -> Result<std::string_view> { return ++calls <= 3 ? "piece " : ""; }, 100);
+      [&]() -> Result<std::string_view> { return std::string_view(++calls <= 3 ? "piece " : ""); },
+      100);
   CHECK(store->read(put->digest, 100).value() == "piece piece piece ");
   const auto failed = store->putPieces(
       []() -> Result<std::string_view> {
