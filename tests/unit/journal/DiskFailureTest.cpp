@@ -65,7 +65,7 @@ std::string failEverywhere(FaultVfs::Failure failure, bool sticky) {
     const std::string wrong = failAt({at, failure, sticky}, states, happened);
     if (!wrong.empty()) return wrong;
   }
-  return tried > 50 ? "" : "only " + std::to_string(tried) + " operations were tried";
+  return tried > 20 ? "" : "only " + std::to_string(tried) + " operations were tried";
 }
 
 }  // namespace
