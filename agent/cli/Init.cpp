@@ -71,8 +71,8 @@ class ActingAs {
   ~ActingAs() {
     if (!active_) return;
     // Failing to be root again leaves less power, never more.
-    static_cast<void>(::seteuid(0));
-    static_cast<void>(::setegid(0));
+    [[maybe_unused]] const int user = ::seteuid(0);
+    [[maybe_unused]] const int group = ::setegid(0);
   }
   ActingAs() = default;
   ActingAs(const ActingAs&) = delete;

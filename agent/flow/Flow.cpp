@@ -44,6 +44,10 @@ std::string_view waitKindName(WaitKind kind) {
   return kWaitKinds.at(static_cast<std::size_t>(kind));
 }
 
+std::optional<WaitKind> waitKindFrom(std::string_view name) {
+  return fromName<WaitKind>(kWaitKinds, name);
+}
+
 std::optional<std::size_t> Flow::indexOf(std::string_view id) const {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (steps[i].id.str() == id) return i;

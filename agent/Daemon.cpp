@@ -1,0 +1,365 @@
+#include "agent/Daemon.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "agent/Limits.h"
+#include "agent/Maintenance.h"
+#include "agent/api/ApiServer.h"
+#include "agent/jobs/PosixJobRunner.h"
+#include "agent/journal/Journal.h"
+#include "agent/resources/ResourceStore.h"
+#include "agent/runtime/Loop.h"
+#include "agent/runtime/LoopRunner.h"
+#include "agent/runtime/ServiceManager.h"
+#include "agent/script/QuickJsEvaluator.h"
+#include "agent/script/SyntaxChecker.h"
+#include "agent/steps/FunctionStep.h"
+#include "agent/steps/HttpStep.h"
+#include "agent/steps/KvStep.h"
+#include "agent/steps/NotifyStep.h"
+#include "agent/steps/PolicyResolver.h"
+#include "agent/steps/RunStep.h"
+#include "agent/steps/SetStep.h"
+#include "agent/trust/Policy.h"
+#include "agent/vault/ConnectionStore.h"
+#include "agent/vault/HostKeys.h"
+#include "agent/vault/Vault.h"
+#include "common/base/Files.h"
+#include "common/base/Text.h"
+#include "common/crypto/Hmac.h"
+#include "common/http/Client.h"
+#include "common/yaml/Yaml.h"
+#include "version/Version.h"
+
+namespace belay {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+
+namespace {
+
+Result<trust::Policy> loadPolicy(const cli::DaemonOptions& options, bool system) {
+  const std::string& configFile = options.paths.configFile;
+  const std::string beside = configFile.substr(0, configFile.rfind('/') + 1) + "policy.yaml";
+  const std::string file = options.settings.policyFile.empty() ? beside : options.settings.policyFile;
+  if (options.settings.policyFile.empty() && !base::fileExists(file)) {
+    return system ? trust::Policy::denyAll() : trust::Policy::builtInForUser();
+  }
+  // A policy that is there and cannot be read denies everything: the daemon does not start without it.
+  BELAY_ASSIGN(const std::string text, base::readFile(file, 1u << 20));
+  auto document = yaml::parse(text);
+  if (!document) return std::move(document).error().in(file);
+  return trust::Policy::parse(document->root, file, &base::resolvePath);
+}
+
+Result<http::ProxySettings> proxyOf(const settings::HttpSettings& settings, const base::EnvironmentLookup& environment) {
+  if (settings.proxy == "environment") return http::ProxySettings::fromEnvironment(environment);
+  http::ProxySettings proxy;
+  if (settings.proxy.empty()) return proxy;
+  BELAY_ASSIGN(const http::ProxyEndpoint endpoint, http::parseProxy(settings.proxy));
+  proxy.http = proxy.https = endpoint;
+  std::string except;
+  for (const std::string& entry : settings.noProxy) except += (except.empty() ? "" : ",") + entry;
+  proxy.except = http::NoProxy(except);
+  return proxy;
+}
+
+/// Everything that a daemon consists of, in the order in which it is made.
+class Daemon {
+ public:
+  Daemon(const cli::DaemonOptions& options, DaemonWorld world)
+      : options_(options), world_(std::move(world)), serviceManager_(world_.environment, world_.clock, ::getpid()) {}
+  ~Daemon();
+
+  Status open();
+  Status run();
+
+ private:
+  const std::string& state() const { return options_.paths.stateFolder; }
+
+  Status lockState();
+  Status openStores();
+  Status openJobs();
+  Status makeRuntime();
+  Status makeSteps();
+  Status makeApi();
+  Status watchSignals();
+  void beginDrain();
+  void round();
+
+  const cli::DaemonOptions& options_;
+  DaemonWorld world_;
+  runtime::ServiceManager serviceManager_;
+  base::UniqueFd lock_;
+  base::UniqueFd signals_;
+  std::string callbackKey_;
+  std::string epoch_;
+
+  std::unique_ptr<trust::Policy> policy_;
+  std::unique_ptr<crypto::P256PrivateKey> localKey_;
+  std::unique_ptr<vault::Vault> vault_;
+  std::unique_ptr<vault::ConnectionStore> connections_;
+  std::unique_ptr<resources::ResourceStore> resources_;
+  std::unique_ptr<jobs::PosixJobRunner> jobs_;
+  std::unique_ptr<journal::Journal> journal_;
+  std::unique_ptr<steps::Outputs> outputs_;
+  std::unique_ptr<script::QuickJsEvaluator> evaluator_;
+  std::unique_ptr<runtime::Runtime> runtime_;
+  std::unique_ptr<runtime::LoopRunner> runner_;
+  std::unique_ptr<runtime::Loop> loop_;
+  std::unique_ptr<http::SystemResolver> resolver_;
+  std::unique_ptr<steps::PolicyResolver> policyResolver_;
+  std::unique_ptr<http::Client> client_;
+  std::unique_ptr<steps::HttpCalls> calls_;
+  std::unique_ptr<steps::RunStep> runStep_;
+  std::unique_ptr<steps::HttpStep> httpStep_;
+  std::unique_ptr<steps::NotifyStep> notifyStep_;
+  steps::SetStep setStep_;
+  steps::FunctionStep functionStep_;
+  steps::KvStep kvStep_;
+  std::unique_ptr<Maintenance> maintenance_;
+  std::unique_ptr<api::ApiServer> api_;
+  // Last, so that no thread of theirs outlives what it uses.
+  std::unique_ptr<steps::WorkerPool> requestPool_;
+  std::unique_ptr<steps::WorkerPool> filePool_;
+
+  std::thread drainer_;
+  std::atomic<bool> drained_{false};
+  bool draining_ = false;
+};
+
+Daemon::~Daemon() {
+  if (drainer_.joinable()) drainer_.join();
+  api_.reset();
+}
+
+Status Daemon::lockState() {
+  if (!base::fileExists(state() + "/keys")) {
+    return Error{ErrorCode::kNotInitialised, "there are no keys in " + state(), {"belay init"}};
+  }
+  const std::string path = state() + "/daemon.lock";
+  lock_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock_.valid()) return base::errnoError(errno, "open " + path);
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Error{ErrorCode::kAlreadyRunning, "another daemon uses " + state(), {"belay doctor"}};
+  }
+  return {};
+}
+
+Status Daemon::openStores() {
+  const vault::HostKeys keys({state() + "/keys", world_.environment("CREDENTIALS_DIRECTORY").value_or("")});
+  BELAY_ASSIGN(crypto::P256PrivateKey localKey, keys.localKey());
+  localKey_ = std::make_unique<crypto::P256PrivateKey>(std::move(localKey));
+  BELAY_ASSIGN(crypto::SealKey vaultKey, keys.vaultKey());
+  callbackKey_ = vaultKey.deriveMacKey("callback tokens");
+  BELAY_ASSIGN(vault_, vault::Vault::open(state() + "/vault", std::move(vaultKey), world_.clock, world_.random));
+  BELAY_ASSIGN(vault::ConnectionStore connections, vault::ConnectionStore::parse(options_.settings.connections));
+  connections_ = std::make_unique<vault::ConnectionStore>(std::move(connections));
+  BELAY_ASSIGN(resources_, resources::ResourceStore::open(state() + "/resources", world_.clock, world_.random));
+  outputs_ = std::make_unique<steps::Outputs>(*resources_, *vault_, world_.clock, state() + "/material",
+                                              options_.settings.limits.inlineBytes);
+
+  journal::JournalOptions journal;
+  journal.path = state() + "/journal.db";
+  journal.walMaxBytes = options_.settings.journal.walMaxBytes;
+  journal.reserveBytes = options_.settings.journal.reserveBytes;
+  journal.cacheBytes = options_.settings.journal.cacheBytes;
+  BELAY_ASSIGN(journal_, journal::Journal::open(journal, world_.clock, world_.log));
+  BELAY_ASSIGN(const std::optional<std::string> epoch, journal_->meta("epoch"));
+  epoch_ = epoch.value_or(base::makeToken(world_.random, 16));
+  if (epoch) return {};
+  BELAY_TRY(journal_->setMeta("epoch", epoch_));
+  return journal_->commit();
+}
+
+Status Daemon::openJobs() {
+  for (const char* folder : {"/work", "/material"}) BELAY_TRY(base::makeFolders(state() + folder));
+  jobs::JobRunnerSettings settings;
+  settings.folder = state() + "/jobs";
+  settings.spawnerCommand = {"/proc/self/exe", "spawner"};
+  settings.runningMax = static_cast<std::size_t>(options_.settings.jobs.runningMax);
+  BELAY_ASSIGN(jobs_, jobs::PosixJobRunner::open(settings, world_.clock));
+  return {};
+}
+
+Status Daemon::makeRuntime() {
+  const settings::LimitSettings& limits = options_.settings.limits;
+  script::Limits bounds;
+  bounds.ticks = static_cast<std::uint64_t>(limits.expressionTicks);
+  bounds.memoryBytes = limits.expressionMemoryBytes;
+  bounds.stackBytes = limits.expressionStackBytes;
+  bounds.outputBytes = limits.expressionOutputBytes;
+  evaluator_ = std::make_unique<script::QuickJsEvaluator>(bounds);
+
+  runtime::RuntimeSettings settings;
+  settings.inlineBytesMax = limits.inlineBytes;
+  settings.activeRunsMax = static_cast<std::size_t>(limits.activeRuns);
+  settings.epoch = epoch_;
+  runtime_ = std::make_unique<runtime::Runtime>(
+      runtime::World{*journal_, *evaluator_, *outputs_, *policy_, world_.clock, world_.random, world_.log}, settings);
+  BELAY_ASSIGN(runner_, runtime::LoopRunner::create(world_.clock));
+  loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, world_.log, [this] { runner_->wake(); });
+  return {};
+}
+
+Status Daemon::makeSteps() {
+  requestPool_ = std::make_unique<steps::WorkerPool>(
+      "request", static_cast<std::size_t>(options_.settings.http.workers), 10'000);
+  filePool_ = std::make_unique<steps::WorkerPool>("files", 2, 10'000);
+  resolver_ = std::make_unique<http::SystemResolver>();
+  policyResolver_ = std::make_unique<steps::PolicyResolver>(*resolver_, *policy_);
+  http::ClientSettings client;
+  BELAY_ASSIGN(client.proxy, proxyOf(options_.settings.http, world_.environment));
+  client.caFile = options_.settings.http.caFile;
+  client.environment = world_.environment;
+  client_ = std::make_unique<http::Client>(client, world_.clock, *policyResolver_);
+  calls_ = std::make_unique<steps::HttpCalls>(*requestPool_, *client_, loop_->resultSink());
+
+  settings::JobSettings jobs = options_.settings.jobs;
+  if (jobs.workFolder.empty()) jobs.workFolder = state() + "/work";
+  const auto callbackToken = [this](const std::string& wait) {
+    return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait).view());
+  };
+  runStep_ = std::make_unique<steps::RunStep>(
+      steps::RunStep::World{*jobs_, *outputs_, *vault_, *filePool_, world_.clock, world_.environment, callbackToken,
+                            world_.log, state() + "/material",
+                            [this](std::function<void()> call) { loop_->call(std::move(call)); }},
+      jobs, loop_->resultSink());
+  httpStep_ = std::make_unique<steps::HttpStep>(
+      steps::HttpStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock}, options_.settings.http);
+  notifyStep_ = std::make_unique<steps::NotifyStep>(
+      steps::NotifyStep::World{*calls_, *connections_, *vault_, world_.clock}, options_.settings.http);
+
+  runtime::Steps& steps = runtime_->steps();
+  steps.setPerformer(flow::Family::kRun, *runStep_);
+  steps.setPerformer(flow::Family::kHttp, *httpStep_);
+  steps.setPerformer(flow::Family::kNotify, *notifyStep_);
+  steps.setInline(flow::Family::kSet, setStep_);
+  steps.setInline(flow::Family::kFunction, functionStep_);
+  steps.setInline(flow::Family::kKv, kvStep_);
+  return runner_->watch(jobs_->wakeFd(), [this] { runStep_->takeEnded(); });
+}
+
+Status Daemon::makeApi() {
+  api::ApiOptions options;
+  options.socket = options_.paths.socket;
+  options.operators = options_.settings.api.operators;
+  options.readers = options_.settings.api.readers;
+  options.bodyBytesMax = options_.settings.api.bodyBytesMax;
+  options.connectionsMax = static_cast<std::size_t>(options_.settings.api.connectionsMax);
+  BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
+  api::ApiDeps deps{*loop_,        world_.clock,  world_.log, *localKey_, *vault_, *connections_,
+                    *resources_,   *jobs_,
+                    [this](const base::WaitId& wait) {
+                      return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait.str()).view());
+                    },
+                    [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
+                    [] {
+                      const auto checker = std::make_shared<script::SyntaxChecker>();
+                      return flow::SyntaxCheck{
+                          [checker](std::string_view text) { return checker->checkExpression(text); },
+                          [checker](std::string_view text) { return checker->checkFunction(text); },
+                          [checker](std::string_view text) { return checker->checkCode(text); }};
+                    }};
+  BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
+  return {};
+}
+
+Status Daemon::watchSignals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGTERM);
+  ::sigaddset(&set, SIGINT);
+  signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_.valid()) return base::errnoError(errno, "signalfd");
+  return runner_->watch(signals_.get(), [this] {
+    signalfd_siginfo info{};
+    [[maybe_unused]] const ssize_t got = ::read(signals_.get(), &info, sizeof info);
+    beginDrain();
+  });
+}
+
+Status Daemon::open() {
+  BELAY_TRY(lockState());
+  BELAY_ASSIGN(trust::Policy policy, loadPolicy(options_, world_.system));
+  policy_ = std::make_unique<trust::Policy>(std::move(policy));
+  // The spawner comes before the limits of the daemon and before all threads.
+  BELAY_TRY(openJobs());
+  BELAY_TRY(applyLimits(options_.settings.limits));
+  BELAY_TRY(openStores());
+  BELAY_TRY(makeRuntime());
+  BELAY_TRY(makeSteps());
+  BELAY_TRY(watchSignals());
+  BELAY_TRY(runtime_->recover());
+  BELAY_TRY(makeApi());
+  maintenance_ = std::make_unique<Maintenance>(
+      Maintenance::World{*runtime_, *resources_, *jobs_, world_.clock, world_.log, state()}, options_.settings.journal,
+      options_.settings.limits.diskBytes);
+  return {};
+}
+
+void Daemon::beginDrain() {
+  if (draining_) return;
+  draining_ = true;
+  world_.log.info("daemon.draining");
+  serviceManager_.notify("STOPPING=1");
+  // The loop goes on meanwhile: answers and results still have to be committed.
+  drainer_ = std::thread([this] {
+    const auto end = world_.clock.sinceBoot() + options_.settings.daemon.drain;
+    api_->drain(options_.settings.daemon.drain);
+    while (calls_->inFlight() > 0 && world_.clock.sinceBoot() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+    drained_ = true;
+    runner_->wake();
+  });
+}
+
+void Daemon::round() { serviceManager_.feedWatchdog(); }
+
+Status Daemon::run() {
+  serviceManager_.notify("READY=1");
+  world_.log.info("daemon.ready", {{"version", version::string()}, {"state", state()}, {"socket", options_.paths.socket}});
+  runner_->onRound([this] { round(); });
+  runner_->onIdle([this] {
+    const std::int64_t upkeep = maintenance_->idle();
+    const std::int64_t watchdog = serviceManager_.feedWatchdog();
+    return watchdog > 0 ? std::min(upkeep, watchdog) : upkeep;
+  });
+  BELAY_TRY(runner_->run(*loop_, [this] { return drained_.load() || !maintenance_->health(); }));
+  BELAY_TRY(maintenance_->health());
+  world_.log.info("daemon.stopped");
+  return journal_->close();
+}
+
+}  // namespace
+
+Status runDaemon(const cli::DaemonOptions& options, DaemonWorld world) {
+  ::umask(077);
+  // Blocked before the first thread, so that only the signalfd sees them.
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGTERM);
+  ::sigaddset(&set, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  Daemon daemon(options, std::move(world));
+  BELAY_TRY(daemon.open());
+  return daemon.run();
+}
+
+}  // namespace belay

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/jobs/JobRunner.h"
+#include "agent/journal/Journal.h"
+#include "agent/resources/ResourceStore.h"
+#include "agent/runtime/Runtime.h"
+#include "agent/settings/Settings.h"
+#include "common/base/Clock.h"
+#include "common/log/Log.h"
+
+namespace belay {
+
+/// What the daemon does when it has nothing else to do: checks the journal, checkpoints it, removes what is older than
+/// the retention, and what no run refers to any more. A little per call, so that work that comes in does not wait.
+///
+/// Threads: the loop.
+class Maintenance {
+ public:
+  struct World {
+    runtime::Runtime& runtime;
+    resources::ResourceStore& resources;
+    jobs::JobRunner& jobs;
+    const base::Clock& clock;
+    log::Log& log;
+    std::string stateFolder;
+  };
+  Maintenance(World world, settings::JournalSettings journal, std::uint64_t diskBytesMax);
+
+  /// Returns the boot time in ms at which to be called again: now while something is under way.
+  std::int64_t idle();
+  /// Set when the journal turned out to be damaged: the daemon must end.
+  const base::Status& health() const { return health_; }
+
+ private:
+  bool checkStep();
+  bool pruneStep();
+  bool sweepStep();
+  void sweepJobs();
+  void measureDisk();
+
+  World world_;
+  const settings::JournalSettings journal_;
+  const std::uint64_t diskBytesMax_;
+
+  // Owner only.
+  journal::CheckCursor check_;
+  std::int64_t nextRoundMs_ = 0;
+  std::int64_t nextDiskMs_ = 0;
+  bool pruning_ = false;
+  bool sweeping_ = false;
+  base::Status health_;
+};
+
+}  // namespace belay

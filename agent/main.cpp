@@ -1,0 +1,47 @@
+// The composition root: what this process is, and which of its three roles it plays.
+
+#include <nss.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "agent/Daemon.h"
+#include "agent/Limits.h"
+#include "agent/cli/PosixWorld.h"
+#include "agent/jobs/Spawner.h"
+#include "common/log/StderrLog.h"
+
+namespace {
+
+/// A static program must not load the host's NSS modules, which are made for another C library.
+void useOwnNameServices() {
+  __nss_configure_lookup("hosts", "files dns");
+  __nss_configure_lookup("passwd", "files");
+  __nss_configure_lookup("group", "files");
+}
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+belay::base::Status runDaemon(const belay::cli::DaemonOptions& options) {
+  const belay::base::PosixClock clock;
+  belay::base::OsRandom random;
+  belay::log::StderrLog log(clock, &environment);
+  return belay::runDaemon(options, {clock, random, log, &environment, options.paths.system});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "spawner") == 0) {
+    belay::liftMemoryLimit();
+    return belay::jobs::runSpawner(belay::jobs::kSpawnerSocketFd);
+  }
+  useOwnNameServices();
+  belay::cli::PosixWorld world(&runDaemon);
+  return belay::cli::main(argc, argv, world.world());
+}
