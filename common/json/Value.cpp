@@ -68,11 +68,10 @@ Value& Value::set(std::string_view name, Value value) {
   if (isNull()) data_ = Object{};
   if (Value* old = find(name)) {
     *old = std::move(value);
-    return *old;
+  } else {
+    asObject().emplace_back(std::string(name), std::move(value));
   }
-  Object& object = asObject();
-  object.emplace_back(std::string(name), std::move(value));
-  return object.back().second;
+  return *this;
 }
 
 void Value::erase(std::string_view name) {

@@ -61,7 +61,7 @@ class Value {
   /// The member's value; null pointer when there is none, or this is no object.
   const Value* find(std::string_view name) const;
   Value* find(std::string_view name);
-  /// Puts or replaces a member; makes this an object when it is null.
+  /// Puts or replaces a member; makes this an object when it is null. Returns this object.
   Value& set(std::string_view name, Value value);
   /// Removes a member if it is there.
   void erase(std::string_view name);
