@@ -74,6 +74,13 @@ void answerRead(Backend& backend, const ExchangePtr& exchange, const ReadRoute& 
 
 }  // namespace
 
+std::vector<RouteInfo> describeRoutes() {
+  std::vector<RouteInfo> out;
+  for (const ReadRoute& read : readTable()) out.push_back({"GET", read.pattern, kReaderClass});
+  for (const Row& row : kRows) out.push_back({row.method, row.pattern, row.auth});
+  return out;
+}
+
 std::vector<http::Route> makeRoutes(Backend& backend, Access& access) {
   std::vector<http::Route> routes;
   for (const ReadRoute& read : readTable()) {

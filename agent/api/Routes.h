@@ -12,6 +12,12 @@ inline constexpr std::string_view kReaderClass = "reader";      ///< Readers and
 inline constexpr std::string_view kOperatorClass = "operator";
 inline constexpr std::string_view kCallbackClass = "callback";  ///< Whoever has the wait's token.
 
+struct RouteInfo {
+  std::string_view method, pattern, auth;
+};
+/// The table without its handlers, for the page that shows it.
+std::vector<RouteInfo> describeRoutes();
+
 /// Every route of the API with the class of its callers: the one table.
 std::vector<http::Route> makeRoutes(Backend& backend, Access& access);
 
