@@ -1,0 +1,437 @@
+"""Kills the daemon at random moments under load, again and again, and compares what it says at the end with what it
+acknowledged and with what its jobs did to a file outside of it. This process is the oracle: it is never killed.
+
+    crash.py [--cycles N] [--seed N]
+
+Last line: "N passed, N failed"; a cycle is a test, and each rule at the end.
+"""
+
+import argparse
+import collections
+import http.client
+import json
+import os
+import random
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support", "py"))
+import belay  # noqa: E402
+
+JOB_LINES = 5
+OPEN_RUNS_MAX = 60
+ENDED = ("succeeded", "failed", "stopped", "cancelled")
+
+JOB_SCRIPT = """\
+printf '%s %s\\n' "$BELAY_IDEMPOTENCY_KEY" "$N" >> "$EFFECTS"
+i=0
+while [ "$i" -lt 5 ]; do echo "line $N $i"; sleep 0.06; i=$((i + 1)); done
+echo "end $N" >&2
+printf '{"n": %s}' "$N" >&3
+exit "$CODE"
+"""
+
+
+def increment(name):
+    return {"id": name, "kv": {"increment": "steps", "space": "crash"}}
+
+
+def flows(effects):
+    double = {"function": {"code": "return input * 2", "input": "${{ input.n }}"}}
+    number = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}, "code": {"type": "integer"}}}
+    job = {"script": JOB_SCRIPT, "ok_exit_codes": [0, 3],
+           "env": {"N": "${{ input.n }}", "CODE": "${{ input.code }}", "EFFECTS": effects}}
+    steps = {
+        "sums": [{"id": "a", **double}, increment("one"), {"id": "b", "set": {"x": "${{ steps.a.output }}"}},
+                 {"id": "nap", "sleep": {"for": "30ms"}}, increment("two"), {"id": "c", **double}],
+        "asks": [increment("one"), {"id": "ask", "wait": {"approval": {"summary": "Go on with ${{ input.n }}?"},
+                                                          "timeout": "24h"}}, increment("two")],
+        "calls": [{"id": "call", "wait": {"callback": {"summary": "from outside"}, "timeout": "24h"}},
+                  increment("one")],
+        "events": [{"id": "event", "wait": {"event": {"name": "e-${{ input.n }}"}, "timeout": "24h"}},
+                   increment("one")],
+        "jobs": [{"id": "job", "run": job}, increment("one")],
+        "jobs-again": [{"id": "job", "run": job, "effect": "idempotent"}, increment("one")],
+    }
+    return {slug: {"slug": slug, "input": number, "state": {"x": 0}, "steps": list_} for slug, list_ in steps.items()}
+
+
+class Oracle:
+    """What was asked and what was acknowledged. One lock; only notes are made under it."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.next = 0
+        self.asked = {}     # n -> (slug, code)
+        self.runs = {}      # n -> run, acknowledged
+        self.unknown = []   # n, asked and not acknowledged: asked again with the same key
+        self.answers = {}   # wait -> (answer, text), acknowledged
+        self.controls = collections.Counter()  # (run, word) acknowledged
+        self.maybe = collections.Counter()     # (run, word) asked and not acknowledged
+        self.increments = [0, 0]               # acknowledged, not acknowledged
+        self.surprises = []
+        self.open = 0
+        self.fresh = []     # runs acknowledged since the last check
+
+
+class Load(threading.Thread):
+    """Asks for one thing after the other until the daemon is gone."""
+
+    def __init__(self, host, oracle, seed):
+        super().__init__(daemon=True)
+        self.client, self.oracle, self.random = host.client(timeout=20), oracle, random.Random(seed)
+
+    def run(self):
+        try:
+            while True:
+                try:
+                    self.random.choices((self.start_run, self.answer, self.pause, self.increment), (5, 6, 1, 1))[0]()
+                except belay.ApiError as error:
+                    if error.code not in ("BLY-WAIT-CLOSED", "BLY-RUN-STATE", "BLY-RUN-FINISHED"):
+                        with self.oracle.lock:
+                            self.oracle.surprises.append(str(error))
+        except (OSError, http.client.HTTPException, ValueError):
+            pass  # killed
+        finally:
+            self.client.close()
+
+    def start_run(self):
+        oracle = self.oracle
+        with oracle.lock:
+            if oracle.unknown:
+                n = oracle.unknown.pop()
+            elif oracle.open >= OPEN_RUNS_MAX:
+                return
+            else:
+                n = oracle.next
+                oracle.next += 1
+                slug = self.random.choice(("sums", "sums", "asks", "calls", "events", "jobs", "jobs", "jobs-again"))
+                oracle.asked[n] = (slug, self.random.choice((0, 0, 3)))
+                oracle.open += 1
+            slug, code = oracle.asked[n]
+        try:
+            data = self.client.post("/v1/runs", {"flow": slug, "input": {"n": n, "code": code}},
+                                    {"Idempotency-Key": "start-%d" % n})
+        except (OSError, http.client.HTTPException, ValueError):
+            with oracle.lock:
+                oracle.unknown.append(n)
+            raise
+        with oracle.lock:
+            oracle.runs[n] = data["run"]["id"]
+            oracle.fresh.append(data["run"]["id"])
+
+    def answer(self):
+        waits = [w for w in self.client.get("/v1/waits?limit=50")["waits"] if w["kind"] != "time"]
+        if not waits:
+            return
+        wait = self.random.choice(waits)
+        text = "t%d" % self.random.randrange(1 << 40)
+        if wait["kind"] == "approval":
+            answer = self.random.choice(("approved", "rejected"))
+            self.client.post("/v1/waits/%s/%s" % (wait["id"], "approve" if answer == "approved" else "reject"),
+                             {"comment": text})
+        elif wait["kind"] == "callback":
+            answer = "body"
+            self.client.post("/v1/callbacks/" + wait["id"], {"text": text})
+        else:
+            answer = "body"
+            if self.client.post("/v1/events", {"name": wait["event"], "body": {"text": text}})["answered"] != 1:
+                return
+        with self.oracle.lock:
+            self.oracle.answers[wait["id"]] = (answer, text)
+
+    def pause(self):
+        with self.oracle.lock:
+            if not self.oracle.runs:
+                return
+            run = self.oracle.runs[self.random.choice(list(self.oracle.runs)[-40:])]
+        for word in ("pause", "resume"):
+            try:
+                self.client.post("/v1/runs/%s/%s" % (run, word))
+            except (OSError, http.client.HTTPException, ValueError):
+                with self.oracle.lock:
+                    self.oracle.maybe[(run, word)] += 1
+                raise
+            with self.oracle.lock:
+                self.oracle.controls[(run, word)] += 1
+
+    def increment(self):
+        try:
+            self.client.post("/v1/kv/crash", {"operation": "increment", "key": "api"})
+        except (OSError, http.client.HTTPException, ValueError):
+            with self.oracle.lock:
+                self.oracle.increments[1] += 1
+            raise
+        with self.oracle.lock:
+            self.oracle.increments[0] += 1
+
+
+def all_runs(client, query=""):
+    before, found = "", []
+    while True:
+        page = client.get("/v1/runs?limit=1000" + query + (("&before=" + before) if before else ""))
+        found += page["runs"]
+        before = page.get("next_before", "")
+        if not before:
+            return found
+
+
+def cycle(host, oracle, draw, kills):
+    """One life of the daemon. Gives the runs that were acknowledged in the life before and are not there."""
+    host.start()
+    with oracle.lock:
+        fresh, oracle.fresh = oracle.fresh, []
+    lost = []
+    client = host.client()
+    for run in fresh:
+        try:
+            client.get("/v1/runs/%s/events?limit=1" % run)
+        except belay.ApiError as error:
+            lost.append("%s: %s" % (run, error))
+    still = client.get("/v1/runs?limit=1000&status=running,waiting,paused,ambiguous,stopping")["runs"]
+    for run in still:
+        if run["status"] == "paused" and draw.random() < 0.5:
+            client.post("/v1/runs/%s/resume" % run["id"])
+            oracle.controls[(run["id"], "resume")] += 1
+        elif run["status"] == "ambiguous":
+            client.post("/v1/runs/%s/resolve" % run["id"], {"step": run["step"], "as": "failed", "note": "unknown"})
+    client.close()
+    oracle.open = len(still)
+    loads = [Load(host, oracle, draw.randrange(1 << 60)) for _ in range(3)]
+    for load in loads:
+        load.start()
+    time.sleep(draw.uniform(0.005, 0.25) if draw.random() < 0.9 else draw.uniform(0, 0.01))
+    host.kill()
+    kills.append(time.time())
+    for load in loads:
+        load.join(30)
+    return lost
+
+
+def drain(host, oracle, seconds=120):
+    """Lets every run end: answers, resumes and resolves what is left. The rows of all runs."""
+    client = host.client()
+    end = time.monotonic() + seconds
+    while oracle.unknown:
+        n = oracle.unknown.pop()
+        slug, code = oracle.asked[n]
+        data = client.post("/v1/runs", {"flow": slug, "input": {"n": n, "code": code}},
+                           {"Idempotency-Key": "start-%d" % n})
+        oracle.runs[n] = data["run"]["id"]
+    while time.monotonic() < end:
+        left = client.get("/v1/runs?limit=1000&status=running,waiting,paused,ambiguous,stopping")["runs"]
+        if not left:
+            break
+        for run in left:
+            if run["status"] == "paused":
+                client.post("/v1/runs/%s/resume" % run["id"])
+                oracle.maybe[(run["id"], "resume")] += 1
+            elif run["status"] == "ambiguous":
+                client.post("/v1/runs/%s/resolve" % run["id"], {"step": run["step"], "as": "failed"})
+        for wait in client.get("/v1/waits?limit=1000")["waits"]:
+            if wait["kind"] == "approval":
+                client.post("/v1/waits/%s/approve" % wait["id"], {"comment": "end"})
+                oracle.answers[wait["id"]] = ("approved", "end")
+            elif wait["kind"] == "callback":
+                client.post("/v1/callbacks/" + wait["id"], {"text": "end"})
+                oracle.answers[wait["id"]] = ("body", "end")
+            elif wait["kind"] == "event":
+                client.post("/v1/events", {"name": wait["event"], "body": {"text": "end"}})
+                oracle.answers[wait["id"]] = ("body", "end")
+        time.sleep(0.1)
+    return all_runs(client)
+
+
+class Verdict:
+    """Reads the record of every run, and says what does not agree with the oracle."""
+
+    def __init__(self, oracle, kills):
+        self.oracle, self.kills = oracle, kills
+        self.bad = collections.defaultdict(list)
+        self.counts = collections.Counter()
+        self.keys = {}  # idempotency key of a job -> (n, effect, ambiguous)
+        self.by_n = collections.defaultdict(list)
+        self.seen_answers = {}
+
+    def say(self, rule, text):
+        self.bad[rule].append(text)
+
+    def run(self, row, events):
+        run, finished, ends, attempts = row["id"], collections.Counter(), 0, {}
+        created = events[0]["body"]
+        n = created["input"]["n"]
+        self.by_n[n].append(run)
+        if [e["seq"] for e in events] != list(range(events[0]["seq"], events[0]["seq"] + len(events))):
+            self.say("events", "%s: its events have gaps" % run)
+        controls = collections.Counter()
+        for event in events:
+            name, body = event["event"], event["body"]
+            self.counts[name] += 1
+            if name == "step_started":
+                attempts[body["step"]] = (event["at"], body)
+            elif name == "step_ambiguous":
+                self.counts["ambiguous"] += 1
+                key = attempts[body["step"]][1]["key"]
+                self.keys[key] = (n, attempts[body["step"]][1]["effect"], True)
+            elif name == "step_finished":
+                finished[(body["step"], body.get("visit", 1))] += 1
+                if body["step"] in ("one", "two") and body["outcome"] == "succeeded":
+                    self.counts["increments"] += 1
+                if body["step"] == "job":
+                    self.job(run, n, event, attempts)
+            elif name == "wait_resolved":
+                self.seen_answers[body["wait"]] = body
+            elif name == "run_finished":
+                ends += 1
+            elif name in ("run_paused", "run_resumed"):
+                controls[name] += 1
+        for (step, visit), count in finished.items():
+            if count != 1:
+                self.say("doubled", "%s: step %s visit %s finished %s times" % (run, step, visit, count))
+        if row["status"] not in ENDED or ends != 1:
+            self.say("ended", "%s of flow %s is %s, it finished %s times" % (run, row["flow"], row["status"], ends))
+        for word, event in (("pause", "run_paused"), ("resume", "run_resumed")):
+            sure = self.oracle.controls[(run, word)]
+            if not sure <= controls[event] <= sure + self.oracle.maybe[(run, word)]:
+                self.say("controls", "%s: %s acknowledged %s times, recorded %s" % (run, word, sure, controls[event]))
+
+    def job(self, run, n, event, attempts):
+        body, (started, start) = event["body"], attempts["job"]
+        if self.keys.get(start["key"], (0, 0, False))[2]:
+            return  # was ambiguous, and resolved
+        self.keys[start["key"]] = (n, start["effect"], False)
+        self.counts["jobs"] += 1
+        begun, ended = instant(started), instant(event["at"])
+        survived = any(begun < kill < ended for kill in self.kills)
+        self.counts["jobs that lived across a kill"] += survived
+        if body["outcome"] != "succeeded":
+            self.say("jobs", "%s: job %s (lived across a kill: %s): %s" %
+                     (run, start["key"], survived, json.dumps(body.get("failure"))))
+            return
+        output = body["output"]
+        lines = "".join("line %d %d\n" % (n, i) for i in range(JOB_LINES))
+        code = self.oracle.asked[n][1]
+        if text_of(output["stdout"]) != lines or text_of(output["stderr"]) != "end %d\n" % n:
+            self.say("logs", "%s: job of %d: %s" % (run, n, json.dumps(output)[:400]))
+        if output["exit_code"] != code or output.get("result") != {"n": n}:
+            self.say("jobs", "%s: job of %d, exit code %d expected: %s" % (run, n, code, json.dumps(output)[:400]))
+
+    def end(self, host, effects):
+        for n, run in self.oracle.runs.items():
+            if self.by_n.get(n) != [run]:
+                self.say("starts", "start %d was acknowledged as %s, the journal has %s" % (n, run, self.by_n.get(n)))
+        for n, runs in self.by_n.items():
+            if len(runs) != 1:
+                self.say("starts", "start %d made %s" % (n, runs))
+        for wait, (answer, text) in self.oracle.answers.items():
+            body = self.seen_answers.get(wait)
+            said = (body or {}).get("body") or {}
+            if not body or body["answer"] != answer or text not in (said.get("comment"), said.get("text")):
+                self.say("answers", "wait %s was answered %s %s, the record has %s" % (wait, answer, text, body))
+        seen = collections.Counter(line.split()[0] for line in effects)
+        for key, (n, effect, ambiguous) in self.keys.items():
+            if ambiguous or (effect != "once" and seen[key] >= 1):
+                continue
+            if seen[key] != 1:
+                self.say("effects", "the job of %d (%s) took effect %d times" % (n, effect, seen[key]))
+        for key in seen:
+            if key not in self.keys:
+                self.say("effects", "an effect has a key that no run has: %s" % key)
+        counter = lambda key: host.get("/v1/kv/crash/" + key).get("value", 0)  # noqa: E731
+        if counter("steps") != self.counts["increments"]:
+            self.say("kv", "the counter is %s after %s steps" % (counter("steps"), self.counts["increments"]))
+        low, extra = self.oracle.increments
+        if low + extra and not low <= counter("api") <= low + extra:
+            self.say("kv", "the counter is %s after %s increments and %s unknown ones" % (counter("api"), low, extra))
+
+
+def text_of(value):
+    return value["text"] if isinstance(value, dict) else value
+
+
+def instant(text):
+    import calendar
+    whole, _, rest = text.rstrip("Z").partition(".")
+    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float("0." + (rest or "0"))
+
+
+RULES = {
+    "starts": "every acknowledged start is there, once",
+    "ended": "every run ends, once",
+    "answers": "every acknowledged answer is there",
+    "controls": "every acknowledged pause and resume is there",
+    "events": "the events of a run have no gaps",
+    "doubled": "no step finished twice in a visit",
+    "kv": "the counters equal the increments",
+    "effects": "each effect of class once happened once, unless it is recorded as ambiguous",
+    "jobs": "adopted jobs have the right exit status and result",
+    "logs": "adopted jobs have complete logs",
+    "verify": "belay journal verify is content",
+    "surprises": "no request failed that should not",
+}
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--cycles", type=int, default=300)
+    options.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    options = options.parse_args()
+    draw = random.Random(options.seed)
+    print("seed %d, %d cycles" % (options.seed, options.cycles), flush=True)
+    oracle, kills, passed, failed, begun = Oracle(), [], 0, 0, time.monotonic()
+    host = belay.Host({"jobs": {"running_max": 32}})
+    effects = host.write("effects", "")
+    host.init()
+    host.start()
+    for flow in flows(effects).values():
+        host.post("/v1/flows", {"content": json.dumps(flow), "file": flow["slug"] + ".flow.json"})
+    for number in range(options.cycles):
+        if number:
+            host_was = host.daemon
+            assert host_was is None
+        else:
+            host.kill()
+        lost = cycle(host, oracle, draw, kills)
+        for text in lost:
+            print("lost in cycle %d: %s" % (number, text))
+        passed, failed = passed + (not lost), failed + bool(lost)
+        if number % 50 == 49:
+            print("%d cycles, %d runs, %.0f s" % (number + 1, len(oracle.runs), time.monotonic() - begun), flush=True)
+    host.start()
+    rows = drain(host, oracle)
+    verdict = Verdict(oracle, kills)
+    client = host.client()
+    for row in rows:
+        verdict.run(row, client.get("/v1/runs/%s/events?limit=1000" % row["id"])["events"])
+    with open(effects, encoding="utf-8") as file:
+        verdict.end(host, file.read().splitlines())
+    for text in oracle.surprises:
+        verdict.say("surprises", text)
+    checked = host.cli("journal", "verify", timeout=120)
+    if checked.code != 0:
+        verdict.say("verify", str(checked))
+    host.kill()
+    checked = host.cli("journal", "verify", timeout=120)
+    if checked.code != 0:
+        verdict.say("verify", "after the last kill: %s" % checked)
+    for rule, text in RULES.items():
+        bad = verdict.bad.get(rule, [])
+        print("%s %s%s" % ("failed" if bad else "passed", text, (": %d" % len(bad)) if bad else ""))
+        for line in bad[:10]:
+            print("    " + line)
+        passed, failed = passed + (not bad), failed + bool(bad)
+    counts = verdict.counts
+    print("%d runs, %d answers, %d steps, %d jobs (%d lived across a kill, %d ambiguous), %d effects outside, %.0f s" %
+          (len(rows), len(oracle.answers), counts["step_finished"], counts["jobs"],
+           counts["jobs that lived across a kill"], counts["ambiguous"], sum(1 for _ in open(effects)),
+           time.monotonic() - begun))
+    host.close(keep=failed > 0)
+    if failed:
+        print("kept: %s; again with: --cycles %d --seed %d" % (host.folder, options.cycles, options.seed))
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

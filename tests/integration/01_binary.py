@@ -1,0 +1,90 @@
+"""The shipped file: one static binary, small, and installed with what it needs."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+
+import belay
+import check
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def output(*words):
+    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_is_a_static_pie():
+    shown = output("file", "-L", belay.BINARY).stdout
+    check.has(shown, "static-pie linked")
+    check.has(shown, "stripped")
+    check.lacks(shown, "not stripped")
+
+
+def test_is_at_most_8_megabytes():
+    size = os.path.getsize(belay.BINARY)
+    if size > 8_000_000:
+        raise AssertionError("%d bytes" % size)
+
+
+def test_needs_nothing_of_the_host():
+    # An empty environment and no readable home.
+    done = subprocess.run([belay.BINARY, "version"], env={}, cwd="/", capture_output=True, text=True, timeout=10,
+                          check=False)
+    check.equal(0, done.returncode, done.stderr)
+
+
+def test_says_its_version_as_json():
+    with belay.Host() as host:
+        answer = host.cli("version")
+        check.equal(0, answer.code, str(answer))
+        with open(os.path.join(ROOT, "VERSION"), encoding="utf-8") as file:
+            check.has(answer.out, file.read().split()[0])
+
+
+def test_explains_every_code():
+    with open(os.path.join(ROOT, "common/base/ErrorCodes.inc"), encoding="utf-8") as file:
+        codes = [line.split('"')[1] for line in file if line.startswith("BELAY_ERROR(")]
+    with belay.Host() as host:
+        missing = [code for code in codes if host.cli("explain", code).code != 0]
+    check.equal([], missing)
+
+
+def test_prints_completion_for_three_shells():
+    with belay.Host() as host:
+        for shell in ("bash", "zsh", "fish"):
+            answer = host.cli("completion", shell, json_out=False)
+            check.equal(0, answer.code, str(answer))
+            check.has(answer.out, "belay")
+
+
+@check.bound(120)
+def test_is_installed_with_units_and_settings():
+    folder = tempfile.mkdtemp(prefix="belay-install-")
+    try:
+        done = subprocess.run(["config/cmake/install.sh"], cwd=ROOT, capture_output=True, text=True, timeout=100,
+                              env={**os.environ, "DESTDIR": folder, "PREFIX": "/usr"}, check=False)
+        check.equal(0, done.returncode, done.stdout + done.stderr)
+        for path in ("usr/bin/belay", "usr/lib/systemd/system/belay.service", "usr/lib/sysusers.d/belay.conf",
+                     "usr/lib/tmpfiles.d/belay.conf", "etc/belay/belay.yaml"):
+            if not os.path.isfile(os.path.join(folder, path)):
+                raise AssertionError("%s is missing" % path)
+        done = output(os.path.join(folder, "usr/bin/belay"), "--config", folder + "/etc/belay/belay.yaml", "config",
+                      "check")
+        check.equal(0, done.returncode, done.stdout + done.stderr)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_unit_is_hardened():
+    if not shutil.which("systemd-analyze"):
+        raise check.Skip("no systemd-analyze")
+    done = output("systemd-analyze", "security", "--offline=true", "--threshold=30",
+                  os.path.join(ROOT, "systemd/belay.service"))
+    if done.returncode != 0:
+        raise AssertionError("\n".join((done.stdout + done.stderr).splitlines()[-15:]))
+
+
+if __name__ == "__main__":
+    check.main(globals())

@@ -1,0 +1,148 @@
+"""Settings, init, and the start of a daemon: twice, with wrong settings, on a foreign folder."""
+
+import os
+import socket
+import stat
+
+import belay
+import check
+
+
+def test_init_makes_what_is_missing_and_changes_nothing():
+    with belay.Host() as host:
+        first = host.init()
+        made = [entry["path"] for entry in first.data["entries"] if entry["made"]]
+        if not made:
+            raise AssertionError("nothing made: %s" % first)
+        before = snapshot(host.folder)
+        second = host.init()
+        check.equal([], [entry["path"] for entry in second.data["entries"] if entry["made"]])
+        check.equal(before, snapshot(host.folder))
+
+
+def snapshot(folder):
+    found = {}
+    for path, _, files in os.walk(folder):
+        for name in files:
+            with open(os.path.join(path, name), "rb") as file:
+                found[os.path.join(path, name)] = file.read()
+    return found
+
+
+def test_state_belongs_to_the_daemon_alone():
+    with belay.Host() as host:
+        host.init()
+        host.start()
+        check.equal(0o700, stat.S_IMODE(os.stat(host.state).st_mode))
+        for path, _, files in os.walk(host.state):
+            for name in files:
+                mode = stat.S_IMODE(os.lstat(os.path.join(path, name)).st_mode)
+                check.equal(0, mode & 0o077, os.path.join(path, name))
+
+
+def test_daemon_without_init_says_so():
+    with belay.Host() as host:
+        answer = host.cli("daemon", json_out=False, timeout=20)
+        check.equal(3, answer.code, str(answer))
+        check.has(answer.out + answer.err, "belay init")
+
+
+def test_second_daemon_is_refused():
+    with belay.Host() as host:
+        host.init()
+        host.start()
+        answer = host.cli("daemon", json_out=False, timeout=20)
+        check.equal(4, answer.code, str(answer))
+        host.get("/v1/daemon")
+
+
+def test_second_daemon_on_another_socket_is_refused():
+    with belay.Host() as host:
+        host.init()
+        host.start()
+        host.write_settings({"api": {"socket": host.folder + "/other"}})
+        answer = host.cli("daemon", json_out=False, timeout=20)
+        check.equal(4, answer.code, str(answer))
+        host.write_settings({})
+
+
+def test_starts_again_beside_a_stale_socket():
+    with belay.Host() as host:
+        host.init()
+        host.start()
+        host.kill()
+        if not os.path.exists(host.socket):
+            raise AssertionError("the socket should be left behind")
+        host.start()
+        host.get("/v1/daemon")
+
+
+def test_wrong_settings_are_named_with_line():
+    with belay.Host() as host:
+        host.write("belay.yaml", "state:\n  folder: %s\napi:\n  soket: /tmp/x\n" % host.state)
+        answer = host.cli("config", "check")
+        check.equal(3, answer.code, str(answer))
+        check.equal(4, answer.error.get("place", {}).get("line"), str(answer))
+        check.has(answer.error["message"], "socket")
+        answer = host.cli("daemon", json_out=False, timeout=20)
+        check.equal(3, answer.code, str(answer))
+        check.has(answer.out + answer.err, "belay.yaml:4")
+
+
+def test_wrong_units_and_ranges_are_refused():
+    for text in ("jobs: {grace: 5 parsecs}", "http: {workers: 0}", "limits: {active_runs: many}", "api: [x]",
+                 "state: {folder: relative}", "journal: {wal_max: 1 KiB}"):
+        with belay.Host() as host:
+            host.write("belay.yaml", text + "\n")
+            answer = host.cli("config", "check")
+            check.equal(3, answer.code, "%s: %s" % (text, answer))
+            check.equal("BLY-SETTINGS-INVALID", answer.error.get("code"), str(answer))
+
+
+def test_default_settings_are_valid_and_change_nothing():
+    with belay.Host() as host:
+        text = host.cli("config", "defaults", json_out=False).out
+        host.write("belay.yaml", text)
+        check.equal(0, host.cli("config", "check").code)
+
+
+def test_listens_on_no_network_address():
+    with belay.Host() as host:
+        host.init()
+        host.start()
+        mine = set()
+        for name in os.listdir("/proc/%d/fd" % host.daemon.pid):
+            try:
+                link = os.readlink("/proc/%d/fd/%s" % (host.daemon.pid, name))
+            except OSError:
+                continue
+            if link.startswith("socket:["):
+                mine.add(link[8:-1])
+        for table in ("tcp", "tcp6", "udp", "udp6", "raw"):
+            with open("/proc/%d/net/%s" % (host.daemon.pid, table), encoding="ascii") as file:
+                for line in file.readlines()[1:]:
+                    if line.split()[9] in mine:
+                        raise AssertionError("%s: %s" % (table, line))
+
+
+def test_a_wrong_request_gets_an_envelope():
+    with belay.Host() as host:
+        host.init()
+        host.start()
+        for method, target in (("GET", "/nothing"), ("DELETE", "/v1/runs"), ("GET", "/v1/runs?nonsense=1"),
+                               ("GET", "/v1/runs/none")):
+            status, envelope = host.api.request(method, target)
+            check.equal(False, envelope["ok"], target)
+            if status < 400:
+                raise AssertionError("%s %s: %s" % (method, target, status))
+        raw = socket.socket(socket.AF_UNIX)
+        raw.settimeout(10)
+        raw.connect(host.socket)
+        raw.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        check.has(raw.recv(4096), b"400")
+        raw.close()
+        host.get("/v1/daemon")
+
+
+if __name__ == "__main__":
+    check.main(globals())

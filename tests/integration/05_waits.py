@@ -1,0 +1,153 @@
+"""Approvals, callbacks, events and times; through the CLI and the API."""
+
+import time
+
+import belay
+import check
+
+FORM = {"type": "object", "required": ["reason"], "additionalProperties": False,
+        "properties": {"reason": {"type": "string", "minLength": 3}, "count": {"type": "integer"}}}
+
+
+def started():
+    host = belay.Host()
+    host.init()
+    host.start()
+    return host
+
+
+def asking(**more):
+    return {"slug": "ask", "steps": [{"id": "ask", "wait": {"approval": {"summary": "Go on?", "form": FORM}, **more}}],
+            "output": {"answer": "${{ steps.ask.output }}"}}
+
+
+def test_an_approval_with_a_form():
+    with started() as host:
+        run = host.start_run(asking(timeout="1h"))
+        wait = host.open_wait(run)
+        check.equal("Go on?", wait["summary"])
+        wrong = host.cli("approve", wait["id"])
+        check.equal(7, wrong.code, str(wrong))
+        check.equal("BLY-DECISION-INVALID", wrong.error["code"])
+        wrong = host.cli("approve", wait["id"], "--form", "reason=because", "--form", "other=1")
+        check.equal(7, wrong.code, str(wrong))
+        check.equal("waiting", host.show(run)["run"]["status"])
+        good = host.cli("approve", wait["id"], "--form", "reason=because", "--form", "count:=3", "-m", "fine")
+        check.equal(0, good.code, str(good))
+        answer = host.wait_run(run)["run"]["output"]["answer"]
+        check.equal({"reason": "because", "count": 3}, answer["form"])
+        check.equal(True, answer["approved"])
+        check.equal("fine", answer["comment"])
+        again = host.cli("reject", wait["id"])
+        check.equal("BLY-WAIT-CLOSED", again.error.get("code"), str(again))
+
+
+def test_a_rejection_and_its_ways():
+    with started() as host:
+        run = host.start_run(asking(timeout="1h"))
+        check.equal(0, host.cli("reject", host.open_wait(run)["id"], "--form", "reason=not now").code)
+        check.equal(False, host.wait_run(run)["run"]["output"]["answer"]["approved"])
+        run = host.start_run(asking(timeout="1h", on_reject="fail"))
+        check.equal(0, host.cli("reject", host.open_wait(run)["id"], "--form", "reason=not now").code)
+        check.equal("BLY-WAIT-REJECTED", host.wait_run(run)["run"]["error"]["code"])
+
+
+def test_a_decision_is_bound_to_what_was_seen():
+    with started() as host:
+        wait = host.open_wait(host.start_run(asking(timeout="1h")))
+        other = host.open_wait(host.start_run(asking(timeout="1h")))
+        answer = host.cli("approve", wait["id"], "--form", "reason=because", "--digest", other["request_digest"])
+        check.equal(7, answer.code, str(answer))
+        answer = host.cli("approve", wait["id"], "--form", "reason=because", "--digest", wait["request_digest"])
+        check.equal(0, answer.code, str(answer))
+
+
+def test_a_decision_is_signed_and_recorded():
+    with started() as host:
+        run = host.start_run(asking(timeout="1h"))
+        host.cli("approve", host.open_wait(run)["id"], "--form", "reason=because")
+        wait = belay.step_of(host.wait_run(run), "ask")["wait"]
+        check.has(wait["decision"], ".", "a JWS")
+        if not wait["by"]:
+            raise AssertionError("nobody decided")
+
+
+def test_silence_is_denial():
+    with started() as host:
+        answer = host.run(asking(timeout="200ms"))["run"]["output"]["answer"]
+        check.equal(False, answer["approved"])
+        check.equal(True, answer["timed_out"])
+        shown = host.run(asking(timeout="100ms", on_timeout="fail"))
+        check.equal("BLY-WAIT-TIMEOUT", shown["run"]["error"]["code"])
+
+
+def test_a_timeout_passes_while_no_daemon_runs():
+    with started() as host:
+        run = host.start_run(asking(timeout="500ms"))
+        host.open_wait(run)
+        host.kill()
+        time.sleep(0.7)
+        host.start()
+        check.equal(True, host.wait_run(run, seconds=5)["run"]["output"]["answer"]["timed_out"])
+
+
+def test_a_callback_with_its_token():
+    with started() as host:
+        flow = {"slug": "c", "steps": [
+            {"id": "start", "run": {"script": "echo \"$BELAY_CALLBACK_WAIT $BELAY_CALLBACK_TOKEN\" > %s/token" %
+                                    host.folder, "callback": "done"}},
+            {"id": "done", "wait": {"callback": {"schema": {"type": "object", "required": ["ok"],
+                                                            "properties": {"ok": {"type": "boolean"}}}},
+                                    "timeout": "1h"}}],
+            "output": {"body": "${{ steps.done.output.body }}"}}
+        run = host.start_run(flow)
+        belay.eventually(lambda: belay.step_of(host.show(run), "start")["status"] == "succeeded", what="the job")
+        with open(host.folder + "/token", encoding="ascii") as file:
+            wait, token = file.read().split()
+        wrong = host.cli("callback", wait, "--body", "{\"ok\": \"maybe not\"}")
+        check.equal("BLY-SCHEMA-VIOLATION", wrong.error.get("code"), str(wrong))
+        if len(token) < 32:
+            raise AssertionError("a short token")
+        good = host.api.request("POST", "/v1/callbacks/" + wait, {"ok": True}, {"Authorization": "Bearer " + token})
+        check.equal(200, good[0], str(good))
+        check.equal({"ok": True}, host.wait_run(run)["run"]["output"]["body"])
+        twice = host.api.request("POST", "/v1/callbacks/" + wait, {"ok": True}, {"Authorization": "Bearer " + token})
+        check.equal("BLY-WAIT-CLOSED", twice[1]["error"]["code"])
+
+
+def test_an_event_answers_those_that_wait_for_it():
+    with started() as host:
+        flow = {"slug": "e", "input": {"type": "object", "properties": {"who": {"type": "string"}}}, "steps": [
+            {"id": "e", "wait": {"event": {"name": "built", "match": "event.body.who === input.who"}, "timeout": "1h"}}],
+            "output": {"body": "${{ steps.e.output.body }}"}}
+        one, two = host.start_run(flow, {"who": "one"}), host.start_run(flow, {"who": "two"})
+        host.open_wait(one)
+        host.open_wait(two)
+        answer = host.cli("event", "emit", "built", "--body", "{\"who\": \"two\"}")
+        check.equal(0, answer.code, str(answer))
+        check.equal(1, answer.data["answered"])
+        check.equal({"who": "two"}, host.wait_run(two)["run"]["output"]["body"])
+        check.equal("waiting", host.show(one)["run"]["status"])
+
+
+def test_a_time_is_waited_for():
+    with started() as host:
+        begun = time.monotonic()
+        host.run({"slug": "t", "steps": [{"id": "a", "wait": {"for": "300ms"}}, {"id": "b", "sleep": {"for": "200ms"}}]})
+        took = time.monotonic() - begun
+        if not 0.49 <= took < 10:
+            raise AssertionError("%.2f s" % took)
+
+
+def test_waits_close_with_their_run():
+    with started() as host:
+        run = host.start_run(asking(timeout="1h"))
+        wait = host.open_wait(run)
+        host.cli("run", "cancel", run)
+        host.wait_run(run)
+        check.equal([], host.waits(run))
+        check.equal("BLY-WAIT-CLOSED", host.cli("approve", wait["id"], "--form", "reason=late").error.get("code"))
+
+
+if __name__ == "__main__":
+    check.main(globals())

@@ -1,0 +1,150 @@
+"""The daemon as a process: service manager, signals, idling, and what works without it."""
+
+import os
+import signal
+import socket
+import time
+
+import belay
+import check
+
+
+def ready(**options):
+    host = belay.Host(**options)
+    host.init()
+    return host
+
+
+def test_reads_work_while_it_is_down():
+    with ready() as host:
+        host.start()
+        shown = host.run({"slug": "x", "steps": [{"id": "a", "kv": {"set": "k", "value": 1}}]})
+        run = shown["run"]["id"]
+        host.kill()
+        for words in (("run", "list"), ("run", "show", run), ("wait", "list"), ("flow", "list"), ("kv", "get", "k"),
+                      ("resource", "list"), ("journal", "stats"), ("journal", "verify"), ("secret", "list")):
+            answer = host.cli(*words)
+            check.equal(0, answer.code, "%s: %s" % (words, answer))
+        check.equal([run], [r["id"] for r in host.cli("run", "list").data["runs"]])
+        check.equal(9, host.cli("run", "cancel", run).code)
+        check.equal(9, host.cli("flow", "run", "x").code)
+
+
+def test_secret_can_be_set_while_it_is_down():
+    with ready() as host:
+        check.equal(0, host.cli("secret", "set", "name", stdin="a long enough value").code)
+        host.start()
+        check.equal(["name"], [s["name"] for s in host.cli("secret", "list").data["secrets"]])
+
+
+def test_service_manager_is_told():
+    with ready() as host:
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        told.bind(host.folder + "/notify")
+        told.settimeout(15)
+        host.start(environment={**host.environment, "NOTIFY_SOCKET": host.folder + "/notify", "WATCHDOG_USEC": "400000"})
+        heard = []
+        while not any("READY=1" in text for text in heard):
+            heard.append(told.recv(4096).decode())
+        end = time.monotonic() + 2
+        beats = 0
+        while time.monotonic() < end:
+            beats += "WATCHDOG=1" in told.recv(4096).decode()
+        if not 5 <= beats <= 30:
+            raise AssertionError("%d beats in 2 s" % beats)
+        check.equal(0, host.stop())
+        heard = []
+        told.settimeout(2)
+        try:
+            while True:
+                heard.append(told.recv(4096).decode())
+        except OSError:
+            pass
+        if not any("STOPPING=1" in text for text in heard):
+            raise AssertionError("not told that it stops: %s" % heard)
+        told.close()
+
+
+def test_sigterm_drains_and_leaves_jobs():
+    with ready() as host:
+        host.start()
+        run = host.start_run({"slug": "j", "steps": [{"id": "a", "run": {"script": "sleep 1; echo whole"}}],
+                              "output": {"x": "${{ steps.a.output.stdout }}"}})
+        belay.eventually(lambda: host.show(run)["steps"], what="the job")
+        check.equal(0, host.stop())
+        check.equal(False, os.path.exists(host.socket), "the socket is left behind")
+        host.start()
+        check.equal("whole\n", host.wait_run(run)["run"]["output"]["x"])
+
+
+def test_ten_stops_and_starts_in_a_row():
+    with ready() as host:
+        for _ in range(10):
+            host.start()
+            check.equal(0, host.stop())
+
+
+def switches(pid):
+    """Switches and processor time of all threads."""
+    found = {}
+    for thread in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/status" % (pid, thread), encoding="ascii") as file:
+            for line in file:
+                if line.startswith("voluntary_ctxt_switches"):
+                    found[thread] = int(line.split()[1])
+    return found
+
+
+def test_sleeps_while_there_is_nothing_to_do():
+    with ready() as host:
+        host.start()
+        host.run({"slug": "x", "steps": [{"id": "a", "set": {"x": 1}}]})
+        host.start_run({"slug": "w", "steps": [{"id": "a", "wait": {"approval": {"summary": "?"}}}]})
+        host.api.close()
+        time.sleep(4)
+        before = switches(host.daemon.pid)
+        time.sleep(3)
+        check.equal(before, switches(host.daemon.pid), "wake-ups in 3 s")
+
+
+def test_hup_and_pipe_do_not_kill_it():
+    with ready() as host:
+        host.start()
+        host.daemon.send_signal(signal.SIGPIPE)
+        time.sleep(0.2)
+        check.equal(None, host.daemon.poll(), host.log()[-500:])
+        host.get("/v1/daemon")
+
+
+def test_doctor_is_content():
+    with ready() as host:
+        host.start()
+        answer = host.cli("doctor")
+        check.equal(0, answer.code, str(answer))
+
+
+def test_backup_is_a_journal():
+    with ready() as host:
+        host.start()
+        host.run({"slug": "x", "steps": [{"id": "a", "set": {"x": 1}}]})
+        answer = host.cli("journal", "backup", host.folder + "/copy.db")
+        check.equal(0, answer.code, str(answer))
+        if os.path.getsize(host.folder + "/copy.db") < 4096:
+            raise AssertionError("the copy is empty")
+
+
+def test_prune_removes_what_is_old_and_the_chain_stays_whole():
+    with ready() as host:
+        host.start()
+        for _ in range(20):
+            host.run({"slug": "x", "steps": [{"id": "a", "set": {"x": 1}}]})
+        time.sleep(0.1)
+        answer = host.cli("journal", "prune", "--older-than", "50ms")
+        check.equal(0, answer.code, str(answer))
+        if answer.data["runs"] < 19:
+            raise AssertionError(str(answer))
+        check.equal(0, host.cli("journal", "verify").code)
+
+
+if __name__ == "__main__":
+    check.main(globals())
