@@ -1,0 +1,250 @@
+"""Measures the figures of the engine on the shipped binary, through its API, and writes build/bench/results.json.
+
+What is a ratio is measured against its limit in the same run, in turns, because the speed of a disk drifts. The median
+counts. A figure that does not hold fails. Last line: "N passed, N failed".
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "support", "py"))
+import belay  # noqa: E402
+
+BUILD = os.environ.get("BELAY_BUILD", os.path.join(ROOT, "build"))
+TESTS = os.path.join(BUILD, "tests")
+FOLDER = os.path.join(BUILD, "bench")
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+
+TEN = {"slug": "ten", "steps": [{"id": "s%d" % i, "function": {"code": "return %d" % i}} for i in range(10)]}
+TRUE = {"slug": "true", "steps": [{"id": "s", "run": {"command": ["/bin/true"]}}]}
+ASK = {"slug": "ask", "steps": [{"id": "s", "wait": {"approval": {"summary": "Go on?"}, "timeout": "24h"}}]}
+ONE = {"slug": "one", "steps": [{"id": "s", "set": {"x": 1}}]}
+RESULTS = []
+
+
+def note(name, value, unit, must, holds):
+    RESULTS.append({"name": "engine." + name, "value": round(value, 4), "unit": unit, "must": must, "holds": bool(holds)})
+    print("%s %-32s %12.3f %-12s must %s" % ("passed" if holds else "FAILED", name, value, unit, must), flush=True)
+
+
+def at_most(name, value, unit, most):
+    note(name, value, unit, "<= %g" % most, value <= most)
+
+
+def at_least(name, value, unit, least):
+    note(name, value, unit, ">= %g" % least, value >= least)
+
+
+def tell(name, value, unit):
+    """A figure that is the other half of a ratio: shown, and nothing asked of it."""
+    note(name, value, unit, "none", True)
+
+
+def run_json(*words):
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode != 0:
+        raise RuntimeError("%s: %s" % (words, done.stderr[-800:]))
+    return json.loads(done.stdout)
+
+
+def load(host, *words):
+    return run_json(os.path.join(TESTS, "load_client"), host.socket, *words)
+
+
+def raw(rows):
+    return run_json(os.path.join(TESTS, "raw_sqlite"), FOLDER, rows, 1.5)["rows_per_second"]
+
+
+def status(host, name):
+    with open("/proc/%d/status" % host.daemon.pid, encoding="ascii") as file:
+        for line in file:
+            if line.startswith(name + ":"):
+                return int(line.split()[1])
+    raise KeyError(name)
+
+
+def written(host):
+    with open("/proc/%d/io" % host.daemon.pid, encoding="ascii") as file:
+        return int(dict(line.split(": ") for line in file.read().splitlines())["write_bytes"])
+
+
+def ready_host(*flows):
+    host = belay.Host({"limits": {"active_runs": 200000}}, parent=FOLDER)
+    # A path of a socket is short.
+    host.socket = "/tmp/belay-bench-%d.s" % os.getpid()
+    host.write_settings({"limits": {"active_runs": 200000}})
+    host.init()
+    host.start()
+    for flow in flows:
+        host.post("/v1/flows", {"content": json.dumps(flow), "file": flow["slug"] + ".flow.json"})
+    return host
+
+
+def ready_time(host):
+    """From the start of the process to its READY=1."""
+    import socket
+    path = "/tmp/belay-bench-%d.n" % os.getpid()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    listener.bind(path)
+    listener.settimeout(60)
+    try:
+        with open(host.log_path, "ab") as log:
+            begun = time.monotonic()
+            host.daemon = subprocess.Popen(host.command("daemon", json_out=False), stdin=subprocess.DEVNULL, stdout=log,
+                                           stderr=log, env={**host.environment, "NOTIFY_SOCKET": path}, cwd=host.folder)
+            while b"READY=1" not in listener.recv(4096):
+                pass
+            return time.monotonic() - begun
+    finally:
+        listener.close()
+        os.unlink(path)
+
+
+def start_times(host, times):
+    found = []
+    for _ in range(times):
+        host.stop()
+        found.append(ready_time(host))
+    return statistics.median(found) * 1000
+
+
+def size_and_start():
+    at_most("size", os.path.getsize(belay.BINARY) / 1e6, "MB", 8)
+    with ready_host(TEN) as host:
+        at_most("start.empty", start_times(host, 9), "ms", 20)
+        host.api.close()
+        time.sleep(2)
+        at_most("resident.idle", status(host, "VmRSS") / 1024, "MiB", 12)
+        before = switches(host)
+        time.sleep(5)
+        at_most("idle.wakeups", switches(host) - before, "in 5 s", 0)
+        samples = []
+        for _ in range(15):
+            begun = time.monotonic()
+            host.cli("run", "list")
+            samples.append(time.monotonic() - begun)
+        at_most("cli.round_trip", statistics.median(samples) * 1000, "ms", 15)
+
+
+def switches(host):
+    total = 0
+    for thread in os.listdir("/proc/%d/task" % host.daemon.pid):
+        with open("/proc/%d/task/%s/status" % (host.daemon.pid, thread), encoding="ascii") as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt"))
+    return total
+
+
+def steps():
+    with ready_host(TEN) as host:
+        load(host, "runs", "ten", 50, 1)
+        ours, limit = [], []
+        for _ in range(ROUNDS):
+            limit.append(raw(1))
+            ours.append(10 * 400 / load(host, "runs", "ten", 400, 1)["seconds"])
+        tell("steps.alone", statistics.median(ours), "steps/s")
+        tell("steps.alone.sqlite", statistics.median(limit), "commits/s")
+        at_least("steps.alone.ratio", statistics.median(o / l for o, l in zip(ours, limit)), "of SQLite", 0.7)
+        load(host, "runs", "ten", 500, 64)
+        ours, limit, bytes_ = [], [], []
+        for _ in range(ROUNDS):
+            limit.append(raw(64))
+            before = written(host)
+            ours.append(10 * 4000 / load(host, "runs", "ten", 4000, 64)["seconds"])
+            bytes_.append((written(host) - before) / 40000)
+        tell("steps.together", statistics.median(ours), "steps/s")
+        tell("steps.together.sqlite", statistics.median(limit), "rows/s")
+        at_least("steps.together.ratio", statistics.median(o / l for o, l in zip(ours, limit)), "of SQLite", 0.15)
+        at_most("steps.together.bytes", statistics.median(bytes_), "bytes/step", 4000)
+
+
+def processes():
+    with ready_host(TRUE) as host:
+        load(host, "runs", "true", 50, 8)
+        ours, limit = [], []
+        for _ in range(max(3, ROUNDS - 2)):
+            folder = os.path.join(FOLDER, "jobs-reference")
+            os.makedirs(folder, exist_ok=True)
+            limit.append(run_json(os.path.join(TESTS, "jobs_bench"), os.path.join(TESTS, "minimal_supervisor"), folder,
+                                  1, 400)["reference_per_second"])
+            subprocess.run(["rm", "-rf", folder], check=True)
+            ours.append(400 / load(host, "runs", "true", 400, 8)["seconds"])
+        tell("steps.process", statistics.median(ours), "steps/s")
+        tell("steps.process.limit", statistics.median(limit), "processes/s")
+        at_least("steps.process.ratio", statistics.median(o / l for o, l in zip(ours, limit)), "of spawn+fsync", 0.7)
+
+
+def approvals():
+    samples = []
+    for _ in range(3):
+        with ready_host(ASK) as host:
+            load(host, "start", "ask", 1000, 32)
+            waiting(host, 1000)
+            host.kill()
+            begun = time.monotonic()
+            with open(host.log_path, "ab") as log:
+                host.daemon = subprocess.Popen(host.command("daemon", json_out=False), stdin=subprocess.DEVNULL,
+                                               stdout=log, stderr=log, env=host.environment, cwd=host.folder)
+            load(host, "approve", 1000, 16)
+            samples.append(time.monotonic() - begun)
+            done = host.get("/v1/runs?status=succeeded&limit=1000")["runs"]
+            if len(done) != 1000:
+                raise RuntimeError("%d of 1,000 runs are done" % len(done))
+    at_most("approve.1000_after_kill", statistics.median(samples), "s", 0.5)
+
+
+def waiting(host, count):
+    belay.eventually(lambda: host.get("/v1/journal/stats")["journal"]["open_waits"] >= count, 120, "%d waits" % count)
+
+
+def many_waits():
+    with ready_host(ASK, ONE) as host:
+        load(host, "start", "ask", 10000, 32)
+        waiting(host, 10000)
+        time.sleep(1)
+        at_most("resident.10000_waits", status(host, "VmRSS") / 1024, "MiB", 64)
+        samples = []
+        for _ in range(3):
+            host.kill()
+            begun = time.monotonic()
+            with open(host.log_path, "ab") as log:
+                host.daemon = subprocess.Popen(host.command("daemon", json_out=False), stdin=subprocess.DEVNULL,
+                                               stdout=log, stderr=log, env=host.environment, cwd=host.folder)
+            load(host, "runs", "one", 1, 1)
+            samples.append(time.monotonic() - begun)
+        at_most("recovery.10000_waits", statistics.median(samples), "s", 1)
+        at_most("resident.10000_waits_after_kill", status(host, "VmRSS") / 1024, "MiB", 64)
+
+
+def many_runs():
+    with ready_host(ONE) as host:
+        load(host, "runs", "one", 100000, 64)
+        at_most("start.100000_runs", start_times(host, 5), "ms", 300)
+
+
+def main():
+    os.makedirs(FOLDER, exist_ok=True)
+    wanted = sys.argv[1:]
+    failed = 0
+    for part in (size_and_start, steps, processes, approvals, many_waits, many_runs):
+        if wanted and part.__name__ not in wanted:
+            continue
+        try:
+            part()
+        except Exception as error:  # pylint: disable=broad-except
+            failed += 1
+            print("FAILED %s: %r" % (part.__name__, error), flush=True)
+    with open(os.path.join(FOLDER, "results.json"), "w", encoding="utf-8") as file:
+        json.dump(RESULTS, file, indent=1)
+        file.write("\n")
+    failed += sum(not row["holds"] for row in RESULTS)
+    print("%d passed, %d failed" % (sum(row["holds"] for row in RESULTS), failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
