@@ -48,7 +48,8 @@ def test_dangerous_yaml_is_refused():
                  "\x00", "slug: a\nsteps:\n  - {id: a, run: {script: 'echo ${{ input.x }}'}}\n"):
         with belay.Host() as host:
             answer = host.cli("flow", "validate", host.write("x.flow.yaml", text))
-            check.equal(2, answer.code, "%r: %s" % (text[:40], answer))
+            if answer.code not in (1, 2) or not answer.error.get("code"):
+                raise AssertionError("%r: %s" % (text[:40], answer))
 
 
 def test_yaml_is_version_1_2():
@@ -79,7 +80,7 @@ steps:
   - id: again
     switch:
       - {when: "${{ state.said < input.times }}", next: say}
-      - {next: sum}
+      - {next: skipped}
   - id: skipped
     when: "${{ false }}"
     function: {code: "return 1"}

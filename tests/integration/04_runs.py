@@ -17,6 +17,10 @@ def started(settings=None):
     return host
 
 
+def plain(value):
+    return value["text"] if isinstance(value, dict) else value
+
+
 def job(script, **more):
     return {"slug": "job", "steps": [{"id": "a", "run": {"script": script}, **more}],
             "output": {"text": "${{ steps.a?.output.stdout }}"}}
@@ -26,8 +30,7 @@ def test_a_job_has_only_the_environment_that_it_is_given():
     with started() as host:
         host.kill()
         host.start(environment={**host.environment, "CANARY_OF_THE_DAEMON": "leaked"})
-        text = host.run(job("env"))["run"]["output"]["text"]
-        text = text["text"] if isinstance(text, dict) else text
+        text = plain(host.run(job("env"))["run"]["output"]["text"])
         check.lacks(text, "CANARY_OF_THE_DAEMON")
         check.has(text, "BELAY_IDEMPOTENCY_KEY=")
         check.has(text, "BELAY_RUN_ID=")
@@ -35,8 +38,8 @@ def test_a_job_has_only_the_environment_that_it_is_given():
 
 def test_a_job_inherits_no_descriptor():
     with started() as host:
-        text = host.run({"slug": "fds", "steps": [{"id": "a", "run": {"command": ["ls", "-l", "/proc/self/fd"]}}],
-                         "output": {"text": "${{ steps.a.output.stdout }}"}})["run"]["output"]["text"]
+        text = plain(host.run({"slug": "fds", "steps": [{"id": "a", "run": {"command": ["ls", "-l", "/proc/self/fd"]}}],
+                               "output": {"text": "${{ steps.a.output.stdout }}"}})["run"]["output"]["text"])
         for part in ("journal.db", "vault", "socket:"):
             check.lacks(text, part)
 
@@ -123,7 +126,7 @@ def test_a_job_goes_on_while_no_daemon_runs():
         host.start()
         shown = host.wait_run(run)
         check.equal("succeeded", shown["run"]["status"], str(shown)[:800])
-        check.equal("before\nafter\n", shown["run"]["output"]["text"])
+        check.equal("before\nafter\n", plain(shown["run"]["output"]["text"]))
 
 
 def test_a_killed_supervisor_is_lost_and_not_guessed():
@@ -195,8 +198,8 @@ def test_retry_goes_on_from_the_failed_step():
         check.equal(0, host.cli("run", "retry", run).code)
         shown = host.wait_run(run)
         check.equal("succeeded", shown["run"]["status"])
-        check.equal("now", shown["run"]["output"]["x"])
-        check.equal(1, host.get("/v1/kv/default/first")["value"])
+        check.equal("now", plain(shown["run"]["output"]["x"]))
+        check.equal(1, host.get("/v1/kv/default/first")["entry"]["value"])
 
 
 def test_retries_back_off_and_stop():
@@ -245,7 +248,7 @@ def test_many_clients_at_once():
         for thread in threads:
             thread.join()
         check.equal([], failures)
-        belay.eventually(lambda: host.get("/v1/kv/default/m")["value"] == 320, 20, "320 increments")
+        belay.eventually(lambda: host.get("/v1/kv/default/m").get("entry", {}).get("value") == 320, 20, "320 increments")
 
 
 if __name__ == "__main__":

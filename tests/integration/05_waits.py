@@ -118,7 +118,7 @@ def test_a_callback_with_its_token():
 def test_an_event_answers_those_that_wait_for_it():
     with started() as host:
         flow = {"slug": "e", "input": {"type": "object", "properties": {"who": {"type": "string"}}}, "steps": [
-            {"id": "e", "wait": {"event": {"name": "built", "match": "event.body.who === input.who"}, "timeout": "1h"}}],
+            {"id": "e", "wait": {"event": {"name": "built", "match": "${{ event.body.who === input.who }}"}, "timeout": "1h"}}],
             "output": {"body": "${{ steps.e.output.body }}"}}
         one, two = host.start_run(flow, {"who": "one"}), host.start_run(flow, {"who": "two"})
         host.open_wait(one)

@@ -74,7 +74,7 @@ def test_sigterm_drains_and_leaves_jobs():
         check.equal(0, host.stop())
         check.equal(False, os.path.exists(host.socket), "the socket is left behind")
         host.start()
-        check.equal("whole\n", host.wait_run(run)["run"]["output"]["x"])
+        check.equal("whole\n", host.wait_run(run)["run"]["output"]["x"]["text"])
 
 
 def test_ten_stops_and_starts_in_a_row():

@@ -154,7 +154,7 @@ class Host:
         return answer
 
     def command(self, *words, json_out=True):
-        return [BINARY, "--config", self.config, *words] + (["--json"] if json_out else [])
+        return [BINARY, "--user", "--config", self.config, *words] + (["--json"] if json_out else [])
 
     def cli(self, *words, json_out=True, stdin="", timeout=30, environment=None):
         done = subprocess.run(self.command(*words, json_out=json_out), input=stdin, capture_output=True, text=True,

@@ -1,0 +1,88 @@
+"""Large outputs and resources: kept by digest, checked when they are read."""
+
+import glob
+import hashlib
+import os
+
+import belay
+import check
+
+
+def started(settings=None):
+    host = belay.Host(settings)
+    host.init()
+    host.start()
+    return host
+
+
+def writer(script, **more):
+    return {"slug": "big", "steps": [{"id": "a", "run": {"script": script, **more}, "persist": "always"}],
+            "output": {"out": "${{ steps.a.output.stdout }}"}}
+
+
+def ref_of(host, run):
+    rows = host.get("/v1/resources?run=%s" % run)["resources"]
+    return max(rows, key=lambda row: row["size"])
+
+
+@check.bound(120)
+def test_100_megabytes_of_output():
+    size = 100 << 20
+    with started() as host:
+        shown = host.run(writer("head -c %d /dev/zero | tr '\\0' 'x'" % size), seconds=100)
+        check.equal("succeeded", shown["run"]["status"], str(shown)[:800])
+        row = ref_of(host, shown["run"]["id"])
+        check.equal(size, row["size"])
+        digest = row["digest"].split(":")[-1]
+        block, wanted = b"x" * (1 << 20), hashlib.sha256()
+        for _ in range(100):
+            wanted.update(block)
+        check.equal(wanted.hexdigest(), digest)
+        content = host.get("/v1/resources/%s/content" % digest)
+        check.equal(size, len(content))
+        with open("/proc/%d/status" % host.daemon.pid, encoding="ascii") as file:
+            peak = int([line for line in file if line.startswith("VmHWM")][0].split()[1])
+        if peak > 64 << 10:
+            raise AssertionError("the daemon took %d KiB for it" % peak)
+
+
+def test_more_than_the_bound_is_dropped_and_said():
+    with started({"jobs": {"log_max": "1 MiB"}}) as host:
+        flow = writer("head -c 3000000 /dev/zero | tr '\\0' 'y'; echo end >&2")
+        flow["output"] = {"truncated": "${{ steps.a.output.stdout.truncated }}", "err": "${{ steps.a.output.stderr.text }}"}
+        shown = host.run(flow)
+        check.equal("succeeded", shown["run"]["status"], str(shown)[:800])
+        check.equal({"truncated": True, "err": "end\n"}, shown["run"]["output"])
+
+
+def test_a_flipped_bit_is_found():
+    with started() as host:
+        shown = host.run(writer("head -c 300000 /dev/zero | tr '\\0' 'z'"))
+        row = ref_of(host, shown["run"]["id"])
+        digest = row["digest"].split(":")[-1]
+        paths = [p for p in glob.glob(host.state + "/resources/**", recursive=True)
+                 if os.path.isfile(p) and os.path.getsize(p) == row["size"]]
+        check.equal(1, len(paths), str(paths))
+        os.chmod(paths[0], 0o600)
+        with open(paths[0], "r+b") as file:
+            file.seek(150000)
+            file.write(b"{")
+        answer = host.cli("resource", "cat", row["ref"], json_out=False)
+        if answer.code == 0:
+            raise AssertionError("a damaged content was given out")
+        host.stop()
+        answer = host.cli("resource", "cat", row["ref"], json_out=False)
+        if answer.code == 0:
+            raise AssertionError("a damaged content was given out while no daemon runs")
+
+
+def test_the_next_step_reads_it_as_text():
+    with started() as host:
+        flow = writer("head -c 200000 /dev/zero | tr '\\0' 'q'")
+        flow["steps"].append({"id": "b", "run": {"script": "wc -c", "stdin": "${{ steps.a.output.stdout }}"}})
+        flow["output"] = {"n": "${{ Number(steps.b.output.stdout) }}"}
+        check.equal(200000, host.run(flow)["run"]["output"]["n"])
+
+
+if __name__ == "__main__":
+    check.main(globals())
