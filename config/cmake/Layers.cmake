@@ -6,6 +6,9 @@
 
 set(BELAY_LAYERS "")
 
+# Built for size: what runs once per command, request or start, and not once per step.
+set(BELAY_COLD yaml settings flow trust vault resources jobs steps triggers link api cli tls statement)
+
 function(belay_layer directory)
   cmake_parse_arguments(PARSE_ARGV 1 layer "" "" "USES")
   get_filename_component(name "${directory}" NAME)
@@ -18,6 +21,9 @@ function(belay_layer directory)
   if(sources)
     add_library(belay_${name} STATIC ${sources})
     target_link_libraries(belay_${name} PUBLIC ${layer_USES})
+    if(name IN_LIST BELAY_COLD AND NOT BELAY_SANITIZE AND NOT BELAY_COVERAGE)
+      target_compile_options(belay_${name} PRIVATE -Os)
+    endif()
   else()
     add_library(belay_${name} INTERFACE)
     target_link_libraries(belay_${name} INTERFACE ${layer_USES})
