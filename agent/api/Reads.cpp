@@ -24,7 +24,7 @@ constexpr std::array kReads{
     ReadRoute{"/v1/flows", "", &readFlows},
     ReadRoute{"/v1/flows/{slug}", "content", &readFlow},
     ReadRoute{"/v1/kv/{space}", "prefix limit", &readKvList},
-    ReadRoute{"/v1/kv/{space}/{key}", "", &readKv},
+    ReadRoute{"/v1/kv/{space}/value", "key", &readKv},
     ReadRoute{"/v1/resources", "run limit", &readResources},
     ReadRoute{"/v1/resources/{digest}", "", &readResource},
     ReadRoute{"/v1/journal/stats", "", &readJournalStats},

@@ -59,7 +59,8 @@ Result<Value> readKvList(ReadContext& context, const ReadArguments& arguments) {
 
 Result<Value> readKv(ReadContext& context, const ReadArguments& arguments) {
   const std::string& space = arguments.param("space");
-  const std::string& key = arguments.param("key");
+  // Not part of the path: a key may hold a slash.
+  const std::string key = arguments.text("key");
   BELAY_ASSIGN(const std::optional<journal::KvRow> row, context.journal.kv(space, key, context.nowMs));
   if (!row) {
     return Error{ErrorCode::kNotFound,

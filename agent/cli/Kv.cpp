@@ -47,7 +47,8 @@ Result<api::Envelope> change(Invocation& invocation, std::string_view operation,
 }
 
 Result<api::Envelope> get(Invocation& invocation) {
-  return invocation.get(pathOf(pathOf("/v1/kv", spaceOf(invocation)), invocation.argument(0)));
+  Target target(pathOf("/v1/kv", spaceOf(invocation), "/value"));
+  return invocation.get(target.add("key", invocation.argument(0)).str());
 }
 
 Result<api::Envelope> list(Invocation& invocation) {

@@ -125,6 +125,7 @@ std::string Table::print(const Style& style) const {
       // Nothing behind the last cell: a line that is copied has no trailing spaces.
       if (i + 1 < cells.size()) out += std::string(widths[i] - std::min(widths[i], widthOf(text)) + kGap, ' ');
     }
+    out.erase(out.find_last_not_of(' ') + 1);
     return out + "\n";
   };
   std::vector<Cell> heads;

@@ -49,7 +49,11 @@ std::string waitPage(const Style& style, const Value& wait, std::int64_t nowMs) 
     out += style.dim("expires   ") + relative(wait.text("expires_at"), nowMs) + " (" + wait.text("expires_at") + ")\n";
   }
   if (!wait.text("event").empty()) out += style.dim("event     ") + shown(wait.text("event")) + "\n";
+  if (!wait.text("request_digest").empty()) {
+    out += style.dim("digest    ") + wait.text("request_digest") + "\n";
+  }
   if (const Value* request = wait.find("request")) {
+    if (const Value* schema = request->find("schema")) out += style.dim("schema    ") + brief(*schema) + "\n";
     if (const Value* approvers = request->find("approvers"); approvers && approvers->isArray()) {
       out += style.dim("approvers ") + listOf(*approvers) + "\n";
     }
@@ -57,10 +61,6 @@ std::string waitPage(const Style& style, const Value& wait, std::int64_t nowMs) 
       out += artifactsOf(style, *artifacts);
     }
     if (const Value* form = request->find("form")) out += formOf(style, *form);
-    if (const Value* schema = request->find("schema")) out += style.dim("schema    ") + brief(*schema) + "\n";
-  }
-  if (!wait.text("request_digest").empty()) {
-    out += style.dim("digest    ") + wait.text("request_digest") + "\n";
   }
   const std::string actions = actionsPage(style, wait.find("actions"));
   return actions.empty() ? out : out + "\n" + actions;

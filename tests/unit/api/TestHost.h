@@ -95,6 +95,7 @@ class ScriptedJobs final : public jobs::JobRunner {
   base::Result<jobs::JobOutcome> collect(const base::JobId&) override { return jobs::JobOutcome{}; }
   base::Result<base::UniqueFd> openLog(const base::JobId&, jobs::LogStream) override { return base::UniqueFd(); }
   base::Status remove(const base::JobId&) override { return {}; }
+  base::Result<std::size_t> removeEnded(std::int64_t, std::size_t) override { return std::size_t{0}; }
   base::Result<std::string> readLog(const base::JobId& id, jobs::LogStream stream, std::uint64_t offset,
                                     std::size_t bytesMax) override {
     base::MutexLock lock(mutex_);

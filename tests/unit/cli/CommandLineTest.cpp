@@ -89,7 +89,7 @@ TEST(CommandLine, coloursOnlyATerminalThatWantsThem) {
   world.console.outTerminal = true;
   world.run({"run", "list"});
   CHECK(has(world.console.outText, "\x1b[31m"));
-  world.environment["NO_COLOR"] = "1";
+  world.environment.emplace("NO_COLOR", "1");
   world.run({"run", "list"});
   CHECK(!has(world.console.outText, "\x1b["));
   world.run({"run", "list", "--color", "always"});
@@ -134,8 +134,8 @@ TEST_GROUP(Style) {
 
 TEST(Style, columnsLineUpByWhatATerminalShows) {
   Table table({"A", "B"});
-  table.row({"ü", "1"});
-  table.row({"漢字", "2"});
+  table.row({std::string("ü"), std::string("1")});
+  table.row({std::string("漢字"), std::string("2")});
   STRCMP_EQUAL("A     B\nü     1\n漢字  2\n", table.print(plain).c_str());
 }
 

@@ -1,5 +1,7 @@
 // Single commands where more happens than one request: files, prompts, streams, and a daemon that is not there.
 
+#include <unistd.h>
+
 #include "agent/journal/Journal.h"
 #include "agent/settings/StateLayout.h"
 #include "common/base/Files.h"
@@ -294,6 +296,7 @@ TEST(DaemonDown, secretsAreKeptByTheCommandItself) {
 }
 
 TEST(DaemonDown, theDoctorSaysSo) {
+  world.world.uid = ::geteuid();
   world.run({"doctor", "--user"});
   CHECK(has(world.console.outText, "signing key"));
   CHECK(has(world.console.outText, "no daemon runs"));

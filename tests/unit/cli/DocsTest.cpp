@@ -22,7 +22,9 @@ TEST(Docs, theReferenceOfTheCommandLineIsItsTable) {
 
 TEST(Docs, eachErrorCodeHasItsPageAndEachPageItsCode) {
   std::set<std::string> pages;
-  for (const std::string& name : *belay::base::listFolder("docs/errors")) pages.insert(name);
+  const auto names = belay::base::listFolder("docs/errors");
+  CHECK(names.ok());
+  pages.insert(names->begin(), names->end());
   for (const ErrorRow& row : errorTable()) {
     const std::string name = std::string(row.text) + ".md";
     const auto page = belay::base::readFile("docs/errors/" + name, 1u << 16);

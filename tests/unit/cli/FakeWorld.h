@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/cli/World.h"
+#include "common/json/Json.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/SimClock.h"
 #include "tests/support/TempFolder.h"
@@ -48,11 +49,21 @@ struct FakeDaemon {
     answers[request].push_back({status, body});
   }
   void data(const std::string& request, const std::string& data) {
-    answer(request, R"({"ok":true,"data":)" + data + R"(,"meta":{"schema":1,"source":"daemon"}})");
+    answer(request, envelopeOf(data));
   }
   void error(const std::string& request, const std::string& code, const std::string& message) {
-    answer(request, R"({"ok":false,"error":{"code":")" + code + R"(","message":")" + message +
-                        R"(","actions":["belay doctor"]},"meta":{"schema":1}})", 409);
+    json::Value error;
+    error.set("code", code).set("message", message);
+    error.set("actions", json::Array{json::Value("belay doctor")});
+    json::Value envelope;
+    envelope.set("ok", false).set("error", std::move(error)).set("meta", json::Object{{"schema", 1}});
+    answer(request, json::print(envelope), 409);
+  }
+  static std::string envelopeOf(const std::string& data) {
+    std::string text = R"({"ok":true,"data":)";
+    text += data;
+    text += R"(,"meta":{"schema":1,"source":"daemon"}})";
+    return text;
   }
 };
 
@@ -67,8 +78,9 @@ class FakeTransport final : public cli::Transport {
     }
     const auto found = daemon_.answers.find(request.method + " " + request.target);
     if (found == daemon_.answers.end()) {
-      return cli::ApiResponse{404, R"({"ok":false,"error":{"code":"BLY-HTTP-ROUTE","message":"no answer for )" +
-                                       request.method + " " + request.target + R"(","actions":[]},"meta":{"schema":1}})"};
+      std::string text = R"({"ok":false,"error":{"code":"BLY-HTTP-ROUTE","message":"no answer for )";
+      text.append(request.method).append(" ").append(request.target);
+      return cli::ApiResponse{404, text.append(R"(","actions":[]},"meta":{"schema":1}})")};
     }
     const cli::ApiResponse response = found->second.front();
     if (found->second.size() > 1) found->second.pop_front();

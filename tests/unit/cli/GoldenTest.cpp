@@ -22,40 +22,40 @@ struct Case {
 };
 
 const char* const kRun =
-    R"({"run":{"id":"r01abc","flow":"gate","status":"waiting","source":"draft","digest":"sha256:0123456789abcdef0123",)"
-    R"("started_by":"uid:0 (root)","created_at":"2027-01-15T07:55:00.000Z","updated_at":"2027-01-15T07:56:00.000Z",)"
-    R"("duration_ms":300000,"reason":"step review waits for approval: Ship it?","input":{"who":"you"},"state":{}},)"
-    R"("steps":[{"step":"work","visit":1,"family":"run","status":"succeeded","started_at":"2027-01-15T07:55:00.000Z",)"
-    R"("duration_ms":4100,"attempts":[{"attempt":1},{"attempt":2}],"output":{"exit_code":0},"next":"review"},)"
-    R"({"step":"review","visit":2,"family":"wait","status":"waiting","started_at":"2027-01-15T07:56:00.000Z",)"
-    R"("duration_ms":240000,"wait":{"id":"w01","kind":"approval","status":"open"}}],)"
-    R"("path":["work","review#2"],"controls":[{"at":"2027-01-15T07:57:00.000Z","what":"paused","by":"uid:0"}],)"
-    R"("actions":["belay wait show w01","belay approve w01","belay reject w01"]})";
+    R"J({"run":{"id":"r01abc","flow":"gate","status":"waiting","source":"draft","digest":"sha256:0123456789abcdef0123",)J"
+    R"J("started_by":"uid:0 (root)","created_at":"2027-01-15T07:55:00.000Z","updated_at":"2027-01-15T07:56:00.000Z",)J"
+    R"J("duration_ms":300000,"reason":"step review waits for approval: Ship it?","input":{"who":"you"},"state":{}},)J"
+    R"J("steps":[{"step":"work","visit":1,"family":"run","status":"succeeded","started_at":"2027-01-15T07:55:00.000Z",)J"
+    R"J("duration_ms":4100,"attempts":[{"attempt":1},{"attempt":2}],"output":{"exit_code":0},"next":"review"},)J"
+    R"J({"step":"review","visit":2,"family":"wait","status":"waiting","started_at":"2027-01-15T07:56:00.000Z",)J"
+    R"J("duration_ms":240000,"wait":{"id":"w01","kind":"approval","status":"open"}}],)J"
+    R"J("path":["work","review#2"],"controls":[{"at":"2027-01-15T07:57:00.000Z","what":"paused","by":"uid:0"}],)J"
+    R"J("actions":["belay wait show w01","belay approve w01","belay reject w01"]})J";
 
 const char* const kWait =
-    R"({"wait":{"id":"w01","run":"r01abc","flow":"gate","step":"review","kind":"approval","status":"open",)"
-    R"("summary":"Ship it?","opened_at":"2027-01-15T07:56:00.000Z","expires_at":"2027-01-16T07:56:00.000Z",)"
-    R"("request_digest":"aa11","request":{"approvers":["ops-lead"],"artifacts":[{"name":"diff","ref":"res://sha256/ab",)"
-    R"("size":2048,"media_type":"text/plain"}],"form":{"type":"object","properties":{"ticket":{"type":"integer",)"
-    R"("description":"number of the change"}}}},"actions":["belay approve w01","belay reject w01"]}})";
+    R"J({"wait":{"id":"w01","run":"r01abc","flow":"gate","step":"review","kind":"approval","status":"open",)J"
+    R"J("summary":"Ship it?","opened_at":"2027-01-15T07:56:00.000Z","expires_at":"2027-01-16T07:56:00.000Z",)J"
+    R"J("request_digest":"aa11","request":{"approvers":["ops-lead"],"artifacts":[{"name":"diff","ref":"res://sha256/ab",)J"
+    R"J("size":2048,"media_type":"text/plain"}],"form":{"type":"object","properties":{"ticket":{"type":"integer",)J"
+    R"J("description":"number of the change"}}}},"actions":["belay approve w01","belay reject w01"]}})J";
 
 const char* const kRunRow =
-    R"({"run":{"id":"r01abc","flow":"gate","status":"running","created_at":"2027-01-15T08:00:00.000Z","duration_ms":1}})";
+    R"J({"run":{"id":"r01abc","flow":"gate","status":"running","created_at":"2027-01-15T08:00:00.000Z","duration_ms":1}})J";
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> all{
       {"run-list", {"run", "list"}, "GET /v1/runs?limit=20",
-       R"({"runs":[{"id":"r01abc","flow":"gate","status":"waiting","step":"review","created_at":"2027-01-15T07:55:00.000Z",)"
-       R"("duration_ms":300000},{"id":"r01aaa","flow":"gate","status":"failed","step":"work",)"
-       R"("error":{"code":"BLY-STEP-EXIT-CODE","message":"make ended with exit code 2"},)"
-       R"("created_at":"2027-01-14T08:00:00.000Z","duration_ms":1234}],"next_before":"r01aaa"})"},
-      {"run-list-empty", {"run", "list"}, "GET /v1/runs?limit=20", R"({"runs":[]})"},
+       R"J({"runs":[{"id":"r01abc","flow":"gate","status":"waiting","step":"review","created_at":"2027-01-15T07:55:00.000Z",)J"
+       R"J("duration_ms":300000},{"id":"r01aaa","flow":"gate","status":"failed","step":"work",)J"
+       R"J("error":{"code":"BLY-STEP-EXIT-CODE","message":"make ended with exit code 2"},)J"
+       R"J("created_at":"2027-01-14T08:00:00.000Z","duration_ms":1234}],"next_before":"r01aaa"})J"},
+      {"run-list-empty", {"run", "list"}, "GET /v1/runs?limit=20", R"J({"runs":[]})J"},
       {"run-show", {"run", "show", "r01"}, "GET /v1/runs/r01", kRun},
       {"run-show-step", {"run", "show", "r01", "--step", "work"}, "GET /v1/runs/r01?step=work",
-       R"({"run":{"id":"r01abc"},"steps":[{"step":"work","visit":1,"family":"run","effect":"once","status":"failed",)"
-       R"("started_at":"2027-01-15T07:55:00.000Z","duration_ms":4100,"idempotency_key":"k1",)"
-       R"("error":{"code":"BLY-STEP-EXIT-CODE","message":"exit code 2"},"rendered":{"command":["make"]},)"
-       R"("output":{"exit_code":2}}]})"},
+       R"J({"run":{"id":"r01abc"},"steps":[{"step":"work","visit":1,"family":"run","effect":"once","status":"failed",)J"
+       R"J("started_at":"2027-01-15T07:55:00.000Z","duration_ms":4100,"idempotency_key":"k1",)J"
+       R"J("error":{"code":"BLY-STEP-EXIT-CODE","message":"exit code 2"},"rendered":{"command":["make"]},)J"
+       R"J("output":{"exit_code":2}}]})J"},
       {"run-pause", {"run", "pause", "r01"}, "POST /v1/runs/r01/pause", kRunRow},
       {"run-resume", {"run", "resume", "r01"}, "POST /v1/runs/r01/resume", kRunRow},
       {"run-stop", {"run", "stop", "r01"}, "POST /v1/runs/r01/stop", kRunRow},
@@ -64,56 +64,56 @@ const std::vector<Case>& cases() {
       {"run-resolve", {"run", "resolve", "r01", "pay", "--as", "succeeded", "--note", "seen"},
        "POST /v1/runs/r01/resolve", kRunRow},
       {"wait-list", {"wait", "list"}, "GET /v1/waits",
-       R"({"waits":[{"id":"w01","run":"r01abc","flow":"gate","step":"review","kind":"approval","status":"open",)"
-       R"("summary":"Ship it?","opened_at":"2027-01-15T07:56:00.000Z","expires_at":"2027-01-16T07:56:00.000Z"},)"
-       R"({"id":"w02","run":"r01abd","flow":"listen","step":"hear","kind":"event","status":"open","event":"build.finished",)"
-       R"("opened_at":"2027-01-15T07:56:00.000Z"}],"more":false})"},
+       R"J({"waits":[{"id":"w01","run":"r01abc","flow":"gate","step":"review","kind":"approval","status":"open",)J"
+       R"J("summary":"Ship it?","opened_at":"2027-01-15T07:56:00.000Z","expires_at":"2027-01-16T07:56:00.000Z"},)J"
+       R"J({"id":"w02","run":"r01abd","flow":"listen","step":"hear","kind":"event","status":"open","event":"build.finished",)J"
+       R"J("opened_at":"2027-01-15T07:56:00.000Z"}],"more":false})J"},
       {"wait-show", {"wait", "show", "w01"}, "GET /v1/waits/w01", kWait},
       {"approve", {"approve", "w01", "-m", "go", "--form", "ticket:=7"}, "POST /v1/waits/w01/approve",
-       R"({"wait":"w01","approved":true,"run":{"id":"r01abc","flow":"gate","status":"running"}})",
+       R"J({"wait":"w01","approved":true,"run":{"id":"r01abc","flow":"gate","status":"running"}})J",
        {"GET /v1/waits/w01", kWait}},
       {"reject", {"reject", "w01"}, "POST /v1/waits/w01/reject",
-       R"({"wait":"w01","approved":false,"run":{"id":"r01abc","flow":"gate","status":"running"}})",
+       R"J({"wait":"w01","approved":false,"run":{"id":"r01abc","flow":"gate","status":"running"}})J",
        {"GET /v1/waits/w01", kWait}},
-      {"callback", {"callback", "w02", "--body", "{\"n\":1}"}, "POST /v1/callbacks/w02", R"({"wait":"w02"})"},
-      {"event-emit", {"event", "emit", "build.finished"}, "POST /v1/events", R"({"name":"build.finished","answered":2})"},
+      {"callback", {"callback", "w02", "--body", "{\"n\":1}"}, "POST /v1/callbacks/w02", R"J({"wait":"w02"})J"},
+      {"event-emit", {"event", "emit", "build.finished"}, "POST /v1/events", R"J({"name":"build.finished","answered":2})J"},
       {"flow-run", {"flow", "run", "gate", "-i", "who=you"}, "POST /v1/runs",
-       R"({"existing":false,"run":{"id":"r01abc","flow":"gate","status":"running"}})"},
+       R"J({"existing":false,"run":{"id":"r01abc","flow":"gate","status":"running"}})J"},
       {"flow-list", {"flow", "list"}, "GET /v1/flows",
-       R"({"flows":[{"slug":"gate","draft_digest":"sha256:0123456789abcdef0123","runs":3,"updated_at":"2027-01-15T07:00:00.000Z"}]})"},
+       R"J({"flows":[{"slug":"gate","draft_digest":"sha256:0123456789abcdef0123","runs":3,"updated_at":"2027-01-15T07:00:00.000Z"}]})J"},
       {"flow-show", {"flow", "show", "gate"}, "GET /v1/flows/gate",
-       R"({"flow":{"slug":"gate","name":"Gate","description":"Asks first.","tags":[],"draft_digest":"sha256:01","runs":3,)"
-       R"("updated_at":"2027-01-15T07:00:00.000Z","steps":[{"id":"review","family":"wait","effect":"pure"},)"
-       R"({"id":"tell","title":"Say so","family":"notify","effect":"once","when":"steps.review.output.approved","next":"end"}],)"
-       R"("requires":[{"name":"chat","type":"chat"}]}})"},
+       R"J({"flow":{"slug":"gate","name":"Gate","description":"Asks first.","tags":[],"draft_digest":"sha256:01","runs":3,)J"
+       R"J("updated_at":"2027-01-15T07:00:00.000Z","steps":[{"id":"review","family":"wait","effect":"pure"},)J"
+       R"J({"id":"tell","title":"Say so","family":"notify","effect":"once","when":"steps.review.output.approved","next":"end"}],)J"
+       R"J("requires":[{"name":"chat","type":"chat"}]}})J"},
       {"flow-configure", {"flow", "configure", "gate", "chat=team"}, "PUT /v1/flows/gate/bindings/chat",
-       R"({"flow":"gate","name":"chat","connection":"team"})"},
-      {"kv-get", {"kv", "get", "a/b"}, "GET /v1/kv/default/a%2Fb",
-       R"({"entry":{"space":"default","key":"a/b","value":{"n":1},"updated_at":"2027-01-15T07:00:00.000Z"}})"},
+       R"J({"flow":"gate","name":"chat","connection":"team"})J"},
+      {"kv-get", {"kv", "get", "a/b"}, "GET /v1/kv/default/value?key=a%2Fb",
+       R"J({"entry":{"space":"default","key":"a/b","value":{"n":1},"updated_at":"2027-01-15T07:00:00.000Z"}})J"},
       {"kv-list", {"kv", "list", "--prefix", "a"}, "GET /v1/kv/default?prefix=a",
-       R"({"space":"default","entries":[{"key":"a/b","value":{"n":1},"updated_at":"2027-01-15T07:00:00.000Z"},)"
-       R"({"key":"ac","value":"text","expires_at":"2027-01-15T09:00:00.000Z","updated_at":"2027-01-15T07:00:00.000Z"}]})"},
-      {"kv-set", {"kv", "set", "k", "v", "--ttl", "1h"}, "POST /v1/kv/default", R"({"value":"v","exists":false})"},
-      {"kv-delete", {"kv", "delete", "k"}, "POST /v1/kv/default", R"({"exists":false})"},
-      {"kv-increment", {"kv", "increment", "k", "--by", "2"}, "POST /v1/kv/default", R"({"value":7,"exists":true})"},
-      {"kv-append", {"kv", "append", "k", "1", "--value-json"}, "POST /v1/kv/default", R"({"value":[1],"exists":true})"},
+       R"J({"space":"default","entries":[{"key":"a/b","value":{"n":1},"updated_at":"2027-01-15T07:00:00.000Z"},)J"
+       R"J({"key":"ac","value":"text","expires_at":"2027-01-15T09:00:00.000Z","updated_at":"2027-01-15T07:00:00.000Z"}]})J"},
+      {"kv-set", {"kv", "set", "k", "v", "--ttl", "1h"}, "POST /v1/kv/default", R"J({"value":"v","exists":false})J"},
+      {"kv-delete", {"kv", "delete", "k"}, "POST /v1/kv/default", R"J({"exists":false})J"},
+      {"kv-increment", {"kv", "increment", "k", "--by", "2"}, "POST /v1/kv/default", R"J({"value":7,"exists":true})J"},
+      {"kv-append", {"kv", "append", "k", "1", "--value-json"}, "POST /v1/kv/default", R"J({"value":[1],"exists":true})J"},
       {"resource-list", {"resource", "list"}, "GET /v1/resources",
-       R"({"resources":[{"ref":"res://sha256/ab","name":"diff","size":2048,"media_type":"text/plain","run":"r01abc",)"
-       R"("step":"work","created_at":"2027-01-15T07:00:00.000Z"}],"more":false})"},
+       R"J({"resources":[{"ref":"res://sha256/ab","name":"diff","size":2048,"media_type":"text/plain","run":"r01abc",)J"
+       R"J("step":"work","created_at":"2027-01-15T07:00:00.000Z"}],"more":false})J"},
       {"secret-list", {"secret", "list"}, "GET /v1/secrets",
-       R"({"secrets":[{"name":"TOKEN","version":2,"updated_at":"2027-01-15T07:00:00.000Z","size_at_most":64,"redacted":true},)"
-       R"({"name":"PIN","version":1,"updated_at":"2027-01-15T07:00:00.000Z","size_at_most":16,"redacted":false}]})"},
-      {"secret-delete", {"secret", "delete", "TOKEN"}, "DELETE /v1/secrets/TOKEN", R"({"name":"TOKEN"})"},
+       R"J({"secrets":[{"name":"TOKEN","version":2,"updated_at":"2027-01-15T07:00:00.000Z","size_at_most":64,"redacted":true},)J"
+       R"J({"name":"PIN","version":1,"updated_at":"2027-01-15T07:00:00.000Z","size_at_most":16,"redacted":false}]})J"},
+      {"secret-delete", {"secret", "delete", "TOKEN"}, "DELETE /v1/secrets/TOKEN", R"J({"name":"TOKEN"})J"},
       {"connection-list", {"connection", "list"}, "GET /v1/connections",
-       R"({"connections":[{"name":"team","type":"chat","version":"0123456789abcdef","secrets":["CHAT"]}]})"},
+       R"J({"connections":[{"name":"team","type":"chat","version":"0123456789abcdef","secrets":["CHAT"]}]})J"},
       {"journal-stats", {"journal", "stats"}, "GET /v1/journal/stats",
-       R"({"journal":{"file_bytes":1048576,"wal_bytes":0,"pages":256,"free_pages":3,"runs":12,"events":340,"open_waits":1,)"
-       R"("timers":1,"kv":2,"resources":3,"commits":99,"schema_version":1,"full_mode":false}})"},
+       R"J({"journal":{"file_bytes":1048576,"wal_bytes":0,"pages":256,"free_pages":3,"runs":12,"events":340,"open_waits":1,)J"
+       R"J("timers":1,"kv":2,"resources":3,"commits":99,"schema_version":1,"full_mode":false}})J"},
       {"journal-verify", {"journal", "verify"}, "POST /v1/journal/verify",
-       R"({"verified":true,"runs":12,"events":340,"host_rows":11})"},
-      {"journal-backup", {"journal", "backup", "/b/copy.db"}, "POST /v1/journal/backup", R"({"target":"/b/copy.db"})"},
+       R"J({"verified":true,"runs":12,"events":340,"host_rows":11})J"},
+      {"journal-backup", {"journal", "backup", "/b/copy.db"}, "POST /v1/journal/backup", R"J({"target":"/b/copy.db"})J"},
       {"journal-prune", {"journal", "prune", "--older-than", "30d"}, "POST /v1/journal/prune",
-       R"({"runs":2,"events":40,"resources":1,"before":"2026-12-16T08:00:00.000Z"})"},
+       R"J({"runs":2,"events":40,"resources":1,"before":"2026-12-16T08:00:00.000Z"})J"},
   };
   return all;
 }
