@@ -338,7 +338,7 @@ class Verdict:
         for key in seen:
             if key not in self.keys:
                 self.say("effects", "an effect has a key that no run has: %s" % key)
-        counter = lambda key: host.get("/v1/kv/crash/" + key).get("entry", {}).get("value", 0)  # noqa: E731
+        counter = lambda key: host.get("/v1/kv/crash/value?key=" + key).get("entry", {}).get("value", 0)  # noqa: E731
         if counter("steps") != self.counts["increments"]:
             self.say("kv", "the counter is %s after %s steps" % (counter("steps"), self.counts["increments"]))
         low, extra = self.oracle.increments
