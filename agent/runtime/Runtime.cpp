@@ -107,6 +107,10 @@ Status Runtime::control(const RunId& id, Verb verb, const std::string& by) {
                  "run " + id.str() + " has ended: " + std::string(engine::runStatusName(state.status())),
                  {"belay run show " + id.str()}};
   }
+  if (verb == Verb::kPause && state.stopping) {
+    return Error{ErrorCode::kRunState, "run " + id.str() + " is being stopped: what is in flight is all that is left of it",
+                 {"belay run cancel " + id.str()}};
+  }
   switch (verb) {
     // Asked twice is done once: the second asker wanted the same.
     case Verb::kPause: return state.paused ? Status{} : core_.record(*run, engine::RunPaused{by});

@@ -263,7 +263,10 @@ Result<Emitted> Waits::emit(const std::string& name, const std::string& bodyJson
     resolved.answer = WaitAnswer::kBody;
     resolved.bodyJson = bodyJson;
     resolved.by = by;
-    BELAY_TRY(resolve(*run, std::move(resolved), journal::WaitStatus::kAnswered));
+    const Status answered = resolve(*run, std::move(resolved), journal::WaitStatus::kAnswered);
+    // Its run was stopped in this very transaction, and its row is about to be closed.
+    if (!answered && answered.error().code == ErrorCode::kWaitClosed) continue;
+    BELAY_TRY(answered);
     ++emitted.answered;
   }
   return emitted;
@@ -277,7 +280,11 @@ Status Waits::timeUp(LiveRun& run, const base::WaitId& wait) {
   resolved.key.path = row->step;
   const bool reached = row->kind == flow::WaitKind::kTime;
   resolved.answer = reached ? WaitAnswer::kTimeReached : WaitAnswer::kTimedOut;
-  return resolve(run, std::move(resolved), reached ? journal::WaitStatus::kAnswered : journal::WaitStatus::kTimedOut);
+  Status answered =
+      resolve(run, std::move(resolved), reached ? journal::WaitStatus::kAnswered : journal::WaitStatus::kTimedOut);
+  // Its run was stopped in this very transaction, and its row is about to be closed.
+  if (!answered && answered.error().code == ErrorCode::kWaitClosed) return {};
+  return answered;
 }
 
 Status Waits::resolve(LiveRun& run, engine::WaitResolved resolved, journal::WaitStatus status) {

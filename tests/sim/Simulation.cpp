@@ -267,7 +267,11 @@ void Simulation::settle() {
     if (!step()) return;
   }
   for (const journal::RunRow& row : rowsOf(false)) {
-    fail("run " + row.id.str() + " of " + row.slug + " does not end: " + std::string(engine::runStatusName(row.status)));
+    std::string last;
+    if (const auto events = process_->journal->events(row.id, 0, 100'000)) {
+      for (const journal::EventRow& event : *events) last += "\n  " + event.name + " " + event.body.substr(0, 120);
+    }
+    fail("run " + row.id.str() + " of " + row.slug + " does not end: " + std::string(engine::runStatusName(row.status)) + last);
   }
 }
 
