@@ -25,6 +25,7 @@
 #include "agent/runtime/ServiceManager.h"
 #include "agent/script/QuickJsEvaluator.h"
 #include "agent/script/SyntaxChecker.h"
+#include "agent/settings/StateLayout.h"
 #include "agent/steps/FunctionStep.h"
 #include "agent/steps/HttpStep.h"
 #include "agent/steps/KvStep.h"
@@ -90,6 +91,7 @@ class Daemon {
 
  private:
   const std::string& state() const { return options_.paths.stateFolder; }
+  settings::StateLayout layout() const { return {state()}; }
 
   Status lockState();
   Status openStores();
@@ -148,7 +150,7 @@ Daemon::~Daemon() {
 }
 
 Status Daemon::lockState() {
-  if (!base::fileExists(state() + "/keys")) {
+  if (!base::fileExists(layout().keys())) {
     return Error{ErrorCode::kNotInitialised, "there are no keys in " + state(), {"belay init"}};
   }
   const std::string path = state() + "/daemon.lock";
@@ -161,20 +163,20 @@ Status Daemon::lockState() {
 }
 
 Status Daemon::openStores() {
-  const vault::HostKeys keys({state() + "/keys", world_.environment("CREDENTIALS_DIRECTORY").value_or("")});
+  const vault::HostKeys keys({layout().keys(), world_.environment("CREDENTIALS_DIRECTORY").value_or("")});
   BELAY_ASSIGN(crypto::P256PrivateKey localKey, keys.localKey());
   localKey_ = std::make_unique<crypto::P256PrivateKey>(std::move(localKey));
   BELAY_ASSIGN(crypto::SealKey vaultKey, keys.vaultKey());
   callbackKey_ = vaultKey.deriveMacKey("callback tokens");
-  BELAY_ASSIGN(vault_, vault::Vault::open(state() + "/vault", std::move(vaultKey), world_.clock, world_.random));
+  BELAY_ASSIGN(vault_, vault::Vault::open(layout().vault(), std::move(vaultKey), world_.clock, world_.random));
   BELAY_ASSIGN(vault::ConnectionStore connections, vault::ConnectionStore::parse(options_.settings.connections));
   connections_ = std::make_unique<vault::ConnectionStore>(std::move(connections));
-  BELAY_ASSIGN(resources_, resources::ResourceStore::open(state() + "/resources", world_.clock, world_.random));
+  BELAY_ASSIGN(resources_, resources::ResourceStore::open(layout().resources(), world_.clock, world_.random));
   outputs_ = std::make_unique<steps::Outputs>(*resources_, *vault_, world_.clock, state() + "/material",
                                               options_.settings.limits.inlineBytes);
 
   journal::JournalOptions journal;
-  journal.path = state() + "/journal.db";
+  journal.path = layout().journal();
   journal.walMaxBytes = options_.settings.journal.walMaxBytes;
   journal.reserveBytes = options_.settings.journal.reserveBytes;
   journal.cacheBytes = options_.settings.journal.cacheBytes;
@@ -189,7 +191,7 @@ Status Daemon::openStores() {
 Status Daemon::openJobs() {
   for (const char* folder : {"/work", "/material"}) BELAY_TRY(base::makeFolders(state() + folder));
   jobs::JobRunnerSettings settings;
-  settings.folder = state() + "/jobs";
+  settings.folder = layout().jobs();
   settings.spawnerCommand = {"/proc/self/exe", "spawner"};
   settings.runningMax = static_cast<std::size_t>(options_.settings.jobs.runningMax);
   BELAY_ASSIGN(jobs_, jobs::PosixJobRunner::open(settings, world_.clock));

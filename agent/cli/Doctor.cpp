@@ -18,7 +18,8 @@ using Verdict = Check::Verdict;
 namespace {
 
 std::string firstAction(const Error& error) {
-  return error.actions.empty() ? "belay explain " + std::string(base::errorText(error.code)) : error.actions.front();
+  return error.actions.empty() ? "belay explain " + std::string(base::errorText(error.code))
+                               : error.actions.front();
 }
 
 std::vector<Check> checkDaemon(const Invocation& invocation, const Value& daemon) {
@@ -26,8 +27,8 @@ std::vector<Check> checkDaemon(const Invocation& invocation, const Value& daemon
   const std::string version = daemon.text("version");
   const bool same = version == version::string();
   out.push_back({"daemon", same ? Verdict::kOk : Verdict::kWarn,
-                 "version " + version + ", pid " + std::to_string(daemon.integer("pid")) + ", started " +
-                     relative(daemon.text("started_at"), invocation.nowMs()) +
+                 "version " + version + ", pid " + std::to_string(daemon.integer("pid")) +
+                     ", started " + relative(daemon.text("started_at"), invocation.nowMs()) +
                      (same ? "" : "; this command is " + std::string(version::string())),
                  same ? "" : "restart the daemon"});
   if (const Value* you = daemon.find("you")) {
@@ -35,7 +36,9 @@ std::vector<Check> checkDaemon(const Invocation& invocation, const Value& daemon
   }
   out.push_back(daemon.text("job_kill") == "cgroup"
                     ? Check{"end of jobs", Verdict::kOk, "whole trees at once, by cgroup.kill", ""}
-                    : Check{"end of jobs", Verdict::kInfo, "whole trees by a sweep: the daemon has no cgroup of its own", "run it by systemd with Delegate=yes"});
+                    : Check{"end of jobs", Verdict::kInfo,
+                            "whole trees by a sweep: the daemon has no cgroup of its own",
+                            "run it by systemd with Delegate=yes"});
   return out;
 }
 
@@ -49,35 +52,49 @@ Check checkJournal(Invocation& invocation) {
   if (error) return {"journal", Verdict::kFail, error->message, firstAction(*error)};
   const Value* journal = stats->data.find("journal");
   if (journal && journal->flag("full_mode")) {
-    return {"journal", Verdict::kFail, "the disk is full: only cancels, answers and prunes are taken", "belay journal prune --older-than 30d"};
+    return {"journal", Verdict::kFail,
+            "the disk is full: only cancels, answers and prunes are taken",
+            "belay journal prune --older-than 30d"};
   }
   return {"journal", Verdict::kOk,
-          journal ? std::to_string(journal->integer("runs")) + " runs, " + std::to_string(journal->integer("events")) + " events" : "", ""};
+          journal ? std::to_string(journal->integer("runs")) + " runs, " +
+                        std::to_string(journal->integer("events")) + " events"
+                  : "",
+          ""};
 }
 
 Result<api::Envelope> examine(Invocation& invocation) {
   std::vector<Check> checks;
   const auto add = [&checks](std::vector<Check> more) {
-    checks.insert(checks.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    checks.insert(checks.end(), std::make_move_iterator(more.begin()),
+                  std::make_move_iterator(more.end()));
   };
   const auto where = invocation.installation();
   if (!where) {
     const Error& error = where.error();
     const std::string at = error.place.line != 0 ? ":" + std::to_string(error.place.line) : "";
-    checks.push_back({"settings", Verdict::kFail, error.place.file + at + " " + error.message, firstAction(error)});
+    checks.push_back({"settings", Verdict::kFail, error.place.file + at + " " + error.message,
+                      firstAction(error)});
   } else {
     const Installation& found = **where;
     checks.push_back(found.hasConfigFile
                          ? Check{"settings", Verdict::kOk, found.paths.configFile, ""}
-                         : Check{"settings", Verdict::kInfo, "no " + found.paths.configFile + ": defaults are in force", "belay init"});
+                         : Check{"settings", Verdict::kInfo,
+                                 "no " + found.paths.configFile + ": defaults are in force",
+                                 "belay init"});
     add(checkStateFolder(found));
     add(checkKeys(invocation, found));
     ApiRequest request;
     request.target = "/v1/daemon";
     const auto daemon = invocation.send(request);
-    if (!daemon) checks.push_back({"daemon", Verdict::kWarn, daemon.error().message, firstAction(daemon.error())});
-    else if (daemon->error) checks.push_back({"daemon", Verdict::kFail, daemon->error->message, firstAction(*daemon->error)});
-    else add(checkDaemon(invocation, daemon->data));
+    if (!daemon)
+      checks.push_back(
+          {"daemon", Verdict::kWarn, daemon.error().message, firstAction(daemon.error())});
+    else if (daemon->error)
+      checks.push_back(
+          {"daemon", Verdict::kFail, daemon->error->message, firstAction(*daemon->error)});
+    else
+      add(checkDaemon(invocation, daemon->data));
     checks.push_back(checkJournal(invocation));
     add(checkHost(invocation, found));
   }
@@ -86,14 +103,17 @@ Result<api::Envelope> examine(Invocation& invocation) {
   std::size_t failed = 0;
   for (const Check& check : checks) {
     Value entry;
-    entry.set("check", check.name).set("verdict", verdictName(check.verdict)).set("message", check.message);
+    entry.set("check", check.name)
+        .set("verdict", verdictName(check.verdict))
+        .set("message", check.message);
     if (!check.action.empty()) entry.set("action", check.action);
     list.push_back(std::move(entry));
     failed += check.verdict == Verdict::kFail ? 1 : 0;
   }
   out.data.set("checks", std::move(list));
   if (failed != 0) {
-    out.error = Error{ErrorCode::kDoctor, std::to_string(failed) + " of " + std::to_string(checks.size()) + " checks failed"};
+    out.error = Error{ErrorCode::kDoctor, std::to_string(failed) + " of " +
+                                              std::to_string(checks.size()) + " checks failed"};
   }
   return out;
 }
@@ -102,15 +122,22 @@ std::string print(const Invocation& invocation, const Value& data) {
   Table table({"", "CHECK", "FOUND", "DO"});
   for (const Value& check : data.find("checks")->asArray()) {
     const std::string verdict = check.text("verdict");
-    table.row({{verdict, Style::toneOf(verdict)}, check.text("check"), check.text("message"), check.text("action")});
+    table.row({{verdict, Style::toneOf(verdict)},
+               check.text("check"),
+               check.text("message"),
+               check.text("action")});
   }
   return table.print(Style(invocation.style().color(), 0));
 }
 
 }  // namespace
 
-const Command kDoctorCommand{
-    "doctor", "", "check this host: settings, folders, keys, daemon, journal, kernel",
-    "Looks and changes nothing. The exit code is 1 when a check failed.", {}, &examine, &print};
+const Command kDoctorCommand{"doctor",
+                             "",
+                             "check this host: settings, folders, keys, daemon, journal, kernel",
+                             "Looks and changes nothing. The exit code is 1 when a check failed.",
+                             {},
+                             &examine,
+                             &print};
 
 }  // namespace belay::cli

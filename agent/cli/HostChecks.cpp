@@ -35,47 +35,60 @@ std::string actionOf(const base::Error& error, const std::string& otherwise) {
 
 Check checkSpace(const std::string& folder) {
   struct statvfs info {};
-  if (::statvfs(folder.c_str(), &info) != 0) return {"disk space", Verdict::kWarn, "cannot be told for " + folder, ""};
+  if (::statvfs(folder.c_str(), &info) != 0)
+    return {"disk space", Verdict::kWarn, "cannot be told for " + folder, ""};
   const std::uint64_t free = std::uint64_t{info.f_bavail} * info.f_frsize;
   const std::string message = base::formatBytes(free) + " free for " + folder;
-  if (free < kFreeVeryLow) return {"disk space", Verdict::kFail, message, "make room, or belay journal prune --older-than 30d"};
-  if (free < kFreeLow) return {"disk space", Verdict::kWarn, message, "belay journal prune --older-than 30d"};
+  if (free < kFreeVeryLow)
+    return {"disk space", Verdict::kFail, message,
+            "make room, or belay journal prune --older-than 30d"};
+  if (free < kFreeLow)
+    return {"disk space", Verdict::kWarn, message, "belay journal prune --older-than 30d"};
   return {"disk space", Verdict::kOk, message, ""};
 }
 
 Check checkCertificates(const Invocation& invocation, const Installation& where) {
-  constexpr std::array<const char*, 6> kBundles{
-      "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
-      "/etc/pki/tls/cacert.pem", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem"};
+  constexpr std::array<const char*, 6> kBundles{"/etc/ssl/certs/ca-certificates.crt",
+                                                "/etc/pki/tls/certs/ca-bundle.crt",
+                                                "/etc/ssl/ca-bundle.pem",
+                                                "/etc/pki/tls/cacert.pem",
+                                                "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+                                                "/etc/ssl/cert.pem"};
   std::string named = where.settings.http.caFile;
   if (named.empty()) named = invocation.world().environment("SSL_CERT_FILE").value_or("");
   if (!named.empty()) {
     if (base::fileExists(named)) return {"certificates", Verdict::kOk, named, ""};
-    return {"certificates", Verdict::kFail, named + " is not there", "correct http.ca_file or SSL_CERT_FILE"};
+    return {"certificates", Verdict::kFail, named + " is not there",
+            "correct http.ca_file or SSL_CERT_FILE"};
   }
   for (const char* bundle : kBundles) {
     if (base::fileExists(bundle)) return {"certificates", Verdict::kOk, bundle, ""};
   }
-  return {"certificates", Verdict::kWarn, "no bundle of certificates was found: https will be refused",
+  return {"certificates", Verdict::kWarn,
+          "no bundle of certificates was found: https will be refused",
           "install ca-certificates, or set http.ca_file"};
 }
 
 Check checkClock(const Invocation& invocation) {
   if (invocation.nowMs() < kYear2024Ms) {
-    return {"clock", Verdict::kFail, "the clock stands at " + base::formatInstant(invocation.nowMs()), "set the clock"};
+    return {"clock", Verdict::kFail,
+            "the clock stands at " + base::formatInstant(invocation.nowMs()), "set the clock"};
   }
   timex state{};
   const int status = ::adjtimex(&state);
   if (status == TIME_ERROR || (state.status & STA_UNSYNC) != 0) {
-    return {"clock", Verdict::kInfo, "not synchronised as far as the kernel knows; durations do not depend on it", ""};
+    return {"clock", Verdict::kInfo,
+            "not synchronised as far as the kernel knows; durations do not depend on it", ""};
   }
   return {"clock", Verdict::kOk, "synchronised", ""};
 }
 
 Check checkFiles() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return {"open files", Verdict::kWarn, "the limit cannot be told", ""};
-  const std::string message = limit.rlim_cur == RLIM_INFINITY ? "no limit" : std::to_string(limit.rlim_cur) + " allowed";
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return {"open files", Verdict::kWarn, "the limit cannot be told", ""};
+  const std::string message =
+      limit.rlim_cur == RLIM_INFINITY ? "no limit" : std::to_string(limit.rlim_cur) + " allowed";
   if (limit.rlim_cur < kFilesLow) return {"open files", Verdict::kWarn, message, "ulimit -n 4096"};
   return {"open files", Verdict::kOk, message, ""};
 }
@@ -83,15 +96,17 @@ Check checkFiles() {
 Check checkPidfd() {
   const long fd = ::syscall(SYS_pidfd_open, ::getpid(), 0u);
   if (fd < 0) {
-    return {"process handles", Verdict::kInfo, "the kernel has no pidfd (before 5.3): jobs are watched by their start time", ""};
+    return {"process handles", Verdict::kInfo,
+            "the kernel has no pidfd (before 5.3): jobs are watched by their start time", ""};
   }
   ::close(static_cast<int>(fd));
   return {"process handles", Verdict::kOk, "pidfd", ""};
 }
 
 Check checkGit(const Invocation& invocation, const Installation& where) {
-  const std::string path = where.settings.jobs.path.empty() ? invocation.world().environment("PATH").value_or("")
-                                                            : where.settings.jobs.path;
+  const std::string path = where.settings.jobs.path.empty()
+                               ? invocation.world().environment("PATH").value_or("")
+                               : where.settings.jobs.path;
   for (const std::string_view folder : base::split(path, ':')) {
     const std::string candidate = std::string(folder) + "/git";
     if (::access(candidate.c_str(), X_OK) == 0) return {"git", Verdict::kOk, candidate, ""};
@@ -103,34 +118,53 @@ Check checkGit(const Invocation& invocation, const Installation& where) {
 
 std::string_view verdictName(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kOk: return "ok";
-    case Verdict::kInfo: return "info";
-    case Verdict::kWarn: return "warn";
-    case Verdict::kFail: break;
+    case Verdict::kOk:
+      return "ok";
+    case Verdict::kInfo:
+      return "info";
+    case Verdict::kWarn:
+      return "warn";
+    case Verdict::kFail:
+      break;
   }
   return "fail";
 }
 
 std::vector<Check> checkStateFolder(const Installation& where) {
   const std::string& folder = where.paths.stateFolder;
-  if (!base::fileExists(folder)) return {{"state folder", Verdict::kFail, folder + " is not there", "belay init"}};
-  const Status safe = journal::checkStateFolder(where.layout().journal(), journal::FolderRules{true, false, {}});
-  if (!safe) return {{"state folder", Verdict::kFail, safe.error().message, actionOf(safe.error(), "belay explain " + std::string(base::errorText(safe.error().code)))}};
+  if (!base::fileExists(folder))
+    return {{"state folder", Verdict::kFail, folder + " is not there", "belay init"}};
+  const Status safe =
+      journal::checkStateFolder(where.layout().journal(), journal::FolderRules{true, false, {}});
+  if (!safe)
+    return {{"state folder", Verdict::kFail, safe.error().message,
+             actionOf(safe.error(),
+                      "belay explain " + std::string(base::errorText(safe.error().code)))}};
   return {{"state folder", Verdict::kOk, folder, ""}, checkSpace(folder)};
 }
 
 std::vector<Check> checkKeys(const Invocation& invocation, const Installation& where) {
-  const vault::HostKeys keys({where.layout().keys(), invocation.world().environment("CREDENTIALS_DIRECTORY").value_or("")});
+  const vault::HostKeys keys(
+      {where.layout().keys(),
+       invocation.world().environment("CREDENTIALS_DIRECTORY").value_or("")});
   struct stat info {};
-  const bool foreign = ::stat(where.paths.stateFolder.c_str(), &info) == 0 && info.st_uid != invocation.world().uid;
-  if (foreign) return {{"keys", Verdict::kInfo, "they belong to another user; ask again as that user", ""}};
+  const bool foreign =
+      ::stat(where.paths.stateFolder.c_str(), &info) == 0 && info.st_uid != invocation.world().uid;
+  if (foreign)
+    return {{"keys", Verdict::kInfo, "they belong to another user; ask again as that user", ""}};
   std::vector<Check> out;
   const auto local = keys.localKey();
-  if (local) out.push_back({"signing key", Verdict::kOk, "kid " + local->publicKey().thumbprint(), ""});
-  else out.push_back({"signing key", Verdict::kFail, local.error().message, actionOf(local.error(), "belay init")});
+  if (local)
+    out.push_back({"signing key", Verdict::kOk, "kid " + local->publicKey().thumbprint(), ""});
+  else
+    out.push_back({"signing key", Verdict::kFail, local.error().message,
+                   actionOf(local.error(), "belay init")});
   const auto sealing = keys.vaultKey();
-  if (sealing) out.push_back({"vault key", Verdict::kOk, "readable, and closed to others", ""});
-  else out.push_back({"vault key", Verdict::kFail, sealing.error().message, actionOf(sealing.error(), "belay init")});
+  if (sealing)
+    out.push_back({"vault key", Verdict::kOk, "readable, and closed to others", ""});
+  else
+    out.push_back({"vault key", Verdict::kFail, sealing.error().message,
+                   actionOf(sealing.error(), "belay init")});
   return out;
 }
 
@@ -138,7 +172,9 @@ std::vector<Check> checkHost(const Invocation& invocation, const Installation& w
   std::vector<Check> out;
   const bool zones = base::fileExists("/usr/share/zoneinfo");
   out.push_back(zones ? Check{"time zones", Verdict::kOk, "/usr/share/zoneinfo", ""}
-                      : Check{"time zones", Verdict::kInfo, "there is no /usr/share/zoneinfo: only UTC is known", "install tzdata"});
+                      : Check{"time zones", Verdict::kInfo,
+                              "there is no /usr/share/zoneinfo: only UTC is known",
+                              "install tzdata"});
   out.push_back(checkCertificates(invocation, where));
   out.push_back(checkClock(invocation));
   out.push_back(checkFiles());

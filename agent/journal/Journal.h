@@ -109,7 +109,7 @@ class Journal {
   virtual base::Result<std::vector<RunRow>> runs(const RunFilter& filter) = 0;
   /// Runs that have not ended and do not only wait: what recovery must look at.
   virtual base::Result<std::vector<RunRow>> unfinishedRuns() = 0;
-  /// How many these are.
+  /// How many runs have not ended, those that wait included. Reads all their rows of an index.
   virtual base::Result<std::uint64_t> countActive() = 0;
   virtual base::Result<RunHead> head(const base::RunId& id) = 0;
   /// Events with seq > after, in order, each checked against the chain (kJournalChainBroken).

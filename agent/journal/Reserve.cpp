@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,6 +26,15 @@ base::Status Reserve::take() {
   if (failed == 0) return {};
   release();
   return base::errnoError(failed, "allocate reserve " + path_);
+}
+
+bool Reserve::hasRoom() const {
+  if (bytes_ == 0) return true;
+  struct statvfs info {};
+  const std::string folder = path_.substr(0, path_.rfind('/'));
+  if (::statvfs(folder.c_str(), &info) != 0) return false;
+  // What the reserve itself gave back is no room: taking it at once would leave nothing for what it is there for.
+  return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize >= 2 * bytes_;
 }
 
 void Reserve::release() noexcept { static_cast<void>(::unlink(path_.c_str())); }

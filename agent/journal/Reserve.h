@@ -21,6 +21,8 @@ class Reserve {
   base::Status take();
   /// Gives the space back; for the process, never an error: a full disk stays full.
   void release() noexcept;
+  /// True when the disk has room for the reserve and as much again.
+  bool hasRoom() const;
   const std::string& path() const { return path_; }
 
  private:

@@ -161,7 +161,7 @@ Status Session::takeReserve() {
 
 Status Session::recoverReserve() {
   BELAY_TRY(usable());
-  if (!fullMode_) return {};
+  if (!fullMode_ || !reserve_.hasRoom()) return {};
   BELAY_TRY(reserve_.take());
   fullMode_ = false;
   log_.info("journal.room_again");

@@ -33,7 +33,18 @@ Status Core::record(LiveRun& run, engine::EventBody body) {
   return {};
 }
 
-Status Core::create(LiveRun& run) { return world_.journal.addRun(run.row, run.head); }
+Status Core::create(LiveRun& run) {
+  if (activeRuns_) ++*activeRuns_;
+  return world_.journal.addRun(run.row, run.head);
+}
+
+base::Result<std::uint64_t> Core::activeRuns() {
+  if (!activeRuns_) {
+    BELAY_ASSIGN(const std::uint64_t counted, world_.journal.countActive());
+    activeRuns_ = static_cast<std::int64_t>(counted);
+  }
+  return static_cast<std::uint64_t>(*activeRuns_);
+}
 
 Owed Core::takeOwed() {
   Owed next = std::move(owed_.front());
@@ -53,7 +64,9 @@ Status Core::flush() {
     LiveRun* run = runs_.find(id);
     if (!run) continue;
     run->dirty = false;
+    const bool wasFinal = engine::isFinal(run->row.status);
     if (project(run->state, run->row)) BELAY_TRY(world_.journal.updateRun(run->head, run->row));
+    if (activeRuns_) *activeRuns_ += (wasFinal ? 1 : 0) - (engine::isFinal(run->row.status) ? 1 : 0);
     const engine::RunStatus status = run->row.status;
     if (engine::isFinal(status) || status == engine::RunStatus::kWaiting) runs_.drop(id);
   }
@@ -63,6 +76,7 @@ Status Core::flush() {
 std::vector<base::RunId> Core::takeChanged() { return std::exchange(changed_, {}); }
 
 std::vector<base::RunId> Core::forget() {
+  activeRuns_.reset();
   changed_.clear();
   std::vector<base::RunId> interrupted = std::exchange(touched_, {});
   for (const Owed& owed : owed_) interrupted.push_back(owed.run);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -90,6 +91,9 @@ class Core {
   /// After a rollback: forgets everything that was not committed; returns the runs that had something to do.
   std::vector<base::RunId> forget();
 
+  /// Runs that have not ended. Counted in memory, because every start asks.
+  base::Result<std::uint64_t> activeRuns();
+
   std::int64_t wallMs() const { return world_.clock.wallMs(); }
 
  private:
@@ -102,6 +106,7 @@ class Core {
   std::deque<Owed> owed_;
   std::vector<Order> orders_;
   std::vector<base::RunId> touched_;
+  std::optional<std::int64_t> activeRuns_;  ///< Nothing: not yet counted, or uncertain after a rollback.
   std::vector<base::RunId> changed_;  ///< Flushed, not yet committed.
 };
 

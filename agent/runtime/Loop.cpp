@@ -54,9 +54,9 @@ Status Loop::takeTasks() {
   // On a full disk each request stands or falls alone: a cancel must not be rolled back with its neighbour.
   std::size_t most = runtime_.journal().fullMode() ? 1 : settings_.tasksPerRound;
   for (; most > 0 && !tasks_.empty(); --most) {
-    const Task task = std::move(tasks_.back());
+    taskRound_.push_back(std::move(tasks_.back()));
     tasks_.pop_back();
-    BELAY_TRY(task(runtime_, acks_));
+    BELAY_TRY(taskRound_.back()(runtime_, acks_));
   }
   return {};
 }
@@ -87,6 +87,7 @@ Status Loop::commit() {
   BELAY_TRY(runtime_.flush());
   if (runtime_.journal().inTransaction()) BELAY_TRY(runtime_.journal().commit());
   taken_.clear();
+  taskRound_.clear();
   for (const Ack& ack : std::exchange(acks_, {})) ack(Status{});
   runtime_.carryOutOrders();
   const std::vector<base::RunId> changed = runtime_.takeChanged();
@@ -94,12 +95,22 @@ Status Loop::commit() {
   return {};
 }
 
-Status Loop::giveUp(const Error& error) {
+Status Loop::giveUp(const Error& error, bool secondTry) {
   if (error.code != ErrorCode::kDiskFull) return error;
   log_.error("journal.disk_full", error);
   runtime_.journal().rollback();
   runtime_.forget();
-  for (const Ack& ack : std::exchange(acks_, {})) ack(error);
+  std::vector<Ack> acks = std::exchange(acks_, {});
+  std::vector<Task> round = std::exchange(taskRound_, {});
+  if (secondTry) {
+    // The reserve has been released for just these: each is tried once more, alone.
+    while (!round.empty()) {
+      tasks_.push_back(std::move(round.back()));
+      round.pop_back();
+    }
+  } else {
+    for (const Ack& ack : acks) ack(error);
+  }
   heldUntilBootMs_ = runtime_.clock().sinceBoot().count() + settings_.diskFullRetryMs;
   return {};
 }
@@ -114,15 +125,20 @@ base::Result<NextStep> Loop::next() {
   }
   BELAY_ASSIGN(const journal::NextDue due, runtime_.journal().nextDue());
   next.bootMs = due.bootMs;
+  if (runtime_.journal().fullMode()) {
+    const std::int64_t look = runtime_.clock().sinceBoot().count() + settings_.diskFullRetryMs;
+    next.bootMs = next.bootMs ? std::min(*next.bootMs, look) : look;
+  }
   next.wallMs = due.wallMs;
   return next;
 }
 
 base::Result<NextStep> Loop::step() {
   for (const std::function<void()>& call : calls_.takeAll()) call();
+  const bool wasFull = runtime_.journal().fullMode();
   Status done = work();
   if (done) done = commit();
-  if (!done) BELAY_TRY(giveUp(done.error()));
+  if (!done) BELAY_TRY(giveUp(done.error(), !wasFull));
   if (runtime_.journal().fullMode() && !runtime_.hasOwed()) {
     const Status taken = runtime_.journal().recoverReserve();
     if (!taken && taken.error().code == ErrorCode::kJournalIo) return taken.error();

@@ -62,7 +62,7 @@ class Loop {
   base::Status takeResults();
   base::Status work();
   base::Status commit();
-  base::Status giveUp(const base::Error& error);
+  base::Status giveUp(const base::Error& error, bool secondTry);
   base::Result<NextStep> next();
 
   Runtime& runtime_;
@@ -78,6 +78,7 @@ class Loop {
   std::function<void(const std::vector<base::RunId>&)> committed_;
   std::vector<Task> tasks_;
   std::vector<std::function<base::Status(Runtime&)>> taken_;  ///< Results of the transaction at hand.
+  std::vector<Task> taskRound_;  ///< Of the transaction at hand, for a second try with the reserve's room.
   std::vector<Ack> acks_;
   std::int64_t heldUntilBootMs_ = 0;  ///< While the disk is full.
 };

@@ -52,7 +52,7 @@ Result<Started> Runtime::start(const StartRequest& request) {
     return Error{ErrorCode::kDiskFull, "the disk is full: no new run starts until there is room",
                  {"belay journal prune --older-than 30d", "belay journal stats"}};
   }
-  BELAY_ASSIGN(const std::uint64_t active, world.journal.countActive());
+  BELAY_ASSIGN(const std::uint64_t active, core_.activeRuns());
   if (active >= core_.settings().activeRunsMax) {
     return Error{ErrorCode::kQueueFull, "limits.active_runs = " + std::to_string(core_.settings().activeRunsMax) +
                                             " runs have not ended"};

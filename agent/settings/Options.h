@@ -10,10 +10,9 @@
 
 namespace belay::settings {
 
-/// Calls `visitor` once for each option, with its dotted name, its field, its bounds and its words: the one list that
-/// parser, shipped example and output share. A visitor has section(), text(), list(), number(), bytes() and duration().
+/// Half of the list of visitOptions(): what the host keeps, and the bounds of the daemon.
 template <typename SettingsType, typename Visitor>
-void visitOptions(SettingsType& s, Visitor& v) {
+void visitStoreOptions(SettingsType& s, Visitor& v) {
   using namespace std::chrono_literals;
   v.section("state", "Where the daemon keeps what it must not lose.");
   v.text("state.folder", s.state.folder,
@@ -54,6 +53,12 @@ void visitOptions(SettingsType& s, Visitor& v) {
   v.bytes("limits.expression_stack", s.limits.expressionStackBytes, 64u << 10, 1u << 20, "Stack of one expression.");
   v.bytes("limits.expression_output", s.limits.expressionOutputBytes, 1u << 10, 16u << 20, "Result of one expression.");
 
+}
+
+/// The other half of the list: what steps and the process itself are bounded by.
+template <typename SettingsType, typename Visitor>
+void visitWorkOptions(SettingsType& s, Visitor& v) {
+  using namespace std::chrono_literals;
   v.section("jobs", "Commands that `run` steps start.");
   v.number("jobs.running_max", s.jobs.runningMax, 1, 1024, "Jobs at a time; more wait for their turn.");
   v.duration("jobs.grace", s.jobs.grace, 0ms, 1h, "Between SIGTERM and the kill of the whole tree.");
@@ -87,6 +92,14 @@ void visitOptions(SettingsType& s, Visitor& v) {
   v.text("policy.file", s.policyFile,
          "Only what this file allows is done. Empty: policy.yaml beside this file, if it is there; otherwise user mode\n"
          "allows commands, and http to all but link-local and metadata addresses.");
+}
+
+/// Calls `visitor` once for each option, with its dotted name, its field, its bounds and its words: the one list that
+/// parser, shipped example and output share. A visitor has section(), text(), list(), number(), bytes() and duration().
+template <typename SettingsType, typename Visitor>
+void visitOptions(SettingsType& settings, Visitor& visitor) {
+  visitStoreOptions(settings, visitor);
+  visitWorkOptions(settings, visitor);
 }
 
 }  // namespace belay::settings

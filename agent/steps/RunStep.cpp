@@ -234,14 +234,15 @@ void RunStep::recover(const Attempt& attempt) {
     case jobs::Adoption::State::kNotStarted: return start(attempt);
     case jobs::Adoption::State::kLost: break;
   }
+  lose(attempt, Error{ErrorCode::kJobLost, adopted->reason});
+}
+
+void RunStep::lose(const Attempt& attempt, const Error& error) {
   StepResult lost;
   lost.ok = false;
-  if (attempt.effect == flow::EffectClass::kOnce) {
-    lost.ambiguous = true;
-    lost.reason = adopted->reason;
-  } else {
-    lost.failure = failureFrom(Error{ErrorCode::kJobLost, adopted->reason}, false);
-  }
+  lost.ambiguous = attempt.effect == flow::EffectClass::kOnce;
+  lost.reason = error.message;
+  lost.failure = failureFrom(error, false);
   sink_(attempt.run, attempt.key, std::move(lost));
 }
 
@@ -279,6 +280,7 @@ void RunStep::startWaiting() {
 
 void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
   auto outcome = world_.jobs.collect(id);
+  if (!outcome && outcome.error().code == ErrorCode::kJobLost) return lose(attempt, outcome.error());
   if (!outcome) return fail(attempt, outcome.error(), outcome.error().code == ErrorCode::kJobSpawn);
   const auto spec = readRunSpec(attempt, settings_);
   if (!spec) return fail(attempt, spec.error(), false);
@@ -291,6 +293,11 @@ void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
       if (!standardErr->ok()) return standardErr->error();
       const jobs::ExitRecord& record = ended->outcome.record;
       std::vector<journal::ResourceRow> rows;
+      if (ended->outcome.result) {
+        // A job may write a secret that it was given wherever it likes.
+        BELAY_ASSIGN(const std::string clean, world_.outputs.redact(json::print(*ended->outcome.result)));
+        BELAY_ASSIGN(ended->outcome.result, json::parse(clean));
+      }
       BELAY_ASSIGN(json::Value out,
                    world_.outputs.keepFile(ended->outcome.stdoutHead, record.stdoutBytes, (*standardOut)->get(),
                                            ended->attempt.persist, ended->attempt.key.path + ".stdout", rows));

@@ -14,6 +14,7 @@
 
 namespace belay::base {
 
+/// A std::mutex that clang's analysis knows as a capability.
 class BELAY_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
  public:
   void lock() BELAY_THREAD_ATTRIBUTE(acquire_capability()) { raw_.lock(); }

@@ -39,6 +39,7 @@ class SslConfig {
   mbedtls_ssl_config raw_;
 };
 
+/// Owns a chain of certificates, empty at first.
 class CertificateChain {
  public:
   CertificateChain() noexcept { mbedtls_x509_crt_init(&raw_); }
@@ -53,6 +54,7 @@ class CertificateChain {
   mbedtls_x509_crt raw_;
 };
 
+/// Owns a private key, empty at first.
 class PrivateKey {
  public:
   PrivateKey() noexcept { mbedtls_pk_init(&raw_); }
@@ -66,6 +68,7 @@ class PrivateKey {
   mbedtls_pk_context raw_;
 };
 
+/// Owns the keys that seal session tickets.
 class TicketKeys {
  public:
   TicketKeys() noexcept { mbedtls_ssl_ticket_init(&raw_); }
@@ -79,6 +82,7 @@ class TicketKeys {
   mbedtls_ssl_ticket_context raw_;
 };
 
+/// Owns a session that can be resumed.
 class SslSession {
  public:
   SslSession() noexcept { mbedtls_ssl_session_init(&raw_); }

@@ -1,0 +1,195 @@
+// Feeds apply() scripts of events and looks at the state and at what is owed.
+// Nothing else is involved: the engine has no clock, no disk and no evaluator.
+
+#include "agent/engine/Engine.h"
+
+#include <algorithm>
+
+#include <CppUTest/TestHarness.h>
+
+using namespace belay;
+using namespace belay::engine;
+
+namespace {
+
+template <typename T>
+bool owes(const std::vector<Effect>& effects) {
+  return std::any_of(effects.begin(), effects.end(), [](const Effect& e) { return std::holds_alternative<T>(e); });
+}
+
+}  // namespace
+
+TEST_GROUP(Apply) {
+  RunState state;
+  std::int64_t at = 1000;
+
+  void setup() override {
+    RunCreated created;
+    created.slug = "s";
+    created.flowDigest = "sha256:0";
+    created.firstStep = "a";
+    created.stateJson = "{}";
+    static_cast<void>(play(created));
+  }
+  std::vector<Effect> play(EventBody body) {
+    auto effects = apply(state, Event{at++, std::move(body)});
+    CHECK(effects.ok());
+    return *effects;
+  }
+  bool refused(EventBody body) {
+    RunState copy = state;
+    return !apply(copy, Event{at, std::move(body)}).ok();
+  }
+  StepStarted started(const std::string& path, std::uint32_t visit = 1, std::uint32_t attempt = 1) {
+    StepStarted event;
+    event.key = {path, visit, attempt};
+    return event;
+  }
+  StepFinished finished(const std::string& path, Next next, std::uint32_t visit = 1) {
+    StepFinished event;
+    event.key = {path, visit, 1};
+    event.next = std::move(next);
+    return event;
+  }
+  static Next to(const std::string& step) { return Next{Next::Kind::kStep, step}; }
+};
+
+TEST(Apply, aNewRunOwesItsFirstStep) {
+  LONGS_EQUAL(1, state.ready.size());
+  STRCMP_EQUAL("a", state.ready.front().c_str());
+  CHECK(state.status() == RunStatus::kRunning);
+}
+
+TEST(Apply, aStartedStepIsPerformedOnce) {
+  CHECK(owes<PerformStep>(play(started("a"))));
+  CHECK(refused(started("a")));
+  CHECK(owes<PerformStep>(owed(state)));
+}
+
+TEST(Apply, theEndOfAStepOwesTheNextOne) {
+  play(started("a"));
+  CHECK(owes<EnterStep>(play(finished("a", to("b")))));
+  CHECK(refused(finished("a", to("b"))));
+}
+
+TEST(Apply, theLastStepOwesTheEndOfTheRun) {
+  play(started("a"));
+  CHECK(owes<FinishRun>(play(finished("a", Next{}))));
+  play(RunFinished{});
+  CHECK(state.status() == RunStatus::kSucceeded);
+  CHECK(refused(RunFinished{}));
+}
+
+TEST(Apply, aStepOfTheLoopNeedsNoIntent) {
+  CHECK(owes<EnterStep>(play(finished("a", to("b")))));
+  LONGS_EQUAL(1, state.visits["a"]);
+}
+
+TEST(Apply, aJumpBackIsANewVisit) {
+  play(finished("a", to("a")));
+  CHECK(refused(finished("a", Next{}, 1)));
+  play(finished("a", Next{}, 2));
+  LONGS_EQUAL(2, state.visits["a"]);
+}
+
+TEST(Apply, anotherAttemptFollowsAFailedOneOnly) {
+  play(started("a"));
+  CHECK(refused(started("a", 1, 2)));
+  CHECK(owes<ArmRetry>(play(AttemptFailed{{"a", 1, 1}, {}, 10})));
+  CHECK(refused(started("a", 1, 3)));
+  CHECK(owes<PerformStep>(play(started("a", 1, 2))));
+}
+
+TEST(Apply, pauseHoldsTheNextStepAndResumeGivesIt) {
+  play(started("a"));
+  play(RunPaused{"me"});
+  CHECK(!owes<EnterStep>(play(finished("a", to("b")))));
+  CHECK(owed(state).empty());
+  CHECK(owes<EnterStep>(play(RunResumed{"me"})));
+}
+
+TEST(Apply, stopLetsWhatIsInFlightEnd) {
+  play(started("a"));
+  CHECK(!owes<CancelStep>(play(RunStopRequested{"me"})));
+  const auto effects = play(finished("a", to("b")));
+  CHECK(!owes<EnterStep>(effects));
+  CHECK(owes<FinishRun>(effects));
+  CHECK(std::get<FinishRun>(effects.back()).end == RunEnd::kStopped);
+}
+
+TEST(Apply, cancelEndsWhatIsInFlight) {
+  play(started("a"));
+  const auto effects = play(RunCancelRequested{"me"});
+  CHECK(owes<CancelStep>(effects));
+  CHECK(owes<FinishRun>(effects));
+}
+
+TEST(Apply, anAnswerThatComesEarlyIsKept) {
+  WaitOpened wait;
+  wait.key = {"w", 1, 1};
+  wait.wait = *base::WaitId::parse("w1");
+  play(wait);
+  WaitResolved answer;
+  answer.key = wait.key;
+  answer.wait = wait.wait;
+  play(answer);
+  CHECK(state.early.at("w").answer.has_value());
+}
+
+TEST(Apply, aRetryOfAnEndedRunStartsWhereItFailed) {
+  StepFinished failed = finished("a", Next{Next::Kind::kFail, {}});
+  failed.failure = Failure{"BLY-STEP-FAILED", flow::FailureClass::kOther, "no", false};
+  play(failed);
+  RunFinished end;
+  end.end = RunEnd::kFailed;
+  end.failedStep = "a";
+  play(end);
+  CHECK(owes<EnterStep>(play(RunRetried{"a", "me"})));
+  CHECK(state.status() == RunStatus::kRunning);
+}
+
+TEST(Apply, everyEventReadsBackAsItWasWritten) {
+  StepFinished event = finished("a", to("b"), 7);
+  event.outputJson = R"({"x":[1,"ü"]})";
+  event.failure = Failure{"BLY-TIMEOUT", flow::FailureClass::kTimeout, "late", true};
+  const std::string text = encodeBody(event);
+  const auto back = decodeBody("step_finished", text);
+  CHECK(back.ok());
+  STRCMP_EQUAL(text.c_str(), encodeBody(*back).c_str());
+  CHECK(!decodeBody("step_finished", R"({"step":"a"})").ok());
+  CHECK(!decodeBody("no_such_event", "{}").ok());
+}
+
+TEST_GROUP(Retry) {
+  flow::Step step;
+  Failure failure;
+
+  void setup() override {
+    step.retry.maxAttempts = 3;
+    step.retry.backoff = {std::chrono::milliseconds{100}, 2.0, std::chrono::milliseconds{150}, 0.0};
+    step.effect = flow::EffectClass::kIdempotent;
+    failure.kind = flow::FailureClass::kUnavailable;
+  }
+};
+
+TEST(Retry, delaysGrowUpToTheirBound) {
+  LONGS_EQUAL(100, decideRetry(step, {"a", 1, 1}, failure, 0.5, 0).delayMs);
+  LONGS_EQUAL(150, decideRetry(step, {"a", 1, 2}, failure, 0.5, 0).delayMs);
+  CHECK(!decideRetry(step, {"a", 1, 3}, failure, 0.5, 0).retry);
+}
+
+TEST(Retry, aPeerThatAsksForMoreGetsIt) {
+  LONGS_EQUAL(9000, decideRetry(step, {"a", 1, 1}, failure, 0.5, 9000).delayMs);
+}
+
+TEST(Retry, whatMayHaveTakenEffectIsNotRepeated) {
+  step.effect = flow::EffectClass::kOnce;
+  CHECK(!decideRetry(step, {"a", 1, 1}, failure, 0.5, 0).retry);
+  failure.nothingLeft = true;
+  CHECK(decideRetry(step, {"a", 1, 1}, failure, 0.5, 0).retry);
+}
+
+TEST(Retry, onlyTheNamedClassesAreRepeated) {
+  step.retry.on = {flow::FailureClass::kTimeout};
+  CHECK(!decideRetry(step, {"a", 1, 1}, failure, 0.5, 0).retry);
+}
