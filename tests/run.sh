@@ -25,7 +25,7 @@ esac
 shift $(($# > 0))
 export JOBS=${JOBS:-$(nproc)} BELAY_BUILD=$PWD/build BELAY=$PWD/build/belay
 logs=$PWD/build/test-logs
-if [ "$mode" = nightly ]; then stage_seconds=14400; else stage_seconds=900; fi
+if [ "$mode" = nightly ]; then stage_seconds=14400; else stage_seconds=2400; fi
 
 export UNIT_PREFIX=''  # what each unit_* is run by
 

@@ -302,7 +302,10 @@ Status Steps::resolve(LiveRun& run, const std::string& path, engine::Resolution 
   const flow::Step& step = stepAt(run, path);
   BELAY_TRY(core_.record(run, engine::AmbiguityResolved{finished.key, resolution, by, note}));
   if (resolution == engine::Resolution::kRetry) return {};
+  // Nobody knows the output; an empty one lets expressions ask for its members.
+  finished.outputJson = "{}";
   if (resolution == engine::Resolution::kSucceeded) return succeed(run, step, std::move(finished));
+  finished.outputJson.clear();
   return fail(run, step, std::move(finished),
               failureOf(Error{ErrorCode::kStepFailed, "resolved as failed by " + by + (note.empty() ? "" : ": " + note)}));
 }
