@@ -33,14 +33,15 @@ tests: deps  ## build the programs and all tests
 
 .PHONY: demo
 demo: all  ## show Belay at work, in a folder of its own
+	@$(scripts)/packages.sh demo
 	@tests/demo/demo.sh build/belay
 
 .PHONY: check
-check:  ## all that a change must pass: build, style, unit, sim, integration, crash, unit under asan
+check:  ## all that a change must pass: build, style, unit, sim, integration, crash
 	@tests/run.sh change
 
 .PHONY: check-nightly
-check-nightly:  ## the same with more rounds, and tsan, fuzz, bench
+check-nightly:  ## the same with more rounds, and asan, tsan, fuzz, bench
 	@tests/run.sh nightly
 
 .PHONY: style
