@@ -118,7 +118,8 @@ Status Loop::giveUp(const Error& error, bool secondTry) {
 base::Result<NextStep> Loop::next() {
   NextStep next;
   const bool held = runtime_.clock().sinceBoot().count() < heldUntilBootMs_;
-  next.now = !tasks_.empty() || (runtime_.hasOwed() && !held);
+  // Tasks that came while earlier ones were being worked off have used up their wake-up.
+  next.now = !tasks_.empty() || inbox_.size() != 0 || (runtime_.hasOwed() && !held);
   if (held) {
     next.bootMs = heldUntilBootMs_;
     return next;
