@@ -34,7 +34,7 @@ BANNED = (
 STATIC_LOCAL = re.compile(r"^\s+static (?!constexpr|const |assert|cast|_assert)(?!.*\()[\w:<>, ]+ \w+( =|;|\{)")
 LEFT_OVER = re.compile(r"\b(TODO(?!\(#\d+\))|FIXME|XXX|HACK)\b")
 COMMENTED_CODE = re.compile(r"^\s*//\s*(if \(|for \(|return .*;$|\w+\(.*\);$|#include)")
-FOREIGN = re.compile(r"((?<![\w}$])/root/|(?<![\w}$])/work/|(?<!\w)/home/\w+/|proxy\.golang|pypi\.org|registry\.npmjs|crates\.io)")
+FOREIGN = re.compile(r"((?<![\w}$])/root/|(?<!\w)/home/\w+/)")
 FUNCTION_START = re.compile(r"^(?!\s*(namespace|class|struct|enum|union|extern|if|for|while|switch|do|else|try|constexpr"
                             r" std::array|constexpr \w+ k))[\w\s:*&<>,~\[\]()=\"'|.!%^+\-/]*\)\s*(const|noexcept|override"
                             r"|final|->\s*[\w:<>&*]+|:\s.*)*\s*\{$")
