@@ -113,8 +113,7 @@ struct ClientSettings {
 /// Threads:   any; each call blocks its own thread.
 /// Ownership: clock and resolver must outlive the client.
 /// Errors:    kUrlInvalid, kInvalidArgument (the request); kConnect, kProxy, kTls, kTlsCertificate,
-/// kTimeout,
-///            kCancelled, kHttpProtocol, kHttpBodyTooLarge, and what a sink returned.
+///            kTimeout, kCancelled, kHttpProtocol, kHttpBodyTooLarge, and what a sink returned.
 class Client {
  public:
   Client(ClientSettings settings, const base::Clock& clock, Resolver& resolver);

@@ -68,7 +68,7 @@ class ExchangePort;  // What Responder and ResponseStream post through.
 ///
 /// Threads:   any, one at a time.
 /// Ownership: destroying it ends the answer, cut off: the peer sees an incomplete message. end() is
-/// how to finish.
+///            how to finish.
 class ResponseStream {
  public:
   enum class Write { kTaken, kFull, kClosed };

@@ -40,7 +40,7 @@ struct MessageHead {
 ///
 /// Threads: owner.
 /// Errors:  kFailed: `failure()` says what is wrong, and the status a server answers with. Nothing
-/// can be read after it.
+///          can be read after it.
 class Parser {
  public:
   enum class Kind { kRequest, kResponse };

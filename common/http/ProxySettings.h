@@ -28,9 +28,8 @@ struct ProxyEndpoint {
 base::Result<ProxyEndpoint> parseProxy(std::string_view text);
 
 /// The hosts that are reached without the proxy, as NO_PROXY lists them: "corp.test" (and what is
-/// below it),
-/// ".corp.test" (the same), addresses, CIDR blocks, each with an optional ":port"; "*" is
-/// everything.
+/// below it), ".corp.test" (the same), addresses, CIDR blocks, each with an optional ":port"; "*"
+/// is everything.
 class NoProxy {
  public:
   NoProxy() = default;

@@ -13,6 +13,7 @@
 
 #include "common/base/EventFd.h"
 #include "common/base/FreeWith.h"
+#include "common/base/Text.h"
 
 namespace belay::http {
 
@@ -53,6 +54,17 @@ Error lookupError(const Lookup& lookup) {
   return Error{ErrorCode::kConnect,
                what + ::gai_strerror(lookup.failure),
                {"check the name, /etc/resolv.conf and /etc/hosts on this host"}};
+}
+
+bool isLocalhost(const std::string& host) {
+  const std::string name = base::toLower(host);
+  return name == "localhost" || name == "localhost." || name.ends_with(".localhost");
+}
+
+std::vector<Address> loopbackAddresses(std::uint16_t port) {
+  std::vector<Address> both(2);
+  BELAY_CHECK(parseAddress("127.0.0.1", port, both[0]) && parseAddress("::1", port, both[1]));
+  return both;
 }
 
 void setPort(Address& address, std::uint16_t port) {
@@ -135,6 +147,8 @@ Result<std::vector<Address>> SystemResolver::resolve(const std::string& host, st
                                                      const tls::Deadline& deadline) {
   Address numeric;
   if (parseAddress(host, port, numeric)) return std::vector<Address>{numeric};
+  // RFC 6761 §6.3; on a host without any network a lookup might find nothing.
+  if (isLocalhost(host)) return loopbackAddresses(port);
   if (running_->fetch_add(1) >= kLookupsMax) {
     running_->fetch_sub(1);
     return Error{

@@ -20,18 +20,24 @@ bool isJournalStream(int fd, const base::EnvironmentLookup& environment) {
 
 std::string_view journalPriority(Level level) {
   switch (level) {
-    case Level::kError: return "<3>";
-    case Level::kWarning: return "<4>";
-    case Level::kInfo: break;
+    case Level::kError:
+      return "<3>";
+    case Level::kWarning:
+      return "<4>";
+    case Level::kInfo:
+      break;
   }
   return "<6>";
 }
 
 std::string_view levelName(Level level) {
   switch (level) {
-    case Level::kError: return "error";
-    case Level::kWarning: return "warning";
-    case Level::kInfo: break;
+    case Level::kError:
+      return "error";
+    case Level::kWarning:
+      return "warning";
+    case Level::kInfo:
+      break;
   }
   return "info";
 }

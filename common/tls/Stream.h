@@ -18,9 +18,9 @@ namespace belay::tls {
 /// A connected stream, plain at first and TLS after startTls(), whose every call ends at a
 /// deadline.
 ///
-/// Threads:   owner.
-/// Errors:    kTimeout, kCancelled, kConnect when the connection breaks; of startTls() those of
-/// TlsSession.
+/// Threads: owner.
+/// Errors:  kTimeout, kCancelled, kConnect when the connection breaks; of startTls() those of
+///          TlsSession.
 class Stream {
  public:
   /// `peer` names the other end in messages.

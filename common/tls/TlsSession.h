@@ -19,9 +19,8 @@ namespace belay::tls {
 /// Threads:   owner.
 /// Ownership: the descriptor stays the caller's, and must outlive the session.
 /// Errors:    kTlsCertificate with the reason (expired, other name, unknown authority, …) and what
-/// to do; kTls for
-///            any other failure of the handshake; kConnect when the connection breaks. After an
-///            error the session is of no more use.
+///            to do; kTls for any other failure of the handshake; kConnect when the connection
+///            breaks. After an error the session is of no more use.
 class TlsSession {
  public:
   enum class Progress {

@@ -83,4 +83,16 @@ class RunningServer {
   std::thread thread_;
 };
 
+/// Answers with the request line, the headers and the body.
+inline void echo(const http::ServerRequest& request, http::Responder responder) {
+  std::string shown = request.method + " " + request.path + "?" + request.query + "\n";
+  for (const auto& field : request.headers.fields())
+    shown += field.name + ": " + field.value + "\n";
+  http::ServerResponse response =
+      http::ServerResponse::of(200, "text/plain", shown + "\n" + request.body);
+  response.headers.add("Set-Cookie", "a=1");
+  response.headers.add("Set-Cookie", "b=2");
+  responder.send(std::move(response));
+}
+
 }  // namespace belay::test

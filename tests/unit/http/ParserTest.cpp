@@ -11,6 +11,7 @@
 
 using belay::http::Parser;
 using belay::http::ParserLimits;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -89,7 +90,7 @@ constexpr std::array<Case, 43> kRefused{{
     {400, "G@T / HTTP/1.1\r\nHost: a\r\n\r\n"},
     {400, "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
     {417, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\nContent-Length: 1\r\n\r\na"},
-    {400, std::string_view("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 37)},
+    {400, "GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"sv},
 }};
 
 constexpr std::string_view kChunkedHead =

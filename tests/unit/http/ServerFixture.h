@@ -108,4 +108,23 @@ inline std::string bodyOf(const std::string& bytes) {
 
 inline std::string statusOf(const std::string& bytes) { return bytes.substr(0, 12); }
 
+inline constexpr const char* kGet = "GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n";
+
+inline http::ServerResponse text(std::string body) {
+  return http::ServerResponse::of(200, "text/plain", std::move(body));
+}
+
+/// Answers with method, path and body.
+inline void echoShort(const http::ServerRequest& request, http::Responder responder) {
+  responder.send(text(request.method + " " + request.path + " " + request.body));
+}
+
+inline std::size_t occurrences(const std::string& all, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = all.find(part); at != std::string::npos; at = all.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
 }  // namespace belay::test

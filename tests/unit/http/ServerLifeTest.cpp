@@ -1,0 +1,259 @@
+// Connections from their beginning to their end: time-outs, peers that go, bounds, drains and other
+// threads. The clock stands still until the test moves it.
+
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstring>
+#include <thread>
+
+#include "common/base/Files.h"
+#include "tests/support/TempFolder.h"
+#include "tests/unit/http/ServerFixture.h"
+
+#include <CppUTest/TestHarness.h>
+
+using belay::base::ErrorCode;
+using belay::base::UniqueFd;
+using belay::http::Responder;
+using belay::http::Server;
+using belay::http::ServerRequest;
+using belay::http::ServerSettings;
+using belay::test::bodyOf;
+using belay::test::echoShort;
+using belay::test::kGet;
+using belay::test::occurrences;
+using belay::test::ServerFixture;
+using belay::test::statusOf;
+using belay::test::text;
+using namespace std::chrono_literals;
+
+TEST_GROUP(ServerLife) {
+  ServerSettings settings;
+  std::unique_ptr<ServerFixture> f;
+
+  ServerFixture& start() {
+    f = std::make_unique<ServerFixture>(settings);
+    f->handler.onRequest = echoShort;
+    return *f;
+  }
+};
+
+TEST(ServerLife, cutsSlowHeadsAndBodiesAndIdleConnections) {
+  auto& s = start();
+  const UniqueFd slowHead = s.connect();
+  s.send(slowHead, "GET / HT");
+  const UniqueFd slowBody = s.connect();
+  s.send(slowBody, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab");
+  const UniqueFd idle = s.connect();
+  // A byte now and then must not help.
+  s.pass(settings.headTimeout - 1ms);
+  s.send(slowHead, "TP/1.1\r\nX:");
+  STRCMP_EQUAL("", s.receive(slowHead).c_str());
+  s.pass(1ms);
+  STRCMP_EQUAL("HTTP/1.1 408", statusOf(s.receive(slowHead)).c_str());
+  STRCMP_EQUAL("", s.receive(slowBody).c_str());
+  s.pass(settings.bodyTimeout - settings.headTimeout);
+  STRCMP_EQUAL("HTTP/1.1 408", statusOf(s.receive(slowBody)).c_str());
+  s.pass(settings.idleTimeout - settings.bodyTimeout);
+  STRCMP_EQUAL("<end>", s.receive(idle).c_str());
+}
+
+TEST(ServerLife, givesEachRequestItsOwnTimeForItsHead) {
+  auto& s = start();
+  const UniqueFd client = s.connect();
+  // Each piece ends within a head, so that the connection is never between two requests.
+  const std::string request = kGet;
+  s.send(client, request.substr(0, 10));
+  for (int i = 0; i < 10; ++i) {
+    s.pass(settings.headTimeout / 2);
+    s.send(client, request.substr(10) + request.substr(0, 10));
+  }
+  LONGS_EQUAL(10, occurrences(s.receive(client), "HTTP/1.1 200"));
+}
+
+TEST(ServerLife, waitsForAHandlerWithoutATimer) {
+  auto& s = start();
+  s.handler.onRequest = nullptr;
+  const UniqueFd client = s.connect();
+  s.send(client, kGet);
+  s.pass(24h);
+  s.handler.responders.at(0).send(text("late"));
+  STRCMP_EQUAL("late", bodyOf(s.receive(client)).c_str());
+}
+
+TEST(ServerLife, cutsAPeerThatDoesNotReadItsAnswer) {
+  auto& s = start();
+  s.handler.onRequest = [](const ServerRequest&, Responder responder) {
+    responder.send(text(std::string(4u << 20, 'x')));
+  };
+  const UniqueFd client = s.connect();
+  s.send(client, kGet);
+  s.pass(settings.writeTimeout - 1ms);
+  LONGS_EQUAL(1, s.server->connections());
+  s.pass(1ms);
+  LONGS_EQUAL(0, s.server->connections());
+}
+
+TEST(ServerLife, tellsAHandlerThatThePeerHasGone) {
+  auto& s = start();
+  int told = 0;
+  s.handler.onRequest = nullptr;
+  UniqueFd client = s.connect();
+  s.send(client, kGet);
+  s.handler.responders.at(0).onClosed([&] { ++told; });
+  s.run();
+  CHECK(s.handler.responders[0].open());
+  client.reset();
+  s.run();
+  LONGS_EQUAL(1, told);
+  CHECK_FALSE(s.handler.responders[0].open());
+  s.handler.responders[0].send(text("nobody"));
+  s.run();
+  LONGS_EQUAL(0, s.server->connections());
+}
+
+TEST(ServerLife, tellsAHandlerThatAsksTooLate) {
+  auto& s = start();
+  int told = 0;
+  s.handler.onRequest = nullptr;
+  UniqueFd client = s.connect();
+  s.send(client, kGet);
+  client.reset();
+  s.run();
+  s.handler.responders.at(0).onClosed([&] { ++told; });
+  s.run();
+  LONGS_EQUAL(1, told);
+}
+
+TEST(ServerLife, answersAPeerThatOnlyReadsAnyMoreWhereThatIsWanted) {
+  auto& s = start();
+  s.handler.onRequest = nullptr;
+  const UniqueFd patient = s.connect({nullptr, true});
+  const UniqueFd gone = s.connect({nullptr, false});
+  for (const UniqueFd* client : {&patient, &gone}) {
+    s.send(*client, kGet);
+    CHECK_EQUAL(0, ::shutdown(client->get(), SHUT_WR));
+  }
+  s.run();
+  LONGS_EQUAL(1, s.server->connections());
+  s.handler.responders.at(0).send(text("patient"));
+  STRCMP_EQUAL("patient<end>", bodyOf(s.receive(patient)).c_str());
+  STRCMP_EQUAL("<end>", s.receive(gone).c_str());
+}
+
+TEST(ServerLife, boundsConnectionsAndSaysSo) {
+  settings.connectionsMax = 2;
+  auto& s = start();
+  const belay::test::TempFolder folder;
+  const std::string path = folder.at("s.sock");
+  CHECK(s.server->listenUnix(path, 0600).ok());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    CHECK_EQUAL(0, ::connect(clients.back().get(), reinterpret_cast<const sockaddr*>(&address),
+                             sizeof address));
+    s.run();
+  }
+  const std::string refused = s.receive(clients[2]);
+  STRCMP_EQUAL("HTTP/1.1 503", statusOf(refused).c_str());
+  STRCMP_CONTAINS("<end>", refused.c_str());
+  clients[0].reset();
+  s.run();
+  STRCMP_EQUAL("HTTP/1.1 200", statusOf(s.exchange(clients[1], kGet)).c_str());
+}
+
+TEST(ServerLife, listensWithTheModeThatItIsGivenAndRemovesItsSocket) {
+  auto& s = start();
+  const belay::test::TempFolder folder;
+  const std::string path = folder.at("s.sock");
+  CHECK(s.server->listenUnix(path, 0640).ok());
+  struct stat info {};
+  CHECK_EQUAL(0, ::stat(path.c_str(), &info));
+  LONGS_EQUAL(0640, info.st_mode & 0777);
+  auto second = Server::create({}, s.handler, s.clock, s.log);
+  CHECK(second.value()->listenUnix(path, 0640).error().code == ErrorCode::kAlreadyRunning);
+  f.reset();
+  CHECK_FALSE(belay::base::fileExists(path));
+}
+
+TEST(ServerLife, replacesASocketThatNobodyListensOnButNoOtherFile) {
+  auto& s = start();
+  const belay::test::TempFolder folder;
+  const std::string path = folder.at("stale.sock");
+  {
+    const UniqueFd stale(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    CHECK_EQUAL(0,
+                ::bind(stale.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address));
+  }
+  CHECK(s.server->listenUnix(path, 0600).ok());
+  const std::string file = folder.at("file");
+  CHECK(belay::base::writeFileDurably(file, "precious").ok());
+  CHECK_FALSE(s.server->listenUnix(file, 0600).ok());
+  CHECK(belay::base::fileExists(file));
+  CHECK_FALSE(s.server->listenUnix(folder.at(std::string(120, 'x')), 0600).ok());
+}
+
+TEST(ServerLife, drainsByAnsweringWhatIsUnderWay) {
+  auto& s = start();
+  s.handler.onRequest = nullptr;
+  const UniqueFd idle = s.connect();
+  const UniqueFd busy = s.connect();
+  s.send(busy, kGet);
+  s.server->beginDrain();
+  s.run();
+  STRCMP_EQUAL("<end>", s.receive(idle).c_str());
+  CHECK_FALSE(s.server->drained());
+  s.handler.responders.at(0).send(text("last"));
+  const std::string answer = s.receive(busy);
+  STRCMP_CONTAINS("Connection: close\r\n", answer.c_str());
+  STRCMP_EQUAL("last<end>", bodyOf(answer).c_str());
+  CHECK_EQUAL(0, ::shutdown(busy.get(), SHUT_WR));
+  s.run();
+  CHECK(s.server->drained());
+}
+
+TEST(ServerLife, takesAnswersFromOtherThreads) {
+  auto& s = start();
+  s.handler.onRequest = nullptr;
+  const UniqueFd client = s.connect();
+  std::string many;
+  for (int i = 0; i < 30; ++i) many += kGet;
+  s.send(client, many);
+  std::thread other([&] {
+    for (Responder& responder : s.handler.responders) responder.send(text("x"));
+  });
+  other.join();
+  LONGS_EQUAL(30, occurrences(s.receive(client), "HTTP/1.1 200"));
+}
+
+TEST(ServerLife, sleepsUntilAnotherThreadAnswers) {
+  auto& s = start();
+  s.handler.onRequest = nullptr;
+  const UniqueFd client = s.connect();
+  s.send(client, kGet);
+  s.server->stop();
+  CHECK(s.server->run().ok());
+  std::thread other([&] { s.handler.responders.at(0).send(text("woken")); });
+  // Nothing else would end this step: no timer runs for a request that waits for its handler.
+  CHECK(s.server->step(-1ms).ok());
+  other.join();
+  STRCMP_EQUAL("woken", bodyOf(s.receive(client)).c_str());
+}
+
+TEST(ServerLife, mayEndBeforeItsResponders) {
+  auto& s = start();
+  s.handler.onRequest = nullptr;
+  const UniqueFd client = s.connect();
+  s.send(client, kGet);
+  std::vector<Responder> responders = std::move(s.handler.responders);
+  s.server.reset();
+  CHECK_FALSE(responders.at(0).open());
+  responders.at(0).send(text("too late"));
+}
