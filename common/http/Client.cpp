@@ -212,7 +212,10 @@ Result<std::unique_ptr<ClientConnection>> Client::Implementation::connect(
   auto connection = std::make_unique<ClientConnection>(std::move(stream));
   if (!config) return connection;
   if (proxied) BELAY_TRY(tunnel(*connection, hop, route, deadline));
-  BELAY_TRY(connection->stream().startTls(std::move(config), hop.url.host, hop.url.port, deadline));
+  // Certificates carry no final dot.
+  std::string name = hop.url.host;
+  if (name.ends_with('.')) name.pop_back();
+  BELAY_TRY(connection->stream().startTls(std::move(config), name, hop.url.port, deadline));
   return connection;
 }
 

@@ -1,6 +1,7 @@
 #include "common/http/Server.h"
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -78,7 +79,8 @@ class Server::Implementation {
   void accept(Listener& listener);
   void pauseListeners();
   void resumeListeners();
-  Status addConnection(UniqueFd socket, const ListenOptions& options);
+  bool hasRoomFor(const Peer& peer) const;
+  Status addConnection(UniqueFd socket, Peer peer, const ListenOptions& options);
   void refuseConnection(UniqueFd socket, const ListenOptions& options);
   void deliverPosts();
   void expireTimers();
@@ -87,6 +89,7 @@ class Server::Implementation {
 
   // Constant after construction.
   const base::Clock& clock_;
+  const uid_t ownUser_ = ::geteuid();
 
   ConnectionContext context_;
   std::vector<Listener> listeners_;
@@ -143,11 +146,12 @@ Status Server::Implementation::listen(UniqueFd socket, const ListenOptions& opti
 
 Status Server::Implementation::adopt(UniqueFd connection, const ListenOptions& options) {
   readClock();
-  return addConnection(std::move(connection), options);
+  Peer peer = peerOf(connection.get());
+  return addConnection(std::move(connection), std::move(peer), options);
 }
 
-Status Server::Implementation::addConnection(UniqueFd socket, const ListenOptions& options) {
-  Peer peer = peerOf(socket.get());
+Status Server::Implementation::addConnection(UniqueFd socket, Peer peer,
+                                             const ListenOptions& options) {
   auto transport = options.transports != nullptr ? options.transports->make(std::move(socket))
                                                  : makePlainTransport(std::move(socket));
   if (!transport) return Error{ErrorCode::kTls, "a connection could not be set up"};
@@ -178,10 +182,18 @@ void Server::Implementation::refuseConnection(UniqueFd socket, const ListenOptio
   std::string bytes;
   ResponseShape shape;
   shape.keepAlive = false;
-  if (!appendResponse(bytes, context_.handler.renderError(503, error), shape, context_.date))
-    return;
+  const ServerResponse answer = context_.handler.renderError(503, error);
+  if (!appendResponse(bytes, answer, shape, context_.date)) return;
   // As much as the empty buffer of a new socket takes, which is all of it.
   static_cast<void>(makePlainTransport(std::move(socket))->write(bytes));
+}
+
+bool Server::Implementation::hasRoomFor(const Peer& peer) const {
+  const ServerSettings& settings = context_.settings;
+  const bool stranger =
+      peer.credentials && peer.credentials->uid != 0 && peer.credentials->uid != ownUser_;
+  const std::size_t kept = stranger ? settings.connectionsReserved : 0;
+  return connections_ + kept < settings.connectionsMax;
 }
 
 void Server::Implementation::accept(Listener& listener) {
@@ -192,11 +204,12 @@ void Server::Implementation::accept(Listener& listener) {
       return pauseListeners();
     }
     if (!socket->valid()) return;
-    if (connections_ >= context_.settings.connectionsMax) {
+    Peer peer = peerOf(socket->get());
+    if (!hasRoomFor(peer)) {
       refuseConnection(std::move(*socket), listener.options);
       continue;
     }
-    const Status added = addConnection(std::move(*socket), listener.options);
+    const Status added = addConnection(std::move(*socket), std::move(peer), listener.options);
     if (!added.ok()) context_.log.error("connection_failed", added.error());
   }
 }

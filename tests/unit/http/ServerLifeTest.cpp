@@ -25,8 +25,29 @@ using belay::test::kGet;
 using belay::test::occurrences;
 using belay::test::ServerFixture;
 using belay::test::statusOf;
+using belay::test::TempFolder;
 using belay::test::text;
 using namespace std::chrono_literals;
+
+namespace {
+
+sockaddr_un addressOf(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  BELAY_CHECK(path.size() < sizeof address.sun_path);
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+UniqueFd connectTo(const std::string& path) {
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_un address = addressOf(path);
+  const auto* raw = reinterpret_cast<const sockaddr*>(&address);
+  BELAY_CHECK(::connect(socket.get(), raw, sizeof address) == 0);
+  return socket;
+}
+
+}  // namespace
 
 TEST_GROUP(ServerLife) {
   ServerSettings settings;
@@ -145,17 +166,12 @@ TEST(ServerLife, answersAPeerThatOnlyReadsAnyMoreWhereThatIsWanted) {
 TEST(ServerLife, boundsConnectionsAndSaysSo) {
   settings.connectionsMax = 2;
   auto& s = start();
-  const belay::test::TempFolder folder;
+  const TempFolder folder;
   const std::string path = folder.at("s.sock");
   CHECK(s.server->listenUnix(path, 0600).ok());
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.data(), path.size());
   std::vector<UniqueFd> clients;
   for (int i = 0; i < 3; ++i) {
-    clients.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    CHECK_EQUAL(0, ::connect(clients.back().get(), reinterpret_cast<const sockaddr*>(&address),
-                             sizeof address));
+    clients.push_back(connectTo(path));
     s.run();
   }
   const std::string refused = s.receive(clients[2]);
@@ -166,9 +182,32 @@ TEST(ServerLife, boundsConnectionsAndSaysSo) {
   STRCMP_EQUAL("HTTP/1.1 200", statusOf(s.exchange(clients[1], kGet)).c_str());
 }
 
+TEST(ServerLife, keepsSomeConnectionsForItsOwnUser) {
+  // Only root can be somebody else for a moment.
+  if (::geteuid() != 0) return;
+  constexpr uid_t kStranger = 65534;
+  settings.connectionsMax = 4;
+  settings.connectionsReserved = 2;
+  auto& s = start();
+  const TempFolder folder;
+  const std::string path = folder.at("s.sock");
+  CHECK(s.server->listenUnix(path, 0666).ok());
+  CHECK_EQUAL(0, ::chmod(folder.path().c_str(), 0755));
+  CHECK_EQUAL(0, ::seteuid(kStranger));
+  std::vector<UniqueFd> strangers;
+  for (int i = 0; i < 3; ++i) strangers.push_back(connectTo(path));
+  CHECK_EQUAL(0, ::seteuid(0));
+  s.run();
+  const UniqueFd own = connectTo(path);
+  STRCMP_EQUAL("HTTP/1.1 200", statusOf(s.exchange(strangers[1], kGet)).c_str());
+  LONGS_EQUAL(kStranger, s.handler.requests.at(0).peer.credentials.value().uid);
+  STRCMP_EQUAL("HTTP/1.1 503", statusOf(s.receive(strangers[2])).c_str());
+  STRCMP_EQUAL("HTTP/1.1 200", statusOf(s.exchange(own, kGet)).c_str());
+}
+
 TEST(ServerLife, listensWithTheModeThatItIsGivenAndRemovesItsSocket) {
   auto& s = start();
-  const belay::test::TempFolder folder;
+  const TempFolder folder;
   const std::string path = folder.at("s.sock");
   CHECK(s.server->listenUnix(path, 0640).ok());
   struct stat info {};
@@ -182,13 +221,11 @@ TEST(ServerLife, listensWithTheModeThatItIsGivenAndRemovesItsSocket) {
 
 TEST(ServerLife, replacesASocketThatNobodyListensOnButNoOtherFile) {
   auto& s = start();
-  const belay::test::TempFolder folder;
+  const TempFolder folder;
   const std::string path = folder.at("stale.sock");
   {
     const UniqueFd stale(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.data(), path.size());
+    const sockaddr_un address = addressOf(path);
     CHECK_EQUAL(0,
                 ::bind(stale.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address));
   }
