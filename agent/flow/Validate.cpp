@@ -101,7 +101,10 @@ Result<yaml::Document> read(std::string_view text, Format format) {
                                                ", a flow at most " +
                                                base::formatBytes(kFlowBytesMax)};
   }
-  return format == Format::kJson ? yaml::parseJson(text) : yaml::parse(text);
+  yaml::Limits limits;
+  // Escaped as JSON it may be six times as long, and still a record that can be parsed again.
+  limits.textBytesMax = 4 * kFlowBytesMax;
+  return format == Format::kJson ? yaml::parseJson(text, limits) : yaml::parse(text, limits);
 }
 
 }  // namespace

@@ -8,8 +8,6 @@ namespace belay::json {
 
 namespace {
 
-constexpr std::uint64_t kStepsMax = 50'000'000;
-
 bool isWord(char32_t c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
 }
@@ -19,15 +17,17 @@ bool isWord(char32_t c) {
 /// The set of states that are alive at one place of the text.
 class Pattern::Search {
  public:
-  Search(const Pattern& pattern, std::string_view text)
-      : pattern_(pattern), text_(text), seenAt_(pattern.program_.size(), 0) {}
+  Search(const Pattern& pattern, std::string_view text, std::uint64_t stepsMax)
+      : pattern_(pattern), text_(text), stepsMax_(stepsMax), seenAt_(pattern.program_.size(), 0) {}
+
+  std::uint64_t steps() const { return steps_; }
 
   Answer run() {
     std::size_t at = 0;
     while (true) {
       // Unanchored: a match may begin at every place.
       if (follow(0, at)) return Answer::kYes;
-      if (steps_ > kStepsMax) return Answer::kTooCostly;
+      if (steps_ > stepsMax_) return Answer::kTooCostly;
       if (at >= text_.size()) return Answer::kNo;
       const char32_t c = decodeCharacter(text_, at);
       previous_ = c;
@@ -37,7 +37,7 @@ class Pattern::Search {
       for (const std::uint32_t state : next_) {
         if (accepts(pattern_.program_[state], c) && follow(state + 1, at)) return Answer::kYes;
       }
-      if (steps_ > kStepsMax) return Answer::kTooCostly;
+      if (steps_ > stepsMax_) return Answer::kTooCostly;
     }
   }
 
@@ -101,6 +101,7 @@ class Pattern::Search {
 
   const Pattern& pattern_;
   std::string_view text_;
+  const std::uint64_t stepsMax_;
   std::vector<std::uint64_t> seenAt_;  ///< Round in which a state was last added.
   std::vector<std::uint32_t> alive_;
   std::vector<std::uint32_t> next_;
@@ -110,6 +111,16 @@ class Pattern::Search {
   char32_t previous_ = 0;
 };
 
-Pattern::Answer Pattern::search(std::string_view text) const { return Search(*this, text).run(); }
+Pattern::Answer Pattern::search(std::string_view text) const {
+  std::uint64_t steps = kStepsMax;
+  return search(text, steps);
+}
+
+Pattern::Answer Pattern::search(std::string_view text, std::uint64_t& steps) const {
+  Search search(*this, text, steps);
+  const Answer answer = search.run();
+  steps -= std::min(steps, search.steps());
+  return answer;
+}
 
 }  // namespace belay::json

@@ -26,8 +26,13 @@ class Pattern {
   /// large.
   static base::Result<Pattern> compile(std::string_view source);
 
-  /// kTooCostly after 50 million steps: a pattern of hundreds of states on a text of megabytes.
+  /// How many steps one search may take: a pattern of hundreds of states on a text of megabytes.
+  static constexpr std::uint64_t kStepsMax = 20'000'000;
+
+  /// kTooCostly after kStepsMax.
   Answer search(std::string_view text) const;
+  /// kTooCostly when `steps` are used up; those that were taken are subtracted.
+  Answer search(std::string_view text, std::uint64_t& steps) const;
 
  private:
   friend class PatternCompiler;

@@ -74,7 +74,7 @@ void SchemaRun::coerceObject(const Node& node, Value& value, int depth) {
       coerce(found->second, member.second, depth + 1);
     }
     for (const auto& [pattern, index] : node.patternProperties) {
-      if (pattern.search(member.first) != Pattern::Answer::kYes) continue;
+      if (pattern.search(member.first, patternSteps_) != Pattern::Answer::kYes) continue;
       known = true;
       coerce(index, member.second, depth + 1);
     }

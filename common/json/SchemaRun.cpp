@@ -201,7 +201,7 @@ bool SchemaRun::checkText(const Node& node, const std::string& text, const Value
     }
   }
   if (node.pattern && (holds || loud)) {
-    const Pattern::Answer answer = node.pattern->search(text);
+    const Pattern::Answer answer = node.pattern->search(text, patternSteps_);
     if (answer == Pattern::Answer::kTooCostly)
       exhausted_ = "is too long for the pattern of its schema";
     if (answer == Pattern::Answer::kNo) {
@@ -240,6 +240,7 @@ bool SchemaRun::checkUnique(const Array& items, const ValuePath& path, bool loud
   for (std::size_t i = 0; i < items.size(); ++i) {
     std::string canonical;
     appendCanonical(canonical, items[i]);
+    if (!spend(canonical.size() / 32, 0)) return false;
     if (seen.insert(std::move(canonical)).second) continue;
     return report(ValuePath{&path, {}, i, true}, loud, "must not repeat an earlier item");
   }
@@ -307,7 +308,7 @@ bool SchemaRun::checkMember(const Node& node, const Member& member, const ValueP
     holds &= check(found->second, member.second, here, depth + 1, loud);
   }
   for (const auto& [pattern, index] : node.patternProperties) {
-    const Pattern::Answer answer = pattern.search(member.first);
+    const Pattern::Answer answer = pattern.search(member.first, patternSteps_);
     if (answer == Pattern::Answer::kTooCostly)
       exhausted_ = "has a name that is too long for a pattern of its schema";
     if (answer != Pattern::Answer::kYes) continue;

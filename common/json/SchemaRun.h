@@ -69,7 +69,8 @@ class SchemaRun {
   const Program& program_;
   std::vector<Violation> violations_;
   std::size_t steps_ = 0;
-  std::string exhausted_;  ///< Which bound was hit; empty: none.
+  std::uint64_t patternSteps_ = Pattern::kStepsMax;  ///< What is left, for all patterns together.
+  std::string exhausted_;                            ///< Which bound was hit; empty: none.
 };
 
 }  // namespace belay::json

@@ -139,6 +139,15 @@ TEST(HostileFlow, whatIsDeepIsRefused) {
   CHECK(json[0].code == ErrorCode::kLimit);
 }
 
+TEST(HostileFlow, aliasesCannotMakeAFlowThatIsTooLargeToBeStored) {
+  std::string text = "slug: x\nstate:\n  a: &a \"" + repeated("\\x01", 200'000) + "\"\n  b: [*a";
+  for (int i = 0; i < 100; ++i) text += ", *a";
+  const Checked checked =
+      belay::flow::checkFlow(text + "]\nsteps: [{id: a, set: {b: 1}}]\n", "f", Format::kYaml);
+  CHECK(!checked.flow.has_value());
+  CHECK(checked.diagnostics[0].code == ErrorCode::kYamlRefused);
+}
+
 TEST(HostileFlow, hiddenCharactersAreShown) {
   const auto found = belay::flow::validateFlow(
       "slug: x\n\"na\\u202Eme\": 1\nsteps: [{id: a, set: {b: 1}}]\n", "f", Format::kYaml);

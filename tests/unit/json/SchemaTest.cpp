@@ -524,6 +524,17 @@ TEST(Schema, aBoundThatIsHitIsNotHiddenByNot) {
   CHECK(!compiled(schema + R"("d40":true}})").validate(Value(1)).empty());
 }
 
+TEST(Schema, allPatternsOfACheckShareOneBound) {
+  std::string schema = R"({"items":{"allOf":[)";
+  for (int i = 0; i < 100; ++i) schema += R"({"pattern":"(a?){900}b"},)";
+  Value list{belay::json::Array{}};
+  for (int i = 0; i < 100; ++i) list.push(Value(std::string(2000, 'a')));
+  const std::clock_t began = std::clock();
+  const auto violations = compiled(schema + "true]}}").validate(list);
+  CHECK(std::clock() - began < 5 * CLOCKS_PER_SEC);
+  STRCMP_EQUAL(" is too long for the pattern of its schema", firstOf(violations).c_str());
+}
+
 TEST(Schema, tooManySchemasAreRefused) {
   std::string schema = R"({"properties":{)";
   for (int i = 0; i < 10'000; ++i) schema += (i > 0 ? ",\"p" : "\"p") + std::to_string(i) + "\":{}";

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "agent/flow/Keys.h"
+
+namespace belay::flow {
+
+// The keys of each family that has some of its own, for the table in Family.cpp.
+extern const ObjectRow kRunObject;
+extern const ObjectRow kHttpObject;
+extern const ObjectRow kFunctionObject;
+extern const ObjectRow kKvObject;
+extern const ObjectRow kNotifyObject;
+extern const ObjectRow kSwitchObject;
+extern const ObjectRow kSleepObject;
+extern const ObjectRow kWaitObject;
+
+}  // namespace belay::flow

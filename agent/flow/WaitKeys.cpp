@@ -1,0 +1,121 @@
+#include <array>
+
+#include "agent/flow/FamilyKeys.h"
+
+namespace belay::flow {
+
+namespace {
+
+using Words = std::string_view;
+
+constexpr std::array<KeyRow, 2> kSleepKeys{{
+    {.name = "for", .shape = Shape::kDuration, .flags = kTemplate, .help = "How long."},
+    {.name = "until",
+     .shape = Shape::kInstant,
+     .flags = kTemplate,
+     .help = "Until when, like 2026-11-21T06:00:00Z."},
+}};
+constexpr std::array<Words, 2> kSleepOneOf{"for", "until"};
+
+constexpr std::array<KeyRow, 5> kApprovalKeys{{
+    {.name = "summary",
+     .flags = kRequired | kTemplate,
+     .least = 1,
+     .most = 4'000,
+     .help = "What is asked, for the person who decides."},
+    {.name = "artifacts",
+     .shape = Shape::kTextList,
+     .flags = kTemplate,
+     .most = 100,
+     .help = "Resources to look at first; the decision is bound to their digests."},
+    {.name = "approvers",
+     .shape = Shape::kTextList,
+     .least = 1,
+     .most = 100,
+     .help = "Who is asked. This version shows the names; any operator of the host may decide."},
+    {.name = "quorum",
+     .shape = Shape::kInteger,
+     .least = 1,
+     .most = 100,
+     .fallback = "1",
+     .help = "How many must approve. This version takes one decision, so only 1."},
+    {.name = "form",
+     .shape = Shape::kJsonSchema,
+     .help = "JSON Schema of values that the decision brings along."},
+}};
+constexpr std::array<Words, 2> kApprovalLater{"assurance", "fresh"};
+constexpr ObjectRow kApproval{
+    .what = "an approval", .keys = kApprovalKeys, .later = kApprovalLater};
+
+constexpr std::array<KeyRow, 2> kCallbackKeys{{
+    {.name = "summary",
+     .flags = kTemplate,
+     .least = 1,
+     .most = 4'000,
+     .help = "What is awaited, for people."},
+    {.name = "schema", .shape = Shape::kJsonSchema, .help = "JSON Schema of the body."},
+}};
+constexpr std::array<Words, 1> kCallbackLater{"auth"};
+constexpr ObjectRow kCallback{.what = "a callback", .keys = kCallbackKeys, .later = kCallbackLater};
+
+constexpr std::array<KeyRow, 2> kEventKeys{{
+    {.name = "name",
+     .flags = kRequired | kTemplate,
+     .least = 1,
+     .most = 200,
+     .help = "Name of the event."},
+    {.name = "match",
+     .shape = Shape::kExpression,
+     .help = "Over event, evaluated when one comes: the wait takes the first for which it holds."},
+}};
+constexpr ObjectRow kEvent{.what = "an event", .keys = kEventKeys};
+
+constexpr std::array<Words, 2> kOnRejects{"continue", "fail"};
+constexpr std::array<Words, 3> kOnTimeouts{"reject", "fail", "continue"};
+constexpr std::array<KeyRow, 8> kWaitKeys{{
+    {.name = "approval",
+     .shape = Shape::kObject,
+     .object = &kApproval,
+     .help = "Waits for a decision."},
+    {.name = "callback",
+     .shape = Shape::kObject,
+     .object = &kCallback,
+     .help = "Waits for a body that somebody sends with a one-time token."},
+    {.name = "event",
+     .shape = Shape::kObject,
+     .object = &kEvent,
+     .help = "Waits for: belay event emit NAME."},
+    {.name = "for", .shape = Shape::kDuration, .flags = kTemplate, .help = "Waits this long."},
+    {.name = "until",
+     .shape = Shape::kInstant,
+     .flags = kTemplate,
+     .help = "Waits for a time, like 2026-11-21T06:00:00Z."},
+    {.name = "timeout",
+     .shape = Shape::kDuration,
+     .flags = kTemplate,
+     .least = 1,
+     .help = "How long it waits. Callbacks and events must say it; an approval waits 7d when it "
+             "does not."},
+    {.name = "on_reject",
+     .shape = Shape::kChoice,
+     .choices = kOnRejects,
+     .fallback = "\"continue\"",
+     .help = "Of an approval: go on with output.approved being false, or fail."},
+    {.name = "on_timeout",
+     .shape = Shape::kChoice,
+     .choices = kOnTimeouts,
+     .help =
+         "Approvals: reject (default) or fail. Callbacks and events: fail (default) or continue."},
+}};
+constexpr std::array<Words, 5> kWaitOneOf{"approval", "callback", "event", "for", "until"};
+constexpr std::array<Words, 1> kWaitLater{"handoff"};
+
+}  // namespace
+
+constinit const ObjectRow kSleepObject{
+    .what = "a sleep step", .keys = kSleepKeys, .exactlyOne = kSleepOneOf};
+
+constinit const ObjectRow kWaitObject{
+    .what = "a wait step", .keys = kWaitKeys, .exactlyOne = kWaitOneOf, .later = kWaitLater};
+
+}  // namespace belay::flow
