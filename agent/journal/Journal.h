@@ -31,6 +31,19 @@ struct JournalOptions {
   std::function<base::Result<std::uint64_t>(const std::string& folder)> fileSystemOf;
 };
 
+/// A copy of the journal that is made in pieces, while the journal goes on.
+///
+/// Threads:   the owner thread of the journal.
+/// Ownership: the journal must outlive it and stay open. Destroyed too early it leaves no file.
+class Backup {
+ public:
+  virtual ~Backup() = default;
+
+  /// Copies about `pagesMost` pages of 4 KiB; true when the copy is complete and on disk. It holds
+  /// what was committed when it became complete. After an error, destroy it.
+  virtual base::Result<bool> step(std::size_t pagesMost) = 0;
+};
+
 /// The host's one database. Nobody else opens the file while a journal is open.
 ///
 /// Writes collect in one transaction that begins with the first write and ends with commit(): group
@@ -155,7 +168,8 @@ class Journal {
 
   // --- Upkeep. None of these may be called inside an open transaction.
 
-  /// Checkpoints when idle or over walMaxBytes; cheap when there is nothing to do.
+  /// Checkpoints when idle or over walMaxBytes; cheap when there is nothing to do. Call it after
+  /// every commit, and when there is nothing else to do. A full disk is no error: see fullMode().
   virtual base::Status upkeep(bool idle) = 0;
   /// Rows and pages, for `journal stats`.
   virtual base::Result<JournalStats> stats() = 0;
@@ -168,13 +182,17 @@ class Journal {
   /// Removes runs that ended before `beforeMs`, at most `most`; the host's chain keeps an anchor.
   /// Durability: on disk on success.
   virtual base::Result<PruneReport> prune(std::int64_t beforeMs, std::size_t most) = 0;
-  /// A copy in a new file, complete and on disk on success; kConflict when `target` exists.
+  /// A compact copy in a new file, complete and on disk on success; kConflict when `target` exists.
+  /// Takes seconds for a large journal: beginBackup() is for a loop.
   virtual base::Status backup(const std::string& target) = 0;
+  /// Begins a copy in pieces.
+  virtual base::Result<std::unique_ptr<Backup>> beginBackup(const std::string& target) = 0;
   /// True while the disk is full: only attempt small writes that free or decide something.
   virtual bool fullMode() const = 0;
   /// Tries to take the reserve back; ends fullMode() when it could.
   virtual base::Status recoverReserve() = 0;
-  /// Checkpoints and closes the file. Later calls fail. kConflict inside a transaction.
+  /// Checkpoints and closes the file, whether the checkpoint succeeds or not: what was committed is
+  /// on disk either way. Later calls fail. kConflict inside a transaction.
   virtual base::Status close() = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "agent/journal/Session.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <utility>
 
@@ -38,6 +39,8 @@ Session::Session(std::unique_ptr<sqlite::Database> database, Reserve reserve,
       begin_(*database_, "begin", "BEGIN IMMEDIATE"),
       commit_(*database_, "commit", "COMMIT"),
       rollback_(*database_, "roll back", "ROLLBACK") {
+  struct stat info {};
+  if (::lstat(database_->path().c_str(), &info) == 0) inode_ = info.st_ino;
   // Takes the place of the automatic checkpoint, which would run on the path of a commit.
   sqlite3_wal_hook(database_->raw(), &keepWalPages, &walPages_);
 }
@@ -134,9 +137,22 @@ std::uint64_t Session::walBytes() const {
 
 Status Session::upkeep(bool idle) {
   BELAY_TRY(outsideTransaction("upkeep"));
+  BELAY_TRY(stillThere());
   const bool due = walBytes() >= options_.walMaxBytes || (idle && walPages_ >= kIdlePages) ||
                    (fullMode_ && walPages_ > 0);
-  return due ? checkpoint() : Status{};
+  if (!due) return {};
+  Status done = checkpoint();
+  // A full disk is the full mode's matter: nothing is lost, and the next call tries again.
+  if (!done.ok() && done.error().code == ErrorCode::kDiskFull) return {};
+  return done;
+}
+
+Status Session::stillThere() {
+  struct stat info {};
+  const bool there = ::lstat(database_->path().c_str(), &info) == 0;
+  if (there && info.st_ino == inode_) return {};
+  return poison(Error{ErrorCode::kJournalIo,
+                      database_->path() + ": the file was moved or removed while it was in use"});
 }
 
 Status Session::checkpoint() {

@@ -68,6 +68,8 @@ class Session {
   base::Status takeReserve();
 
  private:
+  /// Poisons when the file is not under its name any more: what is written would be lost.
+  base::Status stillThere();
   /// Poisons when the open transaction is not open any more.
   base::Status intact();
   base::Status poison(base::Error error);
@@ -86,6 +88,7 @@ class Session {
   std::optional<base::Error> poison_;
   bool inTransaction_ = false;
   bool fullMode_ = false;
+  std::uint64_t inode_ = 0;  // of the file when it was opened
   int walPages_ = 0;  // written by SQLite's hook after each commit
   std::uint64_t commits_ = 0;
   std::uint64_t rollbacks_ = 0;

@@ -325,6 +325,11 @@ Status SqliteJournal::backup(const std::string& target) {
   return backUp(*open_->session, target);
 }
 
+Result<std::unique_ptr<Backup>> SqliteJournal::beginBackup(const std::string& target) {
+  BELAY_TRY(ready());
+  return journal::beginBackup(*open_->session, target);
+}
+
 bool SqliteJournal::fullMode() const { return open_ && open_->session->fullMode(); }
 
 Status SqliteJournal::recoverReserve() {

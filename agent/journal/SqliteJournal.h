@@ -90,6 +90,7 @@ class SqliteJournal final : public Journal {
   base::Status quickCheck(CheckCursor& cursor, std::size_t rowsMost) override;
   base::Result<PruneReport> prune(std::int64_t beforeMs, std::size_t most) override;
   base::Status backup(const std::string& target) override;
+  base::Result<std::unique_ptr<Backup>> beginBackup(const std::string& target) override;
   bool fullMode() const override;
   base::Status recoverReserve() override;
   base::Status close() override;

@@ -92,7 +92,8 @@ Status Loop::commit() {
   runtime_.carryOutOrders();
   const std::vector<base::RunId> changed = runtime_.takeChanged();
   if (committed_ && !changed.empty()) committed_(changed);
-  return {};
+  // After the acknowledgements: a WAL over its bound is checkpointed though the loop is never idle.
+  return runtime_.journal().inTransaction() ? Status{} : runtime_.journal().upkeep(false);
 }
 
 Status Loop::giveUp(const Error& error, bool secondTry) {

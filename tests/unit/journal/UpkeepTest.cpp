@@ -227,6 +227,47 @@ TEST(JournalUpkeep, aBackupThatCannotBeWrittenLeavesNothingAndHurtsNothing) {
   CHECK(isThere("r2"));
 }
 
+TEST(JournalUpkeep, aBackupInPiecesHoldsWhatIsWrittenMeanwhile) {
+  for (int i = 0; i < 50; ++i) addEnded("r" + std::to_string(i));
+  const std::string target = on.folder.at("backup.db");
+  auto backup = on.journal->beginBackup(target);
+  CHECK(backup.ok());
+  bool complete = false;
+  for (int i = 0; !complete; ++i) {
+    addEnded("meanwhile" + std::to_string(i));
+    if (i == 1) CHECK(on.journal->prune(on.clock.wallMs() + 1, 10).ok());
+    if (i == 2) CHECK(on.journal->upkeep(true).ok());
+    const auto stepped = backup.value()->step(3);
+    CHECK(stepped.ok());
+    complete = *stepped;
+    CHECK(complete == base::fileExists(target));
+  }
+  backup.value().reset();
+  const std::uint64_t runs = on.journal->stats().value().runs;
+  on.options.path = target;
+  CHECK(on.open().ok());
+  LONGS_EQUAL(runs, on.journal->stats().value().runs);
+  CHECK(on.verifyAll().value().ok);
+  journal::CheckCursor cursor;
+  CHECK(on.journal->quickCheck(cursor, 10).ok());
+}
+
+TEST(JournalUpkeep, aBackupInPiecesThatIsGivenUpLeavesNothing) {
+  for (int i = 0; i < 50; ++i) addEnded("r" + std::to_string(i));
+  {
+    auto backup = on.journal->beginBackup(on.folder.at("backup.db"));
+    CHECK(backup.value()->step(2).value() == false);
+    CHECK(on.addRun("open").ok());
+    CHECK(backup.value()->step(2).error().code == ErrorCode::kConflict);
+    on.journal->rollback();
+  }
+  for (const std::string& name : base::listFolder(on.folder.path()).value()) {
+    CHECK(name.find("backup") == std::string::npos);
+  }
+  addEnded("after");
+  CHECK(isThere("after"));
+}
+
 TEST(JournalUpkeep, aSmallFileIsCheckedAtOnce) {
   addEnded("r1");
   journal::CheckCursor cursor;
@@ -425,4 +466,24 @@ TEST(PoisonedJournal, leavesItsFilesToTheNextProcess) {
   CHECK(on.open().ok());
   CHECK(on.journal->run(on.runId("r1")).value().has_value());
   CHECK(on.verifyAll().value().ok);
+}
+
+TEST(PoisonedJournal, noticesThatItsFileIsGone) {
+  // What would be written into a file without a name is lost with the process.
+  CHECK_EQUAL(0, ::rename(on.options.path.c_str(), on.folder.at("elsewhere").c_str()));
+  CHECK(on.journal->upkeep(false).error().code == ErrorCode::kJournalIo);
+  CHECK(on.addRun("r2").error().code == ErrorCode::kJournalIo);
+}
+
+TEST(FullDisk, aCheckpointThatFindsNoRoomIsTriedAgain) {
+  CHECK(on.addRun("r3", 3000).ok());
+  CHECK(on.addRun("r4", 60'000).ok());
+  CHECK(on.journal->commit().ok());
+  vfs.setFault({1, test::FaultVfs::Failure::kDiskFull, true});
+  CHECK(on.journal->upkeep(true).ok());
+  CHECK(on.journal->fullMode());
+  vfs.clearFault();
+  CHECK(on.journal->stats().value().walBytes > 0);
+  CHECK(on.journal->upkeep(false).ok());
+  LONGS_EQUAL(0, on.journal->stats().value().walBytes);
 }
