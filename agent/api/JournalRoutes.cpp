@@ -21,6 +21,7 @@ namespace {
 // Pieces of work between which the loop turns to everybody else.
 constexpr std::size_t kVerifyEventsPerTurn = 2'000;
 constexpr std::size_t kPruneRunsPerTurn = 100;
+constexpr std::size_t kBackupPagesPerTurn = 1'000;
 
 /// A walk over the whole journal, a piece after each commit.
 class Verification : public std::enable_shared_from_this<Verification> {
@@ -90,6 +91,41 @@ class Pruning : public std::enable_shared_from_this<Pruning> {
   std::uint64_t runs_ = 0, events_ = 0, resources_ = 0;
 };
 
+/// A copy of the whole journal, some pages after each commit.
+class Copying : public std::enable_shared_from_this<Copying> {
+ public:
+  Copying(Backend& backend, ExchangePtr exchange, std::string target)
+      : backend_(backend), exchange_(std::move(exchange)), target_(std::move(target)) {}
+
+  void goOn() {
+    const bool posted = backend_.afterCommit([self = shared_from_this()](runtime::Runtime& runtime) {
+      self->step(runtime.journal());
+    });
+    if (!posted) exchange_->fail(busy());
+  }
+
+ private:
+  void step(journal::Journal& journal) {
+    if (!backup_) {
+      auto begun = journal.beginBackup(target_);
+      if (!begun) return exchange_->fail(begun.error());
+      backup_ = std::move(begun).value();
+    }
+    const Result<bool> complete = backup_->step(kBackupPagesPerTurn);
+    if (!complete) return exchange_->fail(complete.error());
+    if (!*complete) return goOn();
+    backend_.deps.log.info("journal.backed_up", {{"target", target_}, {"by", exchange_->caller().shown()}});
+    Value data;
+    data.set("target", target_);
+    exchange_->ok(std::move(data));
+  }
+
+  Backend& backend_;
+  ExchangePtr exchange_;
+  const std::string target_;
+  std::unique_ptr<journal::Backup> backup_;
+};
+
 }  // namespace
 
 Value verifyReportToJson(const journal::VerifyReport& report) {
@@ -113,14 +149,7 @@ void backupJournal(Backend& backend, const ExchangePtr& exchange) {
   if (!target->starts_with("/")) {
     return exchange->fail(Error{ErrorCode::kInvalidArgument, "\"target\" must be an absolute path"});
   }
-  const bool posted = backend.afterCommit([&backend, exchange, path = *target](runtime::Runtime& runtime) {
-    if (const Status copied = runtime.journal().backup(path); !copied) return exchange->fail(copied.error());
-    backend.deps.log.info("journal.backed_up", {{"target", path}, {"by", exchange->caller().shown()}});
-    Value data;
-    data.set("target", path);
-    exchange->ok(std::move(data));
-  });
-  if (!posted) exchange->fail(busy());
+  std::make_shared<Copying>(backend, exchange, *target)->goOn();
 }
 
 void pruneJournal(Backend& backend, const ExchangePtr& exchange) {
