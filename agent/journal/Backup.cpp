@@ -86,7 +86,8 @@ class PagewiseBackup final : public Backup {
     options.create = false;
     BELAY_ASSIGN(copy_, sqlite::Database::open(options));
     // Nobody sees the copy before it is complete, and then it is synced as a whole.
-    BELAY_TRY(copy_->exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF", "begin backup"));
+    constexpr const char* kFast = "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF";
+    BELAY_TRY(copy_->exec(kFast, "begin backup"));
     backup_.reset(sqlite3_backup_init(copy_->raw(), "main", session_.database().raw(), "main"));
     if (backup_) return {};
     return copy_->error(sqlite3_errcode(copy_->raw()), "begin backup");

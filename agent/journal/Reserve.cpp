@@ -33,7 +33,8 @@ bool Reserve::hasRoom() const {
   struct statvfs info {};
   const std::string folder = path_.substr(0, path_.rfind('/'));
   if (::statvfs(folder.c_str(), &info) != 0) return false;
-  // What the reserve itself gave back is no room: taking it at once would leave nothing for what it is there for.
+  // What the reserve itself gave back is no room: taking it at once would leave nothing for that
+  // for which it is there.
   return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize >= 2 * bytes_;
 }
 

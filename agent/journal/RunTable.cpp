@@ -88,7 +88,8 @@ RunTable::RunTable(Session& session)
                   "SELECT " BELAY_RUN_COLUMNS
                   " FROM runs WHERE status IN (0, 2, 3, 4) AND status <> 5 ORDER BY number"),
       countUnfinished_(session.database(), "count unfinished runs",
-                       "SELECT count(*) FROM runs WHERE status IN (0, 1, 2, 3, 4) AND status <> 5") {}
+                       "SELECT count(*) FROM runs WHERE status IN (0, 1, 2, 3, 4)"
+                       " AND status <> 5") {}
 
 Status RunTable::add(const RunRow& row, RunHead& head) {
   BELAY_TRY(session_.write(insert_, row.id.str(), row.slug, row.flowDigest, row.source,
