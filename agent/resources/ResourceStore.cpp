@@ -99,8 +99,6 @@ ResourceStore::ResourceStore(Private, std::string folder, const base::Clock& clo
 Result<std::unique_ptr<ResourceStore>> ResourceStore::open(const std::string& folder,
                                                            const base::Clock& clock,
                                                            base::Random& random) {
-  // One process has the store open, so whatever lies here was left by one that is gone.
-  BELAY_TRY(base::removeTree(folder + kTemporary));
   BELAY_TRY(base::makeFolders(folder + kTemporary));
   BELAY_ASSIGN(const std::vector<std::string> names, base::listFolder(folder));
   BELAY_TRY(base::syncFolder(folder));
@@ -121,6 +119,7 @@ Result<ResourceStore::Pending> ResourceStore::begin() {
   pending.fd = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
   if (!pending.fd.valid()) return base::errnoError(errno, "create " + path);
   pending.path = path;
+  BELAY_TRY(touch(path));
   return pending;
 }
 
@@ -318,9 +317,8 @@ Status ResourceStore::forEach(const std::function<Status(const Resource&)>& visi
   return {};
 }
 
-Result<bool> ResourceStore::isOld(const Digest& digest, milliseconds grace) {
+Result<bool> ResourceStore::isOld(const std::string& path, milliseconds grace) const {
   struct stat info {};
-  const std::string path = pathOf(digest);
   if (::stat(path.c_str(), &info) != 0) {
     if (errno == ENOENT) return false;
     return base::errnoError(errno, "stat " + path);
@@ -328,6 +326,17 @@ Result<bool> ResourceStore::isOld(const Digest& digest, milliseconds grace) {
   const std::int64_t changedMs =
       static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1000 + info.st_mtim.tv_nsec / 1'000'000;
   return clock_.wallMs() - changedMs > grace.count();
+}
+
+Status ResourceStore::removeLeftovers(milliseconds grace) {
+  const std::string folder = folder_ + kTemporary;
+  BELAY_ASSIGN(const std::vector<std::string> names, filesOf(folder));
+  for (const std::string& name : names) {
+    const std::string path = folder + "/" + name;
+    BELAY_ASSIGN(const bool old, isOld(path, grace));
+    if (old) BELAY_TRY(base::removeFile(path));
+  }
+  return {};
 }
 
 Result<std::uint64_t> ResourceStore::removeUnused(const Digest& digest, milliseconds grace) {
@@ -352,7 +361,7 @@ Status ResourceStore::sweepShard(const std::string& shard, const SweepPlan& plan
     after = *file;
     const auto digest = digestOf(shard, *file);
     if (!digest) continue;
-    BELAY_ASSIGN(const bool old, isOld(*digest, plan.grace));
+    BELAY_ASSIGN(const bool old, isOld(pathOf(*digest), plan.grace));
     if (!old) continue;
     BELAY_ASSIGN(const bool referenced, plan.isReferenced(*digest));
     if (referenced) continue;
@@ -368,6 +377,7 @@ Status ResourceStore::sweepShard(const std::string& shard, const SweepPlan& plan
 Result<SweepReport> ResourceStore::sweep(const SweepPlan& plan) {
   SweepReport report;
   MutexLock sweeping(sweepMutex_);
+  if (sweepShard_ == 0 && sweepAfter_.empty()) BELAY_TRY(removeLeftovers(plan.grace));
   while (report.examined < plan.most) {
     BELAY_TRY(sweepShard(shardName(sweepShard_), plan, sweepAfter_, report));
     if (!sweepAfter_.empty()) break;

@@ -65,7 +65,8 @@ class ResourceStore {
  public:
   /// For open() only.
   ResourceStore(Private, std::string folder, const base::Clock& clock, base::Random& random);
-  /// Makes the folder where it is missing, and removes what a crash left half written.
+  /// Makes the folder where it is missing; touches nothing that is there, so that a command can
+  /// read while the daemon writes.
   static base::Result<std::unique_ptr<ResourceStore>> open(const std::string& folder,
                                                            const base::Clock& clock,
                                                            base::Random& random);
@@ -99,7 +100,8 @@ class ResourceStore {
   base::Status forEach(const std::function<base::Status(const Resource&)>& visit) const;
 
   /// Removes contents that nobody refers to and that are older than the plan's grace by both
-  /// clocks; goes on where the last call stopped. One call at a time; others wait.
+  /// clocks, and what crashes have left half written; goes on where the last call stopped. One call
+  /// at a time; others wait.
   base::Result<SweepReport> sweep(const SweepPlan& plan);
 
  private:
@@ -113,7 +115,8 @@ class ResourceStore {
   bool isWhole(const crypto::Digest& digest) const;
   void noteUse(const crypto::Digest& digest);
   base::Status touch(const std::string& path);
-  base::Result<bool> isOld(const crypto::Digest& digest, std::chrono::milliseconds grace);
+  base::Result<bool> isOld(const std::string& path, std::chrono::milliseconds grace) const;
+  base::Status removeLeftovers(std::chrono::milliseconds grace);
   /// The bytes that it freed.
   base::Result<std::uint64_t> removeUnused(const crypto::Digest& digest,
                                            std::chrono::milliseconds grace);

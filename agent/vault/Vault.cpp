@@ -144,6 +144,9 @@ Status Vault::replaceEntry(std::string_view name, Entry entry) {
   next[std::string(name)] = std::move(entry);
   BELAY_TRY(base::writeFileDurably(path_, encode(next), 0600));
   MutexLock lock(mutex_);
+  const auto old = entries_.find(name);
+  if (old != entries_.end() && !old->second.sealed.empty()) retired_.emplace_back(*old);
+  if (retired_.size() > kRetiredMax) retired_.pop_front();
   entries_ = std::move(next);
   redactor_.reset();
   ++changes_;
@@ -227,16 +230,17 @@ Result<Secret> Vault::openEntry(std::string_view name, const Entry& entry) const
 }
 
 Result<std::shared_ptr<const Redactor>> Vault::redactor() const {
-  Entries entries;
+  std::vector<std::pair<std::string, Entry>> known;
   std::uint64_t seen = 0;
   {
     MutexLock lock(mutex_);
     if (redactor_) return redactor_;
-    entries = entries_;
+    known.assign(entries_.begin(), entries_.end());
+    known.insert(known.end(), retired_.begin(), retired_.end());
     seen = changes_;
   }
   auto made = std::make_shared<Redactor>();
-  for (const auto& [name, entry] : entries) {
+  for (const auto& [name, entry] : known) {
     if (entry.sealed.empty()) continue;
     BELAY_ASSIGN(const Secret opened, openEntry(name, entry));
     static_cast<void>(made->add(name, opened.value));

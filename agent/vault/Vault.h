@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/vault/Redactor.h"
@@ -65,7 +67,8 @@ class Vault final : public SecretSource {
   base::Result<Secret> secret(std::string_view name) const override;
   base::Result<std::uint64_t> secretVersion(std::string_view name) const override;
 
-  /// Finds all present secrets in texts. Made anew when the secrets have changed; sharers are the
+  /// Finds all present secrets in texts, and the last of those that this process has replaced or
+  /// removed: jobs may still hold them. Made anew when the secrets have changed; sharers are the
   /// vault and all who redact at this moment.
   base::Result<std::shared_ptr<const Redactor>> redactor() const;
 
@@ -78,6 +81,7 @@ class Vault final : public SecretSource {
     std::string sealed;  ///< Empty: removed; the version is kept so that none is used twice.
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
+  static constexpr std::size_t kRetiredMax = 256;
 
   base::Status load();
   base::Result<Entries> decode(const std::string& text) const;
@@ -100,6 +104,7 @@ class Vault final : public SecretSource {
 
   mutable base::Mutex mutex_;
   Entries entries_ BELAY_GUARDED_BY(mutex_);
+  std::deque<std::pair<std::string, Entry>> retired_ BELAY_GUARDED_BY(mutex_);  ///< Oldest first.
   std::uint64_t changes_ BELAY_GUARDED_BY(mutex_) = 0;
   mutable std::shared_ptr<const Redactor> redactor_ BELAY_GUARDED_BY(mutex_);
 };
