@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "agent/jobs/JobLog.h"
+#include "agent/jobs/SpawnerLink.h"
 #include "common/base/Files.h"
 #include "common/base/UniqueFd.h"
 #include "common/json/Json.h"
@@ -55,6 +56,33 @@ Result<std::optional<std::size_t>> readAt(int jobsFd, const std::string& name, s
   return std::optional<std::size_t>(done);
 }
 
+std::string_view piece(const std::string& whole, std::uint64_t offset, std::size_t bytesMax) {
+  return std::string_view(whole).substr(std::min<std::uint64_t>(offset, whole.size()), bytesMax);
+}
+
+/// What the exit record holds of a log whose file is not there; empty when the job has not ended.
+Result<std::string> heldLog(int jobsFd, const JobId& id, LogStream stream) {
+  BELAY_ASSIGN(auto record, readRecord(jobsFd, id));
+  if (!record || !record->exit) return std::string();
+  return std::move(stream == LogStream::kStdout ? record->exit->stdoutHeld
+                                                : record->exit->stderrHeld);
+}
+
+/// Of a job that ended before its order was worth a file.
+Result<std::vector<LogSpan>> plainOrder(int jobsFd, const JobId& id, std::size_t skip,
+                                        std::size_t spansMax) {
+  std::vector<LogSpan> spans;
+  BELAY_ASSIGN(const auto record, readRecord(jobsFd, id));
+  if (!record || !record->exit || skip > 0 || spansMax == 0) return spans;
+  const ExitRecord& exit = *record->exit;
+  // At most one of the two has bytes.
+  if (exit.stdoutBytes > 0)
+    spans.push_back({exit.endedBootMs, LogStream::kStdout, 0, exit.stdoutBytes});
+  if (exit.stderrBytes > 0)
+    spans.push_back({exit.endedBootMs, LogStream::kStderr, 0, exit.stderrBytes});
+  return spans;
+}
+
 Status readResult(int jobsFd, const JobId& id, JobOutcome& outcome) {
   const ExitRecord& record = outcome.record;
   const auto wrong = [&](const std::string& what) {
@@ -66,10 +94,13 @@ Status readResult(int jobsFd, const JobId& id, JobOutcome& outcome) {
     return wrong("is larger than its bound of " + std::to_string(record.resultBytes) + " bytes");
   }
   if (record.resultBytes == 0) return {};
-  std::string text(record.resultBytes, '\0');
-  BELAY_ASSIGN(const auto got,
-               readAt(jobsFd, jobFile(id.str(), kResultSuffix), 0, text.data(), text.size()));
-  if (!got || *got != text.size()) return wrong("is not whole");
+  std::string text = record.resultHeld;
+  if (text.empty()) {
+    text.resize(record.resultBytes);
+    BELAY_ASSIGN(const auto got,
+                 readAt(jobsFd, jobFile(id.str(), kResultSuffix), 0, text.data(), text.size()));
+    if (!got || *got != text.size()) return wrong("is not whole");
+  }
   auto parsed = json::parse(text, {.bytesMax = text.size(), .depthMax = 128});
   if (!parsed.ok()) return wrong("is not JSON: " + parsed.error().message);
   outcome.result = std::move(parsed).value();
@@ -77,8 +108,11 @@ Status readResult(int jobsFd, const JobId& id, JobOutcome& outcome) {
 }
 
 Result<std::string> readHead(int jobsFd, const JobId& id, LogStream stream,
-                             std::uint64_t logBytes) {
-  if (logBytes == 0) return std::string();
+                             const ExitRecord& record) {
+  const bool isOut = stream == LogStream::kStdout;
+  const std::uint64_t logBytes = isOut ? record.stdoutBytes : record.stderrBytes;
+  const std::string& held = isOut ? record.stdoutHeld : record.stderrHeld;
+  if (logBytes == held.size()) return held;
   const std::size_t wanted = std::min<std::uint64_t>(logBytes, kLogHeadBytesMax);
   BELAY_ASSIGN(std::string head, readLogPiece(jobsFd, id, stream, 0, wanted));
   if (head.size() < logBytes) head.resize(withoutCutCharacter(head).size());
@@ -113,8 +147,8 @@ Result<JobOutcome> readOutcome(int jobsFd, const JobId& id, const ExitRecord& re
   JobOutcome outcome;
   outcome.record = record;
   BELAY_TRY(readResult(jobsFd, id, outcome));
-  BELAY_ASSIGN(outcome.stdoutHead, readHead(jobsFd, id, LogStream::kStdout, record.stdoutBytes));
-  BELAY_ASSIGN(outcome.stderrHead, readHead(jobsFd, id, LogStream::kStderr, record.stderrBytes));
+  BELAY_ASSIGN(outcome.stdoutHead, readHead(jobsFd, id, LogStream::kStdout, record));
+  BELAY_ASSIGN(outcome.stderrHead, readHead(jobsFd, id, LogStream::kStderr, record));
   return outcome;
 }
 
@@ -122,14 +156,21 @@ Result<std::string> readLogPiece(int jobsFd, const JobId& id, LogStream stream,
                                  std::uint64_t offset, std::size_t bytesMax) {
   std::string out(bytesMax, '\0');
   BELAY_ASSIGN(const auto got, readAt(jobsFd, logFile(id, stream), offset, out.data(), bytesMax));
-  out.resize(got.value_or(0));
+  if (!got) {
+    BELAY_ASSIGN(const std::string held, heldLog(jobsFd, id, stream));
+    return std::string(piece(held, offset, bytesMax));
+  }
+  out.resize(*got);
   return out;
 }
 
 Result<UniqueFd> openLogFile(int jobsFd, const JobId& id, LogStream stream) {
   const std::string name = logFile(id, stream);
   UniqueFd fd = openForReading(jobsFd, name);
-  if (!fd.valid() && errno == ENOENT) fd.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!fd.valid() && errno == ENOENT) {
+    BELAY_ASSIGN(const std::string held, heldLog(jobsFd, id, stream));
+    return sealedMemory(held);
+  }
   if (!fd.valid()) return base::errnoError(errno, "open " + name);
   return fd;
 }
@@ -141,7 +182,8 @@ Result<std::vector<LogSpan>> readOrder(int jobsFd, const JobId& id, std::size_t 
       const auto got,
       readAt(jobsFd, jobFile(id.str(), kOrderSuffix), std::uint64_t{skip} * sizeof(OrderRow),
              reinterpret_cast<char*>(rows.data()), rows.size() * sizeof(OrderRow)));
-  rows.resize(got.value_or(0) / sizeof(OrderRow));
+  if (!got) return plainOrder(jobsFd, id, skip, spansMax);
+  rows.resize(*got / sizeof(OrderRow));
   std::vector<LogSpan> spans;
   spans.reserve(rows.size());
   for (const OrderRow& row : rows) {

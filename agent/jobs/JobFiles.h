@@ -20,8 +20,8 @@ namespace belay::jobs {
 // the start. An id has no dot, so the names cannot collide. Daemon-less readers (`belay run logs`
 // when none runs) use this too.
 //
-//   record            who took the job, and how it ended
-//   stdout stderr     the logs; like all below made with the first byte
+//   record            who took the job, how it ended, and its output where it was short
+//   stdout stderr     the logs; like all below made only when there is something to put into
 //   order             in which order the two logs grew
 //   result            what came through the result descriptor
 //   script            the text of a script, for its shell

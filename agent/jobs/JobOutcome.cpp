@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/jobs/JobRecord.h"
+#include "common/base/Text.h"
 #include "common/json/Json.h"
 #include "common/json/Writer.h"
 
@@ -88,6 +89,16 @@ Status readText(const json::Value& value, const char* name, std::string& out) {
   return {};
 }
 
+/// As base64: output can hold any bytes.
+Status readBytes(const json::Value& value, const char* name, std::string& out) {
+  std::string text;
+  BELAY_TRY(readText(value, name, text));
+  auto bytes = base::fromBase64(text);
+  if (!bytes) return damaged(name);
+  out = std::move(*bytes);
+  return {};
+}
+
 Status readNumbers(const json::Value& value, ExitRecord& record) {
   Status status;
   eachNumber(record, [&](const char* name, auto& out) {
@@ -116,6 +127,9 @@ std::string printExitRecord(const ExitRecord& record) {
   json.member("boot_id", record.bootId);
   json.member("spawn_stage", record.spawnStage);
   json.member("spawn_what", record.spawnWhat);
+  json.member("stdout", base::toBase64(record.stdoutHeld));
+  json.member("stderr", base::toBase64(record.stderrHeld));
+  json.member("result", base::toBase64(record.resultHeld));
   eachNumber(record, [&](const char* name, auto number) {
     json.member(name, static_cast<std::int64_t>(number));
   });
@@ -138,6 +152,9 @@ Result<ExitRecord> parseExitRecord(std::string_view text) {
   BELAY_TRY(readText(value, "boot_id", record.bootId));
   BELAY_TRY(readText(value, "spawn_stage", record.spawnStage));
   BELAY_TRY(readText(value, "spawn_what", record.spawnWhat));
+  BELAY_TRY(readBytes(value, "stdout", record.stdoutHeld));
+  BELAY_TRY(readBytes(value, "stderr", record.stderrHeld));
+  BELAY_TRY(readBytes(value, "result", record.resultHeld));
   BELAY_TRY(readNumbers(value, record));
   if (record.end == JobEnd::kSignalled && record.signal == 0) return damaged("signal");
   if (record.exitCode > 255 || record.signal > 64) return damaged("exit_code");

@@ -48,6 +48,10 @@ struct ExitRecord {
   std::uint64_t stdoutDropped = 0;
   std::uint64_t stderrDropped = 0;
   std::uint64_t resultBytes = 0;
+  // All of it where it was short and the job did not last; else it is in a file.
+  std::string stdoutHeld;
+  std::string stderrHeld;
+  std::string resultHeld;
   bool resultTooLarge = false;
   int logErrno = 0;  ///< Why output was dropped, where the disk was the reason (ENOSPC, EIO).
   std::uint32_t leftoverKilled = 0;  ///< Descendants that were alive when the main process ended.

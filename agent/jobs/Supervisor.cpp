@@ -42,6 +42,7 @@ constexpr milliseconds kKillBound{10'000};
 constexpr std::size_t kDrainMax =
     1u << 20;  // The largest pipe that a process without privilege can have.
 constexpr std::int64_t kRecordRetryMs = 10 * 60 * 1000;
+constexpr std::int64_t kHoldMs = 100;  // Until output goes to files, where others can read it.
 
 /// The supervisor keeps the write end too, so that a job that ends wakes it once, by SIGCHLD, and
 /// not before by the end of each pipe.
@@ -85,6 +86,8 @@ class Supervisor {
   void takeSignals();
   void beginEnd(JobKiller killer, std::int64_t graceMs);
   void onTimer();
+  int waitMs() const;
+  void spillWhenDue();
   void copy(std::size_t stream);
   void drain();
   void writeRecord();
@@ -103,7 +106,9 @@ class Supervisor {
   UniqueFd signals_;
   UniqueFd timer_;
   std::optional<ProcessTree> tree_;
-  std::int64_t killAtMs_ = -1;  // When the grace is over.
+  std::int64_t killAtMs_ = -1;   // When the grace is over.
+  std::int64_t spillAtMs_ = -1;  // When output shall not be held any more.
+  bool holding_ = true;
   ExitRecord record_;
   std::array<char, 64 * 1024>
       copyBuffer_;  // Not initialised, so that it costs no page before it is used.
@@ -200,13 +205,27 @@ void Supervisor::superviseMain() {
                                   {pipes_[0].readEnd.get(), POLLIN, 0},
                                   {pipes_[1].readEnd.get(), POLLIN, 0},
                                   {pipes_[2].readEnd.get(), POLLIN, 0}}};
-    if (::poll(polled.data(), polled.size(), -1) < 0) continue;
+    if (::poll(polled.data(), polled.size(), waitMs()) < 0) continue;
     for (std::size_t i = 0; i < pipes_.size(); ++i) {
       if (polled[i + 2].revents != 0) copy(i);
     }
     if (polled[0].revents != 0) takeSignals();
     if (polled[1].revents != 0) onTimer();
+    spillWhenDue();
   }
+}
+
+int Supervisor::waitMs() const {
+  if (spillAtMs_ < 0) return -1;
+  return static_cast<int>(std::clamp<std::int64_t>(spillAtMs_ - bootMs(), 0, kHoldMs));
+}
+
+void Supervisor::spillWhenDue() {
+  if (spillAtMs_ < 0 || bootMs() < spillAtMs_) return;
+  for (BoundedFile* file : {&stdout_, &stderr_, &result_}) file->spill();
+  order_.spill();
+  spillAtMs_ = -1;
+  holding_ = false;
 }
 
 void Supervisor::takeSignals() {
@@ -261,14 +280,16 @@ void Supervisor::copy(std::size_t stream) {
   const ssize_t got = ::read(pipes_[stream].readEnd.get(), copyBuffer_.data(), copyBuffer_.size());
   if (got <= 0) return;
   const auto count = static_cast<std::size_t>(got);
+  const std::int64_t now = bootMs();
+  if (holding_ && spillAtMs_ < 0) spillAtMs_ = now + kHoldMs;
   if (stream == 2) {
     result_.append(copyBuffer_.data(), count);
     return;
   }
   BoundedFile& log = stream == 0 ? stdout_ : stderr_;
   const std::size_t kept = log.append(copyBuffer_.data(), count);
-  order_.add(stream == 0 ? LogStream::kStdout : LogStream::kStderr,
-             static_cast<std::uint64_t>(bootMs()), kept);
+  order_.add(stream == 0 ? LogStream::kStdout : LogStream::kStderr, static_cast<std::uint64_t>(now),
+             kept);
 }
 
 /// Takes what the dead tree left in the pipes. Their ends can still be held by a process outside of
@@ -323,6 +344,9 @@ void Supervisor::writeRecord() {
   record_.stderrBytes = stderr_.kept();
   record_.stderrDropped = stderr_.dropped();
   record_.resultBytes = result_.kept();
+  record_.stdoutHeld = stdout_.held();
+  record_.stderrHeld = stderr_.held();
+  record_.resultHeld = result_.held();
   record_.resultTooLarge = result_.dropped() > 0;
   const std::string text = printExitRecord(record_);
   const std::int64_t until = bootMs() + kRecordRetryMs;

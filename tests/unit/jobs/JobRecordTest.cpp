@@ -29,6 +29,8 @@ TEST_GROUP(JobRecord) {
     record.stdoutBytes = 5'000'000'000;
     record.resultTooLarge = true;
     record.leftoverKilled = 3;
+    record.stdoutHeld = std::string("any\0\xFF bytes\n", 12);
+    record.resultHeld = "{}";
     return record;
   }
 };
@@ -47,6 +49,8 @@ TEST(JobRecord, isReadAsItWasWritten) {
   CHECK(record.exit->startedWallMs == 1'800'000'000'000);
   CHECK(record.exit->resultTooLarge);
   LONGS_EQUAL(3, record.exit->leftoverKilled);
+  CHECK(exit().stdoutHeld == record.exit->stdoutHeld);
+  STRCMP_EQUAL("{}", record.exit->resultHeld.c_str());
   STRCMP_EQUAL(printExitRecord(exit()).c_str(), printExitRecord(*record.exit).c_str());
 }
 

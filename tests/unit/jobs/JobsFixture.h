@@ -1,6 +1,8 @@
 #pragma once
 
 #include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include <chrono>
 #include <functional>
@@ -26,7 +28,18 @@ class JobsFixture {
  public:
   static constexpr std::int64_t kWaitMs = 20'000;
 
-  JobsFixture() { open(); }
+  JobsFixture() {
+    // Supervisors whose spawner was killed come to this process, so that it can reap them.
+    static_cast<void>(::prctl(PR_SET_CHILD_SUBREAPER, 1));
+    open();
+  }
+  ~JobsFixture() {
+    runner.reset();
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+  }
+  JobsFixture(const JobsFixture&) = delete;
+  JobsFixture& operator=(const JobsFixture&) = delete;
 
   static JobRunnerSettings settingsFor(const std::string& folder) {
     return {.folder = folder, .spawnerCommand = {"/proc/self/exe", "spawner-of-the-test"}};
