@@ -14,15 +14,16 @@ std::string_view interpreterVersion() { return "quickjs 2025-04-26"; }
 
 class QuickJsEvaluator::Impl {
  public:
-  explicit Impl(const Limits& limits) : limits_(limits) { renew(); }
+  explicit Impl(const Limits& limits) : limits_(limits) {}
 
   Call start(const Module& module, const Scope& scope) {
-    if (!realm_->isSound()) renew();
+    // The first one too is made only now: a program that starts has better things to do.
+    if (!realm_ || !realm_->isSound()) renew();
     compiled_->trim();
     return Call(*realm_, compiled_->of(module), scope);
   }
 
-  const Realm& realm() const { return *realm_; }
+  std::size_t memoryBytes() const { return realm_ ? realm_->heap().used() : 0; }
   std::size_t realmsMade() const { return realmsMade_; }
 
  private:
@@ -87,7 +88,7 @@ Result<Evaluated> QuickJsEvaluator::callCode(const Module& module, std::string_v
   return call.toJson(value, code);
 }
 
-std::size_t QuickJsEvaluator::memoryBytes() const { return impl_->realm().heap().used(); }
+std::size_t QuickJsEvaluator::memoryBytes() const { return impl_->memoryBytes(); }
 
 std::size_t QuickJsEvaluator::contextsMade() const { return impl_->realmsMade(); }
 

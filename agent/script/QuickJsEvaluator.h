@@ -13,7 +13,8 @@ namespace belay::script {
 /// needs the same.
 std::string_view interpreterVersion();
 
-/// The Evaluator on QuickJS: one heap and one context with frozen intrinsics, made once and kept.
+/// The Evaluator on QuickJS: one heap and one context with frozen intrinsics, made by the first call
+/// and kept.
 ///
 /// Threads: owner; it may be handed to another thread between calls.
 /// Memory:  the context holds about 200 KB, and the compiled modules up to Limits::compiledBytes.
@@ -42,7 +43,8 @@ class QuickJsEvaluator final : public Evaluator {
   /// What the interpreter holds now: context, compiled modules, and garbage that is not yet
   /// collected.
   std::size_t memoryBytes() const;
-  /// How often the context has been made: 1 until a call hits its bound of ticks or memory.
+  /// How often the context has been made: once, and again after calls that hit their bound of ticks
+  /// or memory.
   std::size_t contextsMade() const;
 
  private:
