@@ -15,7 +15,7 @@ struct Limits {
   /// Memory that the call may have at one time, above what the evaluator holds for itself.
   std::size_t memoryBytes = 16u << 20;
   /// Machine stack; the calling thread must have this and 64 KiB more.
-  std::size_t stackBytes = 192u << 10;
+  std::size_t stackBytes = 512u << 10;
   /// JSON or text that the call returns.
   std::size_t outputBytes = 4u << 20;
   /// Text of one expression or function.

@@ -70,6 +70,8 @@ void replaceLoneSurrogates(std::string& out, std::size_t from) {
   }
 }
 
+constexpr const char* kNulText = "a text with the character NUL, which no value may hold";
+
 }  // namespace
 
 Error Output::refuse(const std::string& what) { return Error{ErrorCode::kExpressionOutput, what}; }
@@ -81,6 +83,13 @@ Status Output::work() {
   constexpr std::uint64_t kPortion = 64;
   if (++work_ % kPortion != 0 || realm_.spend(kPortion)) return {};
   return thrown();
+}
+
+// No value of a run holds NUL: neither an argument nor a variable of a process could carry it, and
+// common/json refuses it.
+Status Output::withoutNul(std::string_view text) {
+  if (text.find('\0') == std::string_view::npos) return {};
+  return refuse(kNulText);
 }
 
 Status Output::withinBound() {
@@ -145,6 +154,7 @@ Status Output::number(JSValueConst written) {
 Status Output::string(JSValueConst written) {
   const JsText text(realm_.context(), written);
   if (!text.ok()) return thrown();
+  BELAY_TRY(withoutNul({text.data(), text.size()}));
   const std::size_t from = out_.size();
   json::appendQuoted(out_, {text.data(), text.size()});
   replaceLoneSurrogates(out_, from);
@@ -231,6 +241,7 @@ Status Output::member(JSValueConst written, JSAtom name, bool& isFirst) {
   if (findLoneSurrogate(view, 0) != std::string_view::npos) {
     return refuse("a name with half of a character in it");
   }
+  BELAY_TRY(withoutNul(view));
   if (!isFirst) out_ += ',';
   isFirst = false;
   json::appendQuoted(out_, view);
@@ -245,7 +256,9 @@ Status Output::throughJson(JSValueConst written) {
     const JsValue json{context, JS_JSONStringify(context, written, JS_UNDEFINED, JS_UNDEFINED)};
     const JsText text(context, json.get());
     if (json.isException() || !text.ok()) return thrown();
-    out_.append(text.data(), text.size());
+    const std::string_view view{text.data(), text.size()};
+    if (view.find("\\u0000") != std::string_view::npos) return refuse(kNulText);
+    out_.append(view);
     return withinBound();
   }
   if (JS_IsFunction(context, written) != 0) return refuse("a function, which JSON has not");
@@ -264,6 +277,7 @@ Status Output::text(JSValueConst written) {
   if (JS_IsString(written)) {
     const JsText text(realm_.context(), written);
     if (!text.ok()) return thrown();
+    BELAY_TRY(withoutNul({text.data(), text.size()}));
     const std::size_t from = out_.size();
     out_.append(text.data(), text.size());
     replaceLoneSurrogates(out_, from);

@@ -40,6 +40,7 @@ class Output {
   base::Status throughJson(JSValueConst object);
   base::Status work();
   base::Status withinBound();
+  base::Status withoutNul(std::string_view text);
   base::Error refuse(const std::string& what);
   base::Error thrown();
 

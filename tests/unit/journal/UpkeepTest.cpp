@@ -261,7 +261,8 @@ TEST(JournalUpkeep, aBackupInPiecesThatIsGivenUpLeavesNothing) {
     CHECK(backup.value()->step(2).error().code == ErrorCode::kConflict);
     on.journal->rollback();
   }
-  for (const std::string& name : base::listFolder(on.folder.path()).value()) {
+  const std::vector<std::string> names = base::listFolder(on.folder.path()).value();
+  for (const std::string& name : names) {
     CHECK(name.find("backup") == std::string::npos);
   }
   addEnded("after");

@@ -109,8 +109,20 @@ TEST(QuickJsEvaluator, keepsTheTypesOfValues) {
              {"{a: undefined, b: {c: []}}", R"({"b":{"c":[]}})"},
              {"{b: 1, a: 2}", R"({"b":1,"a":2})"},
              {"1, 2", "2"},
-             {"'\\u0000\\u001f\"\\\\\\n'", R"("\u0000\u001f\"\\\n")"},
+             {"'\\u0001\\u001f\"\\\\\\n'", R"("\u0001\u001f\"\\\n")"},
              {"'\\u2028é😀'", "\"\u2028é😀\""}});
+}
+
+TEST(QuickJsEvaluator, refusesTheCharacterNulWhereverItStands) {
+  for (const char* source : {"'a\\u0000'", "[{a: '\\0'}]", "({'a\\0': 1})", "new String('\\0')",
+                             "({toJSON: () => '\\0'})"}) {
+    const auto value = evaluator.evaluate(module, source, scope);
+    CHECK_TRUE_TEXT(value.error().code == ErrorCode::kExpressionOutput, source);
+    STRCMP_CONTAINS("NUL", value.error().message.c_str());
+    const std::string text = "<${{ " + std::string(source) + " }}>";
+    const auto rendered = evaluator.renderText(module, text, scope);
+    CHECK_TRUE_TEXT(rendered.error().code == ErrorCode::kExpressionOutput, source);
+  }
 }
 
 TEST(QuickJsEvaluator, seesWhatTheScopeHas) {

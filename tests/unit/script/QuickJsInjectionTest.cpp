@@ -188,8 +188,6 @@ std::vector<std::string> hostileStrings() {
                                    "Ω",
                                    "Å",
                                    "Zalgo\u0300\u0301\u0302\u0303\u0304\u0305"};
-  strings.emplace_back("\0", 1);
-  strings.emplace_back("a\0b", 3);
   for (unsigned c = 1; c < 0x20; ++c) strings.push_back("a" + std::string(1, static_cast<char>(c)));
   for (unsigned c = 0x80; c < 0xA0; ++c) {
     strings.emplace_back("c1:");
@@ -202,7 +200,7 @@ std::vector<std::string> hostileStrings() {
 /// All of Unicode but the surrogates, in pieces.
 std::vector<std::string> allOfUnicode() {
   std::vector<std::string> pieces(1);
-  for (unsigned code = 0; code <= 0x10FFFF; ++code) {
+  for (unsigned code = 1; code <= 0x10FFFF; ++code) {
     if (code >= 0xD800 && code <= 0xDFFF) continue;
     appendUtf8(pieces.back(), code);
     if (pieces.back().size() > 30000) pieces.emplace_back();

@@ -95,7 +95,7 @@ TEST(SyntaxChecker, saysWhere) {
 TEST(SyntaxChecker, placesErrorsOfATemplateInTheWholeText) {
   STRCMP_EQUAL("ok", placeOf(checker.checkTemplate("a ${{ b }} c ${{ d }} $${{ e }}")).c_str());
   STRCMP_EQUAL("ok", placeOf(checker.checkTemplate("no expression")).c_str());
-  STRCMP_EQUAL("1:12", placeOf(checker.checkTemplate("ä ${{ b + c d }}")).c_str());
+  STRCMP_EQUAL("1:13", placeOf(checker.checkTemplate("ä ${{ b + c d }}")).c_str());
   STRCMP_EQUAL("2:7", placeOf(checker.checkTemplate("a\n${{ b c }}")).c_str());
   STRCMP_EQUAL("3:2", placeOf(checker.checkTemplate("a\n${{ b +\n *c }}")).c_str());
   STRCMP_EQUAL("2:3", placeOf(checker.checkTemplate("a\nb ${{ }}")).c_str());
