@@ -41,7 +41,7 @@ struct LimitSettings {
   std::uint64_t inlineBytes = 64u << 10;
   std::int64_t expressionTicks = 5'000'000;
   std::uint64_t expressionMemoryBytes = 16u << 20;
-  std::uint64_t expressionStackBytes = 192u << 10;
+  std::uint64_t expressionStackBytes = 512u << 10;
   std::uint64_t expressionOutputBytes = 4u << 20;
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/Units.h"
 #include "common/json/Json.h"
 
 namespace belay::steps {
@@ -19,7 +20,13 @@ Result<runtime::InlineOutcome> SetStep::perform(const runtime::InlineContext& co
   }
   BELAY_ASSIGN(json::Value state, json::parse(context.run.stateJson.empty() ? "{}" : context.run.stateJson));
   for (const json::Member& member : changes.asObject()) state.set(member.first, member.second);
-  return runtime::InlineOutcome{std::move(rendered.json), json::print(state)};
+  std::string changed = json::print(state);
+  if (changed.size() > kStateBytesMax) {
+    return Error{ErrorCode::kLimit, "step " + context.key.path + " makes the state " + base::formatBytes(changed.size()) +
+                                        " large, and it may have " + base::formatBytes(kStateBytesMax) +
+                                        "; leave large values in the outputs of their steps"};
+  }
+  return runtime::InlineOutcome{std::move(rendered.json), std::move(changed)};
 }
 
 }  // namespace belay::steps

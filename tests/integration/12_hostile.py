@@ -105,6 +105,26 @@ def test_more_runs_than_the_bound_are_refused():
             raise AssertionError("a sixth run was taken")
 
 
+def test_values_that_do_not_fit_fail_their_step_and_not_the_daemon():
+    deep = "let v = 1; for (let i = 0; i < 115; i++) v = [v]; return v"
+    nested = "${{ steps.a.output }}"
+    for _ in range(20):
+        nested = {"a": nested}
+    large = [{"id": "s%d" % i, "set": {"x%d" % i: "${{ 'x'.repeat(3e6) }}"}} for i in range(7)]
+    with started() as host:
+        for steps, code in (([{"id": "a", "function": {"code": "return '\\u0000'"}}], "BLY-EXPRESSION-OUTPUT"),
+                            ([{"id": "a", "function": {"code": deep}}, {"id": "b", "set": nested}], "BLY-LIMIT"),
+                            (large, "BLY-LIMIT"),
+                            ([{"id": "a", "run": {"script": "printf '{\"a\":\"\\\\u0000\"}' >&3"}}], "BLY-JOB-RESULT")):
+            run = host.start_run({"slug": "odd", "steps": steps})
+            check.equal(code, host.wait_run(run)["run"]["error"]["code"])
+        run = host.start_run({"slug": "odd", "steps": [
+            {"id": "a", "run": {"script": "printf 'a\\0b\\377c'; printf '\\0e' >&2"}},
+            {"id": "b", "set": {"text": "${{ steps.a.output.stdout }}"}}]})
+        check.equal("succeeded", host.wait_run(run)["run"]["status"])
+        check.equal(None, host.daemon.poll(), host.log()[-500:])
+
+
 def test_garbage_on_the_socket():
     with started() as host:
         for text in (b"\x00" * 1000, b"GET " + b"a" * 100000, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 10000,
