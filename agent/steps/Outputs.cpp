@@ -32,12 +32,14 @@ std::string_view cut(std::string_view text, std::size_t most) {
   return text.substr(0, end);
 }
 
-/// Bytes that are no UTF-8 as U+FFFD: the output of a command may be anything, JSON may not.
+/// NUL and bytes that are no UTF-8 as U+FFFD: the output of a command may be anything, JSON may not. The resource of a
+/// large output has all bytes as they were.
 std::string toUtf8(std::string_view text) {
-  if (base::isUtf8(text)) return std::string(text);
+  const bool hasNul = text.find('\0') != std::string_view::npos;
+  if (!hasNul && base::isUtf8(text)) return std::string(text);
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
-    std::size_t length = 1;
+    std::size_t length = text[i] == '\0' ? 5 : 1;
     while (length <= 4 && i + length <= text.size() && !base::isUtf8(text.substr(i, length))) ++length;
     if (length <= 4 && i + length <= text.size()) {
       out += text.substr(i, length);
