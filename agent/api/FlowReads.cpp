@@ -57,8 +57,9 @@ Result<Value> readFlows(ReadContext& context, const ReadArguments&) {
   BELAY_ASSIGN(const std::vector<journal::FlowHeadRow> heads, context.journal.flowHeads());
   json::Array flows;
   for (const journal::FlowHeadRow& head : heads) {
+    BELAY_ASSIGN(const std::uint64_t runs, context.journal.runsOfFlow(head.slug));
     Value out;
-    out.set("slug", head.slug).set("draft_digest", head.draftDigest).set("runs", head.runs);
+    out.set("slug", head.slug).set("draft_digest", head.draftDigest).set("runs", runs);
     out.set("updated_at", base::formatInstant(head.updatedMs));
     flows.push_back(std::move(out));
   }
@@ -77,12 +78,13 @@ Result<Value> readFlow(ReadContext& context, const ReadArguments& arguments) {
   BELAY_ASSIGN(const std::shared_ptr<const runtime::LoadedFlow> loaded,
                context.flows.get(head->draftDigest));
   BELAY_ASSIGN(const std::vector<journal::BindingRow> bindings, context.journal.bindings(slug));
+  BELAY_ASSIGN(const std::uint64_t runs, context.journal.runsOfFlow(slug));
   const flow::Flow& flow = loaded->flow;
   Value out;
   out.set("slug", slug).set("name", flow.name).set("description", flow.description);
   json::Array tags;
   for (const std::string& tag : flow.tags) tags.emplace_back(tag);
-  out.set("tags", std::move(tags)).set("draft_digest", head->draftDigest).set("runs", head->runs);
+  out.set("tags", std::move(tags)).set("draft_digest", head->draftDigest).set("runs", runs);
   out.set("updated_at", base::formatInstant(head->updatedMs));
   if (flow.input) out.set("input", *flow.input);
   out.set("steps", stepsToJson(flow)).set("requires", requirementsToJson(flow, bindings));

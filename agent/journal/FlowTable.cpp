@@ -1,9 +1,5 @@
 #include "agent/journal/FlowTable.h"
 
-#define BELAY_HEAD_QUERY                                            \
-  "SELECT slug, draft_digest, updated_ms,"                          \
-  " (SELECT count(*) FROM runs WHERE runs.slug = flow_heads.slug)" \
-  " FROM flow_heads "
 
 namespace belay::journal {
 
@@ -13,8 +9,7 @@ using base::Status;
 namespace {
 
 FlowHeadRow readHead(const sqlite::Execution& rows) {
-  return {rows.string(0), rows.string(1), rows.integer(2),
-          static_cast<std::uint64_t>(rows.integer(3))};
+  return {rows.string(0), rows.string(1), rows.integer(2)};
 }
 
 }  // namespace
@@ -31,8 +26,11 @@ FlowTable::FlowTable(Session& session)
             "INSERT OR REPLACE INTO bindings (slug, name, connection) VALUES (?,?,?)"),
       byDigest_(session.database(), "find flow",
                 "SELECT digest, slug, format, content, created_ms FROM flows WHERE digest = ?"),
-      head_(session.database(), "find flow", BELAY_HEAD_QUERY "WHERE slug = ?"),
-      heads_(session.database(), "list flows", BELAY_HEAD_QUERY "ORDER BY slug"),
+      head_(session.database(), "find flow",
+            "SELECT slug, draft_digest, updated_ms FROM flow_heads WHERE slug = ?"),
+      heads_(session.database(), "list flows",
+             "SELECT slug, draft_digest, updated_ms FROM flow_heads ORDER BY slug"),
+      runs_(session.database(), "count runs", "SELECT count(*) FROM runs WHERE slug = ?"),
       bindings_(session.database(), "list bindings",
                 "SELECT name, connection FROM bindings WHERE slug = ? ORDER BY name") {}
 
@@ -74,6 +72,13 @@ Result<std::vector<FlowHeadRow>> FlowTable::heads() {
     if (!more) return found;
     found.push_back(readHead(rows));
   }
+}
+
+Result<std::uint64_t> FlowTable::runsOf(std::string_view slug) {
+  BELAY_TRY(session_.usable());
+  sqlite::Execution rows(runs_, slug);
+  BELAY_ASSIGN(const bool found, rows.next());
+  return found ? static_cast<std::uint64_t>(rows.integer(0)) : 0;
 }
 
 Result<std::vector<BindingRow>> FlowTable::bindings(std::string_view slug) {

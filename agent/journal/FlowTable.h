@@ -23,6 +23,7 @@ class FlowTable {
   base::Result<std::optional<FlowRow>> byDigest(std::string_view digest);
   base::Result<std::optional<FlowHeadRow>> head(std::string_view slug);
   base::Result<std::vector<FlowHeadRow>> heads();
+  base::Result<std::uint64_t> runsOf(std::string_view slug);
   base::Result<std::vector<BindingRow>> bindings(std::string_view slug);
 
  private:
@@ -33,6 +34,7 @@ class FlowTable {
   sqlite::Statement byDigest_;
   sqlite::Statement head_;
   sqlite::Statement heads_;
+  sqlite::Statement runs_;
   sqlite::Statement bindings_;
 };
 

@@ -149,6 +149,8 @@ class Journal {
   virtual base::Result<std::optional<FlowRow>> flowByDigest(std::string_view digest) = 0;
   virtual base::Result<std::optional<FlowHeadRow>> flowHead(std::string_view slug) = 0;
   virtual base::Result<std::vector<FlowHeadRow>> flowHeads() = 0;
+  /// How many runs of the flow are kept. Reads all their rows of an index.
+  virtual base::Result<std::uint64_t> runsOfFlow(std::string_view slug) = 0;
   virtual base::Result<std::vector<BindingRow>> bindings(std::string_view slug) = 0;
 
   /// Nothing when the key has expired.

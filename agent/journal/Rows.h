@@ -102,7 +102,6 @@ struct FlowHeadRow {
   std::string slug;
   std::string draftDigest;
   std::int64_t updatedMs = 0;
-  std::uint64_t runs = 0;
 };
 
 struct BindingRow {

@@ -252,6 +252,11 @@ Result<std::vector<FlowHeadRow>> SqliteJournal::flowHeads() {
   return open_->flows.heads();
 }
 
+Result<std::uint64_t> SqliteJournal::runsOfFlow(std::string_view slug) {
+  BELAY_TRY(ready());
+  return open_->flows.runsOf(slug);
+}
+
 Result<std::vector<BindingRow>> SqliteJournal::bindings(std::string_view slug) {
   BELAY_TRY(ready());
   return open_->flows.bindings(slug);

@@ -73,6 +73,7 @@ class SqliteJournal final : public Journal {
   base::Result<std::optional<FlowRow>> flowByDigest(std::string_view digest) override;
   base::Result<std::optional<FlowHeadRow>> flowHead(std::string_view slug) override;
   base::Result<std::vector<FlowHeadRow>> flowHeads() override;
+  base::Result<std::uint64_t> runsOfFlow(std::string_view slug) override;
   base::Result<std::vector<BindingRow>> bindings(std::string_view slug) override;
   base::Result<std::optional<KvRow>> kv(std::string_view space, std::string_view key,
                                         std::int64_t nowMs) override;

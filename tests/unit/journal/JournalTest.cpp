@@ -292,7 +292,8 @@ TEST(Journal, keepsFlowsDraftsAndBindings) {
   addRun("r2");
   const auto head = on.journal->flowHead("flow").value();
   STRCMP_EQUAL("d2", head->draftDigest.c_str());
-  LONGS_EQUAL(2, head->runs);
+  LONGS_EQUAL(2, on.journal->runsOfFlow("flow").value());
+  LONGS_EQUAL(0, on.journal->runsOfFlow("nope").value());
   LONGS_EQUAL(1, on.journal->flowHeads().value().size());
   CHECK(!on.journal->flowHead("nope").value().has_value());
   CHECK(on.journal->putBinding("flow", "chat", "c1").ok());
