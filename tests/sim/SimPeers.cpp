@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "common/crypto/Sha256.h"
-
 namespace belay::sim {
 
 using base::Error;
@@ -126,24 +124,6 @@ void SimPeers::Server::cancel(const base::RunId& run, const engine::StepKey& key
   std::erase_if(peers_.requests_, [&](const auto& entry) {
     return entry.second.attempt.run == run && entry.second.attempt.key.path == key.path;
   });
-}
-
-Result<journal::ResourceRow> SimOutputs::store(std::string_view content, std::string_view mediaType,
-                                               std::string_view name) {
-  journal::ResourceRow row;
-  row.digest = crypto::sha256(content).hex();
-  row.ref = "res://sha256/" + row.digest;
-  row.size = content.size();
-  row.mediaType = mediaType;
-  row.name = name;
-  contents_[row.ref] = std::string(content);
-  return row;
-}
-
-Result<std::string> SimOutputs::load(std::string_view ref) {
-  const auto found = contents_.find(ref);
-  if (found == contents_.end()) return Error{ErrorCode::kResourceNotFound, "no such resource"};
-  return found->second;
 }
 
 }  // namespace belay::sim

@@ -85,15 +85,4 @@ class SimPeers::Server final : public runtime::Performer {
   SimPeers& peers_;
 };
 
-/// Keeps large outputs in memory, by content.
-class SimOutputs final : public runtime::LargeOutputs {
- public:
-  base::Result<journal::ResourceRow> store(std::string_view content, std::string_view mediaType,
-                                           std::string_view name) override;
-  base::Result<std::string> load(std::string_view ref) override;
-
- private:
-  std::map<std::string, std::string, std::less<>> contents_;
-};
-
 }  // namespace belay::sim
