@@ -113,6 +113,7 @@ class Daemon {
 
   std::unique_ptr<trust::Policy> policy_;
   std::unique_ptr<crypto::P256PrivateKey> localKey_;
+  trust::DecisionKeys decisionKeys_;
   std::unique_ptr<vault::Vault> vault_;
   std::unique_ptr<vault::ConnectionStore> connections_;
   std::unique_ptr<resources::ResourceStore> resources_;
@@ -166,6 +167,7 @@ Status Daemon::openStores() {
   const vault::HostKeys keys({layout().keys(), world_.environment("CREDENTIALS_DIRECTORY").value_or("")});
   BELAY_ASSIGN(crypto::P256PrivateKey localKey, keys.localKey());
   localKey_ = std::make_unique<crypto::P256PrivateKey>(std::move(localKey));
+  decisionKeys_.add(localKey_->publicKey(), trust::DecisionClass::kLocal);
   BELAY_ASSIGN(crypto::SealKey vaultKey, keys.vaultKey());
   callbackKey_ = vaultKey.deriveMacKey("callback tokens");
   BELAY_ASSIGN(vault_, vault::Vault::open(layout().vault(), std::move(vaultKey), world_.clock, world_.random));
@@ -212,7 +214,9 @@ Status Daemon::makeRuntime() {
   settings.activeRunsMax = static_cast<std::size_t>(limits.activeRuns);
   settings.epoch = epoch_;
   runtime_ = std::make_unique<runtime::Runtime>(
-      runtime::World{*journal_, *evaluator_, *outputs_, *policy_, world_.clock, world_.random, world_.log}, settings);
+      runtime::World{*journal_, *evaluator_, *outputs_, *policy_, world_.clock, world_.random, world_.log,
+                     decisionKeys_},
+      settings);
   BELAY_ASSIGN(runner_, runtime::LoopRunner::create(world_.clock));
   loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, world_.log, [this] { runner_->wake(); });
   return {};
@@ -264,8 +268,8 @@ Status Daemon::makeApi() {
   options.bodyBytesMax = options_.settings.api.bodyBytesMax;
   options.connectionsMax = static_cast<std::size_t>(options_.settings.api.connectionsMax);
   BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
-  api::ApiDeps deps{*loop_,        world_.clock,  world_.log, *localKey_, *vault_, *connections_,
-                    *resources_,   *jobs_,
+  api::ApiDeps deps{*loop_,        world_.clock,  world_.log, *localKey_, decisionKeys_,
+                    *vault_, *connections_, *resources_, *jobs_,
                     [this](const base::WaitId& wait) {
                       return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait.str()).view());
                     },

@@ -39,6 +39,7 @@ struct ApiDeps {
   const base::Clock& clock;
   log::Log& log;
   const crypto::P256PrivateKey& decisionKey;  ///< Signs decisions of class `local`.
+  const trust::DecisionKeys& decisionKeys;    ///< Those that may answer; the one above is among them.
   vault::Vault& vault;
   const vault::ConnectionStore& connections;
   const resources::ResourceStore& resources;

@@ -57,21 +57,13 @@ void signAndTake(Backend& backend, const ExchangePtr& exchange, Deciding decidin
     if (!deciding.form.isNull()) decision.formJson = json::print(deciding.form);
     decision.comment = deciding.comment;
     decision.atMs = backend.deps.clock.wallMs();
-    auto signedDecision = trust::signDecision(backend.deps.decisionKey, decision);
-    if (!signedDecision) return exchange->fail(signedDecision.error());
-
-    runtime::ApprovalAnswer answer;
-    answer.approved = deciding.approve;
-    answer.form = deciding.form;
-    answer.comment = deciding.comment;
-    answer.by = exchange->caller().shown();
-    answer.requestDigest = deciding.digest.hex();
-    answer.decision = std::move(*signedDecision);
-    backend.change(exchange, [wait = deciding.wait, answer = std::move(answer)](
+    const auto verified = trust::signVerified(backend.deps.decisionKey, decision, backend.deps.decisionKeys);
+    if (!verified) return exchange->fail(verified.error());
+    backend.change(exchange, [wait = deciding.wait, decided = *verified, by = exchange->caller().shown()](
                                  runtime::Runtime& runtime) -> Result<Changed> {
-      BELAY_TRY(runtime.waits().answerApproval(wait, answer));
+      BELAY_TRY(runtime.waits().answerApproval(wait, decided, by));
       Changed changed;
-      changed.data.set("wait", wait.str()).set("approved", answer.approved);
+      changed.data.set("wait", wait.str()).set("approved", decided.decision.answer == trust::DecisionAnswer::kApprove);
       BELAY_ASSIGN(const std::optional<journal::WaitRow> row, runtime.journal().wait(wait));
       if (row) changed.run = row->run;
       return changed;

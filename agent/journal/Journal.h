@@ -139,6 +139,9 @@ class Journal {
   /// Timers that are due, earliest first: those of the boot clock, then those of the wall clock.
   virtual base::Result<std::vector<TimerRow>> dueTimers(std::int64_t bootMs, std::int64_t wallMs,
                                                         std::size_t most) = 0;
+  /// Nothing when there is none under this key.
+  virtual base::Result<std::optional<TimerRow>> timer(const RunHead& head,
+                                                      std::string_view key) = 0;
   /// When the next timer of each clock is due; nothing when there is none.
   virtual base::Result<NextDue> nextDue() = 0;
   /// After a reboot: moves timers of another boot onto this boot's clock, by the wall time that is

@@ -226,6 +226,11 @@ Result<std::vector<TimerRow>> SqliteJournal::dueTimers(std::int64_t bootMs, std:
   return open_->timers.due(bootMs, wallMs, most);
 }
 
+Result<std::optional<TimerRow>> SqliteJournal::timer(const RunHead& head, std::string_view key) {
+  BELAY_TRY(ready());
+  return open_->timers.find(head.number, key);
+}
+
 Result<NextDue> SqliteJournal::nextDue() {
   BELAY_TRY(ready());
   return open_->timers.next();

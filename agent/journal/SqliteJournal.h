@@ -68,6 +68,7 @@ class SqliteJournal final : public Journal {
   base::Result<std::vector<TimerRow>> dueTimers(std::int64_t bootMs, std::int64_t wallMs,
                                                 std::size_t most) override;
   base::Result<NextDue> nextDue() override;
+  base::Result<std::optional<TimerRow>> timer(const RunHead& head, std::string_view key) override;
   base::Status rebaseTimers(std::string_view bootId, std::int64_t bootMs,
                             std::int64_t wallMs) override;
   base::Result<std::optional<FlowRow>> flowByDigest(std::string_view digest) override;

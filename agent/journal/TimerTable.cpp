@@ -23,6 +23,7 @@ TimerTable::TimerTable(Session& session, const base::Clock& clock)
            " VALUES (?,?,?,?,?,?,?)"),
       remove_(session.database(), "disarm timer", "DELETE FROM timers WHERE run = ? AND key = ?"),
       removeOf_(session.database(), "disarm timers", "DELETE FROM timers WHERE run = ?"),
+      find_(session.database(), "read timer", BELAY_TIMER_QUERY "WHERE t.run = ? AND t.key = ?"),
       dueBoot_(session.database(), "read due timers",
                BELAY_TIMER_QUERY "WHERE t.on_wall = 0 AND t.due_boot_ms <= ?"
                                  " ORDER BY t.due_boot_ms LIMIT ?"),
@@ -71,6 +72,15 @@ Status TimerTable::collect(sqlite::Execution& rows, std::size_t most, std::vecto
     into.push_back(std::move(row));
   }
   return {};
+}
+
+Result<std::optional<TimerRow>> TimerTable::find(std::int64_t runNumber, std::string_view key) {
+  BELAY_TRY(session_.usable());
+  std::vector<TimerRow> found;
+  sqlite::Execution rows(find_, runNumber, key);
+  BELAY_TRY(collect(rows, 1, found));
+  if (found.empty()) return std::optional<TimerRow>();
+  return std::optional<TimerRow>(std::move(found.front()));
 }
 
 Result<std::vector<TimerRow>> TimerTable::due(std::int64_t bootMs, std::int64_t wallMs,

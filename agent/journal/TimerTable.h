@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,7 @@ class TimerTable {
   base::Status remove(std::int64_t runNumber, std::string_view key);
   base::Status removeOf(std::int64_t runNumber);
 
+  base::Result<std::optional<TimerRow>> find(std::int64_t runNumber, std::string_view key);
   base::Result<std::vector<TimerRow>> due(std::int64_t bootMs, std::int64_t wallMs,
                                           std::size_t most);
   base::Result<NextDue> next();
@@ -33,6 +35,7 @@ class TimerTable {
   sqlite::Statement put_;
   sqlite::Statement remove_;
   sqlite::Statement removeOf_;
+  sqlite::Statement find_;
   sqlite::Statement dueBoot_;
   sqlite::Statement dueWall_;
   sqlite::Statement nextBoot_;

@@ -22,6 +22,9 @@ Core::Core(World world, RuntimeSettings settings)
 Status Core::record(LiveRun& run, engine::EventBody body) {
   const std::string_view name = engine::eventName(body);
   const std::string text = engine::encodeBody(body);
+  if (const auto* resolved = std::get_if<engine::WaitResolved>(&body); resolved && run.unverified) {
+    run.unverified->settle(resolved->key.path);
+  }
   const bool seals = std::holds_alternative<engine::RunFinished>(body);
   engine::Event event{wallMs(), std::move(body)};
   BELAY_ASSIGN(std::vector<engine::Effect> effects, engine::apply(run.state, event));
@@ -31,6 +34,17 @@ Status Core::record(LiveRun& run, engine::EventBody body) {
   if (!run.dirty) touched_.push_back(run.state.id);
   run.dirty = true;
   return {};
+}
+
+Status Core::trusts(LiveRun& run) {
+  if (const auto decisions = std::exchange(run.unverified, nullptr)) {
+    const Status verified = decisions->verify(run.state, world_.decisionKeys);
+    if (!verified) {
+      world_.log.error("run.decision_refused", verified.error(), {{"run", run.state.id.str()}});
+      run.distrust = verified.error();
+    }
+  }
+  return run.distrust ? Status{*run.distrust} : Status{};
 }
 
 Status Core::create(LiveRun& run) {

@@ -13,6 +13,7 @@
 #include "agent/runtime/FlowCache.h"
 #include "agent/runtime/Performer.h"
 #include "agent/runtime/RunCache.h"
+#include "agent/trust/Decision.h"
 #include "agent/trust/Policy.h"
 #include "common/base/Clock.h"
 #include "common/base/Random.h"
@@ -29,6 +30,7 @@ struct World {
   const base::Clock& clock;
   base::Random& random;
   log::Log& log;
+  const trust::DecisionKeys& decisionKeys;  ///< Those that may answer approvals.
 };
 
 /// Bounds of the heart; the settings file documents each under `limits`.
@@ -73,6 +75,9 @@ class Core {
 
   /// Applies the event, appends it to the run's chain, queues what it owes.
   base::Status record(LiveRun& run, engine::EventBody body);
+  /// That the decisions in a run's history, where it came from disk, are those that were signed: looked at once, before
+  /// the run goes on. Errors: kDecisionInvalid, for as long as the run is in memory.
+  base::Status trusts(LiveRun& run);
   /// Puts a new run's first row in place before its first event.
   base::Status create(LiveRun& run);
 

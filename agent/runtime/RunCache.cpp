@@ -10,7 +10,7 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
-Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id) {
+Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id, RecordedDecisions* decisions) {
   constexpr std::size_t kBatch = 512;
   engine::RunState state;
   state.id = id;
@@ -19,6 +19,7 @@ Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id
     for (const journal::EventRow& row : rows) {
       auto body = engine::decodeBody(row.name, row.body);
       if (!body) return std::move(body).error().in("run " + id.str() + ", event " + std::to_string(row.seq));
+      if (decisions) decisions->note(*body);
       // The effects were performed, or come again from owed().
       BELAY_TRY(engine::apply(state, engine::Event{row.atMs, std::move(*body)}));
       after = row.seq;
@@ -72,7 +73,9 @@ Result<std::unique_ptr<LiveRun>> RunCache::load(const base::RunId& id) {
   }
   auto run = std::make_unique<LiveRun>();
   BELAY_ASSIGN(run->head, journal_.head(id));
-  BELAY_ASSIGN(run->state, replay(journal_, id));
+  auto decisions = std::make_unique<RecordedDecisions>();
+  BELAY_ASSIGN(run->state, replay(journal_, id, decisions.get()));
+  if (!decisions->empty()) run->unverified = std::move(decisions);
   BELAY_ASSIGN(run->flow, flows_.get(row->flowDigest));
   run->row = std::move(*row);
   return run;

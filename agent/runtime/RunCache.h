@@ -3,11 +3,13 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/engine/RunState.h"
 #include "agent/journal/Journal.h"
 #include "agent/runtime/FlowCache.h"
+#include "agent/runtime/RecordedDecisions.h"
 #include "common/base/Result.h"
 
 namespace belay::runtime {
@@ -19,6 +21,9 @@ struct LiveRun {
   journal::RunRow row;
   std::shared_ptr<const LoadedFlow> flow;  ///< Shared with the cache of flows and other runs.
   bool dirty = false;                      ///< The row has to be written again.
+  /// Of a history that was read from disk, until they have been verified.
+  std::unique_ptr<RecordedDecisions> unverified;
+  std::optional<base::Error> distrust;     ///< Why this run may not go on.
 };
 
 /// The runs that move. A run that only waits costs disk and no memory: it is loaded again when its wait is answered.
@@ -45,8 +50,9 @@ class RunCache {
   std::map<base::RunId, std::unique_ptr<LiveRun>> runs_;
 };
 
-/// Rebuilds a state from the journal; `head` then stands at its last event. Used by reads too, with the daemon down.
-base::Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id);
+/// Rebuilds a state from the journal. Used by reads too, with the daemon down. `decisions`: takes those of the history.
+base::Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id,
+                                      RecordedDecisions* decisions = nullptr);
 
 /// Brings the row of a run in line with its state; true when something changed.
 bool project(const engine::RunState& state, journal::RunRow& row);

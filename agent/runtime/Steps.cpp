@@ -46,6 +46,12 @@ Status Steps::enter(LiveRun& run, const std::string& path) {
   const flow::Step& step = run.flow->flow.steps[*index];
   const auto visits = run.state.visits.find(path);
   const StepKey key{path, visits == run.state.visits.end() ? 1u : visits->second + 1u, 1};
+  if (const Status trusted = core_.trusts(run); !trusted) {
+    StepFinished finished;
+    finished.key = key;
+    // Beyond on_error, which would only be the next step that may not begin.
+    return recordFailure(run, step, std::move(finished), failureOf(trusted.error()), Next{Next::Kind::kFail, {}});
+  }
   if (key.visit > step.maxVisits) {
     StepFinished finished;
     finished.key = key;
@@ -197,7 +203,7 @@ Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
 
   // The only path to a performer, and so the only place where the policy is asked. What is adopted was asked for before.
   const bool adopts = recovering && performerOf(step.family).recovers();
-  if (const Status permitted = adopts ? Status{} : permit(attempt); !permitted) {
+  if (const Status permitted = adopts ? Status{} : permit(run, attempt); !permitted) {
     StepResult refused;
     refused.ok = false;
     refused.failure = failureOf(permitted.error());
@@ -212,7 +218,8 @@ Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
   return {};
 }
 
-Status Steps::permit(const Attempt& attempt) {
+Status Steps::permit(LiveRun& run, const Attempt& attempt) {
+  BELAY_TRY(core_.trusts(run));
   BELAY_ASSIGN(const trust::RenderedEffect effect, performerOf(attempt.family).describe(attempt));
   return core_.world().policy.check(effect).status();
 }
@@ -275,6 +282,11 @@ Status Steps::finishRun(LiveRun& run, engine::RunEnd end) {
   finished.end = end;
   finished.failure = run.state.failure;
   finished.failedStep = run.state.failedStep;
+  const Status trusted = core_.trusts(run);
+  if (end == engine::RunEnd::kSucceeded && !trusted) {
+    finished.end = end = engine::RunEnd::kFailed;
+    finished.failure = failureOf(trusted.error());
+  }
   if (end == engine::RunEnd::kSucceeded && run.flow->output) {
     const RunScope scope = scopeOf(run, StepKey{"output", 1, 1});
     auto output = core_.world().evaluator.renderValue(run.flow->module, *run.flow->output, scope);

@@ -47,7 +47,7 @@ class Steps {
   base::Status enterSwitch(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
   base::Status enterInline(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
   base::Status startPerformed(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
-  base::Status permit(const Attempt& attempt);
+  base::Status permit(LiveRun& run, const Attempt& attempt);
   base::Result<std::string> render(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
   base::Result<std::int64_t> timeoutOf(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
   base::Status skip(LiveRun& run, const flow::Step& step, const engine::StepKey& key);

@@ -18,6 +18,18 @@ using base::Result;
 using base::Status;
 using engine::WaitAnswer;
 
+namespace {
+
+/// How the run opened a wait that is still open; null pointer: it is not.
+const engine::WaitOpened* openedIn(const engine::RunState& state, const std::string& path, const base::WaitId& wait) {
+  const engine::ActiveStep* active = state.findActive(path);
+  if (active && active->wait && active->wait->wait == wait) return &*active->wait;
+  const auto early = state.early.find(path);
+  return early != state.early.end() && early->second.opened.wait == wait ? &early->second.opened : nullptr;
+}
+
+}  // namespace
+
 /// A wait on its way into the journal.
 struct Waits::Open {
   engine::WaitOpened event;
@@ -206,24 +218,49 @@ Result<journal::WaitRow> Waits::openRow(const base::WaitId& wait, flow::WaitKind
   return std::move(*row);
 }
 
-Status Waits::answerApproval(const base::WaitId& wait, const ApprovalAnswer& answer) {
+Status Waits::checkRequest(LiveRun& run, const journal::WaitRow& row, const trust::VerifiedDecision& decision) {
+  const auto refused = [&row](const std::string& why) {
+    return Error{ErrorCode::kDecisionInvalid, "the decision about wait " + row.id.str() + " is refused: " + why,
+                 {"belay wait show " + row.id.str()}};
+  };
+  const trust::DecisionKeys::Known* key = core_.world().decisionKeys.find(decision.kid);
+  if (!key || key->decisionClass != decision.decision.decisionClass) return refused("its key is not believed any more");
+  const engine::WaitOpened* opened = openedIn(run.state, row.step, row.id);
+  if (!opened) return Error{ErrorCode::kWaitClosed, "wait " + row.id.str() + " is no longer open"};
+  // What a person saw is the row; what the run asked is in its chain.
+  if (opened->requestJson != row.requestJson) return refused("the wait shows another request than its run made");
+  if (decision.decision.request != crypto::sha256(opened->requestJson)) return refused("it answers another request");
+  return {};
+}
+
+Status Waits::checkInTime(LiveRun& run, const base::WaitId& wait) {
+  // Due, and the loop has not come to it yet: after a start, answers come before timers.
+  BELAY_ASSIGN(const std::optional<journal::TimerRow> timer,
+               core_.world().journal.timer(run.head, "wait:" + wait.str()));
+  if (!timer) return {};
+  const bool due = timer->onWallClock ? timer->dueWallMs <= core_.wallMs()
+                                      : timer->dueBootMs <= core_.world().clock.sinceBoot().count();
+  if (due) return Error{ErrorCode::kWaitClosed, "wait " + wait.str() + " has expired", {"belay run show " + run.state.id.str()}};
+  return {};
+}
+
+Status Waits::answerApproval(const base::WaitId& wait, const trust::VerifiedDecision& verified,
+                             const std::string& by) {
   BELAY_ASSIGN(const journal::WaitRow row, openRow(wait, flow::WaitKind::kApproval));
-  if (answer.requestDigest != row.requestDigest) {
-    return Error{ErrorCode::kDecisionInvalid, "the decision is about another request than wait " + wait.str() + " makes"};
-  }
-  BELAY_ASSIGN(const json::Value request, json::parse(row.requestJson));
-  json::Value form = answer.form;
-  BELAY_TRY(checkForm(request, form));
   BELAY_ASSIGN(LiveRun * run, core_.runs().get(row.run));
+  BELAY_TRY(checkRequest(*run, row, verified));
+  BELAY_ASSIGN(const json::Value request, json::parse(row.requestJson));
+  BELAY_ASSIGN(json::Value form, json::parse(verified.decision.formJson));
+  BELAY_TRY(checkForm(request, form));
+  const bool approved = verified.decision.answer == trust::DecisionAnswer::kApprove;
   engine::WaitResolved resolved;
   resolved.wait = wait;
   resolved.key.path = row.step;
-  resolved.answer = answer.approved ? WaitAnswer::kApproved : WaitAnswer::kRejected;
-  resolved.bodyJson = decisionBody(form, answer.comment);
-  resolved.decision = answer.decision;
-  resolved.by = answer.by;
-  return resolve(*run, std::move(resolved),
-                 answer.approved ? journal::WaitStatus::kAnswered : journal::WaitStatus::kRejected);
+  resolved.answer = approved ? WaitAnswer::kApproved : WaitAnswer::kRejected;
+  resolved.bodyJson = decisionBody(form, verified.decision.comment);
+  resolved.decision = verified.compact;
+  resolved.by = by;
+  return resolve(*run, std::move(resolved), approved ? journal::WaitStatus::kAnswered : journal::WaitStatus::kRejected);
 }
 
 Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJson, const std::string& by) {
@@ -288,14 +325,12 @@ Status Waits::timeUp(LiveRun& run, const base::WaitId& wait) {
 }
 
 Status Waits::resolve(LiveRun& run, engine::WaitResolved resolved, journal::WaitStatus status) {
-  const engine::ActiveStep* active = run.state.findActive(resolved.key.path);
-  const auto early = run.state.early.find(resolved.key.path);
-  const bool isActive = active && active->wait && active->wait->wait == resolved.wait;
-  const bool isEarly = early != run.state.early.end() && early->second.opened.wait == resolved.wait;
-  if (!isActive && !isEarly) {
-    return Error{ErrorCode::kWaitClosed, "wait " + resolved.wait.str() + " is no longer open"};
-  }
-  const engine::WaitOpened opened = isActive ? *active->wait : early->second.opened;
+  const engine::WaitOpened* found = openedIn(run.state, resolved.key.path, resolved.wait);
+  if (!found) return Error{ErrorCode::kWaitClosed, "wait " + resolved.wait.str() + " is no longer open"};
+  const bool byTime = resolved.answer == WaitAnswer::kTimeReached || resolved.answer == WaitAnswer::kTimedOut;
+  if (!byTime) BELAY_TRY(checkInTime(run, resolved.wait));
+  const engine::WaitOpened opened = *found;
+  const bool isActive = run.state.findActive(resolved.key.path) != nullptr;
   resolved.key = opened.key;
   BELAY_TRY(core_.world().journal.closeWait(resolved.wait, status, core_.wallMs()));
   BELAY_TRY(core_.world().journal.removeTimer(run.head, "wait:" + resolved.wait.str()));

@@ -11,16 +11,6 @@ namespace belay::runtime {
 
 class Steps;
 
-/// A decision about an approval, signed already; see trust/LocalDecision.h.
-struct ApprovalAnswer {
-  bool approved = false;
-  json::Value form;        ///< Object; checked against the form of the request.
-  std::string comment;
-  std::string by;          ///< Person.
-  std::string requestDigest;
-  std::string decision;    ///< Compact JWS.
-};
-
 /// What became of an emitted event.
 struct Emitted {
   std::size_t answered = 0;  ///< Waits that it answered.
@@ -29,7 +19,8 @@ struct Emitted {
 /// Opens waits and takes their answers.
 ///
 /// Threads: the loop.
-/// Errors:  kWaitNotFound, kWaitClosed, kWaitKind, kDecisionInvalid, kSchemaViolation to whoever answers; else as Core.
+/// Errors:  kWaitNotFound, kWaitClosed (answered, expired, or closed with its run), kWaitKind, kDecisionInvalid,
+///          kSchemaViolation to whoever answers; else as Core.
 class Waits {
  public:
   Waits(Core& core) : core_(core) {}
@@ -44,7 +35,10 @@ class Waits {
   /// The wait that such a step hands out; empty when it names none.
   static std::string handedOut(const LiveRun& run, const std::string& renderedJson);
 
-  base::Status answerApproval(const base::WaitId& wait, const ApprovalAnswer& answer);
+  /// Consumes a decision: its key must still be believed, it must be about the very request that the run made and that
+  /// the wait shows, its form must fit, and the wait must be open. `by` is shown beside it.
+  base::Status answerApproval(const base::WaitId& wait, const trust::VerifiedDecision& decision,
+                              const std::string& by);
   /// `bodyJson` is checked against the schema of the wait; a body that does not match leaves it open.
   base::Status answerCallback(const base::WaitId& wait, const std::string& bodyJson, const std::string& by);
   base::Result<Emitted> emit(const std::string& name, const std::string& bodyJson, const std::string& by);
@@ -62,6 +56,8 @@ class Waits {
   base::Result<json::Value> artifactsOf(LiveRun& run, const engine::StepKey& key, const json::Value& rendered);
   base::Status recordOpen(LiveRun& run, Open open);
   base::Result<journal::WaitRow> openRow(const base::WaitId& wait, flow::WaitKind kind);
+  base::Status checkRequest(LiveRun& run, const journal::WaitRow& row, const trust::VerifiedDecision& decision);
+  base::Status checkInTime(LiveRun& run, const base::WaitId& wait);
   base::Status resolve(LiveRun& run, engine::WaitResolved resolved, journal::WaitStatus status);
   base::Status finish(LiveRun& run, const engine::WaitOpened& opened, const engine::WaitResolved& resolved);
   base::Status armTimer(LiveRun& run, const engine::WaitOpened& opened);

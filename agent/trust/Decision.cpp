@@ -84,6 +84,28 @@ Result<Decision> readPayload(const std::string& text) {
   return out;
 }
 
+/// A statement whose members, key and class are right; its signature has not been looked at.
+struct Claimed {
+  statement::Jws jws;
+  const DecisionKeys::Known* known = nullptr;
+  Decision decision;
+};
+
+Result<Claimed> readClaim(std::string_view compact, const DecisionKeys& keys,
+                          const crypto::Digest& request) {
+  auto jws = statement::Jws::parse(compact);
+  if (!jws.ok()) return invalid(jws.error().message);
+  const DecisionKeys::Known* known = keys.find(jws->kid());
+  if (!known) return invalid("its key is not known here");
+  BELAY_ASSIGN(Decision decision, readPayload(jws->unverifiedPayload()));
+  if (decision.decisionClass != known->decisionClass) {
+    return invalid("its key may not decide with class " +
+                   std::string(decisionClassName(decision.decisionClass)));
+  }
+  if (decision.request != request) return invalid("it answers another request");
+  return Claimed{std::move(*jws), known, std::move(decision)};
+}
+
 }  // namespace
 
 std::string_view decisionClassName(DecisionClass decisionClass) {
@@ -132,19 +154,21 @@ Result<std::string> signDecision(const crypto::P256PrivateKey& key, const Decisi
 
 Result<VerifiedDecision> verifyDecision(std::string_view compact, const DecisionKeys& keys,
                                         const crypto::Digest& request) {
-  const auto jws = statement::Jws::parse(compact);
-  if (!jws.ok()) return invalid(jws.error().message);
-  const DecisionKeys::Known* known = keys.find(jws->kid());
-  if (!known) return invalid("its key is not known here");
-  BELAY_ASSIGN(Decision decision, readPayload(jws->unverifiedPayload()));
-  if (decision.decisionClass != known->decisionClass) {
-    return invalid("its key may not decide with class " +
-                   std::string(decisionClassName(decision.decisionClass)));
-  }
-  if (decision.request != request) return invalid("it answers another request");
-  const auto payload = jws->verify(known->key, kTyp);
+  BELAY_ASSIGN(Claimed claim, readClaim(compact, keys, request));
+  auto payload = claim.jws.verify(claim.known->key, kTyp);
   if (!payload.ok()) return invalid(payload.error().message);
-  return VerifiedDecision{std::move(decision), jws->kid(), *payload};
+  return VerifiedDecision(std::move(claim.decision), claim.jws.kid(), std::move(*payload),
+                          std::string(compact));
+}
+
+Result<VerifiedDecision> signVerified(const crypto::P256PrivateKey& key, const Decision& decision,
+                                      const DecisionKeys& keys) {
+  BELAY_ASSIGN(std::string compact, signDecision(key, decision));
+  BELAY_ASSIGN(Claimed claim, readClaim(compact, keys, decision.request));
+  if (!(claim.known->key == key.publicKey())) return invalid("its key is not known here");
+  std::string payload = claim.jws.unverifiedPayload();
+  return VerifiedDecision(std::move(claim.decision), claim.jws.kid(), std::move(payload),
+                          std::move(compact));
 }
 
 }  // namespace belay::trust

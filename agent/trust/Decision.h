@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/base/Result.h"
 #include "common/crypto/Digest.h"
@@ -29,12 +30,6 @@ struct Decision {
   std::int64_t atMs = 0;  ///< Wall time, to show.
 };
 
-/// A decision that was verified, with what the journal keeps of it.
-struct VerifiedDecision {
-  Decision decision;
-  std::string kid;      ///< Thumbprint of the key that signed.
-  std::string payload;  ///< The verbatim bytes that were signed.
-};
 
 /// The keys that are believed, each for one class.
 ///
@@ -53,15 +48,39 @@ class DecisionKeys {
   std::map<std::string, Known, std::less<>> keys_;
 };
 
+/// A decision that is believed, with what the journal keeps of it. Only the two functions below make
+/// one, so that whoever takes it by this type cannot be handed something that nobody verified.
+class VerifiedDecision {
+ public:
+  Decision decision;
+  std::string kid;      ///< Thumbprint of the key that signed.
+  std::string payload;  ///< The verbatim bytes that were signed.
+  std::string compact;  ///< All of it, as it came.
+
+ private:
+  VerifiedDecision(Decision d, std::string k, std::string p, std::string c)
+      : decision(std::move(d)), kid(std::move(k)), payload(std::move(p)), compact(std::move(c)) {}
+  friend base::Result<VerifiedDecision> verifyDecision(std::string_view, const DecisionKeys&,
+                                                       const crypto::Digest&);
+  friend base::Result<VerifiedDecision> signVerified(const crypto::P256PrivateKey&,
+                                                     const Decision&, const DecisionKeys&);
+};
+
 /// A signed decision: compact JWS of typ belay-decision+jws.
 /// Errors: kInvalidArgument when the form is not a JSON object, or comment or person are too long.
 base::Result<std::string> signDecision(const crypto::P256PrivateKey& key, const Decision& decision);
 
 /// Succeeds when a known key of the class that is claimed signed exactly this, for the request of
 /// this digest. Kid, class and digest are looked at before any work on the curve. That it is used
-/// once only is the consumer's to see to.
+/// once only, and in time, is the consumer's to see to.
 /// Errors: kDecisionInvalid.
 base::Result<VerifiedDecision> verifyDecision(std::string_view compact, const DecisionKeys& keys,
                                               const crypto::Digest& request);
+
+/// Signs here and now, and holds what was signed against `keys` as verifyDecision() does; the one
+/// thing that is not computed a second time is the signature that this very call has made.
+/// Errors: those of both.
+base::Result<VerifiedDecision> signVerified(const crypto::P256PrivateKey& key,
+                                            const Decision& decision, const DecisionKeys& keys);
 
 }  // namespace belay::trust

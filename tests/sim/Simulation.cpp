@@ -16,6 +16,12 @@ namespace {
 
 constexpr int kActions = 60;
 
+/// The same in all simulations, so that signatures are part of the trace.
+crypto::P256PrivateKey makeKey() {
+  test::SeededRandom random;
+  return crypto::P256PrivateKey::generate(random);
+}
+
 }  // namespace
 
 struct Simulation::Process {
@@ -33,7 +39,8 @@ struct Simulation::Process {
 };
 
 Simulation::Simulation(std::uint64_t seed)
-    : seed_(seed), random_(seed), worldRandom_(seed ^ 0x9E3779B97F4A7C15ULL), peers_(worldRandom_, clock_) {
+    : seed_(seed), random_(seed), worldRandom_(seed ^ 0x9E3779B97F4A7C15ULL), peers_(worldRandom_, clock_), decisionKey_(makeKey()) {
+  decisionKeys_.add(decisionKey_.publicKey(), trust::DecisionClass::kLocal);
   disk_.onSync([this] {
     if (cutAtSync_ == 0 || cut_ || disk_.syncs() + 1 < cutAtSync_) return;
     cut_ = test::FaultVfs::crashImage(disk_.disk(), random_);
@@ -63,7 +70,8 @@ void Simulation::boot() {
   if (!opened) return fail("the journal does not open: " + opened.error().message);
   process->journal = std::move(*opened);
   process->runtime = std::make_unique<runtime::Runtime>(
-      runtime::World{*process->journal, process->evaluator, outputs_, policy_, clock_, random_, log_},
+      runtime::World{*process->journal, process->evaluator, outputs_, policy_, clock_, random_, log_,
+                     decisionKeys_},
       runtime::RuntimeSettings{});
   runtime::Steps& steps = process->runtime->steps();
   steps.setPerformer(flow::Family::kRun, process->jobs);
@@ -149,6 +157,16 @@ std::optional<journal::WaitRow> Simulation::someWait(flow::WaitKind kind) {
   return (*rows)[random_.below(rows->size())];
 }
 
+Status Simulation::decide(runtime::Runtime& runtime, const journal::WaitRow& wait, bool approved) {
+  trust::Decision decision;
+  decision.person = "uid:0";
+  decision.request = crypto::sha256(wait.requestJson);
+  decision.answer = approved ? trust::DecisionAnswer::kApprove : trust::DecisionAnswer::kReject;
+  decision.atMs = clock_.wallMs();
+  BELAY_ASSIGN(const trust::VerifiedDecision verified, trust::signVerified(decisionKey_, decision, decisionKeys_));
+  return runtime.waits().answerApproval(wait.id, verified, "uid:0");
+}
+
 void Simulation::answerSomething() {
   const auto ack = [this](const base::WaitId& wait) {
     return [this, wait](const Status& committed) {
@@ -168,13 +186,8 @@ void Simulation::answerSomething() {
   const bool approved = random_.below(4) != 0;
   // Asked twice now and then: the second answer must not count.
   for (std::uint64_t i = 0; i <= random_.below(2); ++i) {
-    process_->loop->post([=](runtime::Runtime& runtime, std::vector<runtime::Ack>& acks) {
-      runtime::ApprovalAnswer answer;
-      answer.approved = approved;
-      answer.by = "uid:0";
-      answer.requestDigest = wait->requestDigest;
-      answer.decision = "signed elsewhere";
-      const Status answered = isApproval ? runtime.waits().answerApproval(wait->id, answer)
+    process_->loop->post([=, this](runtime::Runtime& runtime, std::vector<runtime::Ack>& acks) {
+      const Status answered = isApproval ? decide(runtime, *wait, approved)
                                          : runtime.waits().answerCallback(wait->id, R"({"ok":true})", "uid:0");
       if (answered.ok()) acks.push_back(ack(wait->id));
       return !answered && runtime::endsTransaction(answered.error().code) ? answered : Status{};

@@ -16,10 +16,12 @@
 #include "agent/steps/KvStep.h"
 #include "agent/steps/SetStep.h"
 #include "agent/trust/Policy.h"
+#include "common/crypto/P256.h"
 #include "common/crypto/Sha256.h"
 #include "tests/sim/SimPeers.h"
 #include "tests/support/FaultVfs.h"
 #include "tests/support/MemoryLog.h"
+#include "tests/support/MemoryOutputs.h"
 #include "tests/support/TempFolder.h"
 
 namespace belay::sim {
@@ -52,6 +54,7 @@ class Simulation {
   void act();
   void startRun();
   void answerSomething();
+  base::Status decide(runtime::Runtime& runtime, const journal::WaitRow& wait, bool approved);
   void controlSomething();
   void resolveSomething();
   void passTime();
@@ -71,8 +74,10 @@ class Simulation {
   test::MemoryLog log_;
   test::TempFolder folder_;  ///< Only its name is used: the files are in disk_.
   test::FaultVfs disk_;
-  SimOutputs outputs_;
+  test::MemoryOutputs outputs_;
   SimPeers peers_;
+  trust::DecisionKeys decisionKeys_;
+  crypto::P256PrivateKey decisionKey_;
   trust::Policy policy_ = trust::Policy::builtInForUser();
   std::unique_ptr<Process> process_;
 

@@ -26,6 +26,7 @@ vault::ConnectionStore makeConnections() {
 
 TestHost::TestHost(api::ApiOptions options)
     : key_(crypto::P256PrivateKey::generate(random)), connections_(makeConnections()) {
+  keys_.add(key_.publicKey(), trust::DecisionClass::kLocal);
   journal::JournalOptions where;
   BELAY_CHECK(base::makeFolders(folder.at("state")).ok());
   where.path = folder.at("state/journal.db");
@@ -37,7 +38,7 @@ TestHost::TestHost(api::ApiOptions options)
   store = std::move(*resources::ResourceStore::open(folder.at("state/resources"), clock, random));
   runner_ = std::move(*runtime::LoopRunner::create(clock));
   runtime_ = std::make_unique<runtime::Runtime>(
-      runtime::World{*journal_, evaluator_, outputs, policy_, clock, random, log}, runtime::RuntimeSettings{});
+      runtime::World{*journal_, evaluator_, outputs, policy_, clock, random, log, keys_}, runtime::RuntimeSettings{});
   runtime_->steps().setPerformer(flow::Family::kRun, performer);
   runtime_->steps().setInline(flow::Family::kSet, set_);
   runtime_->steps().setInline(flow::Family::kKv, kv_);
@@ -46,7 +47,7 @@ TestHost::TestHost(api::ApiOptions options)
   socket = folder.at("belay.sock");
   options.socket = socket;
   auto server = api::ApiServer::create(
-      options, api::ApiDeps{*loop_, clock, log, key_, *vault, connections_, *store, jobs,
+      options, api::ApiDeps{*loop_, clock, log, key_, keys_, *vault, connections_, *store, jobs,
                             [](const base::WaitId& wait) { return "token-" + wait.str(); },
                             [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
                             &makeSyntaxCheck});

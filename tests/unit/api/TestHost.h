@@ -21,61 +21,12 @@
 #include "common/base/Mutex.h"
 #include "common/http/Client.h"
 #include "common/json/Json.h"
+#include "tests/support/HeldPerformer.h"
 #include "tests/support/MemoryLog.h"
+#include "tests/support/MemoryOutputs.h"
 #include "tests/support/TempFolder.h"
 
 namespace belay::test {
-
-/// Keeps large outputs in memory.
-class MemoryOutputs final : public runtime::LargeOutputs {
- public:
-  base::Result<journal::ResourceRow> store(std::string_view content, std::string_view mediaType,
-                                           std::string_view name) override {
-    base::MutexLock lock(mutex_);
-    journal::ResourceRow row;
-    row.digest = crypto::sha256(content).hex();
-    row.ref = "res://sha256/" + row.digest;
-    row.mediaType = mediaType;
-    row.name = name;
-    row.size = content.size();
-    contents_[row.ref] = content;
-    return row;
-  }
-  base::Result<std::string> load(std::string_view ref) override {
-    base::MutexLock lock(mutex_);
-    return contents_.at(std::string(ref));
-  }
-
- private:
-  base::Mutex mutex_;
-  std::map<std::string, std::string> contents_ BELAY_GUARDED_BY(mutex_);
-};
-
-/// Holds the attempts of `run` steps until a test ends them.
-class HeldPerformer final : public runtime::Performer {
- public:
-  base::Result<trust::RenderedEffect> describe(const runtime::Attempt& attempt) const override {
-    trust::RenderedEffect effect;
-    effect.family = "run";
-    effect.flow = attempt.slug;
-    effect.step = attempt.key.path;
-    effect.what = trust::RunEffect{"/bin/true", {"true"}, "/", {}, "", "", "bare"};
-    return effect;
-  }
-  void start(const runtime::Attempt& attempt) override {
-    base::MutexLock lock(mutex_);
-    started_.push_back(attempt);
-  }
-  void cancel(const base::RunId&, const engine::StepKey&) override {}
-  std::vector<runtime::Attempt> started() {
-    base::MutexLock lock(mutex_);
-    return started_;
-  }
-
- private:
-  base::Mutex mutex_;
-  std::vector<runtime::Attempt> started_ BELAY_GUARDED_BY(mutex_);
-};
 
 /// Jobs whose logs a test writes. Threads: any.
 class ScriptedJobs final : public jobs::JobRunner {
@@ -179,6 +130,7 @@ class TestHost {
   steps::KvStep kv_;
   steps::FunctionStep function_;
   crypto::P256PrivateKey key_;
+  trust::DecisionKeys keys_;
   vault::ConnectionStore connections_;
   std::unique_ptr<api::ApiServer> server_;
   http::SystemResolver resolver_;

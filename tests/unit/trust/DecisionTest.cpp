@@ -59,6 +59,16 @@ TEST_GROUP(Decision) {
   }
 };
 
+TEST(Decision, whatIsSignedHereIsHeldAgainstTheKeysToo) {
+  const auto verified = belay::trust::signVerified(key, decision, keys);
+  CHECK(verified.ok());
+  STRCMP_EQUAL(signDecision(key, decision)->c_str(), verified->compact.c_str());
+  CHECK(verifyDecision(verified->compact, keys, request).ok());
+  const P256PrivateKey stranger = P256PrivateKey::generate(random);
+  const auto refused = belay::trust::signVerified(stranger, decision, keys);
+  CHECK(!refused.ok() && refused.error().code == ErrorCode::kDecisionInvalid);
+}
+
 TEST(Decision, saysAgainWhatWasSigned) {
   const auto verified = verifyDecision(signDecision(key, decision).value(), keys, request);
   CHECK(verified.ok());
