@@ -320,9 +320,12 @@ std::string encodeBody(const EventBody& body) {
 }
 
 Result<EventBody> decodeBody(std::string_view name, std::string_view json) {
-  BELAY_ASSIGN(const Value row, json::parse(json));
+  const auto row = json::parse(json);
+  if (!row.ok()) {
+    return Error{ErrorCode::kJournalCorrupt, "event " + std::string(name) + ": " + row.error().message};
+  }
   for (std::size_t index = 0; index < kEventNames.size(); ++index) {
-    if (kEventNames.at(index) == name) return decodeAt(index, row);
+    if (kEventNames.at(index) == name) return decodeAt(index, *row);
   }
   return Error{ErrorCode::kJournalCorrupt, "event \"" + std::string(name) + "\" is not known to this version"};
 }
