@@ -177,8 +177,9 @@ def all_runs(client, query=""):
             return found
 
 
-def cycle(host, oracle, draw, kills):
-    """One life of the daemon. Gives the runs that were acknowledged in the life before and are not there."""
+def cycle(host, oracle, draw, kills, end=None, longest=0.25):
+    """One life of the daemon of at most so many seconds, ended by `end` (kill -9). Gives the runs that were acknowledged
+    in the life before and are not there."""
     host.start()
     with oracle.lock:
         fresh, oracle.fresh = oracle.fresh, []
@@ -201,8 +202,8 @@ def cycle(host, oracle, draw, kills):
     loads = [Load(host, oracle, draw.randrange(1 << 60)) for _ in range(3)]
     for load in loads:
         load.start()
-    time.sleep(draw.uniform(0.005, 0.25) if draw.random() < 0.9 else draw.uniform(0, 0.01))
-    host.kill()
+    time.sleep(draw.uniform(0.005, longest) if draw.random() < 0.9 else draw.uniform(0, 0.01))
+    (end or host.kill)()
     kills.append(time.time())
     for load in loads:
         load.join(30)
@@ -246,8 +247,8 @@ def drain(host, oracle, seconds=120):
 class Verdict:
     """Reads the record of every run, and says what does not agree with the oracle."""
 
-    def __init__(self, oracle, kills):
-        self.oracle, self.kills = oracle, kills
+    def __init__(self, oracle, kills, jobs_end_with_host=False):
+        self.oracle, self.kills, self.jobs_end_with_host = oracle, kills, jobs_end_with_host
         self.bad = collections.defaultdict(list)
         self.counts = collections.Counter()
         self.keys = {}  # idempotency key of a job -> (n, effect, ambiguous)
@@ -306,6 +307,10 @@ class Verdict:
         begun, ended = instant(started), instant(event["at"])
         survived = any(begun < kill < ended for kill in self.kills)
         self.counts["jobs that lived across a kill"] += survived
+        if self.jobs_end_with_host and survived and (body.get("failure") or {}).get("code") == "BLY-JOB-LOST":
+            self.keys[start["key"]] = (n, start["effect"], True)
+            self.counts["lost jobs that may be repeated"] += 1
+            return
         if body["outcome"] != "succeeded":
             self.say("jobs", "%s: job %s (lived across a kill: %s): %s" %
                      (run, start["key"], survived, json.dumps(body.get("failure"))))
@@ -373,35 +378,35 @@ RULES = {
 }
 
 
-def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("--cycles", type=int, default=300)
-    options.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
-    options = options.parse_args()
-    draw = random.Random(options.seed)
-    print("seed %d, %d cycles" % (options.seed, options.cycles), flush=True)
-    oracle, kills, passed, failed, begun = Oracle(), [], 0, 0, time.monotonic()
-    host = belay.Host({"jobs": {"running_max": 32}})
+def prepare(host):
+    """Starts a host and gives it the flows. The file outside of it to which its jobs write."""
     effects = host.write("effects", "")
     host.init()
     host.start()
     for flow in flows(effects).values():
         host.post("/v1/flows", {"content": json.dumps(flow), "file": flow["slug"] + ".flow.json"})
-    for number in range(options.cycles):
-        if number:
-            host_was = host.daemon
-            assert host_was is None
-        else:
-            host.kill()
-        lost = cycle(host, oracle, draw, kills)
+    return effects
+
+
+def live(host, oracle, kills, cycles, draw, end=None, longest=0.25):
+    """That many lives; how many lost nothing, and how many lost something."""
+    passed, begun = 0, time.monotonic()
+    (end or host.kill)()
+    for number in range(cycles):
+        lost = cycle(host, oracle, draw, kills, end, longest)
         for text in lost:
             print("lost in cycle %d: %s" % (number, text))
-        passed, failed = passed + (not lost), failed + bool(lost)
+        passed += not lost
         if number % 50 == 49:
             print("%d cycles, %d runs, %.0f s" % (number + 1, len(oracle.runs), time.monotonic() - begun), flush=True)
+    return passed, cycles - passed
+
+
+def conclude(host, oracle, kills, effects, end=None, jobs_end_with_host=False):
+    """Lets all come to its end and reads every record: how many rules hold, and how many do not."""
     host.start()
     rows = drain(host, oracle)
-    verdict = Verdict(oracle, kills)
+    verdict = Verdict(oracle, kills, jobs_end_with_host)
     client = host.client()
     for row in rows:
         verdict.run(row, client.get("/v1/runs/%s/events?limit=1000" % row["id"])["events"])
@@ -412,21 +417,37 @@ def main():
     checked = host.cli("journal", "verify", timeout=120)
     if checked.code != 0:
         verdict.say("verify", str(checked))
-    host.kill()
+    (end or host.kill)()
     checked = host.cli("journal", "verify", timeout=120)
     if checked.code != 0:
         verdict.say("verify", "after the last kill: %s" % checked)
+    failed = 0
     for rule, text in RULES.items():
         bad = verdict.bad.get(rule, [])
         print("%s %s%s" % ("failed" if bad else "passed", text, (": %d" % len(bad)) if bad else ""))
         for line in bad[:10]:
             print("    " + line)
-        passed, failed = passed + (not bad), failed + bool(bad)
+        failed += bool(bad)
     counts = verdict.counts
-    print("%d runs, %d answers, %d steps, %d jobs (%d lived across a kill, %d ambiguous), %d effects outside, %.0f s" %
+    print("%d runs, %d answers, %d steps, %d jobs (%d lived across a kill, %d ambiguous), %d effects outside" %
           (len(rows), len(oracle.answers), counts["step_finished"], counts["jobs"],
-           counts["jobs that lived across a kill"], counts["ambiguous"], sum(1 for _ in open(effects)),
-           time.monotonic() - begun))
+           counts["jobs that lived across a kill"], counts["ambiguous"], sum(1 for _ in open(effects))))
+    return len(RULES) - failed, failed
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--cycles", type=int, default=300)
+    options.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    options = options.parse_args()
+    print("seed %d, %d cycles" % (options.seed, options.cycles), flush=True)
+    oracle, kills, begun = Oracle(), [], time.monotonic()
+    host = belay.Host({"jobs": {"running_max": 32}})
+    effects = prepare(host)
+    passed, failed = live(host, oracle, kills, options.cycles, random.Random(options.seed))
+    held, broken = conclude(host, oracle, kills, effects)
+    passed, failed = passed + held, failed + broken
+    print("%.0f s" % (time.monotonic() - begun))
     host.close(keep=failed > 0)
     if failed:
         print("kept: %s; again with: --cycles %d --seed %d" % (host.folder, options.cycles, options.seed))
