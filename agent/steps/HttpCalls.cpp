@@ -1,5 +1,7 @@
 #include "agent/steps/HttpCalls.h"
 
+#include "common/base/Units.h"
+
 namespace belay::steps {
 
 using base::Error;
@@ -11,6 +13,17 @@ flow::FailureClass failureClassOf(std::string_view retryClass) {
   return flow::failureClassFrom(retryClass).value_or(flow::FailureClass::kOther);
 }
 
+base::Status describeConnection(trust::HttpEffect& effect, const vault::Connection& connection,
+                                const vault::SecretSource& secrets) {
+  effect.connection = connection.name;
+  effect.connectionVersion = connection.version;
+  for (std::string& name : connection.secretNames()) {
+    BELAY_ASSIGN(const std::uint64_t version, secrets.secretVersion(name));
+    effect.connectionSecrets.push_back({std::move(name), version});
+  }
+  return {};
+}
+
 StepResult resultOf(const Attempt& attempt, const http::ClientFailure& failure) {
   StepResult result;
   result.ok = false;
@@ -18,6 +31,11 @@ StepResult resultOf(const Attempt& attempt, const http::ClientFailure& failure) 
   out.code = base::errorText(failure.error.code);
   out.kind = failureClassOf(failure.retryClass);
   out.message = failure.error.message;
+  if (failure.outOfTime && attempt.timeoutMs > 0) {
+    out.code = base::errorText(ErrorCode::kStepTimeout);
+    out.message = "the request of step " + attempt.key.path + " took longer than its timeout of " +
+                  base::formatDuration(std::chrono::milliseconds{attempt.timeoutMs}) + ": " + failure.error.message;
+  }
   out.nothingLeft = !failure.sent;
   if (failure.sent && attempt.effect == flow::EffectClass::kOnce) {
     result.ambiguous = true;

@@ -43,7 +43,7 @@ std::string_view retryClassOfError(ErrorCode code) {
 
 ClientFailure failureOf(Error error, bool sent) {
   const std::string_view retryClass = retryClassOfError(error.code);
-  return {std::move(error), sent, retryClass};
+  return {std::move(error), sent, retryClass, false};
 }
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
@@ -288,9 +288,11 @@ ClientOutcome Client::Implementation::send(const ClientRequest& request) {
   for (int redirects = 0;; ++redirects) {
     ClientOutcome outcome = sendHop(request, hop, deadline);
     if (!outcome.ok()) {
-      if (redirects == 0) return outcome;
+      ClientFailure failure = outcome.failure();
       // The first hop has left, whatever became of the last.
-      return failureOf(outcome.failure().error, true);
+      if (redirects > 0) failure = failureOf(failure.error, true);
+      failure.outOfTime = failure.error.code == ErrorCode::kTimeout && deadline.left().count() == 0;
+      return failure;
     }
     const ClientResponse& response = outcome.response();
     const bool follows = request.redirectsMax > 0 && request.unixSocket.empty() &&

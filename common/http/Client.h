@@ -40,6 +40,9 @@ struct ClientFailure {
   /// The class for `retry.on` (timeout, connection, unavailable), or empty where a retry cannot
   /// help.
   std::string_view retryClass;
+  /// True when the whole `timeout` of the request was used up; a connection that took longer than
+  /// its own bound leaves it false.
+  bool outOfTime = false;
 };
 
 /// Either a response (of any status: 404 is a response) or a failure.

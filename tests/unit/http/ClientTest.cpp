@@ -181,6 +181,7 @@ TEST(Client, endsAtItsDeadlineWhereverThePeerStops) {
     CHECK(failure.error.code == ErrorCode::kTimeout);
     STRCMP_EQUAL("timeout", std::string(failure.retryClass).c_str());
     CHECK(failure.sent);
+    CHECK(failure.outOfTime);
   }
 }
 
@@ -194,6 +195,7 @@ TEST(Client, endsAfterASilenceThatIsTooLong) {
   request.timeout = 1h;
   request.idleTimeout = 10ms;
   CHECK(failureOf(request).error.code == ErrorCode::kTimeout);
+  CHECK_FALSE(failureOf(request).outOfTime);
 }
 
 TEST(Client, isEndedByItsToken) {
