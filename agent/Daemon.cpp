@@ -174,7 +174,7 @@ Status Daemon::openStores() {
   BELAY_ASSIGN(vault::ConnectionStore connections, vault::ConnectionStore::parse(options_.settings.connections));
   connections_ = std::make_unique<vault::ConnectionStore>(std::move(connections));
   BELAY_ASSIGN(resources_, resources::ResourceStore::open(layout().resources(), world_.clock, world_.random));
-  outputs_ = std::make_unique<steps::Outputs>(*resources_, *vault_, world_.clock, state() + "/material",
+  outputs_ = std::make_unique<steps::Outputs>(*resources_, *vault_, world_.clock,
                                               options_.settings.limits.inlineBytes);
 
   journal::JournalOptions journal;

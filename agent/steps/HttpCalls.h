@@ -8,6 +8,7 @@
 
 #include "agent/runtime/Performer.h"
 #include "agent/steps/WorkerPool.h"
+#include "agent/vault/Connection.h"
 #include "common/base/CancelToken.h"
 #include "common/base/Mutex.h"
 #include "common/http/Client.h"
@@ -48,6 +49,9 @@ class HttpCalls {
 /// The failure of a request that got no response; for a `once` step of which something left, it is not known whether it
 /// took effect.
 runtime::StepResult resultOf(const runtime::Attempt& attempt, const http::ClientFailure& failure);
+/// Names the connection of a request and the secrets that it fills in, with their versions, for the policy.
+base::Status describeConnection(trust::HttpEffect& effect, const vault::Connection& connection,
+                                const vault::SecretSource& secrets);
 /// The class of failure that a name of common/http stands for.
 flow::FailureClass failureClassOf(std::string_view retryClass);
 

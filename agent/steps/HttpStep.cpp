@@ -99,10 +99,7 @@ Result<trust::RenderedEffect> HttpStep::describe(const Attempt& attempt) const {
   trust::HttpEffect effect;
   effect.method = call.method;
   effect.url = call.url;
-  if (call.connection) {
-    effect.connection = call.connection->name;
-    effect.connectionVersion = call.connection->version;
-  }
+  if (call.connection) BELAY_TRY(describeConnection(effect, *call.connection, world_.secrets));
   for (const auto& [name, value] : call.headers) {
     trust::EffectValue shown;
     shown.name = name;
@@ -203,7 +200,10 @@ StepResult HttpStep::finish(const Attempt& attempt, const Call& call, http::Clie
   for (const http::HeaderField& field : response.headers.fields()) {
     const std::string name = base::toLower(field.name);
     const std::string before = headers.text(name);
-    headers.set(name, before.empty() ? field.value : before + ", " + field.value);
+    // A server may give back what it was sent.
+    auto value = world_.outputs.redact(field.value);
+    if (!value) body = std::move(value).error();
+    else headers.set(name, before.empty() ? *value : before + ", " + *value);
   }
   output.set("headers", std::move(headers));
   if (body) output.set("body", std::move(*body));

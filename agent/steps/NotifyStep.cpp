@@ -54,8 +54,14 @@ Result<trust::RenderedEffect> NotifyStep::describe(const Attempt& attempt) const
   trust::HttpEffect effect;
   effect.method = "POST";
   BELAY_ASSIGN(effect.url, http::parseUrl(message.chat.url.reveal()));
-  effect.connection = message.connection->name;
-  effect.connectionVersion = message.connection->version;
+  const auto& chat = std::get<vault::ChatConnection>(message.connection->kind);
+  if (const auto* secret = std::get_if<vault::SecretRef>(&chat.url)) {
+    // Where it goes is for the policy to judge; what is a credential in it is for nobody to read.
+    effect.url.target = "/";
+    effect.urlSecret = secret->name;
+    BELAY_ASSIGN(effect.urlSecretVersion, world_.secrets.secretVersion(secret->name));
+  }
+  BELAY_TRY(describeConnection(effect, *message.connection, world_.secrets));
   effect.bodyDigest = crypto::sha256(message.body).hex();
   return trust::RenderedEffect{"notify", attempt.slug, attempt.key.path, std::move(effect)};
 }

@@ -1,7 +1,5 @@
 #include "agent/steps/Outputs.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
@@ -108,22 +106,23 @@ Result<json::Value> Outputs::keepText(std::string_view text, flow::Persist persi
 Result<resources::Resource> Outputs::putRedacted(int file) {
   BELAY_ASSIGN(std::shared_ptr<const vault::Redactor> redactor, vault_.redactor());
   if (redactor->empty()) return store_.putStream(file, std::numeric_limits<std::uint64_t>::max());
-  // Masked on the way into a file without a name, which the store then reads.
-  const base::UniqueFd masked(::open(temporaryFolder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!masked.valid()) return base::errnoError(errno, "make a temporary file in " + temporaryFolder_);
   vault::RedactingStream stream(std::move(redactor));
   std::array<char, 65536> buffer{};
-  while (true) {
-    const ssize_t got = ::read(file, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return base::errnoError(errno, "read the output of a job");
-    if (got == 0) break;
-    const std::string clean = stream.push({buffer.data(), static_cast<std::size_t>(got)});
-    BELAY_TRY(base::writeAll(masked.get(), clean, "a temporary file"));
-  }
-  BELAY_TRY(base::writeAll(masked.get(), stream.finish(), "a temporary file"));
-  if (::lseek(masked.get(), 0, SEEK_SET) < 0) return base::errnoError(errno, "rewind a temporary file");
-  return store_.putStream(masked.get(), std::numeric_limits<std::uint64_t>::max());
+  std::string clean;
+  bool ended = false;
+  const auto next = [&]() -> Result<std::string_view> {
+    clean.clear();
+    // An empty piece would be the end: the stream may hold back all that it was given.
+    while (clean.empty() && !ended) {
+      const ssize_t got = ::read(file, buffer.data(), buffer.size());
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return base::errnoError(errno, "read the output of a job");
+      ended = got == 0;
+      clean = ended ? stream.finish() : stream.push({buffer.data(), static_cast<std::size_t>(got)});
+    }
+    return std::string_view(clean);
+  };
+  return store_.putPieces(next, std::numeric_limits<std::uint64_t>::max());
 }
 
 Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size, int file, flow::Persist persist,
@@ -136,7 +135,10 @@ Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size,
     ref = row.ref;
     rows.push_back(std::move(row));
   }
-  BELAY_ASSIGN(const std::string clean, redact(head));
+  BELAY_ASSIGN(std::shared_ptr<const vault::Redactor> redactor, vault_.redactor());
+  vault::RedactingStream stream(std::move(redactor));
+  std::string clean = stream.push(head);
+  if (head.size() >= size) clean += stream.finish();
   return script::makeTextOutput(toUtf8(cut(clean, inlineMax_)), tooLarge, std::move(ref));
 }
 

@@ -9,7 +9,6 @@
 #include "agent/runtime/Performer.h"
 #include "agent/vault/Vault.h"
 #include "common/base/Clock.h"
-#include "common/base/UniqueFd.h"
 
 namespace belay::steps {
 
@@ -19,13 +18,11 @@ namespace belay::steps {
 /// Ownership: store, vault and clock must outlive it.
 class Outputs final : public runtime::LargeOutputs {
  public:
-  /// `temporaryFolder` must be on a file system with O_TMPFILE.
   Outputs(resources::ResourceStore& store, const vault::Vault& vault, const base::Clock& clock,
-          std::string temporaryFolder, std::size_t inlineMax)
+          std::size_t inlineMax)
       : store_(store),
         vault_(vault),
         clock_(clock),
-        temporaryFolder_(std::move(temporaryFolder)),
         inlineMax_(inlineMax) {}
 
   base::Result<journal::ResourceRow> store(std::string_view content, std::string_view mediaType,
@@ -35,7 +32,8 @@ class Outputs final : public runtime::LargeOutputs {
   /// `{text, truncated, ref}` of a text; the row of its resource joins `rows` when one was made.
   base::Result<json::Value> keepText(std::string_view text, flow::Persist persist, std::string_view name,
                                      std::vector<journal::ResourceRow>& rows);
-  /// The same for a file that may be larger than memory: `head` is its beginning, `file` all of it.
+  /// The same for a file that may be larger than memory: `head` is its beginning, `file` all of it. Where `head` was cut
+  /// within what may be a secret, the text ends before it.
   base::Result<json::Value> keepFile(std::string_view head, std::uint64_t size, int file, flow::Persist persist,
                                      std::string_view name, std::vector<journal::ResourceRow>& rows);
   /// `{ref, digest, size, media_type, name}` of a resource that was just stored.
@@ -52,7 +50,6 @@ class Outputs final : public runtime::LargeOutputs {
   resources::ResourceStore& store_;
   const vault::Vault& vault_;
   const base::Clock& clock_;
-  const std::string temporaryFolder_;
   const std::size_t inlineMax_;
 };
 

@@ -50,6 +50,13 @@ void write(json::Writer& writer, const HttpEffect& http) {
     writer.endObject();
   }
   writer.member("connection", http.connection).member("connection_version", http.connectionVersion);
+  writer.name("connection_secrets").beginArray();
+  for (const SecretVersion& secret : http.connectionSecrets) {
+    writer.beginObject();
+    writeSecret(writer, secret.name, secret.version);
+    writer.endObject();
+  }
+  writer.endArray();
   writeValues(writer, "headers", http.headers);
   writer.member("body_sha256", http.bodyDigest).endObject();
 }

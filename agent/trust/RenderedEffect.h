@@ -30,16 +30,23 @@ struct RunEffect {
   std::string profile;      ///< "bare", "user", "strong"
 };
 
+/// A secret as it is now, never its value.
+struct SecretVersion {
+  std::string name;
+  std::uint64_t version = 0;
+};
+
 /// A request, exactly as it would be sent.
 struct HttpEffect {
   std::string method;  ///< Upper case.
   http::Url url;
   /// Set when the URL is a secret (a chat's webhook): path and query are then shown as this
-  /// secret's name and version.
+  /// secret's name and version, and `url` has none.
   std::string urlSecret;
   std::uint64_t urlSecretVersion = 0;
   std::string connection;  ///< Empty: none.
   std::string connectionVersion;
+  std::vector<SecretVersion> connectionSecrets;  ///< That the connection fills in; by name.
   std::vector<EffectValue> headers;
   std::string bodyDigest;  ///< Hex SHA-256; empty: no body.
 };
