@@ -44,12 +44,11 @@ function(deps_archive name archive include)
 endfunction()
 
 # Debian's own -dev packages.
-foreach(archive yaml z pcre)
+foreach(archive yaml z)
   find_library(deps_archive_${archive} NAMES lib${archive}.a REQUIRED)
 endforeach()
 deps_archive(yaml "${deps_archive_yaml}" "")
 deps_archive(zlib "${deps_archive_z}" "")
-deps_archive(pcre "${deps_archive_pcre}" "")
 
 deps_archive(mbedcrypto "${deps_mbedtls}/lib/libmbedcrypto.a" "${deps_mbedtls}/include")
 deps_archive(mbedx509 "${deps_mbedtls}/lib/libmbedx509.a" "${deps_mbedtls}/include" deps::mbedcrypto)
@@ -58,7 +57,7 @@ deps_archive(libssh "${deps_libssh}/lib/libssh.a" "${deps_libssh}/include" deps:
 deps_archive(cjson "${deps_cjson}/lib/libcjson.a" "${deps_cjson}/include" m)
 deps_archive(sqlite3 "${deps_sqlite3}/lib/libsqlite3.a" "${deps_sqlite3}/include" m)
 deps_archive(quickjs "${deps_quickjs}/lib/libquickjs.a" "${deps_quickjs}/include" m)
-deps_archive(poco_foundation "${deps_poco}/lib/libPocoFoundation.a" "${deps_poco}/include" deps::pcre deps::zlib)
+deps_archive(poco_foundation "${deps_poco}/lib/libPocoFoundation.a" "${deps_poco}/include" deps::zlib)
 deps_archive(poco_net "${deps_poco}/lib/libPocoNet.a" "${deps_poco}/include" deps::poco_foundation)
 deps_archive(poco_util "${deps_poco}/lib/libPocoUtil.a" "${deps_poco}/include" deps::poco_foundation)
 target_compile_definitions(deps::poco_foundation INTERFACE POCO_NO_AUTOMATIC_LIBS)

@@ -7,7 +7,7 @@
 set(BELAY_LAYERS "")
 
 # Built for size: what runs once per command, request or start, and not once per step.
-set(BELAY_COLD yaml settings flow trust vault resources jobs steps triggers link api cli tls statement)
+set(BELAY_COLD yaml settings flow trust vault resources jobs steps triggers link api cli tls statement journal runtime http log)
 
 function(belay_layer directory)
   cmake_parse_arguments(PARSE_ARGV 1 layer "" "" "USES")

@@ -52,5 +52,6 @@ elseif(BELAY_COVERAGE)
   add_link_options(-pie --coverage)
 else()
   add_compile_options(-O2 -g1 -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS)
-  add_link_options(-static-pie)
+  # Relative relocations packed: 230 KB less, and nothing but the program itself reads them.
+  add_link_options(-static-pie -Wl,-z,pack-relative-relocs)
 endif()

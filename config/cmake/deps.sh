@@ -24,8 +24,9 @@ unset CFLAGS CXXFLAGS CPPFLAGS LDFLAGS CPATH LIBRARY_PATH C_INCLUDE_PATH CPLUS_I
 export CC=${BELAY_CC:-gcc} CXX=${BELAY_CXX:-g++} LC_ALL=C.UTF-8
 umask 022
 
+# No unwind tables for C: no exception passes through it, and a backtrace of our own has .debug_frame.
 # -fPIE, not -fPIC: every product is an executable. No -g: our own debug file is about our own code.
-flags="-O2 -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fno-plt -D_FORTIFY_SOURCE=2 -w"
+flags="-O2 -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fno-plt -fno-asynchronous-unwind-tables -D_FORTIFY_SOURCE=2 -w"
 
 . "$recipes/apt.sh"
 

@@ -13,7 +13,7 @@ libraries=$("$here/deps.sh" print)
 while read -r library version prefix; do
   text "$library $version" "$prefix/copyright"
 done <<< "$libraries"
-for package in libyaml-dev zlib1g-dev libpcre3-dev libc6-dev libstdc++-12-dev; do
+for package in libyaml-dev zlib1g-dev libc6-dev libstdc++-12-dev; do
   file=/usr/share/doc/$package/copyright
   if [ -f "$file" ]; then text "$package $(dpkg-query -W -f '${Version}' "$package")" "$file"; fi
 done

@@ -22,6 +22,11 @@ def test_is_a_static_pie():
     check.lacks(shown, "not stripped")
 
 
+def test_is_at_most_8_megabytes():
+    size = os.path.getsize(belay.BINARY)
+    check.equal(True, size <= 8_000_000, "%d bytes" % size)
+
+
 def test_needs_nothing_of_the_host():
     # An empty environment and no readable home.
     done = subprocess.run([belay.BINARY, "version"], env={}, cwd="/", capture_output=True, text=True, timeout=10,
