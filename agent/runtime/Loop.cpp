@@ -88,6 +88,7 @@ Status Loop::commit() {
   if (runtime_.journal().inTransaction()) BELAY_TRY(runtime_.journal().commit());
   taken_.clear();
   taskRound_.clear();
+  triedAgain_ = false;
   for (const Ack& ack : std::exchange(acks_, {})) ack(Status{});
   runtime_.carryOutOrders();
   const std::vector<base::RunId> changed = runtime_.takeChanged();
@@ -103,6 +104,7 @@ Status Loop::giveUp(const Error& error, bool secondTry) {
   runtime_.forget();
   std::vector<Ack> acks = std::exchange(acks_, {});
   std::vector<Task> round = std::exchange(taskRound_, {});
+  triedAgain_ = secondTry;
   if (secondTry) {
     // The reserve has been released for just these: each is tried once more, alone.
     while (!round.empty()) {
@@ -140,7 +142,7 @@ base::Result<NextStep> Loop::step() {
   const bool wasFull = runtime_.journal().fullMode();
   Status done = work();
   if (done) done = commit();
-  if (!done) BELAY_TRY(giveUp(done.error(), !wasFull));
+  if (!done) BELAY_TRY(giveUp(done.error(), !wasFull && !triedAgain_));
   if (runtime_.journal().fullMode() && !runtime_.hasOwed()) {
     const Status taken = runtime_.journal().recoverReserve();
     if (!taken && taken.error().code == ErrorCode::kJournalIo) return taken.error();

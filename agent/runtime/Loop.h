@@ -80,6 +80,7 @@ class Loop {
   std::vector<std::function<base::Status(Runtime&)>> taken_;  ///< Results of the transaction at hand.
   std::vector<Task> taskRound_;  ///< Of the transaction at hand, for a second try with the reserve's room.
   std::vector<Ack> acks_;
+  bool triedAgain_ = false;  ///< Since the last commit: on a full disk a request gets one second try.
   std::int64_t heldUntilBootMs_ = 0;  ///< While the disk is full.
 };
 
