@@ -94,7 +94,7 @@ struct ResourceStore::Pending {
 
 ResourceStore::ResourceStore(Private, std::string folder, const base::Clock& clock,
                              base::Random& random)
-    : folder_(std::move(folder)), clock_(clock), random_(random) {}
+    : folder_(std::move(folder)), clock_(clock), random_(random), own_(base::makeToken(random, 6)) {}
 
 Result<std::unique_ptr<ResourceStore>> ResourceStore::open(const std::string& folder,
                                                            const base::Clock& clock,
@@ -115,7 +115,7 @@ std::string ResourceStore::pathOf(const Digest& digest) const {
 
 Result<ResourceStore::Pending> ResourceStore::begin() {
   Pending pending;
-  const std::string path = folder_ + kTemporary + "/" + base::makeToken(random_, 12);
+  const std::string path = folder_ + kTemporary + "/" + own_ + "-" + base::makeToken(random_, 12);
   pending.fd = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
   if (!pending.fd.valid()) return base::errnoError(errno, "create " + path);
   pending.path = path;
@@ -332,6 +332,7 @@ Status ResourceStore::removeLeftovers(milliseconds grace) {
   const std::string folder = folder_ + kTemporary;
   BELAY_ASSIGN(const std::vector<std::string> names, filesOf(folder));
   for (const std::string& name : names) {
+    if (name.starts_with(own_)) continue;  // being written, whatever the wall clock did meanwhile
     const std::string path = folder + "/" + name;
     BELAY_ASSIGN(const bool old, isOld(path, grace));
     if (old) BELAY_TRY(base::removeFile(path));

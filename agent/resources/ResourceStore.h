@@ -128,6 +128,7 @@ class ResourceStore {
   const std::string folder_;
   const base::Clock& clock_;
   base::Random& random_;
+  const std::string own_;  ///< Begins the temporary names of this store: the others are leftovers.
 
   /// Held over a whole sweep.
   base::Mutex sweepMutex_;
