@@ -80,7 +80,9 @@ class TestRuntime {
     for (int round = 0;; ++round) {
       BELAY_CHECK(round < 10'000);
       BELAY_ASSIGN(const runtime::NextStep next, loop->step());
-      if (!next.now) return next;
+      const bool due = (next.bootMs && *next.bootMs <= clock.sinceBoot().count()) ||
+                       (next.wallMs && *next.wallMs <= clock.wallMs());
+      if (!next.now && !due) return next;
     }
   }
   /// Posts work for the loop, which may fail as a request does.
@@ -134,6 +136,9 @@ class TestRuntime {
     return *base::RunId::parse(*run);
   }
 
+  static bool failedWith(const base::Status& status, base::ErrorCode code) {
+    return !status.ok() && status.error().code == code;
+  }
   void finish(const runtime::Attempt& attempt, runtime::StepResult result) {
     loop->resultSink()(attempt.run, attempt.key, std::move(result));
     BELAY_CHECK(settle().ok());
