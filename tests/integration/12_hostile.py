@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 
@@ -89,6 +91,32 @@ def test_a_fork_bomb_is_ended():
         host.wait_run(run, seconds=40)
         host.get("/v1/daemon")
         belay.eventually(lambda: len(list(filter(str.isdigit, os.listdir("/proc")))) < before + 30, 20, "the end of the bomb")
+
+
+def test_a_boot_clock_that_jumps():
+    # A time namespace moves the boot clock by two hours between two lives, as a suspended machine does, and then back.
+    # (Nobody may set the wall clock of a machine for a test; tests/unit/runtime and tests/sim do that.)
+    later = ["unshare", "--time", "--boottime", "7200", "--monotonic", "7200", "--kill-child"]
+    if shutil.which("unshare") is None or subprocess.run([*later, "true"], check=False, capture_output=True).returncode:
+        raise check.Skip("no time namespaces here")
+    ask = {"approval": {"summary": "?"}, "on_timeout": "reject"}
+    with started() as host:
+        soon = host.start_run({"slug": "soon", "steps": [{"id": "a", "wait": {**ask, "timeout": "1h"}}]})
+        late = host.start_run({"slug": "late", "steps": [{"id": "a", "wait": {**ask, "timeout": "3h"}}]})
+        nap = host.start_run({"slug": "nap", "steps": [{"id": "a", "sleep": {"for": "30m"}}]})
+        wait = host.open_wait(late)["id"]
+        host.open_wait(soon)
+        host.kill()
+        host.start(prefix=later)
+        host.wait_run(soon)
+        host.wait_run(nap)
+        check.equal(["open"], [w["status"] for w in host.waits(late)])
+        host.kill()
+        host.start()
+        check.equal(["open"], [w["status"] for w in host.waits(late)])
+        host.post("/v1/waits/%s/approve" % wait, {})
+        check.equal("succeeded", host.wait_run(late)["run"]["status"])
+        check.equal(0, host.cli("journal", "verify").code)
 
 
 def test_more_runs_than_the_bound_are_refused():

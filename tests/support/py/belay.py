@@ -166,11 +166,11 @@ class Host:
         return subprocess.Popen(self.command(*words, json_out=json_out), env=self.environment, cwd=self.folder,
                                 **options)
 
-    def start(self, wait=20.0, environment=None, **options):
-        """Starts the daemon and waits until it answers; seconds that took."""
+    def start(self, wait=20.0, environment=None, prefix=(), **options):
+        """Starts the daemon, by the command `prefix` if there is one, and waits until it answers; seconds that took."""
         begun = time.monotonic()
         with open(self.log_path, "ab") as log:
-            self.daemon = subprocess.Popen(self.command("daemon", json_out=False), stdin=subprocess.DEVNULL,
+            self.daemon = subprocess.Popen([*prefix, *self.command("daemon", json_out=False)], stdin=subprocess.DEVNULL,
                                            stdout=log, stderr=log, cwd=self.folder,
                                            env=environment or self.environment, **options)
         while True:
