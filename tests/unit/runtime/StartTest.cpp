@@ -1,0 +1,43 @@
+// Asks for the same start again, as a caller does who did not hear the answer.
+
+#include "tests/support/TestRuntime.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace belay;
+using test::TestRuntime;
+
+namespace {
+
+constexpr const char* kRun = "slug: r\nsteps:\n  - {id: a, run: {command: [\"true\"]}}\n";
+
+}  // namespace
+
+TEST_GROUP(Start) {
+  TestRuntime host;
+
+  void setup() override { host.boot(); }
+  std::string startBy(const std::string& key) {
+    runtime::StartRequest request;
+    request.idempotencyKey = key;
+    const auto run = std::make_shared<std::string>();
+    const auto asked = host.post(kRun, run, request);
+    CHECK(host.settle().ok() && asked->answered && asked->status.ok());
+    return *run;
+  }
+};
+
+TEST(Start, theSameKeyIsTheSameRunAlsoAfterAPowerCut) {
+  const std::string run = startBy("key");
+  STRCMP_EQUAL(run.c_str(), startBy("key").c_str());
+  host.cutPower();
+  STRCMP_EQUAL(run.c_str(), startBy("key").c_str());
+  LONGS_EQUAL(1, host.journal->runs({})->size());
+}
+
+TEST(Start, anotherKeyIsAnotherRun) {
+  const std::string run = startBy("key");
+  CHECK(run != startBy("other"));
+  CHECK(run != startBy(""));
+  LONGS_EQUAL(3, host.journal->runs({})->size());
+}
