@@ -34,6 +34,7 @@ endfunction()
 belay_layer(common/base)
 belay_layer(common/log       USES belay_base)
 belay_layer(common/json      USES belay_base deps::cjson)
+belay_layer(common/calendar  USES belay_base)
 belay_layer(common/yaml      USES belay_base belay_json deps::yaml)
 belay_layer(common/crypto    USES belay_base belay_json deps::mbedcrypto)
 belay_layer(common/statement USES belay_base belay_json belay_crypto)
@@ -44,7 +45,7 @@ belay_layer(common/http      USES belay_base belay_log belay_json belay_tls deps
 
 belay_layer(agent/settings   USES belay_base belay_json belay_yaml)
 belay_layer(agent/script     USES belay_base belay_json deps::quickjs)
-belay_layer(agent/flow       USES belay_base belay_json belay_yaml belay_crypto belay_script)
+belay_layer(agent/flow       USES belay_base belay_json belay_calendar belay_yaml belay_crypto belay_script)
 belay_layer(agent/engine     USES belay_base belay_json belay_flow)
 belay_layer(agent/journal    USES belay_base belay_log belay_json belay_crypto belay_statement belay_sqlite
                                   belay_flow belay_engine)
@@ -57,8 +58,8 @@ belay_layer(agent/jobs       USES belay_base belay_json)
 belay_layer(agent/steps      USES belay_base belay_log belay_json belay_settings belay_tls belay_http belay_script belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
                                   belay_jobs deps::libssh)
-belay_layer(agent/triggers   USES belay_base belay_log belay_json belay_flow belay_journal belay_trust
-                                  belay_runtime belay_steps)
+belay_layer(agent/triggers   USES belay_base belay_log belay_json belay_calendar belay_crypto belay_flow
+                                  belay_journal belay_trust belay_runtime belay_steps)
 belay_layer(agent/link       USES belay_base belay_log belay_json belay_crypto belay_statement belay_wire
                                   belay_tls belay_http belay_journal belay_trust belay_runtime belay_triggers)
 belay_layer(agent/api        USES belay_base belay_log belay_json belay_settings belay_http belay_flow belay_journal
