@@ -70,7 +70,7 @@ foreach(folder IN LISTS unit_folders)
   endif()
 endforeach()
 
-foreach(tree sim crash bench integration style fuzz)
+foreach(tree sim crash bench integration schedules style fuzz)
   if(tree STREQUAL "fuzz" AND NOT BELAY_FUZZ)
     continue()
   endif()
