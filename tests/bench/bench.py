@@ -28,7 +28,8 @@ RESULTS = []
 
 
 def note(name, value, unit, must, holds):
-    RESULTS.append({"name": "engine." + name, "value": round(value, 4), "unit": unit, "must": must, "holds": bool(holds)})
+    name = name if name.startswith("triggers.") else "engine." + name
+    RESULTS.append({"name": name, "value": round(value, 4), "unit": unit, "must": must, "holds": bool(holds)})
     print("%s %-32s %12.3f %-12s must %s" % ("passed" if holds else "FAILED", name, value, unit, must), flush=True)
 
 
@@ -226,11 +227,17 @@ def many_runs():
         at_most("start.100000_runs", start_times(host, 5), "ms", 300)
 
 
+def schedules():
+    found = run_json(os.path.join(TESTS, "schedules_bench"))
+    at_most("triggers.next_1000", found["next_1000_ms"], "ms", 10)
+    tell("triggers.plan_ten_years", found["plan_ten_years_ms"], "ms")
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     wanted = sys.argv[1:]
     failed = 0
-    for part in (size_and_start, steps, processes, approvals, many_waits, many_runs):
+    for part in (size_and_start, steps, processes, approvals, many_waits, many_runs, schedules):
         if wanted and part.__name__ not in wanted:
             continue
         try:
