@@ -30,12 +30,13 @@ std::optional<Error> authorize(Access& access, std::string_view auth, const http
   }
   if (auth == kCallbackClass) return std::nullopt;
   const Caller caller = access.callerOf(*request.peer.credentials);
-  const bool allowed = (auth == kReaderClass && caller.role != Role::kNone) ||
+  const bool asReader = auth == kReaderClass || auth == http::RouteTable::kNoRoute;
+  const bool allowed = (asReader && caller.role != Role::kNone) ||
                        (auth == kOperatorClass && caller.role == Role::kOperator);
   if (allowed) return std::nullopt;
   return Error{ErrorCode::kPermission,
                caller.shown() + " is not among the " +
-                   (auth == kReaderClass ? "operators and readers" : "operators") + " of this host",
+                   (asReader ? "operators and readers" : "operators") + " of this host",
                {"ask the host's administrator for an entry in api.operators or api.readers"}};
 }
 

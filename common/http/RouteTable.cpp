@@ -96,18 +96,21 @@ std::size_t RouteTable::findRoute(const std::string& method,
 Handler::Admission RouteTable::admit(ServerRequest& request) {
   std::vector<std::string> segments;
   if (!splitPath(request.path, segments)) {
-    return refuse(404, Error{ErrorCode::kHttpRoute, "the path is not written in its one form"});
+    return refuseUnknown(
+        request, 404, Error{ErrorCode::kHttpRoute, "the path is not written in its one form"});
   }
   std::string allowed;
   const std::size_t row = findRoute(request.method, segments, allowed);
   if (row == routes_.size() && allowed.empty()) {
-    return refuse(
-        404, Error{ErrorCode::kHttpRoute, "there is nothing at " + base::visible(request.path)});
+    return refuseUnknown(
+        request, 404,
+        Error{ErrorCode::kHttpRoute, "there is nothing at " + base::visible(request.path)});
   }
   if (row == routes_.size()) {
-    return refuse(405,
-                  Error{ErrorCode::kHttpMethod, base::visible(request.path) + " allows " + allowed},
-                  Headers{{"Allow", allowed}});
+    return refuseUnknown(
+        request, 405,
+        Error{ErrorCode::kHttpMethod, base::visible(request.path) + " allows " + allowed},
+        Headers{{"Allow", allowed}});
   }
   const Route& route = routes_[row];
   request.route = row;
@@ -120,6 +123,14 @@ Handler::Admission RouteTable::admit(ServerRequest& request) {
     return refuse(base::errorRow(refused->code).httpStatus, *refused);
   }
   return admitBody(route, request);
+}
+
+Handler::Admission RouteTable::refuseUnknown(const ServerRequest& request, int status,
+                                             const Error& error, Headers extra) {
+  if (const auto refused = authorize_(kNoRoute, request)) {
+    return refuse(base::errorRow(refused->code).httpStatus, *refused);
+  }
+  return refuse(status, error, std::move(extra));
 }
 
 Handler::Admission RouteTable::admitBody(const Route& route, const ServerRequest& request) {

@@ -33,9 +33,12 @@ struct Route {
 class RouteTable final : public Handler {
  public:
   /// Nothing: the request may pass. Asked for each request before its body is read; a class that
-  /// the authorizer does not know must be refused.
+  /// the authorizer does not know must be refused. Asked with kNoRoute where no row fits: whether
+  /// this peer may learn so.
   using Authorizer =
       std::function<std::optional<base::Error>(std::string_view auth, const ServerRequest&)>;
+
+  static constexpr std::string_view kNoRoute = "";
 
   /// A row without authentication class or with a malformed pattern is a bug (checked), as are two
   /// rows of the same method and shape.
@@ -55,6 +58,9 @@ class RouteTable final : public Handler {
   std::size_t findRoute(const std::string& method, const std::vector<std::string>& segments,
                         std::string& allowed) const;
   Admission admitBody(const Route& route, const ServerRequest& request);
+  /// The answer where no row fits: to whoever may learn so.
+  Admission refuseUnknown(const ServerRequest& request, int status, const base::Error& error,
+                          Headers extra = {});
   Admission refuse(int status, const base::Error& error, Headers extra = {});
 
   const std::vector<Route> routes_;

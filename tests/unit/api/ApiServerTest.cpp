@@ -347,6 +347,9 @@ TEST_GROUP(ApiStrangers) {
 TEST(ApiStrangers, areRefusedByDefault) {
   if (::geteuid() != 0) return;
   LONGS_EQUAL(403, asUser(54321, "GET", "/v1/runs").status);
+  // Nor does a stranger learn what there is not.
+  LONGS_EQUAL(403, asUser(54321, "GET", "/v1/nothing").status);
+  LONGS_EQUAL(403, asUser(54321, "PATCH", "/v1/runs").status);
   LONGS_EQUAL(403, asUser(54321, "POST", "/v1/events", R"({"name": "x"})").status);
 }
 

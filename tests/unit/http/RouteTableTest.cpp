@@ -33,6 +33,7 @@ ServerRequest requestFor(std::string method, std::string path, Headers headers =
 TEST_GROUP(RouteTable) {
   std::vector<std::string> called;
   std::vector<std::string> asked;
+  bool strangers = false;  ///< Who asks for what does not exist is not known either.
 
   Route route(std::string_view method, std::string_view pattern, std::string_view auth = "reader",
               std::size_t bodyBytesMax = 0, std::string_view contentType = {}) {
@@ -48,7 +49,7 @@ TEST_GROUP(RouteTable) {
        route("POST", "/v1/runs/{run}/steps/{step}", "operator", 10), route("GET", "/")},
       [this](std::string_view auth, const ServerRequest&) -> std::optional<Error> {
         asked.emplace_back(auth);
-        if (auth == "reader") return std::nullopt;
+        if (auth == "reader" || (auth.empty() && !strangers)) return std::nullopt;
         return Error{ErrorCode::kPermission, "operators only"};
       },
       [](int status, const Error& error) {
@@ -82,7 +83,18 @@ TEST(RouteTable, deniesWhatNoRowNames) {
         "/v1/runs/%zz", "/v1/runs//steps/x", "*"}) {
     LONGS_EQUAL_TEXT(404, statusFor(requestFor("GET", path)), path);
   }
-  CHECK(asked.empty());
+}
+
+TEST(RouteTable, whoIsNotKnownDoesNotLearnWhatThereIsNot) {
+  strangers = true;
+  LONGS_EQUAL(403, statusFor(requestFor("GET", "/v2")));
+  LONGS_EQUAL(403, statusFor(requestFor("GET", "//v1")));
+  const Handler::Admission admission = [this] {
+    ServerRequest request = requestFor("DELETE", "/v1/runs");
+    return table.admit(request);
+  }();
+  LONGS_EQUAL(403, admission.refusal->status);
+  CHECK(admission.refusal->headers.find("Allow") == nullptr);
 }
 
 TEST(RouteTable, saysWhichMethodsAPathAllows) {
