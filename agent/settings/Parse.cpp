@@ -84,6 +84,13 @@ class Reader {
     field = *length;
   }
 
+  /// A path that is not empty begins with "/": what it means must not depend on where a process was started.
+  void mustBeAbsolute(std::string_view name, const std::string& path) {
+    if (path.empty() || path.starts_with("/")) return;
+    wrong(name, "must be an absolute path, is " + base::visible(path) +
+                    (path.starts_with("~") ? "; ~ is not expanded here: write the home folder out" : ""));
+  }
+
   /// All keys of the file must have been asked for.
   Status finish() {
     const json::Value& root = document_.root;
@@ -158,6 +165,11 @@ Result<Settings> parseSettings(std::string_view text, const std::string& source)
   Settings settings;
   Reader reader(*document, source);
   visitOptions(settings, reader);
+  reader.mustBeAbsolute("state.folder", settings.state.folder);
+  reader.mustBeAbsolute("api.socket", settings.api.socket);
+  reader.mustBeAbsolute("jobs.work_folder", settings.jobs.workFolder);
+  reader.mustBeAbsolute("http.ca_file", settings.http.caFile);
+  reader.mustBeAbsolute("policy.file", settings.policyFile);
   BELAY_TRY(reader.finish());
   constexpr std::uint64_t kLeastMemory = 64u << 20;
   if (settings.limits.memoryBytes != 0 && settings.limits.memoryBytes < kLeastMemory) {

@@ -48,6 +48,16 @@ TEST(Settings, anUnknownOptionHasItsPlaceAndTheNearestRightOne) {
   CHECK(mentions(error, "journal.wal_max"));
 }
 
+TEST(Settings, aPathThatDependsOnWhereAProcessWasStartedIsRefusedAtItsPlace) {
+  STRCMP_EQUAL("belay.yaml:2:11: state.folder must be an absolute path, is data",
+               errorOf("state:\n  folder: data\n").c_str());
+  CHECK(mentions(errorOf("state: {folder: ~/belay}\n"), "~ is not expanded"));
+  CHECK(mentions(errorOf("policy: {file: policy.yaml}\n"), "policy.file must be an absolute path"));
+  CHECK(mentions(errorOf("api: {socket: ./sock}\n"), "api.socket must be an absolute path"));
+  STRCMP_EQUAL("", errorOf("state: {folder: /srv/belay}\n").c_str());
+  STRCMP_EQUAL("", errorOf("state: {folder: \"\"}\n").c_str());
+}
+
 TEST(Settings, valuesOutOfRangeNameTheBounds) {
   CHECK(mentions(errorOf("http: {workers: 0}\n"), "from 1 to 256"));
   CHECK(mentions(errorOf("jobs: {grace: 5}\n"), "duration"));
