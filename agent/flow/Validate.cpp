@@ -104,7 +104,13 @@ Result<yaml::Document> read(std::string_view text, Format format) {
   yaml::Limits limits;
   // Escaped as JSON it may be six times as long, and still a record that can be parsed again.
   limits.textBytesMax = 4 * kFlowBytesMax;
-  return format == Format::kJson ? yaml::parseJson(text, limits) : yaml::parse(text, limits);
+  auto document =
+      format == Format::kJson ? yaml::parseJson(text, limits) : yaml::parse(text, limits);
+  if (document.ok() || document.error().code != ErrorCode::kLimit) return document;
+  // No bound of the settings: the file is at fault, as with anything else in it that is refused.
+  Error error = std::move(document).error();
+  error.code = format == Format::kJson ? ErrorCode::kJsonSyntax : ErrorCode::kYamlRefused;
+  return error;
 }
 
 }  // namespace

@@ -132,11 +132,11 @@ TEST(HostileFlow, whatIsDeepIsRefused) {
   const auto yaml = belay::flow::validateFlow(
       "slug: x\nstate: " + std::string(100, '[') + std::string(100, ']'), "f", Format::kYaml);
   LONGS_EQUAL(1, yaml.size());
-  CHECK(yaml[0].code == ErrorCode::kLimit);
+  CHECK(yaml[0].code == ErrorCode::kYamlRefused);
   const auto json =
       belay::flow::validateFlow("{\"slug\": " + std::string(100'000, '['), "f", Format::kJson);
   LONGS_EQUAL(1, json.size());
-  CHECK(json[0].code == ErrorCode::kLimit);
+  CHECK(json[0].code == ErrorCode::kJsonSyntax);
 }
 
 TEST(HostileFlow, aliasesCannotMakeAFlowThatIsTooLargeToBeStored) {
