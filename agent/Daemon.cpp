@@ -64,7 +64,13 @@ Result<trust::Policy> loadPolicy(const cli::DaemonOptions& options, bool system)
   BELAY_ASSIGN(const std::string text, base::readFile(file, 1u << 20));
   auto document = yaml::parse(text);
   if (!document) return std::move(document).error().in(file);
-  return trust::Policy::parse(document->root, file, &base::resolvePath);
+  auto policy = trust::Policy::parse(document->root, file, &base::resolvePath);
+  if (policy) return policy;
+  Error error = std::move(policy).error();
+  const yaml::Mark mark = document->placeOf(error.place.pointer).value;
+  error.place.line = mark.line;
+  error.place.column = mark.column;
+  return std::move(error).in(file + ":" + std::to_string(mark.line) + ":" + std::to_string(mark.column));
 }
 
 Result<http::ProxySettings> proxyOf(const settings::HttpSettings& settings, const base::EnvironmentLookup& environment) {
