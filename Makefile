@@ -41,7 +41,7 @@ check:  ## all that a change must pass: build, style, unit, sim, integration, cr
 	@tests/run.sh change
 
 .PHONY: check-nightly
-check-nightly:  ## the same with more rounds, and asan, tsan, fuzz, bench
+check-nightly:  ## the same with more rounds, and asan, tsan, fuzz, mutants, power, bench
 	@tests/run.sh nightly
 
 .PHONY: style
