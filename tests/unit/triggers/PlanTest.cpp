@@ -142,6 +142,12 @@ TEST(Plan, nothingStartsWhileTheScheduleIsOff) {
   STRCMP_EQUAL("01T12:00", wake("2026-05-01T10:00").c_str());
 }
 
+TEST(Plan, aStartThatWasMissedBeforeAPauseIsNotMadeUpForInIt) {
+  off = {{utc("2026-05-01T08:40"), std::nullopt, SkipReason::kPaused}};
+  ledger.pending = {waiting("2026-05-01T08:00", "2026-05-01T08:20")};
+  STRCMP_EQUAL("01T08:00 skipped paused | 01T09:00 skipped paused", at("2026-05-01T09:30").c_str());
+}
+
 TEST(Plan, jitterDelaysTheStartAndNotTheDueTime) {
   schedule.jitter = minutes{20};
   const Instant due = utc("2026-05-01T09:00");
@@ -206,6 +212,19 @@ TEST(Plan, aClockThatWasYearsAheadSilencesNothing) {
   ledger.handledUntil = utc("2026-05-01T09:30");
   ledger.pending.clear();
   STRCMP_EQUAL("01T10:00 ran at 01T10:00", at("2026-05-01T10:00").c_str());
+}
+
+TEST(Plan, aSharedRowThatIsCutCountsOnlyItsOwn) {
+  // 07:00 to 11:00 without 10:00, which ran before the clock was put forward, back, and forward.
+  ledger.handledUntil = utc("2026-05-01T12:00");
+  Occurrence ahead;
+  ahead.due = utc("2026-05-01T07:00");
+  ahead.last = utc("2026-05-01T11:00");
+  ahead.count = 4;
+  ahead.reason = SkipReason::kTooOld;
+  ledger.ahead = {ahead};
+  ledger.started = {utc("2026-05-01T10:00")};
+  STRCMP_EQUAL("01T07:00..01T09:00 x3 skipped too_old", at("2026-05-01T09:30").c_str());
 }
 
 TEST(Plan, ofYearsTheOlderDueTimesShareRows) {
