@@ -97,6 +97,14 @@ TEST(Waits, anApprovalLetsTheRunGoOn) {
   CHECK(host.output(run).find(R"("ticket":7)") != std::string::npos);
 }
 
+TEST(Waits, approversAreShownAndNotYetChecked) {
+  const RunId run = host.start("slug: gate\nsteps:\n  - id: review\n    wait:\n      approval: {summary: s, approvers: [ada], "
+                               "quorum: 1}\n      timeout: 1h\n");
+  STRCMP_CONTAINS(R"("approvers":["ada"])", host.openWait().requestJson.c_str());
+  CHECK(host.decide(host.openWait(), true).ok());
+  STRCMP_EQUAL("succeeded", host.status(run).c_str());
+}
+
 TEST(Waits, aRejectionIsAnOutcomeUnlessTheFlowSaysThatItFails) {
   const RunId goesOn = host.start(approval(""));
   CHECK(host.decide(host.openWait(), false).ok());
