@@ -344,11 +344,15 @@ class Verdict:
         for key in seen:
             if key not in self.keys:
                 self.say("effects", "an effect has a key that no run has: %s" % key)
-        counter = lambda key: host.get("/v1/kv/crash/value?key=" + key).get("entry", {}).get("value", 0)  # noqa: E731
-        if counter("steps") != self.counts["increments"]:
+        def counter(key):
+            try:
+                return host.get("/v1/kv/crash/value?key=" + key)["entry"]["value"]
+            except belay.ApiError as error:
+                return "not there (%s)" % error
+        if self.counts["increments"] and counter("steps") != self.counts["increments"]:
             self.say("kv", "the counter is %s after %s steps" % (counter("steps"), self.counts["increments"]))
         low, extra = self.oracle.increments
-        if low + extra and not low <= counter("api") <= low + extra:
+        if low and (isinstance(counter("api"), str) or not low <= counter("api") <= low + extra):
             self.say("kv", "the counter is %s after %s increments and %s unknown ones" % (counter("api"), low, extra))
 
 
