@@ -31,7 +31,7 @@ include_directories("${PROJECT_SOURCE_DIR}")
 add_compile_options(
   # -Wnull-dereference is left out: gcc 12 finds it in the standard library's own code.
   -Wall -Wextra -Wshadow
-  -Wno-maybe-uninitialized  # gcc 12 reports the unused alternatives of a std::variant; ASan, UBSan and clang look too.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>  # gcc 12 reports the unused alternatives of a std::variant; ASan, UBSan and clang look too.
   "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Wold-style-cast;-Woverloaded-virtual>"
   $<$<BOOL:${BELAY_WERROR}>:-Werror>
   -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fno-plt
