@@ -5,6 +5,7 @@
 #include "agent/cli/LocalReads.h"
 #include "agent/vault/HostKeys.h"
 #include "agent/vault/Vault.h"
+#include "common/base/SecretName.h"
 #include "common/base/Units.h"
 
 // secret set, list and delete: through the daemon, or in the vault's file while none runs.
@@ -67,6 +68,8 @@ Result<std::string> readValue(Invocation& invocation) {
 }
 
 Result<api::Envelope> set(Invocation& invocation) {
+  // Before somebody has typed the value.
+  BELAY_TRY(base::checkSecretName(invocation.argument(0)));
   BELAY_ASSIGN(std::string text, readValue(invocation));
   const vault::SecretValue value = vault::SecretValue::take(std::move(text));
   if (value.empty()) return Error{ErrorCode::kInvalidArgument, "the value is empty"};
@@ -145,7 +148,8 @@ std::string printRemoved(const Invocation&, const Value& data) {
 const Command kSecretSetCommand{
     "secret set", "NAME", "put a secret into the vault",
     "The value comes from standard input, or is asked for without being shown; never from the "
-    "command line, which everybody on the host can read. Flows name it as {secret: NAME}.",
+    "command line, which everybody on the host can read. Flows and connections name it as "
+    "{secret: NAME}. NAME matches [A-Za-z0-9_][A-Za-z0-9_-]{0,63}; capital and small letters differ.",
     kSetFlags, &set, &printSet};
 
 const Command kSecretListCommand{"secret list", "", "list secrets; values are never shown", "", {}, &list, &printList};

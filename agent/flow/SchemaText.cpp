@@ -6,6 +6,7 @@
 #include "agent/flow/Keys.h"
 #include "agent/flow/Validate.h"
 #include "common/base/Check.h"
+#include "common/base/SecretName.h"
 #include "common/json/Json.h"
 
 namespace belay::flow {
@@ -235,6 +236,7 @@ Value retrySchema() {
 }
 
 Value definitions() {
+  const std::string secretName = "^" + std::string(base::kSecretNamePattern) + "$";
   return object({
       {"identifier", object({{"type", "string"}, {"pattern", "^[a-z0-9][a-z0-9_-]{0,63}$"}})},
       {"template", object({{"description", "Text with an expression: ${{ … }}"},
@@ -261,7 +263,7 @@ Value definitions() {
                {"type", "object"},
                {"additionalProperties", false},
                {"required", Array{"secret"}},
-               {"properties", object({{"secret", reference("identifier")}})}})},
+               {"properties", object({{"secret", object({{"type", "string"}, {"pattern", secretName}})}})}})},
       {"retry", retrySchema()},
       {"step", stepSchema()},
   });

@@ -3,6 +3,7 @@
 #include "agent/flow/ShapeCheck.h"
 #include "agent/script/Template.h"
 #include "common/base/Ids.h"
+#include "common/base/SecretName.h"
 #include "common/base/Text.h"
 #include "common/json/Json.h"
 #include "common/json/Schema.h"
@@ -115,7 +116,11 @@ bool ShapeCheck::isSecret(const json::Value& value) const {
 
 void ShapeCheck::secret(const Node& node) {
   const Node name = node.child(0);
-  if (isText(name) && expressions_.refuse(name)) identifier(name);
+  if (!isText(name) || !expressions_.refuse(name)) return;
+  if (base::isSecretName(name.value.asString())) return;
+  report_.error(ErrorCode::kFlowBadValue, name,
+                "must match " + std::string(base::kSecretNamePattern) + ", is " +
+                    quoted(name.value.asString()));
 }
 
 /// A value of any type: the expressions in its texts, and no secrets.

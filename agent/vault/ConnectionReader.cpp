@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "common/base/SecretName.h"
 #include "common/base/Text.h"
 #include "common/http/ProxySettings.h"
 
@@ -93,7 +94,9 @@ Result<SecretRef> ConnectionReader::secretRef(const json::Value& value,
                                               const std::string& pointer) const {
   BELAY_TRY(onlyKeys(value, pointer, kSecretKeys));
   const std::string name = value.text("secret");
-  if (!isSecretName(name)) return invalid(pointer, "write {secret: NAME}");
+  if (!base::isSecretName(name)) {
+    return invalid(pointer, "write {secret: NAME}, where NAME matches " + std::string(base::kSecretNamePattern));
+  }
   return SecretRef{name};
 }
 
@@ -170,8 +173,8 @@ Result<HttpAuth> ConnectionReader::auth() const {
   }
   out.kind = type == "bearer" ? HttpAuth::Kind::kBearer : HttpAuth::Kind::kBasic;
   out.secret.name = auth->text("secret");
-  if (!isSecretName(out.secret.name)) {
-    return invalid("/auth/secret", "it must be the name of a secret");
+  if (!base::isSecretName(out.secret.name)) {
+    return invalid("/auth/secret", "it must be the name of a secret: " + std::string(base::kSecretNamePattern));
   }
   const json::Value* user = auth->find("user");
   if ((user != nullptr) != (out.kind == HttpAuth::Kind::kBasic)) {

@@ -9,9 +9,6 @@
 
 namespace belay::vault {
 
-/// True for [A-Za-z_][A-Za-z0-9_-]{0,63}.
-bool isSecretName(std::string_view name);
-
 /// A secret as it was when it was read.
 struct Secret {
   SecretValue value;

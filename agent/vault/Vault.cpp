@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/Files.h"
+#include "common/base/SecretName.h"
 #include "common/base/Text.h"
 #include "common/crypto/Hmac.h"
 #include "common/crypto/Wipe.h"
@@ -108,7 +109,7 @@ Result<Vault::Entries> Vault::decode(const std::string& text) const {
     entry.sizeAtMost = static_cast<std::uint64_t>(item.integer("size_at_most"));
     entry.redacted = item.flag("redacted");
     auto sealed = base::fromBase64(item.text("sealed"));
-    if (!sealed || !isSecretName(item.text("name"))) return damaged(path_, "an entry is malformed");
+    if (!sealed || !base::isSecretName(item.text("name"))) return damaged(path_, "an entry is malformed");
     entry.sealed = std::move(*sealed);
     entries.emplace(item.text("name"), std::move(entry));
   }
@@ -154,12 +155,7 @@ Status Vault::replaceEntry(std::string_view name, Entry entry) {
 }
 
 Result<SecretInfo> Vault::set(std::string_view name, const SecretValue& value) {
-  if (!isSecretName(name)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "the name of a secret must match "
-                 "[A-Za-z_][A-Za-z0-9_-]{0,63}, not \"" +
-                     base::visible(name.substr(0, 80)) + "\""};
-  }
+  BELAY_TRY(base::checkSecretName(name));
   if (value.empty()) return Error{ErrorCode::kInvalidArgument, "a secret must not be empty"};
   if (value.size() > limits_.valueBytes) {
     return Error{ErrorCode::kLimit,

@@ -13,6 +13,7 @@
 #include "common/base/Clock.h"
 #include "common/base/Ids.h"
 #include "common/base/Random.h"
+#include "common/base/SecretName.h"
 #include "common/base/Text.h"
 #include "common/base/UniqueFd.h"
 #include "tests/support/SeededRandom.h"
@@ -42,6 +43,22 @@ TEST(Ids, areComparedAndHashedByTheirText) {
   CHECK(a == StepId::parse("a").value());
   CHECK(std::hash<StepId>{}(a) == std::hash<StepId>{}(StepId::parse("a").value()));
   CHECK(StepId().empty());
+}
+
+TEST_GROUP(SecretName) {};
+
+TEST(SecretName, isOfOneShapeInAllPlaces) {
+  for (const std::string& good : {std::string("GITHUB_TOKEN"), std::string("tok"), std::string("0"), std::string("_"),
+                                  std::string("a-b"), std::string(64, 'Z')}) {
+    CHECK_TEXT(belay::base::isSecretName(good), good.c_str());
+    CHECK(belay::base::checkSecretName(good).ok());
+  }
+  for (const std::string& bad :
+       {std::string(), std::string(65, 'x'), std::string("-a"), std::string("a b"), std::string("a.b"),
+        std::string("a/b"), std::string("a\0b", 3), std::string("\xc3\xa4"), std::string("${{x}}")}) {
+    CHECK_FALSE_TEXT(belay::base::isSecretName(bad), bad.c_str());
+    CHECK(belay::base::checkSecretName(bad).error().code == ErrorCode::kInvalidArgument);
+  }
 }
 
 TEST_GROUP(Random) { belay::test::SeededRandom random; };

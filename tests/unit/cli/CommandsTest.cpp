@@ -164,6 +164,15 @@ TEST(Commands, aSecretIsReadAndNeverShown) {
   LONGS_EQUAL(2, world.run({"secret", "set", "TOKEN", "hunter2"}));
 }
 
+TEST(Commands, aSecretOfAnImpossibleNameIsRefusedBeforeItsValueIsTyped) {
+  world.console.inputTerminal = true;
+  world.console.hidden = "typed";
+  LONGS_EQUAL(2, world.run({"secret", "set", "a.b"}));
+  CHECK(has(world.console.errText, "[A-Za-z0-9_][A-Za-z0-9_-]{0,63}"));
+  CHECK(!has(world.console.errText, "value of"));
+  CHECK(world.daemon.asked.empty());
+}
+
 TEST(Commands, validationNeedsNoDaemonAndShowsEveryProblem) {
   world.daemon.reachable = false;
   write("bad.flow.yaml", "slug: X\nsteps:\n  - id: a\n    rum: {command: [ls]}\n");

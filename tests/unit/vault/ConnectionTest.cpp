@@ -66,6 +66,8 @@ constexpr WrongRow kWrong[] = {
      "/connections/api/headers/a"},
     {R"({"type":"http","base_url":"https://x","headers":{"A":{"secret":"no name"}}})",
      "/connections/api/headers/A"},
+    {R"({"type":"http","base_url":"https://x","headers":{"A":{"secret":"-B"}}})",
+     "/connections/api/headers/A"},
     {R"({"type":"http","base_url":"https://x","headers":{"A":{"secret":"B","x":1}}})",
      "/connections/api/headers/A/x"},
     {R"({"type":"http","base_url":"https://x","headers":{"Authorization":"Bearer abc"}})",
@@ -76,6 +78,8 @@ constexpr WrongRow kWrong[] = {
     {R"({"type":"http","base_url":"https://x","auth":{"type":"digest"}})",
      "/connections/api/auth/type"},
     {R"({"type":"http","base_url":"https://x","auth":{"type":"bearer"}})",
+     "/connections/api/auth/secret"},
+    {R"({"type":"http","base_url":"https://x","auth":{"type":"bearer","secret":"a.b"}})",
      "/connections/api/auth/secret"},
     {R"({"type":"http","base_url":"https://x","auth":{"type":"bearer","secret":"A","user":"u"}})",
      "/connections/api/auth"},
@@ -107,12 +111,12 @@ TEST_GROUP(Connection) {
 TEST(Connection, readsAnHttpConnectionWithAllItsKeys) {
   const auto read1 =
       read(R"({"type":"http","base_url":"https://api.test/v1/","ca_file":"/etc/ca.pem",
-    "proxy":"http://proxy.test:3128","headers":{"X-Plain":"a","X-Secret":{"secret":"KEY"}},
+    "proxy":"http://proxy.test:3128","headers":{"X-Plain":"a","X-Secret":{"secret":"2nd-key"}},
     "auth":{"type":"basic","user":{"secret":"USER"},"secret":"PASSWORD"}})");
   CHECK(read1->type() == "http");
   STRCMP_EQUAL("api.test", http(read1).baseUrl.host.c_str());
   LONGS_EQUAL(2, http(read1).headers.size());
-  const std::vector<std::string> names{"KEY", "PASSWORD", "USER"};
+  const std::vector<std::string> names{"2nd-key", "PASSWORD", "USER"};
   CHECK(read1->secretNames() == names);
   LONGS_EQUAL(16, read1->version.size());
 }

@@ -107,9 +107,15 @@ TEST(Vault, writesNoValueAndNoTraceOfOneToTheFile) {
 TEST(Vault, refusesNamesAndValuesThatCannotBe) {
   auto vault = open();
   const std::string longest(64, 'a');
-  CHECK(vault.value()->set(longest, SecretValue("v")).ok());
+  for (const std::string& name : {longest, std::string("GITHUB_TOKEN"), std::string("github_token"),
+                                  std::string("1a"), std::string("_"), std::string("a-")}) {
+    CHECK_TEXT(vault.value()->set(name, SecretValue(name)).ok(), name.c_str());
+  }
+  // What is taken can be read again, each under its own name.
+  STRCMP_EQUAL("GITHUB_TOKEN", reveal(*open().value(), "GITHUB_TOKEN").c_str());
+  STRCMP_EQUAL("github_token", reveal(*open().value(), "github_token").c_str());
   for (const std::string& name :
-       {std::string(), longest + "a", std::string("1a"), std::string("a b"), std::string("a.b"),
+       {std::string(), longest + "a", std::string("a b"), std::string("a.b"),
         std::string("-a"), std::string("\xc3\xa4")}) {
     const auto set = vault.value()->set(name, SecretValue("v"));
     CHECK(set.error().code == ErrorCode::kInvalidArgument);
