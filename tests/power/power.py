@@ -146,10 +146,12 @@ def main():
         print("no power is cut on this machine (%s): the daemon is killed instead" % why)
     print("seed %d, %d cycles" % (options.seed, cycles), flush=True)
     host = belay.Host(settings)
+    cuts = []
 
     def cut():
         if disk:
-            disk.shut_down(draw.choices((FLUSH_NOTHING, FLUSH_LOG, SYNC_ALL), (6, 3, 1))[0])
+            cuts.append(draw.choices((FLUSH_NOTHING, FLUSH_LOG, SYNC_ALL), (6, 3, 1))[0])
+            disk.shut_down(cuts[-1])
         host.kill()
         if disk:
             disk.mount_again()
@@ -166,6 +168,8 @@ def main():
         print("%.0f s" % (time.monotonic() - begun))
         host.close(keep=failed > 0)
         if failed:
+            # The first is before cycle 0, the last is after the last rule was looked at.
+            print("flags of FS_IOC_SHUTDOWN: %s" % "".join(map(str, cuts)))
             print("kept: %s; again with: --cycles %d --seed %d" % (host.folder, cycles, options.seed))
     finally:
         host.kill()
