@@ -146,18 +146,20 @@ def main():
         print("no power is cut on this machine (%s): the daemon is killed instead" % why)
     print("seed %d, %d cycles" % (options.seed, cycles), flush=True)
     host = belay.Host(settings)
-    cuts = []
+    cuts, oracle = [], crash.Oracle()
 
     def cut():
         if disk:
             cuts.append(draw.choices((FLUSH_NOTHING, FLUSH_LOG, SYNC_ALL), (6, 3, 1))[0])
+            # Without power nobody says or hears anything; here the daemon goes on for a moment without its disk.
+            oracle.deaf = True
             disk.shut_down(cuts[-1])
         host.kill()
         if disk:
             disk.mount_again()
             disk.next_boot()
 
-    oracle, kills, begun = crash.Oracle(), [], time.monotonic()
+    kills, begun = [], time.monotonic()
     try:
         effects = crash.prepare(host)
         passed, failed = crash.live(host, oracle, kills, cycles, draw, cut, LIFE_SECONDS)
