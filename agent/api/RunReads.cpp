@@ -4,6 +4,7 @@
 #include "agent/api/Reads.h"
 #include "agent/api/RunHistory.h"
 #include "agent/api/RunView.h"
+#include "agent/runtime/Performer.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
@@ -60,8 +61,9 @@ Result<RunId> findRun(journal::Journal& journal, std::string_view text) {
   constexpr std::size_t kShown = 5;
   auto exact = RunId::parse(text);
   if (!exact) return noRun(text);
-  BELAY_ASSIGN(const std::optional<journal::RunRow> row, journal.run(*exact));
-  if (row) return *exact;
+  const auto row = journal.run(*exact);
+  if (!row) return runtime::ofOneRun(row.error());
+  if (*row) return *exact;
   BELAY_ASSIGN(const std::vector<RunId> found, journal.runsByPrefix(text, kShown));
   if (found.empty()) return noRun(text);
   if (found.size() == 1) return found.front();

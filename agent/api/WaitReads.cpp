@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "agent/api/Reads.h"
+#include "agent/runtime/Performer.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
@@ -36,8 +37,9 @@ Result<std::vector<journal::WaitRow>> openWaitsOf(journal::Journal& journal, con
   journal::WaitFilter filter;
   filter.run = run;
   filter.most = kWaitsMost;
-  BELAY_ASSIGN(std::vector<journal::WaitRow> rows, journal.waits(filter));
-  std::erase_if(rows, [](const journal::WaitRow& row) { return row.kind == flow::WaitKind::kTime; });
+  auto rows = journal.waits(filter);
+  if (!rows) return runtime::ofOneRun(std::move(rows).error());
+  std::erase_if(*rows, [](const journal::WaitRow& row) { return row.kind == flow::WaitKind::kTime; });
   return rows;
 }
 
@@ -81,8 +83,9 @@ Value waitToJson(const journal::WaitRow& row, bool withRequest) {
 Result<WaitId> findWait(journal::Journal& journal, std::string_view text) {
   auto exact = WaitId::parse(text);
   if (!exact) return noWait(text);
-  BELAY_ASSIGN(const std::optional<journal::WaitRow> row, journal.wait(*exact));
-  if (row) return *exact;
+  const auto row = journal.wait(*exact);
+  if (!row) return runtime::ofOneRun(row.error());
+  if (*row) return *exact;
   std::vector<journal::WaitRow> rows;
   if (text.starts_with('r')) {
     BELAY_ASSIGN(const base::RunId run, findRun(journal, text));

@@ -17,7 +17,7 @@ Core::Core(World world, RuntimeSettings settings)
     : world_(world),
       settings_(std::move(settings)),
       flows_(world_.journal, settings_.flowsCached),
-      runs_(world_.journal, flows_) {}
+      runs_(world_.journal, flows_, world_.log) {}
 
 Status Core::record(LiveRun& run, engine::EventBody body) {
   const std::string_view name = engine::eventName(body);

@@ -63,7 +63,7 @@ Result<std::shared_ptr<const LoadedFlow>> FlowCache::get(const std::string& dige
   auto parsed = flow::parseFlow(row->content, row->slug, format);
   if (!parsed) return std::move(parsed).error().in("flow " + digest + " of the journal");
   if (parsed->digest != digest) {
-    return Error{ErrorCode::kJournalCorrupt, "flow " + digest + " of the journal has the digest " + parsed->digest};
+    return Error{ErrorCode::kJournalChainBroken, "flow " + digest + " of the journal has the digest " + parsed->digest};
   }
   return put(std::move(*parsed));
 }

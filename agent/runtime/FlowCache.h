@@ -33,7 +33,7 @@ class FlowCache {
  public:
   FlowCache(journal::Journal& journal, std::size_t most) : journal_(journal), most_(most) {}
 
-  /// Errors: kNotFound when the journal has no such flow; kJournalCorrupt when it does not parse any more.
+  /// Errors: kNotFound when the journal has no such flow; kJournalChainBroken when it is not what was put.
   base::Result<std::shared_ptr<const LoadedFlow>> get(const std::string& digest);
   /// Puts a flow that was just checked, so that it need not be parsed again.
   std::shared_ptr<const LoadedFlow> put(flow::Flow flow);

@@ -107,10 +107,18 @@ class LargeOutputs {
   virtual base::Result<std::string> load(std::string_view ref) = 0;
 };
 
-/// True for errors after which the transaction at hand cannot be committed.
+/// True for errors after which the transaction at hand cannot be committed. kJournalChainBroken is none of them: it is
+/// found while the rows of one run are read, before anything is written for it.
 inline bool endsTransaction(base::ErrorCode code) {
   return code == base::ErrorCode::kJournalIo || code == base::ErrorCode::kJournalCorrupt ||
-         code == base::ErrorCode::kDiskFull || code == base::ErrorCode::kJournalChainBroken;
+         code == base::ErrorCode::kDiskFull;
+}
+
+/// An error of reading what one run has in the journal, before anything was written for it. Damaged rows are the
+/// trouble of that run and of who asks for it, so that the code becomes kJournalChainBroken; an I/O error stays one.
+inline base::Error ofOneRun(base::Error error) {
+  if (error.code == base::ErrorCode::kJournalCorrupt) error.code = base::ErrorCode::kJournalChainBroken;
+  return error;
 }
 
 }  // namespace belay::runtime

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/engine/Engine.h"
+#include "agent/runtime/Performer.h"
 
 namespace belay::runtime {
 
@@ -55,8 +56,13 @@ LiveRun* RunCache::find(const base::RunId& id) {
 
 Result<LiveRun*> RunCache::get(const base::RunId& id) {
   if (LiveRun* run = find(id)) return run;
-  BELAY_ASSIGN(std::unique_ptr<LiveRun> run, load(id));
-  return &add(std::move(run));
+  auto run = load(id);
+  if (run) return &add(std::move(*run));
+  Error error = ofOneRun(std::move(run).error());
+  if (error.code != ErrorCode::kJournalIo && error.code != ErrorCode::kRunNotFound) {
+    log_.error("run.unreadable", error, {{"run", id.str()}});
+  }
+  return error;
 }
 
 LiveRun& RunCache::add(std::unique_ptr<LiveRun> run) {

@@ -11,6 +11,7 @@
 #include "agent/runtime/FlowCache.h"
 #include "agent/runtime/RecordedDecisions.h"
 #include "common/base/Result.h"
+#include "common/log/Log.h"
 
 namespace belay::runtime {
 
@@ -31,9 +32,11 @@ struct LiveRun {
 /// Threads: the loop.
 class RunCache {
  public:
-  RunCache(journal::Journal& journal, FlowCache& flows) : journal_(journal), flows_(flows) {}
+  RunCache(journal::Journal& journal, FlowCache& flows, log::Log& log)
+      : journal_(journal), flows_(flows), log_(log) {}
 
-  /// The run, loaded by applying its events where it is not in memory. Errors: kRunNotFound, kJournalCorrupt.
+  /// The run, loaded by applying its events where it is not in memory. Errors: kRunNotFound;
+  /// kJournalIo; any other: this run cannot be read, which was logged, and all others can go on (ofOneRun()).
   base::Result<LiveRun*> get(const base::RunId& id);
   LiveRun* find(const base::RunId& id);
   LiveRun& add(std::unique_ptr<LiveRun> run);
@@ -47,6 +50,7 @@ class RunCache {
 
   journal::Journal& journal_;
   FlowCache& flows_;
+  log::Log& log_;
   std::map<base::RunId, std::unique_ptr<LiveRun>> runs_;
 };
 

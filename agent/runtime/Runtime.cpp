@@ -12,6 +12,13 @@ using base::Result;
 using base::RunId;
 using base::Status;
 
+namespace {
+
+/// A run that cannot be read, which is in the log, must not keep all others from going on.
+Status passOver(const Error& error) { return endsTransaction(error.code) ? Status{error} : Status{}; }
+
+}  // namespace
+
 Runtime::Runtime(World world, RuntimeSettings settings)
     : core_(world, std::move(settings)), waits_(core_), steps_(core_, waits_) {
   waits_.setSteps(steps_);
@@ -27,12 +34,7 @@ Status Runtime::recover() {
 
 Status Runtime::takeUp(const RunId& id, bool recovering) {
   auto run = core_.runs().get(id);
-  // A run of a damaged row or a flow that no longer parses must not keep all others from going on.
-  if (!run && run.error().code == ErrorCode::kJournalIo) return std::move(run).error();
-  if (!run) {
-    core_.world().log.error("run.unreadable", run.error(), {{"run", id.str()}});
-    return {};
-  }
+  if (!run) return passOver(run.error());
   for (engine::Effect& effect : engine::owed((*run)->state)) {
     const auto* perform = std::get_if<engine::PerformStep>(&effect);
     if (perform && inFlight_.count({id, perform->key.path}) != 0) continue;
@@ -162,11 +164,7 @@ Status Runtime::handleTimer(const journal::TimerRow& timer) {
   journal::RunHead head;
   head.number = timer.runNumber;
   BELAY_TRY(core_.world().journal.removeTimer(head, timer.key));
-  if (!found) {
-    if (found.error().code == ErrorCode::kJournalIo) return std::move(found).error();
-    core_.world().log.error("run.unreadable", found.error(), {{"run", timer.run.str()}});
-    return {};
-  }
+  if (!found) return passOver(found.error());
   const std::size_t colon = timer.key.find(':');
   const std::string kind = timer.key.substr(0, colon);
   const std::string what = timer.key.substr(colon + 1);
@@ -181,7 +179,9 @@ Status Runtime::advance(std::size_t most) {
 }
 
 Status Runtime::handle(const Owed& owed) {
-  BELAY_ASSIGN(LiveRun * run, core_.runs().get(owed.run));
+  auto found = core_.runs().get(owed.run);
+  if (!found) return passOver(found.error());
+  LiveRun* run = *found;
   if (const auto* close = std::get_if<engine::CloseWait>(&owed.effect)) return waits_.close(*run, *close);
   if (const auto* cancel = std::get_if<engine::CancelStep>(&owed.effect)) {
     inFlight_.erase({owed.run, cancel->key.path});

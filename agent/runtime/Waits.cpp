@@ -204,7 +204,9 @@ Status Waits::armTimer(LiveRun& run, const engine::WaitOpened& opened) {
 }
 
 Result<journal::WaitRow> Waits::openRow(const base::WaitId& wait, flow::WaitKind kind) {
-  BELAY_ASSIGN(std::optional<journal::WaitRow> row, core_.world().journal.wait(wait));
+  auto read = core_.world().journal.wait(wait);
+  if (!read) return ofOneRun(std::move(read).error());
+  std::optional<journal::WaitRow> row = std::move(*read);
   if (!row) return Error{ErrorCode::kWaitNotFound, "there is no wait " + wait.str(), {"belay wait list"}};
   if (row->kind != kind) {
     return Error{ErrorCode::kWaitKind, "wait " + wait.str() + " is for " +
@@ -281,11 +283,17 @@ Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJs
 Result<Emitted> Waits::emit(const std::string& name, const std::string& bodyJson, const std::string& by) {
   constexpr std::size_t kWaitsMax = 10'000;
   Emitted emitted;
-  BELAY_ASSIGN(const std::vector<journal::WaitRow> rows, core_.world().journal.waitsForEvent(name, kWaitsMax));
+  const auto rows = core_.world().journal.waitsForEvent(name, kWaitsMax);
+  if (!rows) return ofOneRun(rows.error());
   const std::string event = eventJson(name, bodyJson, core_.wallMs());
-  for (const journal::WaitRow& row : rows) {
-    BELAY_ASSIGN(LiveRun * run, core_.runs().get(row.run));
-    BELAY_ASSIGN(const json::Value request, json::parse(row.requestJson));
+  for (const journal::WaitRow& row : *rows) {
+    const auto found = core_.runs().get(row.run);
+    if (!found && endsTransaction(found.error().code)) return found.error();
+    // A run that cannot be read, which is in the log, must not keep the others from hearing.
+    if (!found) continue;
+    LiveRun* run = *found;
+    // A damaged row may name any step; the run's own chain says where it waits.
+    if (!openedIn(run->state, row.step, row.id)) continue;
     const flow::Step& step = stepAt(*run, row.step);
     if (!step.wait.match.empty()) {
       RunScope scope(run->state, *run->flow, core_.world().outputs, row.step, 1, core_.wallMs());
@@ -310,7 +318,9 @@ Result<Emitted> Waits::emit(const std::string& name, const std::string& bodyJson
 }
 
 Status Waits::timeUp(LiveRun& run, const base::WaitId& wait) {
-  BELAY_ASSIGN(const std::optional<journal::WaitRow> row, core_.world().journal.wait(wait));
+  const auto read = core_.world().journal.wait(wait);
+  if (!read) return unreadable(run, wait, read.error());
+  const std::optional<journal::WaitRow>& row = *read;
   if (!row || row->status != journal::WaitStatus::kOpen) return {};
   engine::WaitResolved resolved;
   resolved.wait = wait;
@@ -351,10 +361,19 @@ Status Waits::finish(LiveRun& run, const engine::WaitOpened& opened, const engin
 }
 
 Status Waits::close(LiveRun& run, const engine::CloseWait& close) {
-  BELAY_TRY(core_.world().journal.removeTimer(run.head, "wait:" + close.wait.str()));
-  Status closed = core_.world().journal.closeWait(close.wait, journal::WaitStatus::kClosed, core_.wallMs());
-  if (!closed && closed.error().code == ErrorCode::kWaitClosed) return {};
-  return closed;
+  const Status closed = core_.world().journal.closeWait(close.wait, journal::WaitStatus::kClosed, core_.wallMs());
+  if (!closed && closed.error().code != ErrorCode::kWaitClosed) {
+    BELAY_TRY(unreadable(run, close.wait, closed.error()));
+  }
+  // Last: where a write has damaged the journal, this one fails too.
+  return core_.world().journal.removeTimer(run.head, "wait:" + close.wait.str());
+}
+
+Status Waits::unreadable(LiveRun& run, const base::WaitId& wait, Error error) {
+  error = ofOneRun(std::move(error));
+  if (endsTransaction(error.code)) return error;
+  core_.world().log.error("wait.unreadable", error, {{"run", run.state.id.str()}, {"wait", wait.str()}});
+  return {};
 }
 
 }  // namespace belay::runtime

@@ -59,6 +59,8 @@ class Waits {
   base::Status checkRequest(LiveRun& run, const journal::WaitRow& row, const trust::VerifiedDecision& decision);
   base::Status checkInTime(LiveRun& run, const base::WaitId& wait);
   base::Status resolve(LiveRun& run, engine::WaitResolved resolved, journal::WaitStatus status);
+  /// The row of a wait that its run has come past cannot be read: a line of the log, unless that ends the transaction.
+  base::Status unreadable(LiveRun& run, const base::WaitId& wait, base::Error error);
   base::Status finish(LiveRun& run, const engine::WaitOpened& opened, const engine::WaitResolved& resolved);
   base::Status armTimer(LiveRun& run, const engine::WaitOpened& opened);
 
