@@ -43,6 +43,7 @@ class Verification : public std::enable_shared_from_this<Verification> {
     total_.runs += report->runs;
     total_.events += report->events;
     total_.hostRows += report->hostRows;
+    total_.flowChanges += report->flowChanges;
     if (!report->ok) {
       return exchange_->fail(Error{ErrorCode::kJournalChainBroken, report->firstBad,
                                    {"belay explain BLY-JOURNAL-CHAIN-BROKEN"}});
@@ -131,7 +132,7 @@ class Copying : public std::enable_shared_from_this<Copying> {
 Value verifyReportToJson(const journal::VerifyReport& report) {
   Value data;
   data.set("verified", true).set("runs", report.runs).set("events", report.events);
-  data.set("host_rows", report.hostRows);
+  data.set("host_rows", report.hostRows).set("flow_changes", report.flowChanges);
   return data;
 }
 

@@ -65,6 +65,7 @@ Result<api::Envelope> verify(Invocation& invocation) {
     total.runs += report.runs;
     total.events += report.events;
     total.hostRows += report.hostRows;
+    total.flowChanges += report.flowChanges;
     if (!report.ok) {
       return Error{ErrorCode::kJournalChainBroken, report.firstBad, {"belay explain BLY-JOURNAL-CHAIN-BROKEN"}};
     }
@@ -139,7 +140,8 @@ std::string printStats(const Invocation& invocation, const Value& data) {
 
 std::string printVerified(const Invocation& invocation, const Value& data) {
   return invocation.style().status("ok") + ": " + number(data, "runs") + " runs, " + number(data, "events") +
-         " events and " + number(data, "host_rows") + " rows of the host's chain match\n";
+         " events, " + number(data, "host_rows") + " rows of the host's chain and " + number(data, "flow_changes") +
+         " changes of flows match\n";
 }
 
 std::string printBackup(const Invocation&, const Value& data) { return "wrote " + shown(data.text("target")) + "\n"; }

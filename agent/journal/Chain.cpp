@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kRunLabel{"belay/run-chain/v1\0", 19};
 constexpr std::string_view kHostLabel{"belay/host-chain/v1\0", 20};
+constexpr std::string_view kLedgerLabel{"belay/flow-ledger/v1\0", 21};
 
 /// Fixed-size fields of one row, put together on the stack: one call of the hash instead of five.
 class Fields {
@@ -82,6 +83,24 @@ Hash hostChainNext(const Hash& previous, std::uint64_t seq, std::int64_t atMs,
   fields.u64(runSeq);
   fields.hash(runHash);
   return crypto::sha256(fields.bytes()).bytes;
+}
+
+Hash ledgerChainStart() { return crypto::sha256(kLedgerLabel).bytes; }
+
+Hash ledgerChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
+                     std::initializer_list<std::string_view> texts) {
+  Fields fields;
+  fields.hash(previous);
+  for (const std::int64_t number : numbers) fields.u64(static_cast<std::uint64_t>(number));
+  crypto::Sha256 hash;
+  hash.update(fields.bytes());
+  for (const std::string_view text : texts) {
+    Fields length;
+    length.u64(text.size());
+    hash.update(length.bytes());
+    hash.update(text);
+  }
+  return hash.finish().bytes;
 }
 
 }  // namespace belay::journal

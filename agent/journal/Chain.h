@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
 
 #include "common/base/Ids.h"
@@ -24,5 +25,11 @@ Hash hostChainStart();
 /// The hash of the row that seals a run's chain at its event `runSeq`, whose hash is `runHash`.
 Hash hostChainNext(const Hash& previous, std::uint64_t seq, std::int64_t atMs,
                    std::string_view runId, std::uint64_t runSeq, const Hash& runHash);
+
+/// What the first row of the ledger of flows is chained to.
+Hash ledgerChainStart();
+/// The hash of a row of the ledger that follows the one with hash `previous`.
+Hash ledgerChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
+                     std::initializer_list<std::string_view> texts);
 
 }  // namespace belay::journal

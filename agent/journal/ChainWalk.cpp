@@ -22,9 +22,10 @@ std::string eventOf(const std::string& run, std::uint64_t seq) {
 
 }  // namespace
 
-ChainWalk::ChainWalk(Session& session, HostChain& hostChain)
+ChainWalk::ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger)
     : session_(session),
       hostChain_(hostChain),
+      ledger_(ledger),
       runFrom_(session.database(), "verify runs",
                "SELECT number, id FROM runs WHERE number >= ? ORDER BY number LIMIT 1"),
       eventsFrom_(session.database(), "verify events",
@@ -39,9 +40,14 @@ ChainWalk::ChainWalk(Session& session, HostChain& hostChain)
 Result<VerifyReport> ChainWalk::walk(VerifyCursor& cursor, std::size_t eventsMost) {
   VerifyReport report;
   while (report.ok && !cursor.done) {
-    const std::uint64_t seen = report.events + report.hostRows + report.runs;
+    const std::uint64_t seen =
+        report.events + report.hostRows + report.runs + report.flowChanges;
     if (seen >= eventsMost) break;
     const std::size_t budget = eventsMost - seen;
+    if (cursor.ledgerRow >= 0) {
+      BELAY_TRY(walkLedger(cursor, budget, report));
+      continue;
+    }
     if (cursor.hostSeq >= 0) {
       BELAY_TRY(walkHost(cursor, budget, report));
       continue;
@@ -115,7 +121,7 @@ Status ChainWalk::walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport&
   for (std::size_t taken = 0; taken < most && report.ok; ++taken) {
     BELAY_ASSIGN(const auto row, hostChain_.after(at.seq));
     if (!row) {
-      cursor.done = true;
+      cursor.ledgerRow = 0;
       return {};
     }
     if (!HostChain::follows(*row, at)) {
@@ -127,6 +133,28 @@ Status ChainWalk::walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport&
     cursor.hostSeq = static_cast<std::int64_t>(row->seq);
     cursor.hostHash = row->hash;
     ++report.hostRows;
+  }
+  return {};
+}
+
+Status ChainWalk::walkLedger(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
+  LedgerTable::End at{cursor.ledgerRow, cursor.ledgerHash};
+  if (at.number == 0) at = LedgerTable::start();
+  for (std::size_t taken = 0; taken < most; ++taken) {
+    BELAY_ASSIGN(const auto kept, ledger_.after(at.number));
+    if (!kept) {
+      cursor.done = true;
+      return {};
+    }
+    if (!LedgerTable::follows(*kept, at)) {
+      bad(report, "row " + std::to_string(at.number + 1) + " of the ledger of flows (" +
+                      kept->row.slug + "): it does not follow");
+      return {};
+    }
+    at = LedgerTable::End{kept->row.number, kept->hash};
+    cursor.ledgerRow = at.number;
+    cursor.ledgerHash = at.hash;
+    ++report.flowChanges;
   }
   return {};
 }

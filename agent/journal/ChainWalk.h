@@ -4,18 +4,19 @@
 #include <string>
 
 #include "agent/journal/HostChain.h"
+#include "agent/journal/LedgerTable.h"
 #include "agent/journal/Rows.h"
 #include "agent/journal/Session.h"
 
 namespace belay::journal {
 
 /// Verifies all chains, a piece at a time: first every run's events, then the host's chain against
-/// itself and against the runs that are still there.
+/// itself and against the runs that are still there, then the ledger of flows.
 ///
 /// Threads: owner. Errors: as Journal says; what does not match is in the report, not an error.
 class ChainWalk {
  public:
-  ChainWalk(Session& session, HostChain& hostChain);
+  ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger);
 
   base::Result<VerifyReport> walk(VerifyCursor& cursor, std::size_t eventsMost);
 
@@ -32,10 +33,12 @@ class ChainWalk {
   base::Result<bool> walkRun(VerifyCursor& cursor, const Run& run, std::size_t most,
                              VerifyReport& report);
   base::Status walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
+  base::Status walkLedger(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status checkSeal(const SealRow& row, VerifyReport& report);
 
   Session& session_;
   HostChain& hostChain_;
+  LedgerTable& ledger_;
   sqlite::Statement runFrom_;
   sqlite::Statement eventsFrom_;
   sqlite::Statement events_;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/journal/FlowLedger.h"
 #include "agent/journal/Rows.h"
 #include "common/base/Clock.h"
 #include "common/base/Result.h"
@@ -56,16 +57,15 @@ class Backup {
 ///             error. kDiskFull rolls the transaction back whole; the reserve is released, and see
 ///             fullMode(). After a rollback, whoever keeps a RunHead reads it again with head().
 /// Durability: what was written is on disk when commit() has returned ok, and not before.
-class Journal {
+class Journal : public FlowLedger {
  public:
   /// Opens or creates, migrates forward, checks header, version and the last rows of the chains.
   /// Errors: kJournalForeign, kJournalNewer, kJournalLocked, kNetworkFileSystem,
   ///         kStateFolderUnsafe, kDependencyRefused, kJournalCorrupt, kJournalChainBroken,
-  ///         kJournalIo, kDiskFull; kNotFound when there is no file to read.
+  ///         kJournalIo, kDiskFull; kNotFound when there is no file to read, kJournalOlder when a
+  ///         reader finds an older version.
   static base::Result<std::unique_ptr<Journal>> open(const JournalOptions& options,
                                                      const base::Clock& clock, log::Log& log);
-
-  virtual ~Journal() = default;
 
   // --- Writing (in the open transaction).
 

@@ -69,6 +69,12 @@ Result<std::unique_ptr<Database>> connect(const JournalOptions& options, Access 
     BELAY_TRY(migrate(*database, header));
   } else if (header.empty) {
     return Error{ErrorCode::kNotInitialised, options.path + " is empty: no daemon has used it yet"};
+  } else if (header.version < kSchemaVersion) {
+    return Error{ErrorCode::kJournalOlder,
+                 options.path + " has version " + std::to_string(header.version) +
+                     "; a daemon of this binary brings it to version " +
+                     std::to_string(kSchemaVersion),
+                 {"belay daemon"}};
   }
   BELAY_TRY(compareSchema(*database));
   return database;

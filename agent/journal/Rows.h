@@ -23,7 +23,7 @@ struct RunRow {
   base::RunId id;
   std::string slug;
   std::string flowDigest;
-  std::string source;       ///< "draft" or "release:N"
+  std::string source;       ///< "live:N", "release:N" or "draft"
   engine::RunStatus status = engine::RunStatus::kRunning;
   std::string step;         ///< Where it is, or where it failed.
   std::string errorCode;
@@ -145,6 +145,8 @@ struct VerifyCursor {
   RunHead run;                ///< Run and last event that were verified.
   std::int64_t hostSeq = -1;  ///< Row of the host's chain; negative: not begun.
   std::array<std::uint8_t, 32> hostHash{};
+  std::int64_t ledgerRow = -1;  ///< Of the ledger of flows; negative: not begun.
+  std::array<std::uint8_t, 32> ledgerHash{};
   bool done = false;
 };
 
@@ -156,7 +158,7 @@ struct CheckCursor {
 };
 
 struct VerifyReport {
-  std::uint64_t runs = 0, events = 0, hostRows = 0;
+  std::uint64_t runs = 0, events = 0, hostRows = 0, flowChanges = 0;
   bool ok = true;
   std::string firstBad;  ///< "run r…, event 12: …"
 };

@@ -2,7 +2,9 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
+#include "agent/journal/FlowLedger.h"
 #include "agent/journal/Rows.h"
 #include "common/sqlite/Statement.h"
 #include "common/sqlite/Transaction.h"
@@ -23,6 +25,10 @@ static_assert(int(RunStatus::kRunning) == 0 && int(RunStatus::kWaiting) == 1 &&
               int(RunStatus::kStopping) == 4 && int(RunStatus::kSucceeded) == 5 &&
               int(RunStatus::kFailed) == 6 && int(RunStatus::kStopped) == 7 &&
               int(RunStatus::kCancelled) == 8 && int(RunStatus::kCount) == 9);
+static_assert(int(FlowChange::kDrafted) == 0 && int(FlowChange::kReleased) == 1 &&
+              int(FlowChange::kPromoted) == 2 && int(FlowChange::kRolledBack) == 3 &&
+              int(FlowChange::kArchived) == 4 && int(FlowChange::kUnarchived) == 5 &&
+              int(FlowChange::kCount) == 6);
 static_assert(int(WaitStatus::kOpen) == 0 && int(WaitStatus::kAnswered) == 1 &&
               int(WaitStatus::kRejected) == 2 && int(WaitStatus::kTimedOut) == 3 &&
               int(WaitStatus::kClosed) == 4);
@@ -90,6 +96,19 @@ constexpr const char* kVersion1[] = {
     "CREATE INDEX start_keys_by_run ON start_keys (run)",
 };
 
+// What is live, released or archived follows from this table alone: there is nothing to keep in step.
+constexpr const char* kVersion2[] = {
+    "CREATE TABLE flow_changes (number INTEGER PRIMARY KEY, slug TEXT NOT NULL,"
+    " what INTEGER NOT NULL, release INTEGER NOT NULL, digest TEXT NOT NULL, note TEXT NOT NULL,"
+    " origin TEXT NOT NULL, by_whom TEXT NOT NULL, at_ms INTEGER NOT NULL, hash BLOB NOT NULL)"
+    " STRICT",
+    "CREATE INDEX flow_changes_by_slug ON flow_changes (slug, what, number)",
+    "CREATE UNIQUE INDEX flow_releases ON flow_changes (slug, release) WHERE what = 1",
+    "CREATE INDEX flow_releases_by_digest ON flow_changes (slug, digest) WHERE what = 1",
+};
+
+constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2};
+
 Error damaged(const sqlite::Database& database, const std::string& what) {
   return Error{ErrorCode::kJournalCorrupt,
                database.path() + ": " + what,
@@ -97,18 +116,24 @@ Error damaged(const sqlite::Database& database, const std::string& what) {
                 "belay journal verify names what can still be read"}};
 }
 
-Status createVersion1(sqlite::Database& database) {
+/// One transaction: after a crash the file has the version before, or this one.
+Status bringTo(int version, sqlite::Database& database) {
   BELAY_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database));
-  for (const char* statement : kVersion1) BELAY_TRY(database.exec(statement, "create tables"));
+  for (const char* statement : schemaStatements(version)) {
+    BELAY_TRY(database.exec(statement, "create tables"));
+  }
   const std::string mark = "PRAGMA application_id = " + std::to_string(kApplicationId) +
-                           "; PRAGMA user_version = 1";
+                           "; PRAGMA user_version = " + std::to_string(version);
   BELAY_TRY(database.exec(mark.c_str(), "mark the file"));
   return transaction.commit();
 }
 
 }  // namespace
 
-std::span<const char* const> schemaStatements() { return kVersion1; }
+std::span<const char* const> schemaStatements(int version) {
+  BELAY_CHECK(version >= 1 && version <= kSchemaVersion);
+  return kVersions.at(static_cast<std::size_t>(version) - 1);
+}
 
 Result<Header> identify(sqlite::Database& database) {
   Header header;
@@ -133,8 +158,10 @@ Result<Header> identify(sqlite::Database& database) {
 }
 
 Status migrate(sqlite::Database& database, const Header& header) {
-  // Version 1 is the first: a later one adds its transaction here, from version N to N + 1.
-  return header.empty ? createVersion1(database) : Status{};
+  for (int version = static_cast<int>(header.version) + 1; version <= kSchemaVersion; ++version) {
+    BELAY_TRY(bringTo(version, database));
+  }
+  return {};
 }
 
 /// A damaged schema would else show later, as wrong SQL.
@@ -144,7 +171,10 @@ Status compareSchema(sqlite::Database& database) {
   sqlite::Statement find(database, "read schema", "SELECT 1 FROM sqlite_schema WHERE sql = ?");
   sqlite::Execution counted(count);
   BELAY_ASSIGN(const bool any, counted.next());
-  const auto expected = schemaStatements();
+  std::vector<const char*> expected;
+  for (const auto& version : kVersions) {
+    expected.insert(expected.end(), version.begin(), version.end());
+  }
   if (!any || counted.integer(0) != static_cast<std::int64_t>(expected.size())) {
     return damaged(database, "the schema does not have the tables of its version");
   }

@@ -13,10 +13,11 @@ namespace belay::journal {
 /// PRAGMA application_id: "Bely".
 constexpr std::int64_t kApplicationId = 0x42656c79;
 /// PRAGMA user_version that this binary writes.
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
-/// Statements that make version 1, in order. SQLite keeps their texts verbatim in sqlite_schema.
-std::span<const char* const> schemaStatements();
+/// Statements that bring version `version` - 1 to `version`, in order; version 0 is an empty file.
+/// SQLite keeps their texts verbatim in sqlite_schema. 1 <= `version` <= kSchemaVersion (checked).
+std::span<const char* const> schemaStatements(int version);
 
 /// What a file says that it is.
 struct Header {

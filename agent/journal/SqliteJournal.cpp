@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kEventsCheckedAtOpen = 64;
 constexpr std::size_t kSealsCheckedAtOpen = 32;
+constexpr std::size_t kFlowChangesCheckedAtOpen = 32;
 
 Error noSuchRun(const RunId& id) {
   return Error{ErrorCode::kRunNotFound, "there is no run " + id.str()};
@@ -33,9 +34,10 @@ SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clo
       waits(*session),
       timers(*session, clock),
       flows(*session),
+      ledger(*session),
       values(*session),
       resources(*session),
-      chainWalk(*session, hostChain),
+      chainWalk(*session, hostChain, ledger),
       retention(*session, hostChain),
       structureCheck(*session),
       runIdOf(session->database(), "find run", "SELECT id FROM runs WHERE number = ?") {}
@@ -49,7 +51,8 @@ Status SqliteJournal::ready() const {
 
 Status SqliteJournal::checkLastRows() {
   BELAY_TRY(open_->events.checkLast(kEventsCheckedAtOpen));
-  return open_->hostChain.checkLast(kSealsCheckedAtOpen);
+  BELAY_TRY(open_->hostChain.checkLast(kSealsCheckedAtOpen));
+  return open_->ledger.checkLast(kFlowChangesCheckedAtOpen);
 }
 
 Status SqliteJournal::addRun(const RunRow& row, RunHead& head) {
@@ -302,6 +305,36 @@ Result<std::optional<RunId>> SqliteJournal::runByStartKey(std::string_view key) 
 Result<std::optional<std::string>> SqliteJournal::meta(std::string_view name) {
   BELAY_TRY(ready());
   return open_->values.meta(name);
+}
+
+Status SqliteJournal::addFlowChange(FlowChangeRow& row) {
+  BELAY_TRY(ready());
+  return open_->ledger.add(row);
+}
+
+Result<std::optional<FlowChangeRow>> SqliteJournal::lastFlowChange(std::string_view slug,
+                                                                   FlowChange what) {
+  BELAY_TRY(ready());
+  return open_->ledger.last(slug, what);
+}
+
+Result<std::vector<FlowChangeRow>> SqliteJournal::flowChanges(std::string_view slug,
+                                                              FlowChange what, std::int64_t before,
+                                                              std::size_t most) {
+  BELAY_TRY(ready());
+  return open_->ledger.list(slug, what, before, most);
+}
+
+Result<std::optional<FlowChangeRow>> SqliteJournal::release(std::string_view slug,
+                                                            std::int64_t release) {
+  BELAY_TRY(ready());
+  return open_->ledger.release(slug, release);
+}
+
+Result<std::optional<FlowChangeRow>> SqliteJournal::releaseOf(std::string_view slug,
+                                                              std::string_view digest) {
+  BELAY_TRY(ready());
+  return open_->ledger.releaseOf(slug, digest);
 }
 
 Status SqliteJournal::upkeep(bool idle) {

@@ -8,6 +8,7 @@
 #include "agent/journal/FlowTable.h"
 #include "agent/journal/HostChain.h"
 #include "agent/journal/Journal.h"
+#include "agent/journal/LedgerTable.h"
 #include "agent/journal/ResourceTable.h"
 #include "agent/journal/Retention.h"
 #include "agent/journal/RunTable.h"
@@ -86,6 +87,17 @@ class SqliteJournal final : public Journal {
   base::Result<std::optional<base::RunId>> runByStartKey(std::string_view key) override;
   base::Result<std::optional<std::string>> meta(std::string_view name) override;
 
+  base::Status addFlowChange(FlowChangeRow& row) override;
+  base::Result<std::optional<FlowChangeRow>> lastFlowChange(std::string_view slug,
+                                                            FlowChange what) override;
+  base::Result<std::vector<FlowChangeRow>> flowChanges(std::string_view slug, FlowChange what,
+                                                       std::int64_t before,
+                                                       std::size_t most) override;
+  base::Result<std::optional<FlowChangeRow>> release(std::string_view slug,
+                                                     std::int64_t release) override;
+  base::Result<std::optional<FlowChangeRow>> releaseOf(std::string_view slug,
+                                                       std::string_view digest) override;
+
   base::Status upkeep(bool idle) override;
   base::Result<JournalStats> stats() override;
   base::Result<VerifyReport> verify(VerifyCursor& cursor, std::size_t eventsMost) override;
@@ -108,6 +120,7 @@ class SqliteJournal final : public Journal {
     WaitTable waits;
     TimerTable timers;
     FlowTable flows;
+    LedgerTable ledger;
     ValueTable values;
     ResourceTable resources;
     ChainWalk chainWalk;

@@ -20,7 +20,7 @@ struct TableRow {
   const char* name;
   const char* piece;
 };
-constexpr std::array<TableRow, 4> kNumbered{{
+constexpr std::array<TableRow, 5> kNumbered{{
     {"runs",
      "SELECT max(number), sum(n) FROM (SELECT number, length(id) + length(slug) +"
      " length(flow_digest) + length(step) + length(error_message) + finished_ms AS n"
@@ -35,6 +35,10 @@ constexpr std::array<TableRow, 4> kNumbered{{
     {"host_chain",
      "SELECT max(seq), sum(n) FROM (SELECT seq, length(run_id) + length(hash) + at_ms AS n"
      " FROM host_chain NOT INDEXED WHERE seq > ? ORDER BY seq LIMIT ?)"},
+    {"flow_changes",
+     "SELECT max(number), sum(n) FROM (SELECT number, length(slug) + length(digest) + length(note) +"
+     " length(origin) + length(by_whom) + length(hash) + at_ms AS n"
+     " FROM flow_changes NOT INDEXED WHERE number > ? ORDER BY number LIMIT ?)"},
 }};
 
 /// The others are small: SQLite checks each at once.

@@ -110,7 +110,7 @@ const std::vector<Case>& cases() {
        R"J({"journal":{"file_bytes":1048576,"wal_bytes":0,"pages":256,"free_pages":3,"runs":12,"events":340,"open_waits":1,)J"
        R"J("timers":1,"kv":2,"resources":3,"commits":99,"schema_version":1,"full_mode":false}})J"},
       {"journal-verify", {"journal", "verify"}, "POST /v1/journal/verify",
-       R"J({"verified":true,"runs":12,"events":340,"host_rows":11})J"},
+       R"J({"verified":true,"runs":12,"events":340,"host_rows":11,"flow_changes":5})J"},
       {"journal-backup", {"journal", "backup", "/b/copy.db"}, "POST /v1/journal/backup", R"J({"target":"/b/copy.db"})J"},
       {"journal-prune", {"journal", "prune", "--older-than", "30d"}, "POST /v1/journal/prune",
        R"J({"runs":2,"events":40,"resources":1,"before":"2026-12-16T08:00:00.000Z"})J"},

@@ -12,6 +12,8 @@ using belay::base::toHex;
 using belay::journal::Hash;
 using belay::journal::hostChainNext;
 using belay::journal::hostChainStart;
+using belay::journal::ledgerChainNext;
+using belay::journal::ledgerChainStart;
 using belay::journal::runChainNext;
 using belay::journal::runChainStart;
 
@@ -36,6 +38,14 @@ TEST(Chain, ofTheHostIsThatOfTheWorkedExample) {
   const Hash first = hostChainNext(start, 1, 1'800'000'000'500, "r1", 1, run);
   STRCMP_EQUAL("5af152a398b44155f3c97ecc95e43dea165f3b91068ffc325041e724afd2927e",
                toHex(first).c_str());
+}
+
+TEST(Chain, ofTheLedgerIsThatOfTheWorkedExample) {
+  const Hash start = ledgerChainStart();
+  STRCMP_EQUAL("a7cdb0ff472834792fab354f0cb031dc55d8ecfc495113845321433a33fbdcaf", toHex(start).c_str());
+  const Hash first = ledgerChainNext(start, {1, 1'800'000'001'000, 1, 1},
+                                     {"hello", "sha256:aa", "first", "/srv/hello.flow.yaml", "uid:1000"});
+  STRCMP_EQUAL("bf99fb76373e94c09fa2efafc7ddbe05b32cf0ebd223f17696d4a9b441030628", toHex(first).c_str());
 }
 
 TEST(Chain, hashesALongNameLikeAShortOne) {

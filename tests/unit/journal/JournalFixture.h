@@ -90,6 +90,7 @@ struct JournalFixture {
       sum.runs += piece.runs;
       sum.events += piece.events;
       sum.hostRows += piece.hostRows;
+      sum.flowChanges += piece.flowChanges;
       sum.ok = piece.ok;
       sum.firstBad = piece.firstBad;
     }

@@ -3,6 +3,7 @@
 
 #include "agent/journal/Journal.h"
 
+#include "agent/journal/Schema.h"
 #include "tests/unit/journal/JournalFixture.h"
 
 #include <CppUTest/TestHarness.h>
@@ -361,7 +362,7 @@ TEST(Journal, countsItsRows) {
   LONGS_EQUAL(3, stats.events);
   LONGS_EQUAL(1, stats.openWaits);
   LONGS_EQUAL(1, stats.commits);
-  LONGS_EQUAL(1, stats.schemaVersion);
+  LONGS_EQUAL(journal::kSchemaVersion, stats.schemaVersion);
   CHECK(stats.fileBytes == stats.pages * 4096);
   CHECK(stats.walBytes > 0);
 }
