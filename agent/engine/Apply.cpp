@@ -73,8 +73,7 @@ class Application {
       finishWhenIdle();
       return {};
     }
-    active->phase = StepPhase::kBackoff;
-    effects_.push_back(ArmRetry{e.key, e.delayMs});
+    beginBackoff(*active, e.delayMs);
     return {};
   }
 
@@ -117,10 +116,7 @@ class Application {
   Status on(const AmbiguityResolved& e) {
     ActiveStep* active = state_.findActive(e.key.path);
     if (!active || active->phase != StepPhase::kAmbiguous) return misfit("step " + e.key.path + " is not ambiguous");
-    if (e.resolution == Resolution::kRetry) {
-      active->phase = StepPhase::kBackoff;
-      effects_.push_back(ArmRetry{active->started.key, 0});
-    }
+    if (e.resolution == Resolution::kRetry) beginBackoff(*active, 0);
     return {};
   }
 
@@ -134,7 +130,7 @@ class Application {
     state_.paused = false;
     for (const std::string& path : state_.ready) effects_.push_back(EnterStep{path});
     for (const ActiveStep& step : state_.active) {
-      if (step.phase == StepPhase::kBackoff) effects_.push_back(ArmRetry{step.started.key, 0});
+      if (step.phase == StepPhase::kBackoff) effects_.push_back(ArmRetry{step.started.key, backoffLeftMs(step)});
     }
     return {};
   }
@@ -202,6 +198,19 @@ class Application {
     visits = key.visit;
     state_.ready.erase(found);
     return {};
+  }
+
+  void beginBackoff(ActiveStep& step, std::int64_t delayMs) {
+    step.phase = StepPhase::kBackoff;
+    step.backoffAtMs = atMs_;
+    step.backoffMs = delayMs;
+    effects_.push_back(ArmRetry{step.started.key, delayMs});
+  }
+
+  /// What a peer asked for holds over a pause, and a wall clock that was set back makes it no longer.
+  std::int64_t backoffLeftMs(const ActiveStep& step) const {
+    const std::int64_t goneMs = std::max<std::int64_t>(atMs_ - step.backoffAtMs, 0);
+    return std::max<std::int64_t>(step.backoffMs - goneMs, 0);
   }
 
   void dropActive(const std::string& path) {

@@ -26,6 +26,8 @@ struct ActiveStep {
   std::optional<WaitOpened> wait;  ///< Set in kWaiting.
   std::optional<Failure> lastFailure;
   std::int64_t startedAtMs = 0;   ///< First attempt, wall.
+  std::int64_t backoffAtMs = 0;   ///< In kBackoff: since when, wall.
+  std::int64_t backoffMs = 0;     ///< In kBackoff: how long from then.
 };
 
 /// The latest visit of a step that has ended.

@@ -51,6 +51,12 @@ TEST_GROUP(Apply) {
     event.next = std::move(next);
     return event;
   }
+  /// The one retry that is owed.
+  static ArmRetry retryOf(const std::vector<Effect>& effects) {
+    LONGS_EQUAL(1, effects.size());
+    CHECK(owes<ArmRetry>(effects));
+    return std::get<ArmRetry>(effects.front());
+  }
   static Next to(const std::string& step) { return Next{Next::Kind::kStep, step}; }
 };
 
@@ -106,6 +112,56 @@ TEST(Apply, pauseHoldsTheNextStepAndResumeGivesIt) {
   CHECK(!owes<EnterStep>(play(finished("a", to("b")))));
   CHECK(owed(state).empty());
   CHECK(owes<EnterStep>(play(RunResumed{"me"})));
+}
+
+TEST(Apply, resumeArmsARetryWithWhatIsLeftOfItsDelay) {
+  play(started("a"));
+  at = 10'000;
+  LONGS_EQUAL(60'000, retryOf(play(AttemptFailed{{"a", 1, 1}, {}, 60'000})).delayMs);
+  play(RunPaused{"me"});
+  at = 25'000;
+  LONGS_EQUAL(45'000, retryOf(play(RunResumed{"me"})).delayMs);
+  // It is the attempt that failed that counts, not the resume before.
+  play(RunPaused{"me"});
+  at = 69'999;
+  LONGS_EQUAL(1, retryOf(play(RunResumed{"me"})).delayMs);
+  play(RunPaused{"me"});
+  at = 500'000;
+  const auto effects = play(RunResumed{"me"});
+  LONGS_EQUAL(0, retryOf(effects).delayMs);
+  CHECK((StepKey{"a", 1, 1}) == retryOf(effects).key);
+}
+
+TEST(Apply, resumeNeverArmsARetryLaterThanItWas) {
+  play(started("a"));
+  at = 10'000;
+  play(AttemptFailed{{"a", 1, 1}, {}, 60'000});
+  play(RunPaused{"me"});
+  at = 0;  // The wall clock was set back.
+  LONGS_EQUAL(60'000, retryOf(play(RunResumed{"me"})).delayMs);
+}
+
+TEST(Apply, resumeCountsTheDelayOfTheLatestAttempt) {
+  play(started("a"));
+  play(AttemptFailed{{"a", 1, 1}, {}, 60'000});
+  play(started("a", 1, 2));
+  at = 100'000;
+  play(AttemptFailed{{"a", 1, 2}, {}, 5'000});
+  play(RunPaused{"me"});
+  at = 101'000;
+  const auto effects = play(RunResumed{"me"});
+  LONGS_EQUAL(4'000, retryOf(effects).delayMs);
+  LONGS_EQUAL(2, retryOf(effects).key.attempt);
+}
+
+TEST(Apply, aRetryThatAPersonAskedForIsMadeAtOnceAfterAPauseToo) {
+  play(started("a"));
+  play(AttemptFailed{{"a", 1, 1}, {}, 60'000});
+  play(started("a", 1, 2));
+  play(StepAmbiguous{{"a", 1, 2}, "who knows"});
+  play(RunPaused{"me"});
+  LONGS_EQUAL(0, retryOf(play(AmbiguityResolved{{"a", 1, 2}, Resolution::kRetry, "me", ""})).delayMs);
+  LONGS_EQUAL(0, retryOf(play(RunResumed{"me"})).delayMs);
 }
 
 TEST(Apply, stopLetsWhatIsInFlightEnd) {

@@ -124,6 +124,46 @@ TEST(Runtime, aRetryThatComesDueWhilePausedIsMadeOnResume) {
   LONGS_EQUAL(2, host.requests.started().size());
 }
 
+TEST(Runtime, aPauseDoesNotShortenWhatThePeerAskedFor) {
+  const RunId run = atSecond();
+  host.fail(host.requests.started().back(), FailureClass::kRateLimited, false, std::chrono::milliseconds(1h).count());
+  CHECK(control(run, Verb::kPause).ok());
+  host.pass(10min);
+  CHECK(control(run, Verb::kResume).ok());
+  LONGS_EQUAL(1, host.requests.started().size());
+  host.pass(49min);
+  LONGS_EQUAL(1, host.requests.started().size());
+  host.pass(1min);
+  LONGS_EQUAL(2, host.requests.started().size());
+}
+
+TEST(Runtime, aPauseOverARestartDoesNotShortenItEither) {
+  const RunId run = atSecond();
+  host.fail(host.requests.started().back(), FailureClass::kRateLimited, false, std::chrono::milliseconds(1h).count());
+  CHECK(control(run, Verb::kPause).ok());
+  host.boot();
+  host.pass(10min);
+  CHECK(control(run, Verb::kResume).ok());
+  host.boot();
+  host.pass(49min);
+  LONGS_EQUAL(1, host.requests.started().size());
+  host.pass(1min);
+  LONGS_EQUAL(2, host.requests.started().size());
+}
+
+TEST(Runtime, aBackoffThatIsHalfOverWhenPausedGoesOnFromThere) {
+  const RunId run = atSecond();
+  host.fail(host.requests.started().back(), FailureClass::kUnavailable);
+  host.pass(6s);
+  CHECK(control(run, Verb::kPause).ok());
+  CHECK(control(run, Verb::kResume).ok());
+  LONGS_EQUAL(1, host.requests.started().size());
+  host.pass(3s);
+  LONGS_EQUAL(1, host.requests.started().size());
+  host.pass(1s);
+  LONGS_EQUAL(2, host.requests.started().size());
+}
+
 TEST(Runtime, stoppedMeansThatWhatIsInFlightEndsAndNothingFollows) {
   const RunId run = host.start(kTwo);
   CHECK(control(run, Verb::kStop).ok());
