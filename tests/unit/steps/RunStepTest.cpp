@@ -1,0 +1,365 @@
+// Runs `run` steps over a runner of jobs that does nothing but remember, and tells it how each job ends: what a job is
+// given, what the policy is shown, and what becomes of all that a job may write are the questions.
+
+#include <fcntl.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/engine/Event.h"
+#include "agent/steps/RunStep.h"
+#include "common/base/Files.h"
+#include "common/base/Text.h"
+#include "tests/support/MemoryLog.h"
+#include "tests/unit/steps/StepsFixture.h"
+
+#include <CppUTest/TestHarness.h>
+
+using belay::base::Error;
+using belay::base::ErrorCode;
+using belay::base::JobId;
+using belay::base::Result;
+using belay::base::Status;
+using belay::base::UniqueFd;
+using belay::flow::EffectClass;
+using belay::flow::FailureClass;
+using belay::flow::Family;
+using belay::jobs::Adoption;
+using belay::jobs::JobKiller;
+using belay::jobs::JobOutcome;
+using belay::jobs::JobSpec;
+using belay::jobs::LogSpan;
+using belay::jobs::LogStream;
+using belay::json::Value;
+using belay::runtime::Attempt;
+using belay::runtime::StepResult;
+using belay::steps::RunStep;
+using belay::test::StepsFixture;
+
+namespace {
+
+const std::string kSecret = "correct-horse-battery";
+
+/// Jobs that run when a test says so, and end as it says.
+class FakeJobs final : public belay::jobs::JobRunner {
+ public:
+  explicit FakeJobs(std::string folder) : folder_(std::move(folder)) {}
+
+  Status start(const JobSpec& spec) override {
+    if (startError) return *startError;
+    started.push_back(spec);
+    return {};
+  }
+  Result<Adoption> adopt(const JobId&, std::string_view bootId) override {
+    adoptedFrom = bootId;
+    return adoption;
+  }
+  Status cancel(const JobId& id, std::chrono::milliseconds) override {
+    cancelled.push_back(id.str());
+    return {};
+  }
+  int wakeFd() const override { return -1; }
+  std::vector<JobId> takeEnded() override { return std::exchange(ended, {}); }
+  Result<JobOutcome> collect(const JobId&) override {
+    if (collectError) return *collectError;
+    return outcome;
+  }
+  Result<std::string> readLog(const JobId&, LogStream, std::uint64_t, std::size_t) override { return std::string(); }
+  Result<UniqueFd> openLog(const JobId&, LogStream stream) override {
+    const std::string path = folder_ + (stream == LogStream::kStdout ? "/stdout" : "/stderr");
+    BELAY_TRY(belay::base::writeFileDurably(path, logs[stream], 0600));
+    return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
+  Result<std::vector<LogSpan>> readLogOrder(const JobId&, std::size_t, std::size_t) override {
+    return std::vector<LogSpan>();
+  }
+  Status remove(const JobId&) override { return {}; }
+  Result<std::size_t> removeEnded(std::int64_t, std::size_t) override { return std::size_t{0}; }
+
+  /// What the job at hand has written.
+  void write(LogStream stream, const std::string& text) {
+    logs[stream] = text;
+    const bool isOut = stream == LogStream::kStdout;
+    (isOut ? outcome.stdoutHead : outcome.stderrHead) = text.substr(0, belay::jobs::kLogHeadBytesMax);
+    (isOut ? outcome.record.stdoutBytes : outcome.record.stderrBytes) = text.size();
+  }
+
+  std::vector<JobSpec> started;
+  std::vector<std::string> cancelled;
+  std::vector<JobId> ended;
+  std::string adoptedFrom;
+  Adoption adoption;
+  JobOutcome outcome;
+  std::map<LogStream, std::string> logs;
+  std::optional<Error> startError, collectError;
+
+ private:
+  const std::string folder_;
+};
+
+}  // namespace
+
+TEST_GROUP(RunStep) {
+  StepsFixture on;
+  belay::test::MemoryLog log;
+  FakeJobs jobs{on.folder.path()};
+  belay::settings::JobSettings settings;
+  std::unique_ptr<RunStep> step;
+
+  void setup() override {
+    settings.workFolder = "/";
+    on.secret("GITHUB_TOKEN", kSecret);
+    make();
+  }
+  void make() {
+    step = std::make_unique<RunStep>(
+        RunStep::World{jobs, *on.outputs, *on.vault, on.pool, on.clock,
+                       [](const std::string&) { return std::optional<std::string>(); },
+                       [](const std::string& wait) { return "token-of-" + wait; }, log, on.folder.path(),
+                       [](std::function<void()> work) { work(); }},
+        settings, on.sink());
+  }
+  static Attempt attempt(const std::string& renderedJson) {
+    return StepsFixture::attemptOf(Family::kRun, renderedJson);
+  }
+  static Attempt echo(const std::string& more = "") {
+    return attempt(R"({"command": ["/bin/echo", "a b", ""])" + more + "}");
+  }
+  static Attempt withSecret() { return echo(R"(, "env": {"PLAIN": "seen", "TOKEN": {"secret": "GITHUB_TOKEN"}})"); }
+  StepResult end(const Attempt& of) {
+    jobs.ended.push_back(belay::steps::jobIdOf(of));
+    step->takeEnded();
+    return on.result();
+  }
+  StepResult perform(const Attempt& of) {
+    step->start(of);
+    LONGS_EQUAL(1, jobs.started.size());
+    return end(of);
+  }
+  StepResult recover(Adoption::State state, EffectClass effect = EffectClass::kOnce) {
+    jobs.adoption.state = state;
+    jobs.adoption.reason = "its record is gone";
+    Attempt of = echo();
+    of.effect = effect;
+    step->recover(of);
+    return on.result();
+  }
+  std::string shown(const Attempt& of) {
+    const auto effect = step->describe(of);
+    CHECK(effect.ok());
+    return belay::trust::effectJson(*effect);
+  }
+  static Value outputOf(const StepResult& result) {
+    const auto output = belay::json::parse(result.outputJson);
+    CHECK_TEXT(output.ok(), result.outputJson.c_str());
+    return *output;
+  }
+  static bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+  static std::string variable(const JobSpec& job, const std::string& name) {
+    for (const auto& [known, value] : job.environment) {
+      if (known == name) return value;
+    }
+    return "(none)";
+  }
+};
+
+TEST(RunStep, describesTheCommandAsItIsRunAndSecretsByName) {
+  const auto effect = step->describe(withSecret());
+  CHECK(effect.ok());
+  const auto& run = std::get<belay::trust::RunEffect>(effect->what);
+  const std::vector<std::string> argv{"/bin/echo", "a b", ""};
+  CHECK(run.argv == argv);
+  STRCMP_EQUAL(belay::base::resolvePath("/bin/echo").c_str(), run.executable.c_str());
+  STRCMP_EQUAL("/", run.cwd.c_str());
+  const std::string text = shown(withSecret());
+  CHECK(has(text, "GITHUB_TOKEN"));
+  CHECK(has(text, "seen"));
+  CHECK(!has(text, kSecret));
+}
+
+TEST(RunStep, describesAScriptByItsShellAndItsText) {
+  const auto effect = step->describe(attempt(R"({"script": "echo hi", "shell": ["/bin/bash", "-eu"]})"));
+  const std::vector<std::string> bash{"/bin/bash", "-eu", "echo hi"};
+  CHECK(std::get<belay::trust::RunEffect>(effect->what).argv == bash);
+  const auto plain = step->describe(attempt(R"({"script": "echo hi"})"));
+  const std::vector<std::string> sh{"/bin/sh", "-e", "echo hi"};
+  CHECK(std::get<belay::trust::RunEffect>(plain->what).argv == sh);
+}
+
+TEST(RunStep, showsThePolicyAnotherEffectWhenASecretHasAnotherVersion) {
+  const std::string before = shown(withSecret());
+  on.secret("GITHUB_TOKEN", "another-value-of-it");
+  CHECK(before != shown(withSecret()));
+}
+
+TEST(RunStep, isNotDescribedWithASecretThatDoesNotExist) {
+  const auto effect = step->describe(echo(R"(, "env": {"TOKEN": {"secret": "GONE"}})"));
+  CHECK(effect.error().code == ErrorCode::kSecretNotFound);
+}
+
+TEST(RunStep, givesTheValueOfASecretToTheEnvironmentOfTheJobAlone) {
+  step->start(withSecret());
+  const JobSpec& job = jobs.started.front();
+  STRCMP_EQUAL(kSecret.c_str(), variable(job, "TOKEN").c_str());
+  STRCMP_EQUAL("seen", variable(job, "PLAIN").c_str());
+  STRCMP_EQUAL("flow", variable(job, "BELAY_FLOW").c_str());
+  STRCMP_EQUAL("(none)", variable(job, "HOME").c_str());
+  for (const std::string& word : job.command) CHECK(!has(word, kSecret));
+}
+
+TEST(RunStep, givesWhatTheJobWroteAsItsOutput) {
+  jobs.write(LogStream::kStdout, "out\n");
+  jobs.write(LogStream::kStderr, "err\n");
+  jobs.outcome.result = *belay::json::parse(R"({"n": [1, 2]})");
+  const StepResult result = perform(echo());
+  CHECK(result.ok);
+  const Value output = outputOf(result);
+  LONGS_EQUAL(0, output.integer("exit_code", -1));
+  STRCMP_EQUAL("out\n", output.find("stdout")->text("text").c_str());
+  STRCMP_EQUAL("err\n", output.find("stderr")->text("text").c_str());
+  STRCMP_EQUAL(R"({"n":[1,2]})", belay::json::print(*output.find("result")).c_str());
+}
+
+TEST(RunStep, failsWhenTheResultIsNoJson) {
+  jobs.outcome.resultError = Error{ErrorCode::kJobResult, "no JSON"};
+  const StepResult result = perform(echo());
+  CHECK(!result.ok);
+  STRCMP_EQUAL("BLY-JOB-RESULT", result.failure->code.c_str());
+  CHECK(outputOf(result).find("result") == nullptr);
+}
+
+TEST(RunStep, takesTheExitCodesThatAreNamedAndNoOthers) {
+  jobs.outcome.record.exitCode = 3;
+  StepResult result = perform(echo());
+  CHECK(!result.ok);
+  STRCMP_EQUAL("BLY-STEP-EXIT-CODE", result.failure->code.c_str());
+  CHECK(result.failure->kind == FailureClass::kExitCode);
+  CHECK(!result.failure->nothingLeft);
+  LONGS_EQUAL(3, outputOf(result).integer("exit_code", -1));
+  jobs.started.clear();
+  CHECK(perform(echo(R"(, "ok_exit_codes": [0, 3])")).ok);
+  jobs.started.clear();
+  jobs.outcome.record.exitCode = 0;
+  CHECK(!perform(echo(R"(, "ok_exit_codes": [3])")).ok);
+}
+
+TEST(RunStep, cutsWhatIsTooLargeAndStoresAllOfIt) {
+  const std::string large(200'000, 'x');
+  jobs.write(LogStream::kStdout, large);
+  const StepResult result = perform(echo());
+  CHECK(result.ok);
+  const Value output = outputOf(result);
+  const Value& out = *output.find("stdout");
+  LONGS_EQUAL(64, out.text("text").size());
+  CHECK(out.flag("truncated"));
+  LONGS_EQUAL(1, result.resources.size());
+  STRCMP_EQUAL(result.resources.front().ref.c_str(), out.text("ref").c_str());
+  CHECK(*on.outputs->load(out.text("ref")) == large);
+  CHECK(!output.find("stderr")->flag("truncated"));
+}
+
+TEST(RunStep, masksSecretsInOutputInWhatIsStoredAndInTheResult) {
+  const std::string large = "token: " + kSecret + "\n" + std::string(100'000, 'x') + kSecret;
+  jobs.write(LogStream::kStdout, large);
+  jobs.write(LogStream::kStderr, kSecret);
+  Value given;
+  given.set("token", kSecret);
+  given.set("inside", "a " + kSecret + " b");
+  jobs.outcome.result = given;
+  const StepResult result = perform(withSecret());
+  CHECK(result.ok);
+  CHECK(!has(result.outputJson, kSecret));
+  const Value output = outputOf(result);
+  STRCMP_EQUAL("***GITHUB_TOKEN***", output.find("result")->text("token").c_str());
+  STRCMP_EQUAL("***GITHUB_TOKEN***", output.find("stderr")->text("text").c_str());
+  const auto stored = on.outputs->load(output.find("stdout")->text("ref"));
+  CHECK(stored.ok());
+  CHECK(!has(*stored, kSecret));
+  CHECK(stored->ends_with("x***GITHUB_TOKEN***"));
+}
+
+TEST(RunStep, givesNulAndWhatIsNoUtf8SoThatTheJournalCanBeReadAgain) {
+  jobs.write(LogStream::kStdout, std::string("a\0b", 3) + "\xff" + "\xc3\xa4" + "\xed\xa0\x80");
+  const StepResult result = perform(echo());
+  CHECK(belay::base::isUtf8(result.outputJson));
+  belay::engine::StepFinished finished;
+  finished.key = {"call", 1, 1};
+  finished.outputJson = result.outputJson;
+  const auto body = belay::engine::decodeBody(belay::engine::eventName(finished), belay::engine::encodeBody(finished));
+  CHECK(body.ok());
+  const auto output = belay::json::parse(std::get<belay::engine::StepFinished>(*body).outputJson);
+  const std::string text = output->find("stdout")->text("text");
+  CHECK(text.starts_with("a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xc3\xa4"));
+}
+
+TEST(RunStep, isAmbiguousWhenItWasLostAndMayNotBeRepeated) {
+  const StepResult once = recover(Adoption::State::kLost);
+  CHECK(once.ambiguous);
+  STRCMP_EQUAL("its record is gone", once.reason.c_str());
+  const StepResult repeatable = recover(Adoption::State::kLost, EffectClass::kIdempotent);
+  CHECK(!repeatable.ambiguous);
+  CHECK(!repeatable.ok);
+  STRCMP_EQUAL("BLY-JOB-LOST", repeatable.failure->code.c_str());
+  CHECK(jobs.started.empty());
+}
+
+TEST(RunStep, isAmbiguousTooWhenItIsLostAtItsEnd) {
+  jobs.collectError = Error{ErrorCode::kJobLost, "no record"};
+  Attempt of = echo();
+  of.effect = EffectClass::kOnce;
+  CHECK(perform(of).ambiguous);
+}
+
+TEST(RunStep, isTakenUpWhereItIsAndNotStartedAgain) {
+  jobs.adoption.state = Adoption::State::kRunning;
+  jobs.write(LogStream::kStdout, "late");
+  step->recover(echo());
+  STRCMP_EQUAL("boot-1", jobs.adoptedFrom.c_str());
+  CHECK(jobs.started.empty());
+  STRCMP_EQUAL("late", outputOf(end(echo())).find("stdout")->text("text").c_str());
+}
+
+TEST(RunStep, isCollectedWhenItEndedWhileNobodyLooked) {
+  jobs.write(LogStream::kStdout, "done");
+  const StepResult result = recover(Adoption::State::kEnded);
+  CHECK(result.ok);
+  STRCMP_EQUAL("done", outputOf(result).find("stdout")->text("text").c_str());
+  CHECK(jobs.started.empty());
+}
+
+TEST(RunStep, isStartedUnderItsOldIdWhenItNeverBegan) {
+  jobs.adoption.state = Adoption::State::kNotStarted;
+  step->recover(echo());
+  LONGS_EQUAL(1, jobs.started.size());
+  CHECK(jobs.started.front().id == belay::steps::jobIdOf(echo()));
+}
+
+TEST(RunStep, cancelEndsTheJobAndWhatWaitsForItsTurn) {
+  settings.runningMax = 1;
+  make();
+  Attempt second = echo();
+  second.key.path = "other";
+  second.idempotencyKey = "fedcba9876543210fedcba9876543210";
+  step->start(echo());
+  step->start(second);
+  LONGS_EQUAL(1, jobs.started.size());
+  step->cancel(second.run, second.key);
+  CHECK(jobs.cancelled.empty());
+  step->cancel(echo().run, echo().key);
+  LONGS_EQUAL(1, jobs.cancelled.size());
+  STRCMP_EQUAL(belay::steps::jobIdOf(echo()).str().c_str(), jobs.cancelled.front().c_str());
+  jobs.outcome.record.killedBy = JobKiller::kCancel;
+  STRCMP_EQUAL("BLY-CANCELLED", end(echo()).failure->code.c_str());
+  // What was cancelled while it waited is not started when there is room.
+  LONGS_EQUAL(1, jobs.started.size());
+}
+
+TEST(RunStep, leavesNothingBehindWhenNoJobCanBeStarted) {
+  jobs.startError = Error{ErrorCode::kBusy, "too many"};
+  step->start(echo());
+  const StepResult result = on.result();
+  CHECK(!result.ok && !result.ambiguous);
+  CHECK(result.failure->nothingLeft);
+  CHECK(result.failure->kind == FailureClass::kUnavailable);
+}
