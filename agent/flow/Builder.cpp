@@ -1,7 +1,11 @@
 #include "agent/flow/Builder.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "agent/flow/Expressions.h"
 #include "agent/flow/Family.h"
+#include "agent/flow/Nested.h"
 #include "common/base/Check.h"
 #include "common/base/Units.h"
 #include "common/crypto/Sha256.h"
@@ -36,15 +40,18 @@ void readNumber(const Value& object, std::string_view name, double& out) {
 }
 
 /// Key by key: what is not said stays as it was.
+void readBackoff(const Value& backoff, Backoff& out) {
+  readDuration(backoff, "initial", out.initial);
+  readDuration(backoff, "max", out.max);
+  readNumber(backoff, "factor", out.factor);
+  readNumber(backoff, "jitter", out.jitter);
+}
+
+/// Key by key: what is not said stays as it was.
 void readRetry(const Value* value, Retry& retry) {
   if (!value) return;
   retry.maxAttempts = static_cast<std::uint32_t>(value->integer("max_attempts", retry.maxAttempts));
-  if (const Value* backoff = value->find("backoff")) {
-    readDuration(*backoff, "initial", retry.backoff.initial);
-    readDuration(*backoff, "max", retry.backoff.max);
-    readNumber(*backoff, "factor", retry.backoff.factor);
-    readNumber(*backoff, "jitter", retry.backoff.jitter);
-  }
+  if (const Value* backoff = value->find("backoff")) readBackoff(*backoff, retry.backoff);
   if (const Value* on = value->find("on")) {
     retry.on.clear();
     for (const Value& name : on->asArray()) retry.on.push_back(*failureClassFrom(name.asString()));
@@ -153,11 +160,67 @@ Step buildStep(const Value& value, const Defaults& defaults,
   if (row.family == Family::kSwitch) {
     for (const Value& option : spec.asArray())
       step.cases.push_back({expressionOf(option, "when"), option.text("next")});
-  } else {
+  } else if (row.family == Family::kForEach) {
+    step.spec = json::print(*spec.find("items"));
+  } else if (row.family != Family::kParallel && row.family != Family::kLoop) {
     step.spec = json::print(renderable(spec, row.family, templates));
   }
   return step;
 }
+
+Control controlOf(const Value& spec, Family family) {
+  Control control;
+  control.failFast = spec.text(family == Family::kParallel ? "on_branch_error" : "on_item_error", "fail_fast") == "fail_fast";
+  control.as = spec.text("as");
+  control.maxParallel = static_cast<std::uint32_t>(spec.integer("max_parallel", 1));
+  control.whileHolds = expressionOf(spec, "while");
+  control.untilHolds = expressionOf(spec, "until");
+  control.maxRounds = static_cast<std::uint32_t>(spec.integer("max", 0));
+  control.failAtMax = spec.text("on_max", "fail") == "fail";
+  control.interval = textOf(spec, "interval");
+  if (const Value* backoff = spec.find("backoff")) readBackoff(*backoff, control.backoff.emplace());
+  return control;
+}
+
+bool holdsSteps(Family family) {
+  return family == Family::kParallel || family == Family::kForEach || family == Family::kLoop;
+}
+
+/// Builds lists of steps into a flow.
+class Lists {
+ public:
+  Lists(Flow& flow, const Defaults& defaults) : flow_(flow), defaults_(defaults) {}
+
+  std::size_t add(const Value& list, Block block) {
+    const std::size_t number = flow_.blocks.size();
+    flow_.blocks.push_back(std::move(block));
+    for (const Value& value : list.asArray()) {
+      const std::size_t index = flow_.steps.size();
+      flow_.blocks[number].steps.push_back(index);
+      flow_.steps.push_back(buildStep(value, defaults_, flow_.templates));
+      flow_.steps[index].block = number;
+      if (holdsSteps(flow_.steps[index].family)) within(value, index);
+    }
+    return number;
+  }
+
+ private:
+  void within(const Value& value, std::size_t index) {
+    const Family family = flow_.steps[index].family;
+    Control control = controlOf(*value.find(familyRow(family).key.name), family);
+    for (const NestedList& nested : nestedLists(value)) {
+      const std::size_t number = add(*nested.steps, {std::string(nested.name), index, {}});
+      if (nested.finalize) control.finalize = number;
+      else control.blocks.push_back(number);
+    }
+    const bool isNew = std::find(flow_.aliases.begin(), flow_.aliases.end(), control.as) == flow_.aliases.end();
+    if (!control.as.empty() && isNew) flow_.aliases.push_back(control.as);
+    flow_.steps[index].control = std::move(control);
+  }
+
+  Flow& flow_;
+  const Defaults& defaults_;
+};
 
 std::map<std::string, std::string> textsOf(const Value& root, std::string_view name) {
   std::map<std::string, std::string> out;
@@ -192,8 +255,9 @@ Flow buildFlow(const Value& root, std::string_view text) {
     defaults.timeout = textOf(*given, "timeout");
     readRetry(given->find("retry"), defaults.retry);
   }
-  for (const Value& step : root.find("steps")->asArray())
-    flow.steps.push_back(buildStep(step, defaults, flow.templates));
+  Lists lists(flow, defaults);
+  static_cast<void>(lists.add(*root.find("steps"), {}));
+  if (const Value* last = root.find("on_failure")) flow.onFailure = lists.add(*last, {});
   flow.digest = "sha256:" + crypto::sha256(text).hex();
   return flow;
 }

@@ -249,7 +249,8 @@ void Expressions::checkReferences(const Node& node, std::string_view expression)
 }
 
 void Expressions::checkStepName(const Node& node, std::string_view name) {
-  if (names_.hasStep(name) || report_.full()) return;
+  if (report_.full()) return;
+  if (names_.hasStep(name)) return checkVisible(node, name);
   const std::string start = std::string(name) + "-";
   const auto dashed = std::find_if(names_.steps.begin(), names_.steps.end(),
                                    [&](std::string_view id) { return id.starts_with(start); });
@@ -258,6 +259,22 @@ void Expressions::checkStepName(const Node& node, std::string_view name) {
   if (dashed != names_.steps.end()) hint = "write steps[\"" + std::string(*dashed) + "\"]";
   report_.error(ErrorCode::kFlowUnknownStep, node, "the flow has no step " + quoted(name),
                 std::move(hint));
+}
+
+/// The outputs of nested steps are seen in their own list and in those within it.
+void Expressions::checkVisible(const Node& node, std::string_view name) {
+  const std::size_t list = names_.listOf[names_.stepIndex.at(name)];
+  if (names_.lists.empty() || names_.sees(list_, list)) return;
+  const auto container = names_.lists[list].container;
+  if (!container) {
+    report_.error(ErrorCode::kFlowUnknownStep, node,
+                  "the step " + quoted(name) + " is one of on_failure, which only runs in the end");
+    return;
+  }
+  const std::string holder(names_.steps[*container]);
+  report_.error(ErrorCode::kFlowUnknownStep, node,
+                "the step " + quoted(name) + " is within " + quoted(holder) + " and is not seen from here",
+                "use the output of steps." + holder);
 }
 
 void Expressions::checkFunctionName(const Node& node, std::string_view name) {

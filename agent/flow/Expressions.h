@@ -18,6 +18,8 @@ class Expressions {
   Expressions(Report& report, const SyntaxCheck& syntax, const FlowNames& names)
       : report_(report), syntax_(syntax), names_(names) {}
 
+  /// From here on expressions stand in steps of this list (FlowNames::lists), or in the flow's own keys.
+  void standIn(std::size_t list) { list_ = list; }
   /// A text in which expressions may stand.
   void checkText(const Node& node);
   /// A text that must be one expression and nothing else.
@@ -36,12 +38,14 @@ class Expressions {
   void checkExpression(const Node& node, const std::string& expression);
   void checkReferences(const Node& node, std::string_view expression);
   void checkStepName(const Node& node, std::string_view name);
+  void checkVisible(const Node& node, std::string_view name);
   void checkFunctionName(const Node& node, std::string_view name);
   void reportSyntax(const Node& node, std::string_view what, const base::Error& error);
 
   Report& report_;
   const SyntaxCheck& syntax_;
   const FlowNames& names_;
+  std::size_t list_ = 0;
 };
 
 /// The expression of a text that is exactly one, without ${{ }}; empty otherwise.

@@ -89,6 +89,32 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
      EffectClass::kPure,
      "",
      0},
+    {Family::kParallel,
+     {.name = "parallel",
+      .shape = Shape::kObject,
+      .object = &kParallelObject,
+      .help = "Runs branches together; the output has the outputs of their last steps by name."},
+     EffectClass::kPure,
+     "",
+     kTakesNext},
+    {Family::kForEach,
+     {.name = "for_each",
+      .shape = Shape::kObject,
+      .object = &kForEachObject,
+      .help = "Runs steps for each item; the output is the list of the outputs of their last "
+              "steps, in the order of the items."},
+     EffectClass::kPure,
+     "",
+     kTakesNext},
+    {Family::kLoop,
+     {.name = "loop",
+      .shape = Shape::kObject,
+      .object = &kLoopObject,
+      .help = "Runs steps again and again; the output has rounds and last, the output of the last "
+              "step of the last round."},
+     EffectClass::kPure,
+     "",
+     kTakesNext},
 }};
 
 constexpr bool rowsFollowTheEnum() {

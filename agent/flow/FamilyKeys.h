@@ -13,5 +13,10 @@ extern const ObjectRow kNotifyObject;
 extern const ObjectRow kSwitchObject;
 extern const ObjectRow kSleepObject;
 extern const ObjectRow kWaitObject;
+extern const ObjectRow kParallelObject;
+extern const ObjectRow kForEachObject;
+extern const ObjectRow kLoopObject;
+/// Of retry and of loop.
+extern const ObjectRow kBackoffObject;
 
 }  // namespace belay::flow

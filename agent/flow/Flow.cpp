@@ -1,5 +1,6 @@
 #include "agent/flow/Flow.h"
 
+#include <algorithm>
 #include <array>
 
 namespace belay::flow {
@@ -53,6 +54,13 @@ std::optional<std::size_t> Flow::indexOf(std::string_view id) const {
     if (steps[i].id.str() == id) return i;
   }
   return std::nullopt;
+}
+
+std::optional<std::size_t> Flow::behind(std::size_t step) const {
+  const std::vector<std::size_t>& list = blocks[steps[step].block].steps;
+  const auto found = std::find(list.begin(), list.end(), step);
+  if (found == list.end() || found + 1 == list.end()) return std::nullopt;
+  return *(found + 1);
 }
 
 }  // namespace belay::flow

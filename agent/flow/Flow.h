@@ -25,6 +25,9 @@ enum class Family : std::uint8_t {
   kWait,
   kNotify,
   kSwitch,
+  kParallel,
+  kForEach,
+  kLoop,
   kCount
 };
 
@@ -93,12 +96,28 @@ struct WaitOptions {
   std::string match;
 };
 
+/// Of a step that holds lists of steps: parallel, for_each, loop.
+struct Control {
+  std::vector<std::size_t> blocks;      ///< Of a parallel: one for each branch; else one.
+  std::optional<std::size_t> finalize;  ///< Of a parallel: runs when all branches have ended.
+  bool failFast = true;                 ///< One failure ends the others; else all end first.
+  std::string as;                       ///< Of a for_each: further name of `item`; empty: none.
+  std::uint32_t maxParallel = 1;        ///< Of a for_each.
+  std::optional<std::string> whileHolds;  ///< Of a loop: expression, asked before each round.
+  std::optional<std::string> untilHolds;  ///< Of a loop: expression, asked after each round.
+  std::uint32_t maxRounds = 0;            ///< Of a loop.
+  bool failAtMax = true;                  ///< Of a loop: on_max.
+  std::optional<std::string> interval;    ///< Of a loop: a duration, or a template that gives one.
+  std::optional<Backoff> backoff;         ///< Of a loop.
+};
+
 /// A step as it was written; texts may hold templates, which only the run can render.
 struct Step {
   base::StepId id;
   std::string title;
   Family family = Family::kFunction;
-  /// The value under the family's key, verbatim, as compact JSON (for `switch`: empty). Of notify,
+  /// The value under the family's key, verbatim, as compact JSON (for switch, parallel and loop:
+  /// empty; for for_each: its items). Of notify,
   /// a template that it names has been put in as `text`; of an event, `match` has been taken out.
   std::string spec;
   std::optional<std::string> when;  ///< Expression, without ${{ }}; "true" and "false" too.
@@ -112,6 +131,8 @@ struct Step {
   std::optional<std::string> next;          ///< A step's id, "end", or a template that gives one.
   std::vector<SwitchCase> cases;            ///< Of a switch.
   WaitOptions wait;                         ///< Of a wait or sleep.
+  Control control;                          ///< Of a parallel, for_each or loop.
+  std::size_t block = 0;                    ///< Index of the list of steps that it stands in.
   std::uint32_t maxVisits = 1000;
 };
 
@@ -119,6 +140,13 @@ struct Step {
 struct Requirement {
   std::string name;
   std::string type;  ///< "http" or "chat".
+};
+
+/// A list of steps: that of the flow, of on_failure, or one within a step.
+struct Block {
+  std::string name;                      ///< Of a branch: its name; else "".
+  std::optional<std::size_t> container;  ///< Index of the step that holds it.
+  std::vector<std::size_t> steps;        ///< Indexes, in order; never empty.
 };
 
 /// A flow that passed validation. Immutable, shared by all runs that are pinned to it.
@@ -129,7 +157,10 @@ struct Flow {
   std::vector<std::string> tags;
   std::optional<json::Value> input;  ///< JSON Schema of the input.
   std::string state = "{}";          ///< Initial state, JSON.
-  std::vector<Step> steps;           ///< Never empty.
+  std::vector<Step> steps;           ///< All of them, nested ones too, in the order of the file. Never empty.
+  std::vector<Block> blocks;         ///< The first is the flow's own list.
+  std::optional<std::size_t> onFailure;  ///< Block that runs when the run has failed.
+  std::vector<std::string> aliases;  ///< All `as` of the flow, each once.
   std::string output;                ///< JSON with templates; empty when the flow has none.
   std::map<std::string, std::string> templates;
   std::map<std::string, std::string> functions;
@@ -138,6 +169,8 @@ struct Flow {
 
   /// Index of a step by its id.
   std::optional<std::size_t> indexOf(std::string_view id) const;
+  /// The step behind this one in its list.
+  std::optional<std::size_t> behind(std::size_t step) const;
 };
 
 }  // namespace belay::flow

@@ -1,8 +1,11 @@
 #include "agent/flow/Graph.h"
 
 #include <algorithm>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "agent/flow/Nested.h"
 #include "agent/script/Template.h"
 
 namespace belay::flow {
@@ -12,8 +15,9 @@ namespace {
 /// Walks from the first step along all ways that the file shows.
 class Walk {
  public:
-  Walk(const json::Array& steps, const FlowNames& names)
-      : steps_(steps), names_(names), reached_(steps.size(), false) {}
+  explicit Walk(const json::Array& steps) : steps_(steps), reached_(steps.size(), false) {
+    for (std::size_t i = 0; i < steps.size(); ++i) byId_.emplace(steps[i].text("id"), i);
+  }
 
   std::vector<bool> run() {
     reach(0);
@@ -36,8 +40,8 @@ class Walk {
   void reachNamed(const json::Value* name) {
     if (!name || !name->isString()) return;
     if (script::mayHoldExpression(name->asString())) anywhere_ = true;
-    const auto found = names_.stepIndex.find(name->asString());
-    if (found != names_.stepIndex.end()) reach(found->second);
+    const auto found = byId_.find(name->asString());
+    if (found != byId_.end()) reach(found->second);
   }
 
   void leave(std::size_t index) {
@@ -59,7 +63,7 @@ class Walk {
   }
 
   const json::Array& steps_;
-  const FlowNames& names_;
+  std::unordered_map<std::string, std::size_t> byId_;
   std::vector<bool> reached_;
   std::vector<std::size_t> open_;
   bool anywhere_ = false;
@@ -67,13 +71,16 @@ class Walk {
 
 }  // namespace
 
-void reportUnreachable(const Node& steps, const FlowNames& names, Report& report) {
-  const std::vector<bool> reached = Walk(steps.value.asArray(), names).run();
+void reportUnreachable(const Node& steps, Report& report) {
+  if (steps.size() == 0) return;
+  const std::vector<bool> reached = Walk(steps.value.asArray()).run();
   for (std::size_t i = 0; i < reached.size(); ++i) {
     // Of a row of lost steps only the first is news.
+    const Node step = steps.child(i);
+    forEachNestedList(step, [&report](const Node& list) { reportUnreachable(list, report); });
     if (reached[i] || !reached[i - 1]) continue;
-    report.error(base::ErrorCode::kFlowUnreachableStep, steps.child(i),
-                 "no way leads to the step " + quoted(names.steps[i]),
+    report.error(base::ErrorCode::kFlowUnreachableStep, step,
+                 "no way leads to the step " + quoted(step.value.text("id")),
                  "name it in the next, switch or on_error of a step, or remove it");
   }
 }

@@ -1,4 +1,4 @@
-#include "agent/flow/Keys.h"
+#include "agent/flow/FamilyKeys.h"
 
 #include <algorithm>
 #include <array>
@@ -41,7 +41,7 @@ constexpr std::array<KeyRow, 4> kBackoffKeys{{
      .fallback = "0.2",
      .help = "Share of the delay that is random, so that many runs do not come back at once."},
 }};
-constexpr ObjectRow kBackoff{.what = "backoff", .keys = kBackoffKeys};
+
 
 constexpr std::array<KeyRow, 3> kRetryKeys{{
     {.name = "max_attempts",
@@ -52,7 +52,7 @@ constexpr std::array<KeyRow, 3> kRetryKeys{{
      .help = "Attempts at most, the first one included."},
     {.name = "backoff",
      .shape = Shape::kObject,
-     .object = &kBackoff,
+     .object = &kBackoffObject,
      .help = "Delays between attempts."},
     {.name = "on",
      .shape = Shape::kChoiceList,
@@ -89,8 +89,7 @@ constexpr std::array<KeyRow, 2> kRequiresKeys{{
 }};
 constexpr ObjectRow kRequires{.what = "requires", .keys = kRequiresKeys};
 
-// `steps` is a list of objects whose keys stand in two tables, so its row names no object.
-constexpr std::array<KeyRow, 12> kFlowKeys{{
+constexpr std::array<KeyRow, 13> kFlowKeys{{
     {.name = "slug",
      .shape = Shape::kIdentifier,
      .flags = kRequired,
@@ -120,11 +119,16 @@ constexpr std::array<KeyRow, 12> kFlowKeys{{
      .object = &kDefaults,
      .help = "For steps that say nothing else."},
     {.name = "steps",
-     .shape = Shape::kObjectList,
+     .shape = Shape::kSteps,
      .flags = kRequired,
      .least = 1,
      .most = 2'000,
      .help = "The steps; the next one follows unless next says otherwise."},
+    {.name = "on_failure",
+     .shape = Shape::kSteps,
+     .least = 1,
+     .most = 100,
+     .help = "Steps that run when the run has failed; error says why."},
     {.name = "output",
      .shape = Shape::kAny,
      .flags = kTemplate,
@@ -144,7 +148,7 @@ constexpr std::array<KeyRow, 12> kFlowKeys{{
              "functions.NAME(…)."},
 }};
 
-constexpr std::array<Words, 7> kFlowLater{"concurrency", "agents",  "triggers",      "on_failure",
+constexpr std::array<Words, 6> kFlowLater{"concurrency", "agents",  "triggers",
                                           "include",     "execute", "on_new_release"};
 constexpr ObjectRow kFlow{.what = "a flow", .keys = kFlowKeys, .later = kFlowLater};
 
@@ -194,11 +198,12 @@ constexpr std::array<KeyRow, 10> kStepKeys{{
      .help = "How often a run may come to this step."},
 }};
 
-constexpr std::array<Words, 12> kStepLater{"parallel", "for_each", "loop",       "flow",
-                                           "agent",    "llm",      "search",     "db",
-                                           "ssh",      "review",   "compensate", "rate_limit"};
+constexpr std::array<Words, 9> kStepLater{"flow", "agent",  "llm",        "search",    "db",
+                                          "ssh",  "review", "compensate", "rate_limit"};
 
 }  // namespace
+
+constinit const ObjectRow kBackoffObject{.what = "backoff", .keys = kBackoffKeys};
 
 const KeyRow* ObjectRow::find(std::string_view name) const {
   const auto found =

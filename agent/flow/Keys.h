@@ -34,6 +34,8 @@ enum class Shape : std::uint8_t {
   kJsonSchema,
   kObject,      ///< By `object`.
   kObjectList,  ///< A list of such objects.
+  kSteps,       ///< A list of steps: StepRules looks into it.
+  kBranches,    ///< Lists of steps by name.
   kNext,        ///< A step's id, "end", or a template that gives one.
   kStep,        ///< A step's id or "end".
   kOnError,     ///< fail, skip, or a step's id.

@@ -1,5 +1,7 @@
 #include "agent/flow/Names.h"
 
+#include "agent/flow/Nested.h"
+
 namespace belay::flow {
 
 namespace {
@@ -17,20 +19,45 @@ std::vector<std::string_view> memberNames(const json::Value& root, std::string_v
   return out;
 }
 
+/// The steps of a list and of all lists within it.
+void gatherSteps(const json::Value& list, ListNames place, FlowNames& names) {
+  const std::size_t number = names.lists.size();
+  const int depth = place.depth;
+  names.lists.push_back(place);
+  names.listAt.emplace(&list, number);
+  for (const json::Value& step : list.asArray()) {
+    const std::size_t index = names.steps.size();
+    const std::string_view id = textOf(step, "id");
+    if (!id.empty()) names.stepIndex.emplace(id, index);
+    names.steps.push_back(id);
+    names.listOf.push_back(number);
+    names.stepAt.emplace(&step, index);
+    const json::Value* wait = step.find("wait");
+    if (wait && wait->find("callback")) names.callbacks.insert(id);
+    if (depth > kNestingMax) continue;
+    for (const NestedList& nested : nestedLists(step)) {
+      gatherSteps(*nested.steps, {index, number, depth + 1}, names);
+    }
+  }
+}
+
 }  // namespace
+
+bool FlowNames::sees(std::size_t from, std::size_t list) const {
+  for (std::optional<std::size_t> at = from; at; at = lists[*at].parent) {
+    if (*at == list) return true;
+  }
+  return false;
+}
 
 FlowNames gatherNames(const json::Value& root) {
   FlowNames names;
   names.templates = memberNames(root, "templates");
   names.functions = memberNames(root, "functions");
   if (const json::Value* steps = root.find("steps"); steps && steps->isArray()) {
-    for (const json::Value& step : steps->asArray()) {
-      const std::string_view id = textOf(step, "id");
-      if (!id.empty()) names.stepIndex.emplace(id, names.steps.size());
-      names.steps.push_back(id);
-      const json::Value* wait = step.find("wait");
-      if (wait && wait->find("callback")) names.callbacks.insert(id);
-    }
+    gatherSteps(*steps, {}, names);
+    const json::Value* last = root.find("on_failure");
+    if (last && last->isArray()) gatherSteps(*last, {std::nullopt, 0, 0}, names);
   }
   if (const json::Value* requirements = root.find("requires");
       requirements && requirements->isArray()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -9,12 +10,23 @@
 
 namespace belay::flow {
 
+/// Where a list of steps stands.
+struct ListNames {
+  std::optional<std::size_t> container;  ///< The step that holds it.
+  std::optional<std::size_t> parent;     ///< The list of that step, or the one it looks back to.
+  int depth = 0;
+};
+
 /// What a flow file gives names to, gathered before its values are checked against them. Tolerates
 /// whatever is wrong with the file.
 ///
 /// Ownership: borrows the document.
 struct FlowNames {
-  std::vector<std::string_view> steps;  ///< In order; empty where an id is missing.
+  std::vector<std::string_view> steps;  ///< In order, nested ones too; empty where an id is missing.
+  std::vector<std::size_t> listOf;      ///< Of each step.
+  std::vector<ListNames> lists;         ///< The first is the flow's own.
+  std::unordered_map<const json::Value*, std::size_t> stepAt;  ///< By the step's value.
+  std::unordered_map<const json::Value*, std::size_t> listAt;  ///< By the list's value.
   std::unordered_map<std::string_view, std::size_t> stepIndex;
   std::unordered_set<std::string_view> callbacks;  ///< Steps that wait for a callback.
   std::vector<std::string_view> connections;
@@ -23,6 +35,8 @@ struct FlowNames {
   std::vector<std::string_view> functions;
 
   bool hasStep(std::string_view id) const { return stepIndex.contains(id); }
+  /// Whether steps of the list `from` can see the outputs of those of the list `list`.
+  bool sees(std::size_t from, std::size_t list) const;
 };
 
 FlowNames gatherNames(const json::Value& root);

@@ -113,6 +113,14 @@ Value objectListSchema(const KeyRow& row) {
   return schema;
 }
 
+Value branchesSchema(const KeyRow& row) {
+  return bounded(object({{"type", "object"},
+                         {"propertyNames", patternOf(row.names)},
+                         {"additionalProperties",
+                          object({{"type", "array"}, {"minItems", 1}, {"items", reference("step")}})}}),
+                 row, "minProperties", "maxProperties");
+}
+
 /// The schema of a value without expressions, help and default.
 Value plainSchema(const KeyRow& row) {
   switch (row.shape) {
@@ -156,7 +164,10 @@ Value plainSchema(const KeyRow& row) {
     case Shape::kObject:
       return objectSchema(row.object->keys, row.object->exactlyOne);
     case Shape::kObjectList:
+    case Shape::kSteps:
       return objectListSchema(row);
+    case Shape::kBranches:
+      return branchesSchema(row);
     case Shape::kNext:
       return object({{"type", "string"}, {"minLength", 1}});
     case Shape::kStep:

@@ -156,7 +156,10 @@ void ShapeCheck::value(const Node& node, const KeyRow& row) {
     case Shape::kObject:
       return object(node, *row.object);
     case Shape::kObjectList:
+    case Shape::kSteps:
       return objectList(node, row);
+    case Shape::kBranches:
+      return branches(node, row);
     case Shape::kNext:
       return step(node, true);
     case Shape::kStep:
@@ -344,6 +347,16 @@ void ShapeCheck::list(const Node& node, const KeyRow& row) {
     else
       static_cast<void>(text(
           item, {.name = row.name, .flags = row.flags, .least = row.flags & kEmpty ? 0.0 : 1.0}));
+  }
+}
+
+void ShapeCheck::branches(const Node& node, const KeyRow& row) {
+  if (!isObject(node, quoted(row.name))) return;
+  if (!within(node, row, static_cast<double>(node.size()), "members")) return;
+  const KeyRow list{.name = row.name, .shape = Shape::kSteps, .least = 1, .most = 200};
+  for (std::size_t i = 0; i < node.size() && !report_.full(); ++i) {
+    const Node branch = node.child(i);
+    if (mapName(branch, row.names)) objectList(branch, list);
   }
 }
 

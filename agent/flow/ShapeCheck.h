@@ -47,6 +47,7 @@ class ShapeCheck {
   void choice(const Node& node, const KeyRow& row);
   void list(const Node& node, const KeyRow& row);
   void objectList(const Node& node, const KeyRow& row);
+  void branches(const Node& node, const KeyRow& row);
   void map(const Node& node, const KeyRow& row);
   bool mapName(const Node& member, Names names);
   void mapValue(const Node& member, const KeyRow& row);

@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "agent/flow/Nested.h"
 #include "agent/script/Template.h"
 
 namespace belay::flow {
@@ -40,17 +41,33 @@ constexpr std::array<std::string_view, 3> kReservedIds{"end", "fail", "skip"};
 
 void StepRules::check(const Node& steps) {
   if (!steps.value.isArray()) return;
-  for (std::size_t i = 0; i < steps.size() && !report_.full(); ++i) step(steps.child(i));
+  const auto list = names_.listAt.find(&steps.value);
+  if (list == names_.listAt.end()) {
+    report_.error(ErrorCode::kFlowBadValue, steps,
+                  "lists of steps stand more than " + std::to_string(kNestingMax) + " deep in each other",
+                  "make a flow of its own of the inner ones");
+    return;
+  }
+  for (std::size_t i = 0; i < steps.size() && !report_.full(); ++i) {
+    expressions_.standIn(list->second);
+    step(steps.child(i));
+  }
+  expressions_.standIn(0);
 }
 
 void StepRules::step(const Node& step) {
   if (!shapes_.isObject(step, "a step")) return;
+  own(step);
+  forEachNestedList(step, [this](const Node& list) { check(list); });
+}
+
+void StepRules::own(const Node& step) {
   for (std::size_t i = 0; i < step.size() && !report_.full(); ++i) {
     const Node member = step.child(i);
     if (const KeyRow* key = findStepKey(member.name))
       shapes_.value(member, *key);
     else if (const FamilyRow* row = findFamily(member.name))
-      shapes_.value(member, row->key);
+      familyKeys(step, member, *row);
     else
       shapes_.unknownKey(member, "a step", knownStepKeys(), laterStepKeys());
   }
@@ -59,7 +76,39 @@ void StepRules::step(const Node& step) {
   const FamilyRow* row = family(step);
   if (!row || report_.full()) return;
   options(step, *row);
+  sameList(step);
   rulesOf(*step.find(row->key.name), row->family);
+}
+
+/// What a loop asks after a round sees the steps of the round.
+void StepRules::familyKeys(const Node& step, const Node& member, const FamilyRow& row) {
+  const std::size_t list = names_.listOf[names_.stepAt.at(&step.value)];
+  const json::Value* body = row.family == Family::kLoop ? member.value.find("steps") : nullptr;
+  const auto inner = names_.listAt.find(body);
+  expressions_.standIn(inner == names_.listAt.end() ? list : inner->second);
+  shapes_.value(member, row.key);
+  expressions_.standIn(list);
+}
+
+/// A step can only go on with one of its own list.
+void StepRules::sameList(const Node& step) {
+  const std::size_t list = names_.listOf[names_.stepAt.at(&step.value)];
+  if (const auto next = step.find("next")) target(*next, list);
+  if (const auto onError = step.find("on_error")) target(*onError, list);
+  const auto cases = step.find("switch");
+  for (std::size_t i = 0; cases && cases->value.isArray() && i < cases->size(); ++i) {
+    const Node option = cases->child(i);
+    if (const auto next = option.find("next")) target(*next, list);
+  }
+}
+
+void StepRules::target(const Node& node, std::size_t list) {
+  if (!node.value.isString()) return;
+  const auto found = names_.stepIndex.find(node.value.asString());
+  if (found == names_.stepIndex.end() || names_.listOf[found->second] == list) return;
+  report_.error(ErrorCode::kFlowUnknownStep, node,
+                "the step " + quoted(node.value.asString()) + " stands in another list of steps",
+                "a step can go on with the steps of its own list, or end that list with: next: end");
 }
 
 void StepRules::id(const Node& step) {
@@ -71,10 +120,11 @@ void StepRules::id(const Node& step) {
                   quoted(id) + " has a meaning of its own and cannot be a step's id");
   }
   const auto first = names_.stepIndex.find(id);
-  if (first != names_.stepIndex.end() && first->second != step.index) {
+  const std::size_t index = names_.stepAt.at(&step.value);
+  if (first != names_.stepIndex.end() && first->second != index) {
     report_.error(ErrorCode::kFlowDuplicateStep, *node,
                   "the id " + quoted(id) + " stands twice: steps " +
-                      std::to_string(first->second + 1) + " and " + std::to_string(step.index + 1) +
+                      std::to_string(first->second + 1) + " and " + std::to_string(index + 1) +
                       " have it");
   }
 }
@@ -99,7 +149,8 @@ const FamilyRow* StepRules::family(const Node& step) {
   if (!found && !unknown) {
     report_.error(
         ErrorCode::kFlowNoFamily, step,
-        "a step needs one of run, http, function, kv, set, sleep, wait, notify or switch");
+        "a step needs one of run, http, function, kv, set, sleep, wait, notify, switch, parallel, "
+        "for_each or loop");
   }
   return found;
 }
@@ -167,8 +218,12 @@ void StepRules::rulesOf(const Node& spec, Family family) {
     case Family::kSet:
     case Family::kSleep:
     case Family::kSwitch:
+    case Family::kParallel:
+    case Family::kForEach:
     case Family::kCount:
       return;
+    case Family::kLoop:
+      return loop(spec);
   }
 }
 
@@ -282,6 +337,14 @@ void StepRules::wait(const Node& spec) {
                   "each wait says its timeout: this one needs the key \"timeout\"",
                   "write for example timeout: 24h");
   }
+}
+
+void StepRules::loop(const Node& spec) {
+  const auto interval = spec.find("interval");
+  if (!interval || !has(spec, "backoff")) return;
+  report_.errorAtName(ErrorCode::kFlowBadValue, *interval,
+                      "a loop has both interval and backoff, only one may stand",
+                      "backoff.initial is the first pause");
 }
 
 void StepRules::notify(const Node& spec) {

@@ -18,11 +18,15 @@ class StepRules {
   StepRules(Report& report, ShapeCheck& shapes, Expressions& expressions, const FlowNames& names)
       : report_(report), shapes_(shapes), expressions_(expressions), names_(names) {}
 
-  /// All steps of the list.
+  /// All steps of the list and of the lists within it.
   void check(const Node& steps);
 
  private:
   void step(const Node& step);
+  void own(const Node& step);
+  void familyKeys(const Node& step, const Node& member, const FamilyRow& row);
+  void sameList(const Node& step);
+  void target(const Node& node, std::size_t list);
   void id(const Node& step);
   const FamilyRow* family(const Node& step);
   void options(const Node& step, const FamilyRow& row);
@@ -36,6 +40,7 @@ class StepRules {
   void kv(const Node& spec);
   void wait(const Node& spec);
   void notify(const Node& spec);
+  void loop(const Node& spec);
   void switchCases(const Node& spec);
   void connection(const Node& spec, std::string_view type);
   /// Says so when `key` stands without any of `needs`.

@@ -52,17 +52,29 @@ class FlowCheck {
     input(root);
     requirements(root);
     const auto steps = root.find("steps");
-    if (!steps || !steps->value.isArray() || steps->size() == 0 || steps->size() > kStepsMax)
-      return;
-    StepRules(report_, shapes_, expressions_, names_).check(*steps);
+    if (!steps || !steps->value.isArray() || steps->size() == 0) return;
+    if (names_.steps.size() > kStepsMax) return tooMany(*steps);
+    StepRules rules(report_, shapes_, expressions_, names_);
+    rules.check(*steps);
+    const auto last = root.find("on_failure");
+    if (last) rules.check(*last);
     // A way may run through what is wrong already; then it is not known which steps are lost.
     const bool waysAreKnown = !report_.has(
         {ErrorCode::kFlowUnknownKey, ErrorCode::kFlowUnknownStep, ErrorCode::kFlowWrongType,
          ErrorCode::kFlowMissingKey, ErrorCode::kFlowNoFamily, ErrorCode::kFlowDuplicateStep});
-    if (waysAreKnown) reportUnreachable(*steps, names_, report_);
+    if (!waysAreKnown) return;
+    reportUnreachable(*steps, report_);
+    if (last) reportUnreachable(*last, report_);
   }
 
  private:
+  void tooMany(const Node& steps) {
+    if (steps.size() > kStepsMax) return;  // Said already.
+    report_.error(ErrorCode::kFlowBadValue, steps,
+                  "the flow has " + std::to_string(names_.steps.size()) + " steps with those in lists within steps, at most " +
+                      std::to_string(kStepsMax) + " may stand in a file");
+  }
+
   void input(const Node& root) {
     const auto node = root.find("input");
     const auto type = node ? node->find("type") : std::nullopt;
