@@ -1,6 +1,8 @@
 #include <algorithm>
 
+#include "agent/engine/Blocks.h"
 #include "agent/engine/Engine.h"
+#include "agent/engine/Path.h"
 
 namespace belay::engine {
 
@@ -15,14 +17,14 @@ namespace {
 class Application {
  public:
   Application(RunState& state, std::int64_t atMs, std::vector<Effect>& effects)
-      : state_(state), atMs_(atMs), effects_(effects) {}
+      : state_(state), atMs_(atMs), effects_(effects), blocks_(state, effects) {}
 
   Status on(const RunCreated& e) {
     if (!state_.created.flowDigest.empty()) return misfit("the run exists already");
     state_.created = e;
     state_.createdAtMs = atMs_;
     state_.stateJson = e.stateJson;
-    enter(e.firstStep);
+    blocks_.enter(e.firstStep);
     return {};
   }
 
@@ -54,12 +56,25 @@ class Application {
     state_.early.erase(e.key.path);
     if (e.failure) state_.lastError = LastError{*e.failure, e.key.path};
     if (!e.stateJson.empty()) state_.stateJson = e.stateJson;
-    if (e.next.kind == Next::Kind::kFail) {
-      state_.failure = e.failure;
-      state_.failedStep = e.key.path;
-    }
-    if (e.next.kind == Next::Kind::kStep && !state_.stopping) enter(e.next.step);
+    blocks_.end(e.key);
+    goOn(e);
     finishWhenIdle();
+    return {};
+  }
+
+  Status on(const BlockStarted& e) {
+    BELAY_TRY(leaveReady(e.key));
+    ActiveStep active;
+    active.started.key = e.key;
+    active.phase = StepPhase::kBlock;
+    active.startedAtMs = atMs_;
+    state_.active.push_back(std::move(active));
+    blocks_.start(e);
+    return {};
+  }
+
+  Status on(const RoundStarted& e) {
+    if (!blocks_.advance(e)) return misfit("round " + std::to_string(e.round) + " of " + e.key.path);
     return {};
   }
 
@@ -132,6 +147,9 @@ class Application {
     for (const ActiveStep& step : state_.active) {
       if (step.phase == StepPhase::kBackoff) effects_.push_back(ArmRetry{step.started.key, backoffLeftMs(step)});
     }
+    for (const auto& [path, block] : state_.blocks) {
+      if (block.phase == ActiveBlock::Phase::kPausing) effects_.push_back(ArmRound{block.started.key, 0});
+    }
     return {};
   }
 
@@ -141,6 +159,7 @@ class Application {
     state_.paused = false;
     state_.ready.clear();
     closeEarly();
+    blocks_.forgetAll();
     dropWhere([](const ActiveStep& step) { return step.phase != StepPhase::kStarted; });
     finishWhenIdle();
     return {};
@@ -152,6 +171,7 @@ class Application {
     state_.paused = false;
     state_.ready.clear();
     closeEarly();
+    blocks_.forgetAll();
     dropWhere([](const ActiveStep&) { return true; });
     finishWhenIdle();
     return {};
@@ -161,6 +181,7 @@ class Application {
     if (state_.finished) return misfit("the run has ended already");
     state_.finished = e;
     closeEarly();
+    state_.blocks.clear();
     state_.active.clear();
     state_.ready.clear();
     return {};
@@ -171,8 +192,8 @@ class Application {
     state_.finished.reset();
     state_.failure.reset();
     state_.failedStep.clear();
-    state_.paused = state_.stopping = state_.cancelling = false;
-    enter(e.step);
+    state_.paused = state_.stopping = state_.cancelling = state_.onFailureBegan = false;
+    blocks_.enter(e.step);
     return {};
   }
 
@@ -181,9 +202,17 @@ class Application {
     return Error{ErrorCode::kJournalCorrupt, "run " + state_.id.str() + ": an event does not fit: " + why};
   }
 
-  void enter(const std::string& path) {
-    state_.ready.push_back(path);
-    if (!state_.paused) effects_.push_back(EnterStep{path});
+  /// Where the run, or the child that the step is the last of, goes on.
+  void goOn(const StepFinished& e) {
+    const std::string_view scope = scopeOf(e.key.path);
+    if (e.next.kind == Next::Kind::kStep) {
+      if (!state_.stopping) blocks_.enter(pathIn(scope, e.next.step));
+    } else if (!scope.empty() && !state_.stopping) {
+      blocks_.endChild(e);
+    } else if (e.next.kind == Next::Kind::kFail && !state_.failure) {
+      state_.failure = e.failure;
+      state_.failedStep = e.key.path;
+    }
   }
 
   bool isReady(const std::string& path) const {
@@ -239,6 +268,7 @@ class Application {
   RunState& state_;
   std::int64_t atMs_;
   std::vector<Effect>& effects_;
+  Blocks blocks_;
 };
 
 /// How a run ends that has nothing left to do.
@@ -250,6 +280,11 @@ RunEnd endOf(const RunState& state) {
 
 void Application::finishWhenIdle() {
   if (state_.finished || !state_.active.empty() || !state_.ready.empty()) return;
+  if (endOf(state_) == RunEnd::kFailed && !state_.created.onFailure.empty() && !state_.onFailureBegan) {
+    state_.onFailureBegan = true;
+    blocks_.enter(state_.created.onFailure);
+    return;
+  }
   effects_.push_back(FinishRun{endOf(state_)});
 }
 
@@ -271,6 +306,10 @@ std::vector<Effect> owed(const RunState& state) {
   }
   for (const ActiveStep& step : state.active) {
     if (step.phase == StepPhase::kStarted) effects.push_back(PerformStep{step.started.key});
+  }
+  for (const auto& [path, block] : state.blocks) {
+    if (block.phase == ActiveBlock::Phase::kRoundEnded) effects.push_back(NextRound{block.started.key});
+    if (block.phase == ActiveBlock::Phase::kEnded) effects.push_back(EndBlock{block.started.key});
   }
   if (state.active.empty() && state.ready.empty()) effects.push_back(FinishRun{endOf(state)});
   return effects;

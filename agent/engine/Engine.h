@@ -21,10 +21,17 @@ struct ArmRetry { StepKey key; std::int64_t delayMs = 0; };
 struct CancelStep { StepKey key; };
 /// Close an open wait without an answer.
 struct CloseWait { StepKey key; base::WaitId wait; };
+/// Decide whether a loop makes a further round, and record it or the end of the loop.
+struct NextRound { StepKey key; };
+/// Begin the next round of a loop after a delay.
+struct ArmRound { StepKey key; std::int64_t delayMs = 0; };
+/// All children have ended: gather their outputs and record the end of the step that holds them.
+struct EndBlock { StepKey key; };
 /// Evaluate the output and record the end of the run.
 struct FinishRun { RunEnd end = RunEnd::kSucceeded; };
 
-using Effect = std::variant<EnterStep, PerformStep, ArmRetry, CancelStep, CloseWait, FinishRun>;
+using Effect =
+    std::variant<EnterStep, PerformStep, ArmRetry, CancelStep, CloseWait, FinishRun, NextRound, ArmRound, EndBlock>;
 
 /// Changes `state` as `event` says and returns what is owed now. Pure: no clock, no I/O, no evaluation.
 ///

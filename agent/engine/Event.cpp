@@ -21,7 +21,8 @@ namespace {
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kEventNames{
     "run_created",   "step_started",       "step_finished", "attempt_failed", "wait_opened",
     "wait_resolved", "step_ambiguous",     "ambiguity_resolved", "run_paused",  "run_resumed",
-    "run_stop_requested", "run_cancel_requested", "run_finished", "run_retried"};
+    "run_stop_requested", "run_cancel_requested", "run_finished", "run_retried",
+    "block_started", "round_started"};
 
 // --- Writing. Members that hold their default are left out: a journal is mostly these rows.
 
@@ -56,6 +57,7 @@ void write(Writer& out, const RunCreated& e) {
   writeJson(out, "state", e.stateJson);
   writeJson(out, "trigger", e.triggerJson);
   out.member("by", e.startedBy).member("first", e.firstStep);
+  writeText(out, "on_failure", e.onFailure);
   out.member("seed", static_cast<std::int64_t>(e.seed));
 }
 
@@ -132,6 +134,32 @@ void write(Writer& out, const RunFinished& e) {
 
 void write(Writer& out, const RunRetried& e) { out.member("step", e.step).member("by", e.by); }
 
+void writeTexts(Writer& out, std::string_view name, const std::vector<std::string>& texts) {
+  if (texts.empty()) return;
+  out.name(name).beginArray();
+  for (const std::string& text : texts) out.string(text);
+  out.endArray();
+}
+
+void write(Writer& out, const BlockStarted& e) {
+  write(out, e.key);
+  out.member("kind", blockKindName(e.kind));
+  writeTexts(out, "names", e.names);
+  writeTexts(out, "firsts", e.firsts);
+  writeText(out, "finalize", e.finalize);
+  out.member("count", static_cast<std::int64_t>(e.count));
+  if (e.maxParallel != 1) out.member("max_parallel", static_cast<std::int64_t>(e.maxParallel));
+  if (!e.failFast) out.member("wait_all", true);
+  writeJson(out, "items", e.itemsJson);
+  writeText(out, "items_ref", e.itemsRef);
+}
+
+void write(Writer& out, const RoundStarted& e) {
+  write(out, e.key);
+  out.member("round", static_cast<std::int64_t>(e.round));
+  writeInteger(out, "delay_ms", e.delayMs);
+}
+
 // --- Reading. A row that this program did not write is a damaged journal, and says which member is wrong.
 
 /// Reads members of one row and remembers the first that is missing or wrong.
@@ -161,6 +189,18 @@ class Reader {
     if (const auto value = from(word)) out = *value;
     else bad_ = member;
   }
+  void texts(std::string_view name, std::vector<std::string>& out) {
+    const Value* value = row_.find(name);
+    if (!value) return;
+    if (!value->isArray()) {
+      bad_ = name;
+      return;
+    }
+    for (const Value& text : value->asArray()) {
+      if (text.isString()) out.push_back(text.asString());
+      else bad_ = name;
+    }
+  }
   void key(StepKey& out) {
     text("step", out.path);
     integer("visit", out.visit);
@@ -189,6 +229,9 @@ class Reader {
   void failure(std::optional<Failure>& out) {
     if (row_.find("failure")) failure(out.emplace());
   }
+  void check(bool holds, std::string_view name) {
+    if (!holds) bad_ = name;
+  }
   bool flag(std::string_view name) const { return row_.flag(name); }
   const std::string& bad() const { return bad_; }
 
@@ -206,6 +249,7 @@ void read(Reader& in, RunCreated& e) {
   in.json("trigger", e.triggerJson);
   in.text("by", e.startedBy);
   in.text("first", e.firstStep);
+  in.text("on_failure", e.onFailure, false);
   in.integer("seed", e.seed);
 }
 
@@ -286,6 +330,28 @@ void read(Reader& in, RunFinished& e) {
 void read(Reader& in, RunRetried& e) {
   in.text("step", e.step);
   in.text("by", e.by);
+}
+
+void read(Reader& in, BlockStarted& e) {
+  in.key(e.key);
+  in.name("kind", e.kind, &blockKindFrom);
+  in.texts("names", e.names);
+  in.texts("firsts", e.firsts);
+  in.text("finalize", e.finalize, false);
+  in.integer("count", e.count);
+  in.integer("max_parallel", e.maxParallel);
+  e.failFast = !in.flag("wait_all");
+  in.json("items", e.itemsJson);
+  in.text("items_ref", e.itemsRef, false);
+  in.check(e.kind == BlockKind::kParallel ? e.names.size() == e.count && e.firsts.size() == e.count
+                                          : e.firsts.size() == 1,
+           "firsts");
+}
+
+void read(Reader& in, RoundStarted& e) {
+  in.key(e.key);
+  in.integer("round", e.round);
+  in.integer("delay_ms", e.delayMs);
 }
 
 template <std::size_t Index = 0>

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "agent/flow/Flow.h"
 #include "common/base/Ids.h"
@@ -12,7 +13,7 @@
 
 namespace belay::engine {
 
-/// One try of one entry into one step. `path` is the step's id (later with branch and item index).
+/// One try of one entry into one step. `path` is the step's id, or where it stands within others (Path.h).
 struct StepKey {
   std::string path;
   std::uint32_t visit = 1;    ///< From 1.
@@ -37,6 +38,7 @@ struct Next {
 enum class StepOutcome : std::uint8_t { kSucceeded, kFailed, kSkipped };
 enum class RunEnd : std::uint8_t { kSucceeded, kFailed, kStopped, kCancelled };
 enum class WaitAnswer : std::uint8_t { kApproved, kRejected, kBody, kTimeReached, kTimedOut, kClosed };
+enum class BlockKind : std::uint8_t { kParallel, kForEach, kLoop };
 enum class Resolution : std::uint8_t { kSucceeded, kFailed, kRetry };
 
 // The events of a run. Members that end in Json hold JSON text, verbatim as it was evaluated.
@@ -50,6 +52,7 @@ struct RunCreated {
   std::string triggerJson;  ///< {"type":"manual", …}
   std::string startedBy;    ///< "uid:1000"
   std::string firstStep;    ///< Where it begins.
+  std::string onFailure;    ///< First step of on_failure; empty: none.
   std::uint64_t seed = 0;   ///< Of the run's randomness; below 2^53.
 };
 /// Intent: committed before anything leaves the process.
@@ -110,6 +113,25 @@ struct AmbiguityResolved {
   std::string by;
   std::string note;
 };
+/// A parallel, for_each or loop begins. Its end is a StepFinished of the same key.
+struct BlockStarted {
+  StepKey key;
+  BlockKind kind = BlockKind::kParallel;
+  std::vector<std::string> names;   ///< Of the branches of a parallel.
+  std::vector<std::string> firsts;  ///< Id of the first step of each branch; one for all items or rounds.
+  std::string finalize;             ///< Id of the first step of finalize; empty: none.
+  std::uint32_t count = 0;          ///< Branches or items; rounds at most.
+  std::uint32_t maxParallel = 1;
+  bool failFast = true;
+  std::string itemsJson;            ///< Of a for_each: a list; empty when kept as itemsRef.
+  std::string itemsRef;
+};
+/// A loop goes on with a further round, now or after a pause.
+struct RoundStarted {
+  StepKey key;
+  std::uint32_t round = 0;   ///< From 0.
+  std::int64_t delayMs = 0;  ///< Above 0: the round has still to begin, with an event of its own.
+};
 struct RunPaused { std::string by; };
 struct RunResumed { std::string by; };
 /// No new step starts, what is in flight may end; compensations run.
@@ -130,7 +152,7 @@ struct RunRetried {
 
 using EventBody = std::variant<RunCreated, StepStarted, StepFinished, AttemptFailed, WaitOpened, WaitResolved,
                                StepAmbiguous, AmbiguityResolved, RunPaused, RunResumed, RunStopRequested,
-                               RunCancelRequested, RunFinished, RunRetried>;
+                               RunCancelRequested, RunFinished, RunRetried, BlockStarted, RoundStarted>;
 
 /// One append-only row of a run's history.
 struct Event {

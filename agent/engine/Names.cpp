@@ -32,6 +32,8 @@ std::optional<Enum> fromName(const std::array<std::string_view, Count>& names, s
   return std::nullopt;
 }
 
+constexpr std::array<std::string_view, 3> kBlockKinds{"parallel", "for_each", "loop"};
+
 }  // namespace
 
 std::string_view outcomeName(StepOutcome outcome) { return nameOf(kOutcomes, outcome); }
@@ -44,6 +46,8 @@ std::string_view answerName(WaitAnswer answer) { return nameOf(kAnswers, answer)
 std::optional<WaitAnswer> answerFrom(std::string_view name) { return fromName<WaitAnswer>(kAnswers, name); }
 std::string_view resolutionName(Resolution resolution) { return nameOf(kResolutions, resolution); }
 std::optional<Resolution> resolutionFrom(std::string_view name) { return fromName<Resolution>(kResolutions, name); }
+std::string_view blockKindName(BlockKind kind) { return nameOf(kBlockKinds, kind); }
+std::optional<BlockKind> blockKindFrom(std::string_view name) { return fromName<BlockKind>(kBlockKinds, name); }
 std::string_view onTimeoutName(flow::OnTimeout onTimeout) { return nameOf(kOnTimeouts, onTimeout); }
 std::optional<flow::OnTimeout> onTimeoutFrom(std::string_view name) {
   return fromName<flow::OnTimeout>(kOnTimeouts, name);

@@ -22,4 +22,7 @@ std::optional<Resolution> resolutionFrom(std::string_view name);
 std::string_view onTimeoutName(flow::OnTimeout onTimeout);
 std::optional<flow::OnTimeout> onTimeoutFrom(std::string_view name);
 
+std::string_view blockKindName(BlockKind kind);
+std::optional<BlockKind> blockKindFrom(std::string_view name);
+
 }  // namespace belay::engine

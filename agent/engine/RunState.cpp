@@ -29,7 +29,10 @@ RunStatus RunState::status() const {
   if (stopping || cancelling) return RunStatus::kStopping;
   if (paused) return RunStatus::kPaused;
   const bool moves = !ready.empty() || any(StepPhase::kStarted) || any(StepPhase::kBackoff);
-  return !moves && any(StepPhase::kWaiting) ? RunStatus::kWaiting : RunStatus::kRunning;
+  const bool pauses = std::any_of(blocks.begin(), blocks.end(), [](const auto& block) {
+    return block.second.phase == ActiveBlock::Phase::kPausing;
+  });
+  return !moves && (pauses || any(StepPhase::kWaiting)) ? RunStatus::kWaiting : RunStatus::kRunning;
 }
 
 const ActiveStep* RunState::findActive(std::string_view path) const {

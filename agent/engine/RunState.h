@@ -17,7 +17,7 @@ std::string_view runStatusName(RunStatus status);
 std::optional<RunStatus> runStatusFrom(std::string_view name);
 bool isFinal(RunStatus status);
 
-enum class StepPhase : std::uint8_t { kStarted, kWaiting, kBackoff, kAmbiguous };
+enum class StepPhase : std::uint8_t { kStarted, kWaiting, kBackoff, kAmbiguous, kBlock };
 
 /// A visit that has begun and not ended.
 struct ActiveStep {
@@ -39,6 +39,30 @@ struct StepRecord {
   std::optional<Failure> failure;
   std::int64_t finishedAtMs = 0;
   std::int64_t durationMs = 0;
+};
+
+/// A parallel, for_each or loop that has begun and not ended. Its visit stands in `active` too, as kBlock.
+struct ActiveBlock {
+  enum class Phase : std::uint8_t {
+    kRunning,
+    kRoundEnded,  ///< Of a loop: what follows has to be asked.
+    kPausing,     ///< Of a loop: between two rounds.
+    kFinalizing,
+    kEnded        ///< Only its own end has to be recorded.
+  };
+  struct Child {
+    bool succeeded = false;
+    std::string outputJson;  ///< Of its last step; empty: undefined, or kept as outputRef.
+    std::string outputRef;
+  };
+  BlockStarted started;
+  Phase phase = Phase::kRunning;
+  std::uint32_t next = 0;       ///< First child that has not begun; of a loop: the round at hand.
+  std::uint32_t running = 0;
+  std::uint32_t ended = 0;
+  std::vector<Child> children;  ///< Of those that have begun; of a loop: the last round alone.
+  std::optional<Failure> failure;  ///< The first.
+  std::string failedStep;          ///< Path.
 };
 
 /// A wait that was opened before the run came to it.
@@ -63,6 +87,7 @@ struct RunState {
   std::map<std::string, StepRecord> done;          ///< By path.
   std::map<std::string, std::uint32_t> visits;     ///< Visits begun, by path.
   std::vector<ActiveStep> active;
+  std::map<std::string, ActiveBlock> blocks;       ///< By path.
   std::map<std::string, EarlyWait> early;          ///< By path of the wait's step.
   std::optional<LastError> lastError;
   std::vector<std::string> ready;                  ///< Steps to enter next; held while paused.
@@ -72,6 +97,7 @@ struct RunState {
   std::optional<RunFinished> finished;
   std::optional<Failure> failure;                  ///< Of the step that made the run fail, before it has finished.
   std::string failedStep;
+  bool onFailureBegan = false;
 
   RunStatus status() const;
   ActiveStep* findActive(std::string_view path);
