@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "agent/api/RunHistory.h"
+#include "agent/engine/Path.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
@@ -123,7 +124,7 @@ class Adviser {
   }
 
   bool isRunStep(const std::string& path) const {
-    const auto index = flow_ ? flow_->indexOf(path) : std::nullopt;
+    const auto index = flow_ ? flow_->indexOf(engine::stepIdOf(path)) : std::nullopt;
     return index && flow_->steps[*index].family == flow::Family::kRun;
   }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/api/Routes.h"
+#include "agent/engine/Path.h"
 #include "common/base/Text.h"
 #include "common/json/Writer.h"
 
@@ -88,7 +89,7 @@ Status LogStream::findSources() {
   RunHistory history;
   BELAY_TRY(readEvents(runtime_->journal(), run_, history));
   for (const VisitRecord& visit : history.visits()) {
-    const auto index = loaded->flow.indexOf(visit.path);
+    const auto index = loaded->flow.indexOf(engine::stepIdOf(visit.path));
     const bool isJob = visit.started && index && loaded->flow.steps[*index].family == flow::Family::kRun;
     if (!isJob || (!options_.step.empty() && visit.path != options_.step)) continue;
     for (const AttemptRecord& attempt : visit.attempts) {

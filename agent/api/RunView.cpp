@@ -5,6 +5,7 @@
 
 #include "agent/api/Reads.h"
 #include "agent/engine/Names.h"
+#include "agent/engine/Path.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
 
@@ -72,7 +73,7 @@ Value nextToJson(const engine::Next& next) {
 }
 
 void describeStep(Value& out, const flow::Flow* flow, const std::string& path) {
-  const auto index = flow ? flow->indexOf(path) : std::nullopt;
+  const auto index = flow ? flow->indexOf(engine::stepIdOf(path)) : std::nullopt;
   if (!index) return;
   const flow::Step& step = flow->steps[*index];
   if (!step.title.empty()) out.set("title", step.title);
@@ -124,7 +125,8 @@ Value controlToJson(const ControlRecord& control) {
 
 std::string_view familyName(flow::Family family) {
   constexpr std::array<std::string_view, static_cast<std::size_t>(flow::Family::kCount)> kNames{
-      "run", "http", "function", "kv", "set", "sleep", "wait", "notify", "switch"};
+      "run",  "http",   "function", "kv",       "set",      "sleep",
+      "wait", "notify", "switch",   "parallel", "for_each", "loop"};
   return kNames.at(static_cast<std::size_t>(family));
 }
 

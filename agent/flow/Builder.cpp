@@ -1,6 +1,5 @@
 #include "agent/flow/Builder.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "agent/flow/Expressions.h"
@@ -171,7 +170,6 @@ Step buildStep(const Value& value, const Defaults& defaults,
 Control controlOf(const Value& spec, Family family) {
   Control control;
   control.failFast = spec.text(family == Family::kParallel ? "on_branch_error" : "on_item_error", "fail_fast") == "fail_fast";
-  control.as = spec.text("as");
   control.maxParallel = static_cast<std::uint32_t>(spec.integer("max_parallel", 1));
   control.whileHolds = expressionOf(spec, "while");
   control.untilHolds = expressionOf(spec, "until");
@@ -213,8 +211,6 @@ class Lists {
       if (nested.finalize) control.finalize = number;
       else control.blocks.push_back(number);
     }
-    const bool isNew = std::find(flow_.aliases.begin(), flow_.aliases.end(), control.as) == flow_.aliases.end();
-    if (!control.as.empty() && isNew) flow_.aliases.push_back(control.as);
     flow_.steps[index].control = std::move(control);
   }
 

@@ -31,14 +31,12 @@ constexpr std::array<KeyRow, 3> kParallelKeys{{
      .help = "Steps that run when all branches have ended, well or badly."},
 }};
 
-constexpr std::array<KeyRow, 5> kForEachKeys{{
+constexpr std::array<Words, 1> kForEachLater{"as"};
+constexpr std::array<KeyRow, 4> kForEachKeys{{
     {.name = "items",
      .shape = Shape::kAny,
      .flags = kRequired | kTemplate,
      .help = "A list, or an expression that gives one; at most 100,000 items."},
-    {.name = "as",
-     .shape = Shape::kFunctionName,
-     .help = "A further name for item, for a for_each within another."},
     {.name = "max_parallel",
      .shape = Shape::kInteger,
      .least = 1,
@@ -99,7 +97,8 @@ constexpr std::array<Words, 2> kLoopOneOf{"while", "until"};
 
 constinit const ObjectRow kParallelObject{.what = "a parallel step", .keys = kParallelKeys};
 
-constinit const ObjectRow kForEachObject{.what = "a for_each step", .keys = kForEachKeys};
+constinit const ObjectRow kForEachObject{
+    .what = "a for_each step", .keys = kForEachKeys, .later = kForEachLater};
 
 constinit const ObjectRow kLoopObject{
     .what = "a loop step", .keys = kLoopKeys, .exactlyOne = kLoopOneOf};

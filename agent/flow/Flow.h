@@ -101,7 +101,6 @@ struct Control {
   std::vector<std::size_t> blocks;      ///< Of a parallel: one for each branch; else one.
   std::optional<std::size_t> finalize;  ///< Of a parallel: runs when all branches have ended.
   bool failFast = true;                 ///< One failure ends the others; else all end first.
-  std::string as;                       ///< Of a for_each: further name of `item`; empty: none.
   std::uint32_t maxParallel = 1;        ///< Of a for_each.
   std::optional<std::string> whileHolds;  ///< Of a loop: expression, asked before each round.
   std::optional<std::string> untilHolds;  ///< Of a loop: expression, asked after each round.
@@ -160,7 +159,6 @@ struct Flow {
   std::vector<Step> steps;           ///< All of them, nested ones too, in the order of the file. Never empty.
   std::vector<Block> blocks;         ///< The first is the flow's own list.
   std::optional<std::size_t> onFailure;  ///< Block that runs when the run has failed.
-  std::vector<std::string> aliases;  ///< All `as` of the flow, each once.
   std::string output;                ///< JSON with templates; empty when the flow has none.
   std::map<std::string, std::string> templates;
   std::map<std::string, std::string> functions;

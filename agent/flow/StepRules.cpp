@@ -256,6 +256,8 @@ void StepRules::run(const Node& spec) {
   if (!id.empty() && !names_.callbacks.contains(id)) {
     report_.error(ErrorCode::kFlowUnknownStep, *callback,
                   "the flow has no step " + quoted(id) + " that waits for a callback");
+  } else if (!id.empty()) {
+    target(*callback, names_.listOf[names_.stepAt.at(&spec.above->value)]);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "agent/engine/Engine.h"
 #include "agent/runtime/Performer.h"
+#include "common/json/Json.h"
 
 namespace belay::runtime {
 
@@ -47,6 +48,21 @@ bool project(const engine::RunState& state, journal::RunRow& row) {
     row = std::move(next);
   }
   return changed;
+}
+
+Result<const std::vector<std::string>*> ItemCache::of(const engine::ActiveBlock& block, LargeOutputs& outputs) {
+  const engine::BlockStarted& e = block.started;
+  List& list = lists_[e.key.path];
+  if (list.visit == e.key.visit) return &list.items;
+  std::string text = e.itemsJson;
+  if (!e.itemsRef.empty()) {
+    BELAY_ASSIGN(text, outputs.load(e.itemsRef));
+  }
+  BELAY_ASSIGN(const json::Value items, json::parse(text));
+  list.items.clear();
+  for (const json::Value& item : items.asArray()) list.items.push_back(json::print(item));
+  list.visit = e.key.visit;
+  return &list.items;
 }
 
 LiveRun* RunCache::find(const base::RunId& id) {

@@ -5,15 +5,35 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/engine/RunState.h"
 #include "agent/journal/Journal.h"
 #include "agent/runtime/FlowCache.h"
+#include "agent/runtime/Performer.h"
 #include "agent/runtime/RecordedDecisions.h"
 #include "common/base/Result.h"
 #include "common/log/Log.h"
 
 namespace belay::runtime {
+
+/// The items of the for_each steps of a run, taken apart when they are first asked for.
+///
+/// Threads: the loop.
+class ItemCache {
+ public:
+  /// JSON texts, in order. Errors: those of the resource that the list was kept as; kJsonSyntax.
+  base::Result<const std::vector<std::string>*> of(const engine::ActiveBlock& block, LargeOutputs& outputs);
+  /// Lets go of the items of a step that has ended.
+  void drop(const std::string& path) { lists_.erase(path); }
+
+ private:
+  struct List {
+    std::uint32_t visit = 0;
+    std::vector<std::string> items;
+  };
+  std::map<std::string, List> lists_;
+};
 
 /// A run in memory: its state, where its chain ends, and the row that lists show.
 struct LiveRun {
@@ -21,6 +41,7 @@ struct LiveRun {
   journal::RunHead head;
   journal::RunRow row;
   std::shared_ptr<const LoadedFlow> flow;  ///< Shared with the cache of flows and other runs.
+  ItemCache items;
   bool dirty = false;                      ///< The row has to be written again.
   /// Of a history that was read from disk, until they have been verified.
   std::unique_ptr<RecordedDecisions> unverified;

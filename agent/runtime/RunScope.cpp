@@ -1,6 +1,10 @@
 #include "agent/runtime/RunScope.h"
 
+#include <cstdlib>
+
 #include "agent/engine/Names.h"
+#include "agent/engine/Path.h"
+#include "agent/runtime/BlockOutputs.h"
 #include "common/base/Units.h"
 #include "common/json/Writer.h"
 
@@ -23,10 +27,40 @@ void writeFailure(json::Writer& out, const engine::Failure& failure) {
 
 }  // namespace
 
-RunScope::RunScope(const engine::RunState& run, const LoadedFlow& flow, LargeOutputs& outputs, std::string_view path,
-                   std::uint32_t visit, std::int64_t nowMs)
-    : run_(run), flow_(flow), outputs_(outputs), nowMs_(nowMs) {
-  seed_ = mix(run.created.seed ^ (std::uint64_t{visit} << 32), path);
+RunScope::RunScope(LiveRun& run, LargeOutputs& outputs, std::string_view path, std::uint32_t visit, std::int64_t nowMs)
+    : live_(run), run_(run.state), flow_(*run.flow), outputs_(outputs), path_(path), nowMs_(nowMs) {
+  seed_ = mix(run_.created.seed ^ (std::uint64_t{visit} << 32), path);
+}
+
+std::string RunScope::resolve(std::string_view id) const {
+  for (std::string_view scope = engine::scopeOf(path_);; scope = engine::scopeOf(scope)) {
+    std::string path = engine::pathIn(scope, id);
+    const bool isOverlay = overlay_ && overlay_->key.path == path;
+    if (isOverlay || run_.done.count(path) != 0 || scope.empty()) return path;
+  }
+}
+
+// The item of the innermost for_each around, whatever loops stand between.
+const std::string* RunScope::item() const {
+  for (std::string_view scope = engine::scopeOf(path_); !scope.empty(); scope = engine::scopeOf(scope)) {
+    const auto child = engine::childOf(scope);
+    const auto block = child ? run_.blocks.find(child->container) : run_.blocks.end();
+    if (block == run_.blocks.end() || block->second.started.kind != engine::BlockKind::kForEach) continue;
+    const auto items = live_.items.of(block->second, outputs_);
+    const std::size_t number = std::strtoul(child->child.c_str(), nullptr, 10);
+    return items.ok() && number < (*items)->size() ? &(**items)[number] : nullptr;
+  }
+  return nullptr;
+}
+
+std::optional<std::string> RunScope::index() const {
+  for (std::string_view scope = engine::scopeOf(path_); !scope.empty(); scope = engine::scopeOf(scope)) {
+    const auto child = engine::childOf(scope);
+    const auto block = child ? run_.blocks.find(child->container) : run_.blocks.end();
+    if (block == run_.blocks.end() || block->second.started.kind == engine::BlockKind::kParallel) continue;
+    return child->child;
+  }
+  return std::nullopt;
 }
 
 void RunScope::overlay(const engine::StepFinished& finished) {
@@ -68,16 +102,21 @@ const std::string* RunScope::json(Name name) const {
       if (!run_.lastError && !(overlay_ && overlay_->failure)) return nullptr;
       return made([this] { return errorJson(); });
     case Name::kEvent: return event_;
-    case Name::kItem:
-    case Name::kIndex: return nullptr;
+    case Name::kItem: return item();
+    case Name::kIndex: {
+      std::optional<std::string>& slot = made_.at(static_cast<std::size_t>(name));
+      if (!slot) slot = index();
+      return slot ? &*slot : nullptr;
+    }
   }
   return nullptr;
 }
 
 std::optional<std::string> RunScope::step(std::string_view id) const {
-  const bool isOverlay = overlay_ && overlay_->key.path == id;
-  const auto found = run_.done.find(std::string(id));
-  if (!isOverlay && found == run_.done.end()) return std::nullopt;
+  const std::string path = resolve(id);
+  const bool isOverlay = overlay_ && overlay_->key.path == path;
+  const auto found = run_.done.find(path);
+  if (!isOverlay && found == run_.done.end()) return branchOutputs(id);
   const engine::StepKey& key = isOverlay ? overlay_->key : found->second.key;
   const std::string& output = isOverlay ? overlay_->outputJson : found->second.outputJson;
   const std::string& ref = isOverlay ? overlay_->outputRef : found->second.outputRef;
@@ -102,11 +141,35 @@ std::optional<std::string> RunScope::step(std::string_view id) const {
   return out;
 }
 
+// To the steps of finalize, the parallel around them looks as if it had ended.
+std::optional<std::string> RunScope::branchOutputs(std::string_view id) const {
+  for (std::string_view scope = engine::scopeOf(path_); !scope.empty(); scope = engine::scopeOf(scope)) {
+    const auto child = engine::childOf(scope);
+    if (!child || child->child != engine::kFinalize || engine::stepIdOf(child->container) != id) continue;
+    const auto block = run_.blocks.find(child->container);
+    if (block == run_.blocks.end()) return std::nullopt;
+    const auto outputs = gatherOutputs(block->second, outputs_);
+    std::string out;
+    json::Writer writer(out);
+    writer.beginObject().member("status", block->second.failure ? "failed" : "succeeded");
+    if (outputs.ok()) writer.rawMember("output", *outputs);
+    if (block->second.failure) {
+      writer.name("error");
+      writeFailure(writer, *block->second.failure);
+      writer.member("step", block->second.failedStep).endObject();
+    }
+    writer.endObject();
+    return out;
+  }
+  return std::nullopt;
+}
+
 std::vector<std::string> RunScope::stepIds() const {
   std::vector<std::string> ids;
   for (const flow::Step& step : flow_.flow.steps) {
-    const bool isOverlay = overlay_ && overlay_->key.path == step.id.str();
-    if (isOverlay || run_.done.count(step.id.str()) != 0) ids.push_back(step.id.str());
+    const std::string path = resolve(step.id.str());
+    const bool isOverlay = overlay_ && overlay_->key.path == path;
+    if (isOverlay || run_.done.count(path) != 0) ids.push_back(step.id.str());
   }
   return ids;
 }

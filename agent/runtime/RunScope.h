@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "agent/engine/RunState.h"
-#include "agent/runtime/FlowCache.h"
-#include "agent/runtime/Performer.h"
+#include "agent/runtime/RunCache.h"
 #include "agent/script/Scope.h"
 
 namespace belay::runtime {
@@ -19,9 +18,9 @@ namespace belay::runtime {
 /// Ownership: borrows all it is given.
 class RunScope final : public script::Scope {
  public:
-  /// `path` and `visit` seed the randomness; `nowMs` is what Date shows.
-  RunScope(const engine::RunState& run, const LoadedFlow& flow, LargeOutputs& outputs, std::string_view path,
-           std::uint32_t visit, std::int64_t nowMs);
+  /// `path` says from where it is looked: the steps of its own child and of those around it are seen. Path and `visit`
+  /// seed the randomness; `nowMs` is what Date shows.
+  RunScope(LiveRun& run, LargeOutputs& outputs, std::string_view path, std::uint32_t visit, std::int64_t nowMs);
 
   /// Shows a step as ended before its event is there: for the expressions that choose what follows it.
   void overlay(const engine::StepFinished& finished);
@@ -37,10 +36,17 @@ class RunScope final : public script::Scope {
  private:
   std::string runJson() const;
   std::string errorJson() const;
+  /// The path under which an id is seen from here; empty when no such step has ended.
+  std::string resolve(std::string_view id) const;
+  const std::string* item() const;
+  std::optional<std::string> index() const;
+  std::optional<std::string> branchOutputs(std::string_view id) const;
 
+  LiveRun& live_;
   const engine::RunState& run_;
   const LoadedFlow& flow_;
   LargeOutputs& outputs_;
+  const std::string path_;
   const std::int64_t nowMs_;
   std::uint64_t seed_;
   const engine::StepFinished* overlay_ = nullptr;

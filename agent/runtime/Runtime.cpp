@@ -93,6 +93,9 @@ Result<Started> Runtime::start(const StartRequest& request) {
   created.triggerJson = request.triggerJson;
   created.startedBy = request.by;
   created.firstStep = flow->flow.steps.front().id.str();
+  if (flow->flow.onFailure) {
+    created.onFailure = flow->flow.steps[flow->flow.blocks[*flow->flow.onFailure].steps.front()].id.str();
+  }
   std::array<std::uint8_t, 6> noise{};
   world.random.fill(noise);
   for (const std::uint8_t byte : noise) created.seed = created.seed << 8 | byte;
@@ -169,6 +172,7 @@ Status Runtime::handleTimer(const journal::TimerRow& timer) {
   const std::string kind = timer.key.substr(0, colon);
   const std::string what = timer.key.substr(colon + 1);
   if (kind == "retry") return steps_.retryNow(**found, what);
+  if (kind == "round") return steps_.blocks().roundDue(**found, what);
   BELAY_ASSIGN(const base::WaitId wait, base::WaitId::parse(what));
   return waits_.timeUp(**found, wait);
 }
@@ -198,6 +202,9 @@ Status Runtime::handle(const Owed& owed) {
     return steps_.perform(*run, perform->key, owed.recovering);
   }
   if (const auto* retry = std::get_if<engine::ArmRetry>(&owed.effect)) return steps_.armRetry(*run, *retry);
+  if (const auto* next = std::get_if<engine::NextRound>(&owed.effect)) return steps_.blocks().nextRound(*run, next->key);
+  if (const auto* arm = std::get_if<engine::ArmRound>(&owed.effect)) return steps_.blocks().armRound(*run, *arm);
+  if (const auto* end = std::get_if<engine::EndBlock>(&owed.effect)) return steps_.blocks().end(*run, end->key);
   return steps_.finishRun(*run, std::get<engine::FinishRun>(owed.effect).end);
 }
 

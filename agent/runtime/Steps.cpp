@@ -1,8 +1,10 @@
 #include "agent/runtime/Steps.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/engine/Names.h"
+#include "agent/engine/Path.h"
 #include "agent/runtime/Waits.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
@@ -19,7 +21,7 @@ using engine::StepKey;
 using engine::StepOutcome;
 
 const flow::Step& stepAt(const LiveRun& run, const std::string& path) {
-  const auto index = run.flow->flow.indexOf(path);
+  const auto index = run.flow->flow.indexOf(engine::stepIdOf(path));
   BELAY_CHECK(index.has_value());
   return run.flow->flow.steps[*index];
 }
@@ -36,12 +38,12 @@ Performer& Steps::performerOf(flow::Family family) {
   return *performer;
 }
 
-RunScope Steps::scopeOf(const LiveRun& run, const StepKey& key) const {
-  return RunScope(run.state, *run.flow, core_.world().outputs, key.path, key.visit, core_.wallMs());
+RunScope Steps::scopeOf(LiveRun& run, const StepKey& key) const {
+  return RunScope(run, core_.world().outputs, key.path, key.visit, core_.wallMs());
 }
 
 Status Steps::enter(LiveRun& run, const std::string& path) {
-  const auto index = run.flow->flow.indexOf(path);
+  const auto index = run.flow->flow.indexOf(engine::stepIdOf(path));
   BELAY_CHECK(index.has_value());
   const flow::Step& step = run.flow->flow.steps[*index];
   const auto visits = run.state.visits.find(path);
@@ -81,6 +83,9 @@ Status Steps::enterFamily(LiveRun& run, const flow::Step& step, std::size_t inde
     case flow::Family::kFunction:
     case flow::Family::kKv:
     case flow::Family::kSet: return enterInline(run, step, index, key);
+    case flow::Family::kParallel:
+    case flow::Family::kForEach:
+    case flow::Family::kLoop: return blocks_.enter(run, step, index, key);
     case flow::Family::kSleep:
     case flow::Family::kWait: {
       const RunScope scope = scopeOf(run, key);
@@ -165,7 +170,7 @@ Status Steps::startPerformed(LiveRun& run, const flow::Step& step, std::size_t i
   if (!timeoutMs) return fail(run, step, std::move(failed), failureOf(timeoutMs.error()));
 
   // Whom this step hands a callback's token to may answer before the run comes to the wait.
-  Status opened = waits_.openEarly(run, step, *rendered, scopeOf(run, key));
+  Status opened = waits_.openEarly(run, step, key.path, *rendered, scopeOf(run, key));
   if (!opened) {
     if (endsTransaction(opened.error().code)) return opened;
     return fail(run, step, std::move(failed), failureOf(opened.error()));
@@ -197,7 +202,7 @@ Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
   attempt.idempotencyKey = active->started.idempotencyKey;
   attempt.bootId = active->started.bootId;
   attempt.timeoutMs = active->started.timeoutMs;
-  attempt.callbackWait = Waits::handedOut(run, attempt.renderedJson);
+  attempt.callbackWait = Waits::handedOut(run, key.path, attempt.renderedJson);
   BELAY_ASSIGN(const std::vector<journal::BindingRow> bindings, core_.world().journal.bindings(attempt.slug));
   for (const journal::BindingRow& binding : bindings) attempt.bindings[binding.name] = binding.connection;
 
@@ -252,14 +257,23 @@ Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result)
   return fail(run, step, std::move(finished), std::move(*result.failure));
 }
 
-Status Steps::armRetry(LiveRun& run, const engine::ArmRetry& retry) {
+Status Steps::armTimer(LiveRun& run, std::string key, std::int64_t delayMs) {
   journal::TimerRow timer;
   timer.runNumber = run.head.number;
-  timer.key = "retry:" + retry.key.path;
+  timer.key = std::move(key);
   timer.bootId = core_.world().clock.bootId();
-  timer.dueBootMs = core_.world().clock.sinceBoot().count() + retry.delayMs;
-  timer.dueWallMs = core_.wallMs() + retry.delayMs;
+  timer.dueBootMs = core_.world().clock.sinceBoot().count() + delayMs;
+  timer.dueWallMs = core_.wallMs() + delayMs;
   return core_.world().journal.putTimer(timer);
+}
+
+Status Steps::armRetry(LiveRun& run, const engine::ArmRetry& retry) {
+  return armTimer(run, "retry:" + retry.key.path, retry.delayMs);
+}
+
+std::int64_t Steps::elapsedMs(const LiveRun& run, const StepKey& key) const {
+  const engine::ActiveStep* active = run.state.findActive(key.path);
+  return active ? std::max<std::int64_t>(core_.world().clock.wallMs() - active->startedAtMs, 0) : 0;
 }
 
 Status Steps::retryNow(LiveRun& run, const std::string& path) {
@@ -324,14 +338,20 @@ Status Steps::resolve(LiveRun& run, const std::string& path, engine::Resolution 
 
 Status Steps::keepLarge(LiveRun& run, StepFinished& finished) {
   if (finished.outputJson.size() <= core_.settings().inlineBytesMax) return {};
-  BELAY_ASSIGN(journal::ResourceRow row,
-               core_.world().outputs.store(finished.outputJson, "application/json", finished.key.path + ".output.json"));
-  row.run = run.state.id;
-  row.step = finished.key.path;
-  BELAY_TRY(core_.world().journal.addResource(row));
-  finished.outputRef = row.ref;
+  BELAY_ASSIGN(finished.outputRef, storeLarge(run, finished.key.path, finished.outputJson, "output"));
   finished.outputJson.clear();
   return {};
+}
+
+Result<std::string> Steps::storeLarge(LiveRun& run, const std::string& path, const std::string& text,
+                                      const std::string& what) {
+  const std::string name(engine::stepIdOf(path));
+  BELAY_ASSIGN(journal::ResourceRow row,
+               core_.world().outputs.store(text, "application/json", name + "." + what + ".json"));
+  row.run = run.state.id;
+  row.step = path;
+  BELAY_TRY(core_.world().journal.addResource(row));
+  return row.ref;
 }
 
 Status Steps::succeed(LiveRun& run, const flow::Step& step, StepFinished finished) {
@@ -368,9 +388,10 @@ Status Steps::recordFailure(LiveRun& run, const flow::Step& step, StepFinished f
 
 Result<Next> Steps::chooseNext(LiveRun& run, const flow::Step& step, const StepFinished& finished) {
   const auto follow = [&]() -> Next {
-    const std::size_t index = *run.flow->flow.indexOf(step.id.str()) + 1;
-    if (index >= run.flow->flow.steps.size()) return Next{Next::Kind::kEnd, {}};
-    return Next{Next::Kind::kStep, run.flow->flow.steps[index].id.str()};
+    const flow::Flow& flow = run.flow->flow;
+    const auto behind = flow.behind(*flow.indexOf(step.id.str()));
+    if (!behind) return Next{Next::Kind::kEnd, {}};
+    return Next{Next::Kind::kStep, flow.steps[*behind].id.str()};
   };
   if (!step.next) return follow();
   std::string name = *step.next;
@@ -383,9 +404,10 @@ Result<Next> Steps::chooseNext(LiveRun& run, const flow::Step& step, const StepF
     if (name.empty()) return follow();
   }
   if (name == "end") return Next{Next::Kind::kEnd, {}};
-  if (!run.flow->flow.indexOf(name)) {
+  const auto target = run.flow->flow.indexOf(name);
+  if (!target || run.flow->flow.steps[*target].block != step.block) {
     return Error{ErrorCode::kStepUnknownNext, "next of step " + step.id.str() + " gave \"" + name +
-                                                  "\", which is no step of the flow"};
+                                                  "\", which is no step of its list"};
   }
   return Next{Next::Kind::kStep, std::move(name)};
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "agent/runtime/BlockSteps.h"
 #include "agent/runtime/Core.h"
 #include "agent/runtime/RunScope.h"
 
@@ -17,7 +18,9 @@ class Waits;
 /// Errors:  only those that end the transaction; what goes wrong with a step is the step's failure.
 class Steps {
  public:
-  Steps(Core& core, Waits& waits) : core_(core), waits_(waits) {}
+  Steps(Core& core, Waits& waits) : core_(core), waits_(waits), blocks_(core, *this) {}
+
+  BlockSteps& blocks() { return blocks_; }
 
   void setPerformer(flow::Family family, Performer& performer);
   void setInline(flow::Family family, InlineStep& step);
@@ -39,6 +42,15 @@ class Steps {
   /// Ends a visit badly: on_error decides where the run goes.
   base::Status fail(LiveRun& run, const flow::Step& step, engine::StepFinished finished, engine::Failure failure);
 
+  /// The value under the family's key with its expressions evaluated.
+  base::Result<std::string> render(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
+  /// Keeps a text that is too large for the journal as a resource of the step, and gives its reference.
+  base::Result<std::string> storeLarge(LiveRun& run, const std::string& path, const std::string& text,
+                                       const std::string& what);
+  base::Status armTimer(LiveRun& run, std::string key, std::int64_t delayMs);
+  /// Since the visit began, by the wall clock; never below 0.
+  std::int64_t elapsedMs(const LiveRun& run, const engine::StepKey& key) const;
+
   /// Carries out an order after its commit.
   void carryOut(const Order& order);
 
@@ -48,7 +60,6 @@ class Steps {
   base::Status enterInline(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
   base::Status startPerformed(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
   base::Status permit(LiveRun& run, const Attempt& attempt);
-  base::Result<std::string> render(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
   base::Result<std::int64_t> timeoutOf(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
   base::Status skip(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
   /// Where the run goes after `finished`. Errors: of the expression, kStepUnknownNext.
@@ -56,11 +67,12 @@ class Steps {
   base::Status keepLarge(LiveRun& run, engine::StepFinished& finished);
   base::Status recordFailure(LiveRun& run, const flow::Step& step, engine::StepFinished finished,
                              engine::Failure failure, engine::Next next);
-  RunScope scopeOf(const LiveRun& run, const engine::StepKey& key) const;
+  RunScope scopeOf(LiveRun& run, const engine::StepKey& key) const;
   Performer& performerOf(flow::Family family);
 
   Core& core_;
   Waits& waits_;
+  BlockSteps blocks_;
   std::array<Performer*, static_cast<std::size_t>(flow::Family::kCount)> performers_{};
   std::array<InlineStep*, static_cast<std::size_t>(flow::Family::kCount)> inlines_{};
 };

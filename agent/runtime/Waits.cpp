@@ -5,6 +5,7 @@
 #include "agent/runtime/Steps.h"
 #include "agent/runtime/WaitAnswers.h"
 #include "agent/script/TextOutput.h"
+#include "agent/engine/Path.h"
 #include "common/base/Units.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
@@ -46,24 +47,27 @@ Status Waits::open(LiveRun& run, const flow::Step& step, const json::Value& spec
   return recordOpen(run, std::move(open));
 }
 
-Status Waits::openEarly(LiveRun& run, const flow::Step& step, const std::string& renderedJson, const RunScope& scope) {
+Status Waits::openEarly(LiveRun& run, const flow::Step& step, const std::string& stepPath, const std::string& renderedJson,
+                        const RunScope& scope) {
   if (step.family != flow::Family::kRun || renderedJson.find("\"callback\"") == std::string::npos) return {};
   BELAY_ASSIGN(const json::Value rendered, json::parse(renderedJson));
-  const std::string path = rendered.text("callback");
-  if (path.empty() || run.state.early.count(path) != 0) return {};
-  const auto index = run.flow->flow.indexOf(path);
-  if (!index) return Error{ErrorCode::kFlowUnknownStep, "callback names \"" + path + "\", which is no step of the flow"};
+  const std::string id = rendered.text("callback");
+  const std::string path = engine::pathIn(engine::scopeOf(stepPath), id);
+  if (id.empty() || run.state.early.count(path) != 0) return {};
+  const auto index = run.flow->flow.indexOf(id);
+  if (!index) return Error{ErrorCode::kFlowUnknownStep, "callback names \"" + id + "\", which is no step of the flow"};
   const auto visits = run.state.visits.find(path);
   const engine::StepKey key{path, visits == run.state.visits.end() ? 1u : visits->second + 1u, 1};
   BELAY_ASSIGN(Open open, render(run, run.flow->flow.steps[*index], run.flow->specs[*index], key, scope));
   return recordOpen(run, std::move(open));
 }
 
-std::string Waits::handedOut(const LiveRun& run, const std::string& renderedJson) {
+std::string Waits::handedOut(const LiveRun& run, const std::string& stepPath, const std::string& renderedJson) {
   if (renderedJson.find("\"callback\"") == std::string::npos) return {};
   const auto rendered = json::parse(renderedJson);
-  const std::string path = rendered ? rendered->text("callback") : "";
-  if (path.empty()) return {};
+  const std::string id = rendered ? rendered->text("callback") : "";
+  if (id.empty()) return {};
+  const std::string path = engine::pathIn(engine::scopeOf(stepPath), id);
   const auto early = run.state.early.find(path);
   if (early != run.state.early.end()) return early->second.opened.wait.str();
   const engine::ActiveStep* active = run.state.findActive(path);
@@ -296,7 +300,7 @@ Result<Emitted> Waits::emit(const std::string& name, const std::string& bodyJson
     if (!openedIn(run->state, row.step, row.id)) continue;
     const flow::Step& step = stepAt(*run, row.step);
     if (!step.wait.match.empty()) {
-      RunScope scope(run->state, *run->flow, core_.world().outputs, row.step, 1, core_.wallMs());
+      RunScope scope(*run, core_.world().outputs, row.step, 1, core_.wallMs());
       scope.showEvent(event);
       const auto matches = core_.world().evaluator.test(run->flow->module, step.wait.match, scope);
       // An event that makes the condition throw is not one that was meant.

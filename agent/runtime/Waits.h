@@ -30,10 +30,11 @@ class Waits {
   base::Status open(LiveRun& run, const flow::Step& step, const json::Value& spec, const engine::StepKey& key,
                     const RunScope& scope);
   /// Opens the wait that a step names under `callback:` before that step starts; nothing when it names none.
-  base::Status openEarly(LiveRun& run, const flow::Step& step, const std::string& renderedJson, const RunScope& scope);
+  base::Status openEarly(LiveRun& run, const flow::Step& step, const std::string& stepPath,
+                         const std::string& renderedJson, const RunScope& scope);
 
   /// The wait that such a step hands out; empty when it names none.
-  static std::string handedOut(const LiveRun& run, const std::string& renderedJson);
+  static std::string handedOut(const LiveRun& run, const std::string& stepPath, const std::string& renderedJson);
 
   /// Consumes a decision: its key must still be believed, it must be about the very request that the run made and that
   /// the wait shows, its form must fit, and the wait must be open. `by` is shown beside it.
