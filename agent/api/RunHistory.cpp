@@ -2,6 +2,7 @@
 
 #include <array>
 #include <utility>
+#include "agent/engine/Path.h"
 
 namespace belay::api {
 
@@ -45,9 +46,9 @@ void RunHistory::control(std::int64_t atMs, std::string what, const std::string&
   controls_.push_back(ControlRecord{atMs, std::move(what), by, std::move(step)});
 }
 
-void RunHistory::endActive(std::int64_t atMs) {
+void RunHistory::endActive(std::int64_t atMs, std::string_view prefix) {
   for (VisitRecord& visit : visits_) {
-    if (!visit.active()) continue;
+    if (!visit.active() || !visit.path.starts_with(prefix)) continue;
     visit.status = Status::kEnded;
     visit.finishedMs = atMs;
     visit.durationMs = atMs - visit.startedMs;
@@ -83,6 +84,8 @@ void RunHistory::on(std::int64_t atMs, const engine::StepFinished& e) {
     visit.attempts.back().failure = e.failure;
   }
   if (!e.stateJson.empty()) stateJson_ = e.stateJson;
+  // A child that failed ends the others.
+  if (visit.block) endActive(atMs, engine::childrenOf(e.key));
 }
 
 void RunHistory::on(std::int64_t atMs, const engine::AttemptFailed& e) {
@@ -145,6 +148,17 @@ void RunHistory::on(std::int64_t atMs, const engine::RunFinished& e) {
 void RunHistory::on(std::int64_t atMs, const engine::RunRetried& e) {
   finished_.reset();
   control(atMs, "retried", e.by, e.step);
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::BlockStarted& e) {
+  VisitRecord& visit = visitOf(atMs, e.key);
+  visit.block = e;
+  visit.block->itemsJson.clear();
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::RoundStarted& e) {
+  VisitRecord& visit = visitOf(atMs, e.key);
+  visit.rounds = e.round + 1;
 }
 
 }  // namespace belay::api

@@ -46,6 +46,8 @@ struct VisitRecord {
   std::optional<engine::StepStarted> started;  ///< The latest intent.
   std::optional<engine::StepFinished> finished;
   std::optional<WaitRecord> wait;
+  std::uint32_t rounds = 1;                    ///< Of a loop: begun so far.
+  std::optional<engine::BlockStarted> block;   ///< Of a step that holds steps; without its items.
   std::string ambiguousReason;
   std::optional<engine::AmbiguityResolved> resolution;
 
@@ -98,9 +100,12 @@ class RunHistory {
   void on(std::int64_t atMs, const engine::RunCancelRequested& e);
   void on(std::int64_t atMs, const engine::RunFinished& e);
   void on(std::int64_t atMs, const engine::RunRetried& e);
+  void on(std::int64_t atMs, const engine::BlockStarted& e);
+  void on(std::int64_t atMs, const engine::RoundStarted& e);
   VisitRecord& visitOf(std::int64_t atMs, const engine::StepKey& key);
   void control(std::int64_t atMs, std::string what, const std::string& by, std::string step = {});
-  void endActive(std::int64_t atMs);
+  /// Those in paths that begin with `prefix`.
+  void endActive(std::int64_t atMs, std::string_view prefix = {});
 
   const std::size_t visitsMax_;
   std::deque<VisitRecord> visits_;

@@ -14,7 +14,7 @@ class Writer {
   std::string write() {
     text_ = "slug: " + slug_ + "\nstate: {rounds: 0, sum: 0}\nfunctions: {add: \"x => ({n: x.a + x.b})\"}\nsteps:\n";
     const std::size_t count = 3 + random_.below(8);
-    for (std::size_t i = 0; i < count; ++i) step(i);
+    for (std::size_t i = 0; i < count; ++i) step("s" + std::to_string(i));
     // One jump back, bounded by the state, so that steps have several visits.
     text_ += "  - id: count\n    set: {rounds: \"${{ state.rounds + 1 }}\"}\n";
     const std::string target = "s" + std::to_string(random_.below(count));
@@ -27,11 +27,71 @@ class Writer {
  private:
   bool chance(std::uint64_t percent) { return random_.below(100) < percent; }
 
-  void step(std::size_t index) {
-    text_ += "  - id: s" + std::to_string(index) + "\n";
+  /// Steps within a step: a line for each key, all of them deeper than the step itself.
+  void within(const std::string& id) {
+    ++depth_;
+    const std::string before = std::move(text_);
+    text_.clear();
+    switch (random_.below(3)) {
+      case 0: parallel(id); break;
+      case 1:
+        text_ += "    for_each:\n      items: [" + std::string(chance(10) ? "" : "3, 1, 2, 5, 4") + "]\n";
+        text_ += "      max_parallel: " + std::to_string(1 + random_.below(3)) + "\n";
+        if (chance(40)) text_ += "      on_item_error: wait_all\n";
+        list(id, "steps");
+        break;
+      default:
+        text_ += "    loop:\n      " + std::string(chance(50) ? "until: \"${{ index >= 2 }}\"" : "while: \"${{ state.sum < 9 }}\"");
+        text_ += "\n      max: " + std::to_string(1 + random_.below(4)) + "\n      on_max: " + (chance(80) ? "continue" : "fail");
+        text_ += chance(40) ? "\n      interval: 3m\n" : "\n";
+        list(id, "steps");
+    }
+    text_ = before + text_;
+    --depth_;
+  }
+
+  void parallel(const std::string& id) {
+    text_ += "    parallel:\n";
+    if (chance(50)) text_ += "      on_branch_error: wait_all\n";
+    text_ += "      branches:\n";
+    indented("  ", [&] {
+      list(id + "a", "left");
+      list(id + "b", "right");
+    });
+    if (chance(40)) list(id + "f", "finalize");
+  }
+
+  void list(const std::string& id, const std::string& name) {
+    text_ += "      " + name + ":\n";
+    const std::size_t count = 1 + random_.below(2);
+    indented("      ", [&] {
+      for (std::size_t i = 0; i < count; ++i) step(id + "_" + std::to_string(i));
+    });
+  }
+
+  /// What `write` adds, each line moved to the right.
+  template <typename Write>
+  void indented(const std::string& by, Write write) {
+    const std::string before = std::move(text_);
+    text_.clear();
+    write();
+    std::string moved;
+    for (std::size_t at = 0; at < text_.size();) {
+      const std::size_t end = text_.find('\n', at);
+      moved += by + text_.substr(at, end + 1 - at);
+      at = end + 1;
+    }
+    text_ = before + moved;
+  }
+
+  void step(const std::string& id) {
+    text_ += "  - id: " + id + "\n";
     if (chance(15)) text_ += "    when: \"${{ state.rounds % 2 == 0 }}\"\n";
     bool performed = false;
-    switch (random_.below(9)) {
+    std::uint64_t what = random_.below(depth_ < 2 ? 11 : 9);
+    // A switch in a short list would leave no way to the step behind it.
+    if (depth_ > 0 && what == 5) what = 2;
+    switch (what) {
       case 0: text_ += "    function: {name: add, input: {a: \"${{ state.sum }}\", b: 1}}\n"; break;
       case 1: text_ += "    set: {sum: \"${{ state.sum + " + std::to_string(random_.below(5)) + " }}\"}\n"; break;
       case 2: text_ += "    kv: {increment: total}\n"; break;
@@ -45,6 +105,8 @@ class Writer {
         text_ += "    http: {method: " + std::string(chance(50) ? "GET" : "POST") + ", url: \"http://peer.test/\"}\n";
         performed = true;
         break;
+      case 9:
+      case 10: within(id); return;
       default:
         text_ += "    run: {command: [tool, \"${{ String(state.sum) }}\"]}\n";
         if (chance(30)) text_ += "    effect: idempotent\n";
@@ -53,7 +115,7 @@ class Writer {
     if (performed && chance(50)) {
       text_ += "    retry: {max_attempts: " + std::to_string(2 + random_.below(3)) + ", backoff: {initial: 2s, max: 1m}}\n";
     }
-    if (performed && chance(60)) text_ += chance(50) ? "    on_error: skip\n" : "    on_error: rescue\n";
+    if (performed && chance(60)) text_ += depth_ > 0 || chance(50) ? "    on_error: skip\n" : "    on_error: rescue\n";
   }
 
   void wait() {
@@ -71,6 +133,7 @@ class Writer {
   test::SeededRandom& random_;
   const std::string slug_;
   std::string text_;
+  int depth_ = 0;
 };
 
 }  // namespace
