@@ -82,6 +82,17 @@ class Words {
                                                                       : "cancelled";
     return "run " + style_.status(word);
   }
+  std::string operator()(const engine::BlockStarted& e) const {
+    const std::string many = std::to_string(e.count);
+    const std::string what = e.kind == engine::BlockKind::kParallel  ? many + " branches"
+                             : e.kind == engine::BlockKind::kForEach ? many + " items"
+                                                                     : "at most " + many + " rounds";
+    return name(e.key) + style_.paint(Style::Tone::kBusy, "started") + ", " + what;
+  }
+  std::string operator()(const engine::RoundStarted& e) const {
+    const std::string round = "round " + std::to_string(e.round + 1);
+    return name(e.key) + (e.delayMs > 0 ? round + " in " + lasting(e.delayMs) : round);
+  }
   std::string operator()(const engine::RunRetried& e) const {
     return "retried from " + shown(e.step) + " by " + shown(e.by);
   }
