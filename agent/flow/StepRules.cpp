@@ -218,10 +218,11 @@ void StepRules::rulesOf(const Node& spec, Family family) {
     case Family::kSet:
     case Family::kSleep:
     case Family::kSwitch:
-    case Family::kParallel:
     case Family::kForEach:
     case Family::kCount:
       return;
+    case Family::kParallel:
+      return parallel(spec);
     case Family::kLoop:
       return loop(spec);
   }
@@ -339,6 +340,14 @@ void StepRules::wait(const Node& spec) {
                   "each wait says its timeout: this one needs the key \"timeout\"",
                   "write for example timeout: 24h");
   }
+}
+
+void StepRules::parallel(const Node& spec) {
+  const auto branches = spec.find("branches");
+  const auto taken = branches ? branches->find("finalize") : std::nullopt;
+  if (!taken) return;
+  report_.errorAtName(ErrorCode::kFlowBadValue, *taken,
+                      "a branch cannot be called finalize, which is the name of what runs after all");
 }
 
 void StepRules::loop(const Node& spec) {

@@ -40,6 +40,7 @@ class StepRules {
   void kv(const Node& spec);
   void wait(const Node& spec);
   void notify(const Node& spec);
+  void parallel(const Node& spec);
   void loop(const Node& spec);
   void switchCases(const Node& spec);
   void connection(const Node& spec, std::string_view type);
