@@ -94,7 +94,8 @@ Status BlockSteps::enterLoop(LiveRun& run, const flow::Step& step, BlockStarted 
   started.kind = engine::BlockKind::kLoop;
   started.count = step.control.maxRounds;
   if (step.control.whileHolds) {
-    const RunScope scope(run, core_.world().outputs, started.key.path, started.key.visit, core_.wallMs());
+    RunScope scope(run, core_.world().outputs, started.key.path, started.key.visit, core_.wallMs());
+    scope.showIndex(0);
     auto holds = core_.world().evaluator.test(run.flow->module, *step.control.whileHolds, scope);
     if (!holds) return fail(run, step, started.key, std::move(holds).error().in("while"));
     if (!*holds) {
@@ -111,8 +112,9 @@ Status BlockSteps::nextRound(LiveRun& run, const StepKey& key) {
   const ActiveBlock* block = findBlock(run, key);
   if (!block || block->phase != ActiveBlock::Phase::kRoundEnded) return {};
   const flow::Step& step = stepAt(run, key.path);
-  const RunScope scope(run, core_.world().outputs, withinRound(*block), key.visit, core_.wallMs());
+  RunScope scope(run, core_.world().outputs, withinRound(*block), key.visit, core_.wallMs());
   const bool asksUntil = step.control.untilHolds.has_value();
+  if (!asksUntil) scope.showIndex(block->next + 1);
   auto holds = core_.world().evaluator.test(
       run.flow->module, asksUntil ? *step.control.untilHolds : *step.control.whileHolds, scope);
   if (!holds) return fail(run, step, key, std::move(holds).error().in(asksUntil ? "until" : "while"));

@@ -54,6 +54,7 @@ const std::string* RunScope::item() const {
 }
 
 std::optional<std::string> RunScope::index() const {
+  if (index_) return index_;
   for (std::string_view scope = engine::scopeOf(path_); !scope.empty(); scope = engine::scopeOf(scope)) {
     const auto child = engine::childOf(scope);
     const auto block = child ? run_.blocks.find(child->container) : run_.blocks.end();

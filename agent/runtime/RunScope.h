@@ -24,6 +24,8 @@ class RunScope final : public script::Scope {
 
   /// Shows a step as ended before its event is there: for the expressions that choose what follows it.
   void overlay(const engine::StepFinished& finished);
+  /// Shows a number as `index`: that of the round which a loop is about to begin.
+  void showIndex(std::uint32_t index) { index_ = std::to_string(index); }
   /// Shows an event as `event`; the text must outlive the scope.
   void showEvent(const std::string& eventJson) { event_ = &eventJson; }
 
@@ -51,6 +53,7 @@ class RunScope final : public script::Scope {
   std::uint64_t seed_;
   const engine::StepFinished* overlay_ = nullptr;
   const std::string* event_ = nullptr;
+  std::optional<std::string> index_;
   /// Texts that are made when an expression asks for them.
   mutable std::array<std::optional<std::string>, script::kNameCount> made_;
 };

@@ -60,6 +60,16 @@ def test_a_loop_polls_until_it_holds():
         check.equal(4, shown["last"]["value"])
 
 
+def test_a_loop_counts_its_rounds():
+    with started() as host:
+        loop = {"max": 9, "steps": [{"id": "a", "function": {"code": "return 10 * input", "input": "${{ index }}"}}]}
+        flow = work([{"id": "w", "loop": {"while": "${{ index < 3 }}", **loop}},
+                     {"id": "u", "loop": {"until": "${{ index >= 3 }}", "max": 9, "steps": [{"id": "b", "set": {"x": 1}}]}},
+                     {"id": "none", "loop": {"while": "${{ false }}", "max": 9, "steps": [{"id": "c", "set": {"x": 1}}]}}],
+                    output="${{ ['w', 'u', 'none'].map(id => steps[id].output.rounds).concat(steps.w.output.last) }}")
+        check.equal([3, 4, 0, 20], output(host, flow))
+
+
 def test_a_loop_that_never_ends_fails_by_its_bound():
     with started() as host:
         flow = work([{"id": "poll", "loop": {"while": "${{ true }}", "max": 3, "steps": [{"id": "a", "set": {"x": 1}}]}}])
