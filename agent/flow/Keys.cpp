@@ -1,7 +1,9 @@
-#include "agent/flow/FamilyKeys.h"
+#include "agent/flow/Keys.h"
 
 #include <algorithm>
 #include <array>
+
+#include "agent/flow/FamilyKeys.h"
 
 namespace belay::flow {
 
