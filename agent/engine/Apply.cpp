@@ -17,7 +17,7 @@ namespace {
 class Application {
  public:
   Application(RunState& state, std::int64_t atMs, std::vector<Effect>& effects)
-      : state_(state), atMs_(atMs), effects_(effects), blocks_(state, effects) {}
+      : state_(state), atMs_(atMs), effects_(effects), blocks_(state, atMs, effects) {}
 
   Status on(const RunCreated& e) {
     if (!state_.created.flowDigest.empty()) return misfit("the run exists already");
@@ -147,9 +147,7 @@ class Application {
     for (const ActiveStep& step : state_.active) {
       if (step.phase == StepPhase::kBackoff) effects_.push_back(ArmRetry{step.started.key, backoffLeftMs(step)});
     }
-    for (const auto& [path, block] : state_.blocks) {
-      if (block.phase == ActiveBlock::Phase::kPausing) effects_.push_back(ArmRound{block.started.key, 0});
-    }
+    blocks_.resume();
     return {};
   }
 

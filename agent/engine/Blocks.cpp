@@ -83,6 +83,8 @@ bool Blocks::advance(const RoundStarted& event) {
   block->next = event.round;
   if (event.delayMs > 0) {
     block->phase = Phase::kPausing;
+    block->pauseAtMs = atMs_;
+    block->pauseMs = event.delayMs;
     effects_.push_back(ArmRound{event.key, event.delayMs});
     return true;
   }
@@ -145,6 +147,15 @@ void Blocks::endFinalize(ActiveBlock& block, const StepFinished& last) {
 void Blocks::end(const StepKey& container) {
   if (state_.blocks.erase(container.path) == 0) return;
   drop(childrenOf(container));
+}
+
+void Blocks::resume() {
+  for (const auto& [path, block] : state_.blocks) {
+    if (block.phase != Phase::kPausing) continue;
+    // A wall clock that was set back makes the pause no longer.
+    const std::int64_t goneMs = std::max<std::int64_t>(atMs_ - block.pauseAtMs, 0);
+    effects_.push_back(ArmRound{block.started.key, std::max<std::int64_t>(block.pauseMs - goneMs, 0)});
+  }
 }
 
 void Blocks::forgetAll() {

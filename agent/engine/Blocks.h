@@ -16,7 +16,7 @@ namespace belay::engine {
 /// Ownership: borrows state and effects.
 class Blocks {
  public:
-  Blocks(RunState& state, std::vector<Effect>& effects) : state_(state), effects_(effects) {}
+  Blocks(RunState& state, std::int64_t atMs, std::vector<Effect>& effects) : state_(state), atMs_(atMs), effects_(effects) {}
 
   void start(const BlockStarted& event);
   /// False when no such round is due.
@@ -25,6 +25,8 @@ class Blocks {
   void endChild(const StepFinished& last);
   /// The visit of a step that holds steps has ended, well or badly: nothing of its children stays.
   void end(const StepKey& container);
+  /// Arms the pauses of loops again, with what is left of them.
+  void resume();
   /// The run is ended from outside: no block is waited for any more.
   void forgetAll();
   /// Takes a step up when the run is not paused.
@@ -40,6 +42,7 @@ class Blocks {
   void endFinalize(ActiveBlock& block, const StepFinished& last);
 
   RunState& state_;
+  const std::int64_t atMs_;
   std::vector<Effect>& effects_;
 };
 

@@ -59,6 +59,8 @@ struct ActiveBlock {
   Phase phase = Phase::kRunning;
   std::uint32_t next = 0;       ///< First child that has not begun; of a loop: the round at hand.
   std::uint32_t running = 0;
+  std::int64_t pauseAtMs = 0;   ///< Of a loop in kPausing: since when, wall, and for how long.
+  std::int64_t pauseMs = 0;
   std::uint32_t ended = 0;
   std::vector<Child> children;  ///< Of those that have begun; of a loop: the last round alone.
   std::optional<Failure> failure;  ///< The first.

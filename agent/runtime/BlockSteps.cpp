@@ -159,10 +159,6 @@ Status BlockSteps::endLoop(LiveRun& run, const flow::Step& step, const ActiveBlo
   return steps_.succeed(run, step, std::move(finished));
 }
 
-Status BlockSteps::armRound(LiveRun& run, const engine::ArmRound& round) {
-  return steps_.armTimer(run, "round:" + round.key.path, round.delayMs);
-}
-
 Status BlockSteps::roundDue(LiveRun& run, const std::string& path) {
   const auto found = run.state.blocks.find(path);
   // While paused the timer is spent; resuming arms it anew.

@@ -20,7 +20,6 @@ class BlockSteps {
 
   base::Status enter(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
   base::Status nextRound(LiveRun& run, const engine::StepKey& key);
-  base::Status armRound(LiveRun& run, const engine::ArmRound& round);
   /// The pause between two rounds is over.
   base::Status roundDue(LiveRun& run, const std::string& path);
   base::Status end(LiveRun& run, const engine::StepKey& key);

@@ -30,10 +30,29 @@ Status Core::record(LiveRun& run, engine::EventBody body) {
   BELAY_ASSIGN(std::vector<engine::Effect> effects, engine::apply(run.state, event));
   BELAY_TRY(world_.journal.appendEvent(run.head, name, event.atMs, text));
   if (seals) BELAY_TRY(world_.journal.sealRun(run.head, event.atMs));
-  for (engine::Effect& effect : effects) owe(run.state.id, std::move(effect));
+  for (engine::Effect& effect : effects) {
+    // Timers stand in the journal: they are put there with the event that asks for them, and never owed.
+    if (const auto* retry = std::get_if<engine::ArmRetry>(&effect)) {
+      BELAY_TRY(arm(run, "retry:" + retry->key.path, retry->delayMs));
+    } else if (const auto* round = std::get_if<engine::ArmRound>(&effect)) {
+      BELAY_TRY(arm(run, "round:" + round->key.path, round->delayMs));
+    } else {
+      owe(run.state.id, std::move(effect));
+    }
+  }
   if (!run.dirty) touched_.push_back(run.state.id);
   run.dirty = true;
   return {};
+}
+
+Status Core::arm(const LiveRun& run, std::string key, std::int64_t delayMs) {
+  journal::TimerRow timer;
+  timer.runNumber = run.head.number;
+  timer.key = std::move(key);
+  timer.bootId = world_.clock.bootId();
+  timer.dueBootMs = world_.clock.sinceBoot().count() + delayMs;
+  timer.dueWallMs = wallMs() + delayMs;
+  return world_.journal.putTimer(timer);
 }
 
 Status Core::trusts(LiveRun& run) {

@@ -73,7 +73,7 @@ class Core {
   FlowCache& flows() { return flows_; }
   RunCache& runs() { return runs_; }
 
-  /// Applies the event, appends it to the run's chain, queues what it owes.
+  /// Applies the event, appends it to the run's chain, arms its timers, queues what else it owes.
   base::Status record(LiveRun& run, engine::EventBody body);
   /// That the decisions in a run's history, where it came from disk, are those that were signed: looked at once, before
   /// the run goes on. Errors: kDecisionInvalid, for as long as the run is in memory.
@@ -102,6 +102,8 @@ class Core {
   std::int64_t wallMs() const { return world_.clock.wallMs(); }
 
  private:
+  base::Status arm(const LiveRun& run, std::string key, std::int64_t delayMs);
+
   World world_;
   const RuntimeSettings settings_;
 

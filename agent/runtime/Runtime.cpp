@@ -201,9 +201,7 @@ Status Runtime::handle(const Owed& owed) {
   if (const auto* perform = std::get_if<engine::PerformStep>(&owed.effect)) {
     return steps_.perform(*run, perform->key, owed.recovering);
   }
-  if (const auto* retry = std::get_if<engine::ArmRetry>(&owed.effect)) return steps_.armRetry(*run, *retry);
   if (const auto* next = std::get_if<engine::NextRound>(&owed.effect)) return steps_.blocks().nextRound(*run, next->key);
-  if (const auto* arm = std::get_if<engine::ArmRound>(&owed.effect)) return steps_.blocks().armRound(*run, *arm);
   if (const auto* end = std::get_if<engine::EndBlock>(&owed.effect)) return steps_.blocks().end(*run, end->key);
   return steps_.finishRun(*run, std::get<engine::FinishRun>(owed.effect).end);
 }

@@ -257,20 +257,6 @@ Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result)
   return fail(run, step, std::move(finished), std::move(*result.failure));
 }
 
-Status Steps::armTimer(LiveRun& run, std::string key, std::int64_t delayMs) {
-  journal::TimerRow timer;
-  timer.runNumber = run.head.number;
-  timer.key = std::move(key);
-  timer.bootId = core_.world().clock.bootId();
-  timer.dueBootMs = core_.world().clock.sinceBoot().count() + delayMs;
-  timer.dueWallMs = core_.wallMs() + delayMs;
-  return core_.world().journal.putTimer(timer);
-}
-
-Status Steps::armRetry(LiveRun& run, const engine::ArmRetry& retry) {
-  return armTimer(run, "retry:" + retry.key.path, retry.delayMs);
-}
-
 std::int64_t Steps::elapsedMs(const LiveRun& run, const StepKey& key) const {
   const engine::ActiveStep* active = run.state.findActive(key.path);
   return active ? std::max<std::int64_t>(core_.world().clock.wallMs() - active->startedAtMs, 0) : 0;

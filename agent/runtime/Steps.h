@@ -30,7 +30,6 @@ class Steps {
   base::Status perform(LiveRun& run, const engine::StepKey& key, bool recovering);
   /// Takes a result; one that is no longer wanted is dropped.
   base::Status finishAttempt(LiveRun& run, const engine::StepKey& key, StepResult result);
-  base::Status armRetry(LiveRun& run, const engine::ArmRetry& retry);
   base::Status retryNow(LiveRun& run, const std::string& path);
   base::Status cancel(LiveRun& run, const engine::StepKey& key);
   base::Status finishRun(LiveRun& run, engine::RunEnd end);
@@ -47,7 +46,6 @@ class Steps {
   /// Keeps a text that is too large for the journal as a resource of the step, and gives its reference.
   base::Result<std::string> storeLarge(LiveRun& run, const std::string& path, const std::string& text,
                                        const std::string& what);
-  base::Status armTimer(LiveRun& run, std::string key, std::int64_t delayMs);
   /// Since the visit began, by the wall clock; never below 0.
   std::int64_t elapsedMs(const LiveRun& run, const engine::StepKey& key) const;
 

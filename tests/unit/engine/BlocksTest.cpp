@@ -171,6 +171,22 @@ TEST(Blocks, aLoopIsAskedAfterEachRoundAndItsStepsStayUntilThen) {
   CHECK_FALSE(apply(copy, Event{at, RoundStarted{{"each", 1, 1}, 3, 0}}).ok());
 }
 
+TEST(Blocks, aPauseOfTheRunDoesNotShortenThatOfALoop) {
+  BlockStarted e;
+  e.key = {"each", 1, 1};
+  e.kind = BlockKind::kLoop;
+  e.firsts = {"look"};
+  e.count = 5;
+  static_cast<void>(play(e));
+  static_cast<void>(play(ended("each[0]/look")));
+  static_cast<void>(play(RoundStarted{{"each", 1, 1}, 1, 5000}));
+  static_cast<void>(play(RunPaused{"uid:0"}));
+  at += 1000;
+  const auto effects = play(RunResumed{"uid:0"});
+  LONGS_EQUAL(1, count<ArmRound>(effects));
+  LONGS_EQUAL(3998, std::get<ArmRound>(effects.front()).delayMs);
+}
+
 TEST(Blocks, aSecondVisitHasPathsOfItsOwn) {
   static_cast<void>(play(forEach(1)));
   static_cast<void>(play(ended("each[0]/work")));
