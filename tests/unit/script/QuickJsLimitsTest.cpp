@@ -28,7 +28,7 @@ Limits smallLimits() {
   limits.ticks = 1'000'000;
   limits.cpu = std::chrono::milliseconds{60};
   limits.memoryBytes = 4u << 20;
-  limits.stackBytes = 192u << 10;
+  limits.stackBytes = 512u << 10;  // instrumented code takes more of it
   limits.outputBytes = 256u << 10;
   return limits;
 }
