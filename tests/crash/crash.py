@@ -45,6 +45,14 @@ def flows(effects):
     steps = {
         "sums": [{"id": "a", **double}, increment("one"), {"id": "b", "set": {"x": "${{ steps.a.output }}"}},
                  {"id": "nap", "sleep": {"for": "30ms"}}, increment("two"), {"id": "c", **double}],
+        "many": [{"id": "fan", "parallel": {"branches": {
+            "left": [{"id": "each", "for_each": {"items": [1, 2, 3, 4], "max_parallel": 2, "steps": [
+                increment("one"), {"id": "nap", "sleep": {"for": "20ms"}}, {"id": "item", "function": {
+                    "code": "return input", "input": "${{ item * input.n }}"}}]}}],
+            "right": [{"id": "rounds", "loop": {"while": "${{ index < 3 }}", "max": 9, "interval": "10ms",
+                                                "steps": [increment("two")]}}]}}},
+                 {"id": "check", "function": {"code": "if (String(input) !== '1,2,3,4;3') throw new Error(input)",
+                  "input": "${{ steps.fan.output.left.map(x => x / input.n) + ';' + steps.fan.output.right.rounds }}"}}],
         "asks": [increment("one"), {"id": "ask", "wait": {"approval": {"summary": "Go on with ${{ input.n }}?"},
                                                           "timeout": "24h"}}, increment("two")],
         "calls": [{"id": "call", "wait": {"callback": {"summary": "from outside"}, "timeout": "24h"}},
@@ -121,7 +129,7 @@ class Load(threading.Thread):
             else:
                 n = oracle.next
                 oracle.next += 1
-                slug = self.random.choice(("sums", "sums", "asks", "calls", "events", "jobs", "jobs", "jobs-again"))
+                slug = self.random.choice(("sums", "sums", "many", "asks", "calls", "events", "jobs", "jobs", "jobs-again"))
                 oracle.asked[n] = (slug, self.random.choice((0, 0, 3)))
                 oracle.open += 1
             slug, code = oracle.asked[n]
@@ -292,8 +300,10 @@ class Verdict:
                 self.keys[key] = (n, attempts[body["step"]][1]["effect"], True)
             elif name == "step_finished":
                 finished[(body["step"], body.get("visit", 1))] += 1
-                if body["step"] in ("one", "two") and body["outcome"] == "succeeded":
+                if body["step"].rsplit("/", 1)[-1] in ("one", "two") and body["outcome"] == "succeeded":
                     self.counts["increments"] += 1
+                if body["step"] == "check" and body["outcome"] != "succeeded":
+                    self.say("events", "%s: %s" % (run, json.dumps(body)[:400]))
                 if body["step"] == "job":
                     self.job(run, n, event, attempts)
             elif name == "wait_resolved":
