@@ -4,8 +4,10 @@ What is a ratio is measured against its limit in the same run, in turns, because
 counts. A figure that does not hold fails. Last line: "N passed, N failed".
 """
 
+import contextlib
 import json
 import os
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -24,11 +26,16 @@ TEN = {"slug": "ten", "steps": [{"id": "s%d" % i, "function": {"code": "return %
 TRUE = {"slug": "true", "steps": [{"id": "s", "run": {"command": ["/bin/true"]}}]}
 ASK = {"slug": "ask", "steps": [{"id": "s", "wait": {"approval": {"summary": "Go on?"}, "timeout": "24h"}}]}
 ONE = {"slug": "one", "steps": [{"id": "s", "set": {"x": 1}}]}
+ITEMS = {"slug": "items", "steps": [{"id": "each", "for_each": {
+    "items": "${{ Array.from({length: 10000}, (_, i) => i) }}",
+    "steps": [{"id": "f", "function": {"code": "return input + 1", "input": "${{ item }}"}}]}}]}
+LONG = {"slug": "long", "steps": [{"id": "loop", "loop": {
+    "while": "${{ index < 50000 }}", "max": 50000, "steps": [{"id": "f", "function": {"code": "return 1"}}]}}]}
 RESULTS = []
 
 
 def note(name, value, unit, must, holds):
-    name = name if name.startswith("triggers.") else "engine." + name
+    name = name if name.startswith(("language.", "triggers.")) else "engine." + name
     RESULTS.append({"name": name, "value": round(value, 4), "unit": unit, "must": must, "holds": bool(holds)})
     print("%s %-32s %12.3f %-12s must %s" % ("passed" if holds else "FAILED", name, value, unit, must), flush=True)
 
@@ -227,6 +234,26 @@ def many_runs():
         at_most("start.100000_runs", start_times(host, 5), "ms", 300)
 
 
+def language():
+    with ready_host(ITEMS, LONG) as host:
+        load(host, "runs", "items", 1, 1)  # what it needs once
+        before, ours, limit = status(host, "VmRSS"), [], []
+        for _ in range(ROUNDS):
+            limit.append(raw(1))
+            ours.append(10000 / load(host, "runs", "items", 1, 1)["seconds"])
+        at_least("language.for_each.ratio", statistics.median(o / l for o, l in zip(ours, limit)), "of SQLite", 4)
+        at_most("language.for_each.memory", (status(host, "VmHWM") - before) / 1024, "MiB", 20)
+        load(host, "runs", "long", 1, 1)
+        host.stop()
+        with contextlib.closing(sqlite3.connect("file:%s/journal.db?mode=ro" % host.state, uri=True)) as journal:
+            at = [row[0] for row in journal.execute("SELECT at_ms FROM events WHERE run ="
+                                                    " (SELECT number FROM runs WHERE slug = 'long') ORDER BY seq")]
+        # Two events a round; of several thousands, because the clock has only milliseconds and the disk its moods.
+        rounds = [at[i + 2000] - at[i] for i in range(1, len(at) - 2000, 2000)]
+        at_most("language.long_run.slowdown", statistics.median(rounds[-10:]) / statistics.median(rounds[:10]),
+                "last/first", 1.2)
+
+
 def schedules():
     found = run_json(os.path.join(TESTS, "schedules_bench"))
     at_most("triggers.next_1000", found["next_1000_ms"], "ms", 10)
@@ -237,7 +264,7 @@ def main():
     os.makedirs(FOLDER, exist_ok=True)
     wanted = sys.argv[1:]
     failed = 0
-    for part in (size_and_start, steps, processes, approvals, many_waits, many_runs, schedules):
+    for part in (size_and_start, steps, processes, approvals, many_waits, many_runs, language, schedules):
         if wanted and part.__name__ not in wanted:
             continue
         try:
