@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
-#include "agent/api/Exchange.h"
+#include "common/base/Units.h"
 
 namespace belay::api {
 
 using base::Error;
 using base::Result;
-using base::Status;
 using json::Value;
 
 Result<FlowText> readFlowText(const Value& body) {
@@ -18,6 +17,21 @@ Result<FlowText> readFlowText(const Value& body) {
   if (out.file.empty()) out.file = "flow.yaml";
   out.format = flow::formatOf(out.file);
   return out;
+}
+
+Result<runtime::DraftRule> readDraftRule(const Value& body) {
+  runtime::DraftRule rule;
+  BELAY_ASSIGN(rule.ifDraft, textMember(body, "if_draft"));
+  BELAY_ASSIGN(rule.force, flagMember(body, "force"));
+  return rule;
+}
+
+Result<runtime::Author> readAuthor(const Exchange& exchange, const Value& body) {
+  constexpr std::size_t kPathBytesMost = 4096;
+  runtime::Author author{exchange.caller().shown(), ""};
+  BELAY_ASSIGN(author.origin, textMember(body, "origin"));
+  if (author.origin.size() <= kPathBytesMost) return author;
+  return Error{base::ErrorCode::kInvalidArgument, "\"origin\" has at most 4096 bytes"};
 }
 
 flow::Checked checkFlowText(const FlowText& content, const flow::SyntaxCheck& syntax) {
@@ -55,14 +69,30 @@ Value diagnosticsToJson(const flow::Checked& checked) {
   return data;
 }
 
-Status storeFlow(runtime::Runtime& runtime, const flow::Flow& flow, const FlowText& content) {
-  const std::int64_t nowMs = runtime.clock().wallMs();
+journal::FlowRow flowRow(runtime::Runtime& runtime, const flow::Flow& flow, const FlowText& content) {
   const std::string format = content.format == flow::Format::kJson ? "json" : "yaml";
-  BELAY_TRY(runtime.journal().putFlow(
-      journal::FlowRow{flow.digest, flow.slug.str(), format, content.text, nowMs}));
-  BELAY_TRY(runtime.journal().setDraft(flow.slug.str(), flow.digest, nowMs));
+  return journal::FlowRow{flow.digest, flow.slug.str(), format, content.text, runtime.clock().wallMs()};
+}
+
+Result<runtime::DraftPut> storeFlow(runtime::Runtime& runtime, const flow::Flow& flow, const FlowText& content,
+                                    const runtime::DraftRule& rule, const runtime::Author& author) {
+  BELAY_ASSIGN(runtime::DraftPut put,
+               runtime::putDraft(runtime.journal(), flowRow(runtime, flow, content), rule, author));
   static_cast<void>(runtime.flows().put(flow));
-  return {};
+  return put;
+}
+
+void addReplaced(Value& data, const runtime::DraftPut& put) {
+  if (put.replaced.empty()) return;
+  data.set("replaced_draft", put.replaced);
+  if (!put.replacedBy.empty()) data.set("replaced_draft_by", put.replacedBy);
+}
+
+Value releaseToJson(const journal::FlowChangeRow& row) {
+  Value out;
+  out.set("number", row.release).set("digest", row.digest).set("note", row.note);
+  out.set("released_at", base::formatInstant(row.atMs)).set("released_by", row.by);
+  return out;
 }
 
 }  // namespace belay::api

@@ -74,4 +74,12 @@ Result<std::string> textMember(const Value& body, std::string_view name, bool re
                                                 std::string(json::kindName(*member))};
 }
 
+Result<bool> flagMember(const Value& body, std::string_view name) {
+  const Value* member = body.find(name);
+  if (!member) return false;
+  if (member->isBool()) return member->asBool();
+  return Error{ErrorCode::kInvalidArgument, "\"" + std::string(name) + "\" must be true or false, it is " +
+                                                std::string(json::kindName(*member))};
+}
+
 }  // namespace belay::api

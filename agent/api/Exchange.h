@@ -52,5 +52,7 @@ base::Status checkMembers(const json::Value& body, std::string_view names);
 /// A text member; `required` ones must be there. Errors: kInvalidArgument.
 base::Result<std::string> textMember(const json::Value& body, std::string_view name,
                                      bool required = false);
+/// A member that is true or false; false when it is not there. Errors: kInvalidArgument.
+base::Result<bool> flagMember(const json::Value& body, std::string_view name);
 
 }  // namespace belay::api

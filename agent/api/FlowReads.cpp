@@ -1,27 +1,32 @@
 #include <memory>
 #include <utility>
 
+#include "agent/api/Checking.h"
 #include "agent/api/Reads.h"
 #include "agent/api/RunView.h"
-#include "common/base/Text.h"
 #include "common/base/Units.h"
-#include "common/json/Json.h"
 
 namespace belay::api {
 
-using base::Error;
-using base::ErrorCode;
 using base::Result;
 using json::Value;
 
 namespace {
 
-Error noFlow(std::string_view slug, const std::vector<journal::FlowHeadRow>& heads) {
-  std::vector<std::string_view> names;
-  for (const journal::FlowHeadRow& head : heads) names.push_back(head.slug);
-  std::string message = "there is no flow \"" + base::visible(slug) + "\" on this host";
-  if (const auto near = base::nearest(slug, names)) message += "; did you mean \"" + *near + "\"?";
-  return Error{ErrorCode::kNotFound, std::move(message), {"belay flow list", "belay flow run FILE"}};
+/// Where the flow is on its way from draft to live.
+void addState(Value& out, const runtime::FlowState& state) {
+  out.set("draft_digest", state.head.draftDigest).set("updated_at", base::formatInstant(state.head.updatedMs));
+  if (state.draft) out.set("draft_by", state.draft->by);
+  if (state.newest) out.set("newest_release", releaseToJson(*state.newest));
+  if (state.live) {
+    Value live;
+    live.set("release", state.live->release).set("digest", state.live->digest);
+    live.set("promoted_at", base::formatInstant(state.live->atMs)).set("promoted_by", state.live->by);
+    out.set("live", std::move(live));
+  }
+  out.set("archived", state.archived.has_value());
+  if (!state.archived) return;
+  out.set("archived_at", base::formatInstant(state.archived->atMs)).set("archived_by", state.archived->by);
 }
 
 Value stepsToJson(const flow::Flow& flow) {
@@ -58,9 +63,10 @@ Result<Value> readFlows(ReadContext& context, const ReadArguments&) {
   json::Array flows;
   for (const journal::FlowHeadRow& head : heads) {
     BELAY_ASSIGN(const std::uint64_t runs, context.journal.runsOfFlow(head.slug));
+    BELAY_ASSIGN(const runtime::FlowState state, runtime::flowState(context.journal, head.slug));
     Value out;
-    out.set("slug", head.slug).set("draft_digest", head.draftDigest).set("runs", runs);
-    out.set("updated_at", base::formatInstant(head.updatedMs));
+    out.set("slug", head.slug).set("runs", runs);
+    addState(out, state);
     flows.push_back(std::move(out));
   }
   Value out;
@@ -70,13 +76,9 @@ Result<Value> readFlows(ReadContext& context, const ReadArguments&) {
 
 Result<Value> readFlow(ReadContext& context, const ReadArguments& arguments) {
   const std::string& slug = arguments.param("slug");
-  BELAY_ASSIGN(const std::optional<journal::FlowHeadRow> head, context.journal.flowHead(slug));
-  if (!head) {
-    BELAY_ASSIGN(const std::vector<journal::FlowHeadRow> heads, context.journal.flowHeads());
-    return noFlow(slug, heads);
-  }
-  BELAY_ASSIGN(const std::shared_ptr<const runtime::LoadedFlow> loaded,
-               context.flows.get(head->draftDigest));
+  BELAY_ASSIGN(const runtime::FlowState state, runtime::flowState(context.journal, slug));
+  const std::string& draft = state.head.draftDigest;
+  BELAY_ASSIGN(const std::shared_ptr<const runtime::LoadedFlow> loaded, context.flows.get(draft));
   BELAY_ASSIGN(const std::vector<journal::BindingRow> bindings, context.journal.bindings(slug));
   BELAY_ASSIGN(const std::uint64_t runs, context.journal.runsOfFlow(slug));
   const flow::Flow& flow = loaded->flow;
@@ -84,12 +86,12 @@ Result<Value> readFlow(ReadContext& context, const ReadArguments& arguments) {
   out.set("slug", slug).set("name", flow.name).set("description", flow.description);
   json::Array tags;
   for (const std::string& tag : flow.tags) tags.emplace_back(tag);
-  out.set("tags", std::move(tags)).set("draft_digest", head->draftDigest).set("runs", runs);
-  out.set("updated_at", base::formatInstant(head->updatedMs));
+  out.set("tags", std::move(tags)).set("runs", runs);
+  addState(out, state);
   if (flow.input) out.set("input", *flow.input);
   out.set("steps", stepsToJson(flow)).set("requires", requirementsToJson(flow, bindings));
   if (arguments.flag("content")) {
-    BELAY_ASSIGN(const std::optional<journal::FlowRow> row, context.journal.flowByDigest(head->draftDigest));
+    BELAY_ASSIGN(const std::optional<journal::FlowRow> row, context.journal.flowByDigest(draft));
     if (row) out.set("content", row->content).set("format", row->format);
   }
   Value data;

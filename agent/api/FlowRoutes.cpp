@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -32,12 +33,9 @@ Result<Binding> readBinding(const Backend& backend, const Exchange& exchange) {
 }
 
 Result<Changed> bind(runtime::Runtime& runtime, const Binding& binding) {
-  BELAY_ASSIGN(const std::optional<journal::FlowHeadRow> head, runtime.journal().flowHead(binding.slug));
-  if (!head) {
-    return Error{ErrorCode::kNotFound, "there is no flow \"" + base::visible(binding.slug) + "\" on this host",
-                 {"belay flow list"}};
-  }
-  BELAY_ASSIGN(const std::shared_ptr<const runtime::LoadedFlow> loaded, runtime.flows().get(head->draftDigest));
+  BELAY_ASSIGN(const runtime::FlowState state, runtime::flowState(runtime.journal(), binding.slug));
+  BELAY_ASSIGN(const std::shared_ptr<const runtime::LoadedFlow> loaded,
+               runtime.flows().get(state.head.draftDigest));
   std::vector<std::string_view> names;
   for (const flow::Requirement& requirement : loaded->flow.requirements) {
     names.push_back(requirement.name);
@@ -57,28 +55,95 @@ Result<Changed> bind(runtime::Runtime& runtime, const Binding& binding) {
   return Error{ErrorCode::kFlowUnknownName, std::move(message), {"belay flow show " + binding.slug}};
 }
 
+/// What the flow `digest` requires, added to what is known; `by` is "draft" or "live".
+base::Status addRequirements(runtime::Runtime& runtime, const std::string& digest, const char* by, json::Array& into) {
+  BELAY_ASSIGN(const std::shared_ptr<const runtime::LoadedFlow> loaded, runtime.flows().get(digest));
+  for (const flow::Requirement& requirement : loaded->flow.requirements) {
+    const auto known = std::find_if(into.begin(), into.end(), [&](const Value& one) {
+      return one.text("name") == requirement.name && one.text("type") == requirement.type;
+    });
+    if (known != into.end()) {
+      known->find("required_by")->asArray().emplace_back(by);
+      continue;
+    }
+    Value out;
+    out.set("name", requirement.name).set("type", requirement.type);
+    out.set("required_by", json::Array{Value(by)});
+    into.push_back(std::move(out));
+  }
+  return {};
+}
+
+/// Says what a requirement is bound to, and what is wrong with that.
+void judgeBinding(const Backend& backend, const std::vector<journal::BindingRow>& bindings, Value& requirement) {
+  const std::string name = requirement.text("name");
+  const auto bound = std::find_if(bindings.begin(), bindings.end(), [&](const auto& row) { return row.name == name; });
+  if (bound == bindings.end()) {
+    requirement.set("problem", "it is not bound");
+    return;
+  }
+  requirement.set("connection", bound->connection);
+  const auto connection = backend.deps.connections.find(bound->connection);
+  if (!connection) {
+    requirement.set("problem", "there is no connection " + base::visible(bound->connection) + " on this host");
+  } else if ((*connection)->type() != requirement.text("type")) {
+    requirement.set("problem", "connection " + bound->connection + " is of type " + std::string((*connection)->type()));
+  }
+}
+
 }  // namespace
 
 void putFlow(Backend& backend, const ExchangePtr& exchange) {
-  auto content = [&]() -> Result<FlowText> {
+  struct Put {
+    FlowText content;
+    runtime::DraftRule rule;
+    runtime::Author author;
+  };
+  auto put = [&]() -> Result<Put> {
     BELAY_ASSIGN(const Value body, exchange->bodyObject());
-    BELAY_TRY(checkMembers(body, "content file"));
-    BELAY_ASSIGN(FlowText text, readFlowText(body));
-    if (text.text.empty()) return Error{ErrorCode::kInvalidArgument, "the body lacks \"content\""};
-    return text;
+    BELAY_TRY(checkMembers(body, "content file origin if_draft force"));
+    Put out;
+    BELAY_ASSIGN(out.content, readFlowText(body));
+    if (out.content.text.empty()) return Error{ErrorCode::kInvalidArgument, "the body lacks \"content\""};
+    BELAY_ASSIGN(out.rule, readDraftRule(body));
+    BELAY_ASSIGN(out.author, readAuthor(*exchange, body));
+    return out;
   }();
-  if (!content) return exchange->fail(content.error());
-  backend.work(exchange, [&backend, exchange, content = std::move(*content)](Workers::Tools& tools) {
-    auto checked = checkFlowText(content, tools.syntax);
+  if (!put) return exchange->fail(put.error());
+  backend.work(exchange, [&backend, exchange, put = std::move(*put)](Workers::Tools& tools) {
+    auto checked = checkFlowText(put.content, tools.syntax);
     if (!checked.flow) return exchange->fail(firstError(checked), diagnosticsToJson(checked));
     auto flow = std::make_shared<flow::Flow>(std::move(*checked.flow));
-    backend.change(exchange, [flow, content](runtime::Runtime& runtime) -> Result<Changed> {
-      BELAY_TRY(storeFlow(runtime, *flow, content));
+    backend.change(exchange, [flow, put](runtime::Runtime& runtime) -> Result<Changed> {
+      BELAY_ASSIGN(const runtime::DraftPut done, storeFlow(runtime, *flow, put.content, put.rule, put.author));
       Changed changed;
       changed.data.set("flow", flow->slug.str()).set("digest", flow->digest);
+      addReplaced(changed.data, done);
       return changed;
     });
   });
+}
+
+void listBindings(Backend& backend, const ExchangePtr& exchange) {
+  const bool queued = backend.afterCommit([&backend, exchange](runtime::Runtime& runtime) {
+    exchange->answer([&]() -> Result<Value> {
+      const std::string& slug = exchange->param("slug");
+      BELAY_ASSIGN(const runtime::FlowState state, runtime::flowState(runtime.journal(), slug));
+      BELAY_ASSIGN(const auto bindings, runtime.journal().bindings(slug));
+      json::Array all;
+      BELAY_TRY(addRequirements(runtime, state.head.draftDigest, "draft", all));
+      if (state.live) BELAY_TRY(addRequirements(runtime, state.live->digest, "live", all));
+      bool ready = true;
+      for (Value& requirement : all) {
+        judgeBinding(backend, bindings, requirement);
+        if (requirement.find("problem")) ready = false;
+      }
+      Value out;
+      out.set("flow", slug).set("ready", ready).set("requires", std::move(all));
+      return out;
+    }());
+  });
+  if (!queued) exchange->fail(busy());
 }
 
 void bindFlow(Backend& backend, const ExchangePtr& exchange) {

@@ -63,6 +63,9 @@ base::Status checkQuery(std::string_view queries, const ReadArguments::Pairs& qu
 /// Splits and decodes a query string. Errors: kInvalidArgument.
 base::Result<ReadArguments::Pairs> parseQuery(std::string_view query);
 
+/// Version of the object that an export gives and an import takes.
+inline constexpr int kExportVersion = 1;
+
 /// Answers "/v1/runs?limit=5" from the table. Errors: kDaemonUnreachable for what only the daemon
 /// knows, and those of the read.
 base::Result<json::Value> readTarget(ReadContext& context, std::string_view target);
@@ -75,6 +78,10 @@ base::Result<base::RunId> findRun(journal::Journal& journal, std::string_view te
 /// The wait whose id is `text`; or the only open wait of the run, or of the id, that begins so.
 /// Errors: kWaitNotFound, kInvalidArgument.
 base::Result<base::WaitId> findWait(journal::Journal& journal, std::string_view text);
+
+/// {"same","added","removed","hunks":[{"from_line","from_count","to_line","to_count","lines"}],"text"}
+/// beside `from` and `to`, each {"name","digest"}. For what is no content of a journal too.
+json::Value diffToJson(json::Value from, std::string_view fromText, json::Value to, std::string_view toText);
 
 json::Value runToJson(const journal::RunRow& row, std::int64_t nowMs);
 /// `withRequest`: the whole request, not only its summary.
@@ -92,6 +99,11 @@ base::Result<json::Value> readWaits(ReadContext& context, const ReadArguments& a
 base::Result<json::Value> readWait(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readFlows(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readFlow(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readFlowContent(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readFlowDiff(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readReleases(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readExport(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> searchFlows(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readKvList(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readKv(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readResources(ReadContext& context, const ReadArguments& arguments);

@@ -37,6 +37,14 @@ void streamLogs(Backend& backend, const ExchangePtr& exchange);
 
 void putFlow(Backend& backend, const ExchangePtr& exchange);
 void bindFlow(Backend& backend, const ExchangePtr& exchange);
+/// What the draft and the live release require, what it is bound to, and what is wrong with that.
+void listBindings(Backend& backend, const ExchangePtr& exchange);
+
+void releaseFlow(Backend& backend, const ExchangePtr& exchange);
+void promoteFlow(Backend& backend, const ExchangePtr& exchange);
+void rollBackFlow(Backend& backend, const ExchangePtr& exchange);
+void archiveFlow(Backend& backend, const ExchangePtr& exchange);
+void importFlow(Backend& backend, const ExchangePtr& exchange);
 
 void decideWait(Backend& backend, const ExchangePtr& exchange, bool approve);
 void answerCallback(Backend& backend, const ExchangePtr& exchange);

@@ -21,19 +21,29 @@ constexpr std::size_t kStartKeyBytesMax = 200;
 /// What a request to start a run asks for, checked as far as it can be without the journal.
 struct Start {
   std::string slug;  ///< Empty: of the content.
-  FlowText content;  ///< Empty: the draft that is there.
+  FlowText content;  ///< Empty: what is there.
+  std::string version = "live";  ///< Of what is there: "live", "draft", or a release.
+  runtime::Author author;        ///< Of the content.
   runtime::StartRequest request;
 };
 
 Result<Start> readStart(const Exchange& exchange) {
   BELAY_ASSIGN(Value body, exchange.bodyObject());
-  BELAY_TRY(checkMembers(body, "flow content file input draft"));
+  BELAY_TRY(checkMembers(body, "flow content file origin input draft release"));
   Start start;
   BELAY_ASSIGN(start.slug, textMember(body, "flow"));
   BELAY_ASSIGN(start.content, readFlowText(body));
   if (start.slug.empty() == start.content.text.empty()) {
     return Error{ErrorCode::kInvalidArgument, "the body needs either \"flow\" (a slug) or \"content\" (a flow file)"};
   }
+  BELAY_ASSIGN(const bool draft, flagMember(body, "draft"));
+  BELAY_ASSIGN(const std::string release, textMember(body, "release"));
+  if ((draft && !release.empty()) || (start.slug.empty() && (draft || !release.empty()))) {
+    return Error{ErrorCode::kInvalidArgument, "\"draft\" and \"release\" say what of a \"flow\" runs: one of them"};
+  }
+  if (draft) start.version = "draft";
+  if (!release.empty()) start.version = release;
+  BELAY_ASSIGN(start.author, readAuthor(exchange, body));
   if (Value* input = body.find("input")) {
     if (!input->isObject()) {
       return Error{ErrorCode::kInputInvalid,
@@ -60,14 +70,20 @@ Changed startedRun(const runtime::Started& started) {
   return changed;
 }
 
-Result<Changed> startDraft(runtime::Runtime& runtime, const Start& start) {
-  BELAY_ASSIGN(const std::optional<journal::FlowHeadRow> head, runtime.journal().flowHead(start.slug));
-  if (!head) {
-    return Error{ErrorCode::kNotFound, "there is no flow \"" + base::visible(start.slug) + "\" on this host",
-                 {"belay flow list", "belay flow run FILE"}};
-  }
+Result<Changed> startVersion(runtime::Runtime& runtime, const Start& start) {
   runtime::StartRequest request = start.request;
-  request.digest = head->draftDigest;
+  // What the key started stays what it was, whatever is live now.
+  bool known = false;
+  if (!request.idempotencyKey.empty()) {
+    BELAY_ASSIGN(const auto run, runtime.journal().runByStartKey(request.idempotencyKey));
+    known = run.has_value();
+  }
+  if (!known) {
+    BELAY_ASSIGN(const runtime::FlowVersion version,
+                 runtime::versionToRun(runtime.journal(), start.slug, start.version));
+    request.digest = version.digest;
+    request.source = version.source;
+  }
   BELAY_ASSIGN(const runtime::Started started, runtime.start(request));
   return startedRun(started);
 }
@@ -78,11 +94,15 @@ void startContent(Backend& backend, const ExchangePtr& exchange, Start start) {
     if (!checked.flow) return exchange->fail(firstError(checked), diagnosticsToJson(checked));
     auto flow = std::make_shared<flow::Flow>(std::move(*checked.flow));
     backend.change(exchange, [start, flow](runtime::Runtime& runtime) -> Result<Changed> {
-      BELAY_TRY(storeFlow(runtime, *flow, start.content));
+      // To run a file is to say which content is meant: it takes the place of any draft, and the answer says so.
+      BELAY_ASSIGN(const runtime::DraftPut put,
+                   storeFlow(runtime, *flow, start.content, {.ifDraft = "", .force = true}, start.author));
       runtime::StartRequest request = start.request;
       request.digest = flow->digest;
       BELAY_ASSIGN(const runtime::Started started, runtime.start(request));
-      return startedRun(started);
+      Changed changed = startedRun(started);
+      addReplaced(changed.data, put);
+      return changed;
     });
   });
 }
@@ -94,7 +114,7 @@ void startRun(Backend& backend, const ExchangePtr& exchange) {
   if (!start) return exchange->fail(start.error());
   if (!start->content.text.empty()) return startContent(backend, exchange, std::move(*start));
   backend.change(exchange, [start = std::move(*start)](runtime::Runtime& runtime) {
-    return startDraft(runtime, start);
+    return startVersion(runtime, start);
   });
 }
 

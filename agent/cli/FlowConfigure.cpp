@@ -12,10 +12,33 @@ using json::Value;
 
 namespace {
 
+constexpr Flag kFlags[] = {{"check", 0, "", "bind nothing; say what is missing"}};
+
+/// What is missing makes the command fail, with all that is required beside the error.
+Result<api::Envelope> check(Invocation& invocation, const std::string& slug) {
+  if (invocation.positional(1)) return Error{ErrorCode::kUsage, "--check takes no NAME=CONNECTION"};
+  BELAY_ASSIGN(api::Envelope answer, invocation.get(pathOf("/v1/flows", slug, "/bindings")));
+  if (answer.error || answer.data.flag("ready")) return answer;
+  Error error{ErrorCode::kConnectionNotFound, "flow " + slug + " lacks connections:", {}};
+  for (const Value& requirement : answer.data.find("requires")->asArray()) {
+    if (!requirement.find("problem")) continue;
+    const std::string name = shown(requirement.text("name"));
+    error.message += (error.actions.empty() ? " " : "; ") + name + " (" + requirement.text("type") + "): " +
+                     shown(requirement.text("problem"));
+    error.actions.push_back("belay flow configure " + slug + " " + name + "=CONNECTION");
+  }
+  answer.error = std::move(error);
+  return answer;
+}
+
 Result<api::Envelope> configure(Invocation& invocation) {
   api::Envelope out;
   json::Array bindings;
   const std::string& slug = invocation.argument(0);
+  if (invocation.has("check")) return check(invocation, slug);
+  if (!invocation.positional(1)) {
+    return Error{ErrorCode::kUsage, "say what to bind, NAME=CONNECTION, or --check", {"belay flow configure --help"}};
+  }
   for (std::size_t i = 1; invocation.positional(i); ++i) {
     const std::string& pair = invocation.argument(i);
     const std::size_t equals = pair.find('=');
@@ -37,8 +60,19 @@ Result<api::Envelope> configure(Invocation& invocation) {
   return out;
 }
 
-std::string print(const Invocation&, const Value& data) {
+std::string print(const Invocation& invocation, const Value& data) {
   std::string out;
+  if (const Value* needed = data.find("requires")) {
+    if (data.flag("ready")) out = shown(data.text("flow")) + ": all that it requires is bound\n";
+    Table table({"REQUIRES", "TYPE", "BY", "CONNECTION", "PROBLEM"});
+    for (const Value& one : needed->asArray()) {
+      std::string by;
+      for (const Value& who : one.find("required_by")->asArray()) by += (by.empty() ? "" : " ") + who.asString();
+      table.row({one.text("name"), one.text("type"), by, one.text("connection"),
+                 {one.text("problem"), Style::Tone::kWarn}});
+    }
+    return table.empty() ? out : out + table.print(invocation.style());
+  }
   for (const Value& binding : data.find("bindings")->asArray()) {
     out += shown(data.text("flow")) + ": " + shown(binding.text("name")) + " is " + shown(binding.text("connection")) + "\n";
   }
@@ -48,8 +82,9 @@ std::string print(const Invocation&, const Value& data) {
 }  // namespace
 
 const Command kFlowConfigureCommand{
-    "flow configure", "SLUG NAME=CONNECTION…", "bind what a flow requires to connections of this host",
-    "Connections are defined in the settings; `belay connection list` shows them.", {}, &configure,
+    "flow configure", "SLUG [NAME=CONNECTION]…", "bind what a flow requires to connections of this host",
+    "Connections are defined in the settings; `belay connection list` shows them. With "
+    "--check the exit code is 8 when the draft or the live release lacks one.", kFlags, &configure,
     &print, Completes::kFlow};
 
 }  // namespace belay::cli

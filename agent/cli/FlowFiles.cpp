@@ -1,5 +1,6 @@
 #include "agent/cli/FlowFiles.h"
 
+#include <filesystem>
 #include <memory>
 
 #include "agent/cli/Inputs.h"
@@ -26,6 +27,20 @@ Result<Value> readFlowFile(const Invocation& invocation, const std::string& path
   Value body;
   body.set("content", std::move(*text)).set("file", path == "-" ? "stdin.yaml" : path);
   return body;
+}
+
+void addOrigin(const Invocation& invocation, const std::string& path, Value& body) {
+  const std::string& folder = invocation.world().folder;
+  if (path == "-" || (folder.empty() && !path.starts_with('/'))) return;
+  const auto whole = std::filesystem::path(folder) / path;  // an absolute `path` replaces the folder
+  body.set("origin", whole.lexically_normal().string());
+}
+
+void noteReplaced(const Invocation& invocation, const std::string& slug, const Value& data) {
+  const std::string by = data.text("replaced_draft_by");
+  if (by.empty()) return;
+  invocation.note("replaced the draft of " + shown(by) + "; it is kept: belay flow draft " + slug + " --digest " +
+                  data.text("replaced_draft"));
 }
 
 std::string diagnosticsPage(const Style& style, const Value& data) {

@@ -14,6 +14,10 @@ namespace belay::cli {
 bool isFlowFile(std::string_view argument);
 /// {"content","file"} for the API. Errors: kNotFound, kFlowTooLarge, kIo.
 base::Result<json::Value> readFlowFile(const Invocation& invocation, const std::string& path);
+/// Adds to a body where the file is, so that the daemon knows it again; nothing for standard input.
+void addOrigin(const Invocation& invocation, const std::string& path, json::Value& body);
+/// Says on standard error that a draft of somebody else was replaced, and how to get it back.
+void noteReplaced(const Invocation& invocation, const std::string& slug, const json::Value& data);
 /// Lines as compilers print them.
 std::string diagnosticsPage(const Style& style, const json::Value& data);
 /// Compiles what stands in a flow as the daemon does; `checker` is made at the first use.

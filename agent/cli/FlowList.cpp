@@ -15,10 +15,15 @@ std::string print(const Invocation& invocation, const json::Value& data) {
     return "";
   }
   std::string slugs;
-  Table table({"FLOW", "DRAFT", "RUNS", "UPDATED"});
+  Table table({"FLOW", "DRAFT", "RELEASE", "LIVE", "RUNS", "UPDATED"});
   for (const json::Value& flow : flows->asArray()) {
     slugs += flow.text("slug") + "\n";
-    table.row({flow.text("slug"), flow.text("draft_digest").substr(0, 19), std::to_string(flow.integer("runs")),
+    const json::Value* newest = flow.find("newest_release");
+    const json::Value* live = flow.find("live");
+    Table::Cell shownLive(live ? std::to_string(live->integer("release")) : "", Style::Tone::kGood);
+    if (flow.flag("archived")) shownLive = {"archived", Style::Tone::kDim};
+    table.row({flow.text("slug"), flow.text("draft_digest").substr(0, 19),
+               newest ? std::to_string(newest->integer("number")) : "", shownLive, std::to_string(flow.integer("runs")),
                relative(flow.text("updated_at"), invocation.nowMs())});
   }
   return invocation.quiet() ? slugs : table.print(invocation.style());

@@ -8,8 +8,17 @@ using json::Value;
 
 namespace {
 
+constexpr Flag kFlags[] = {
+    {"if-draft", 0, "DIGEST", "only when this is the draft: a digest, its beginning, or \"none\""},
+    {"force", 0, "", "whatever the draft is"},
+};
+
 Result<api::Envelope> push(Invocation& invocation) {
-  BELAY_ASSIGN(const Value body, readFlowFile(invocation, invocation.argument(0)));
+  const std::string& path = invocation.argument(0);
+  BELAY_ASSIGN(Value body, readFlowFile(invocation, path));
+  addOrigin(invocation, path, body);
+  if (invocation.has("if-draft")) body.set("if_draft", invocation.flag("if-draft"));
+  if (invocation.has("force")) body.set("force", true);
   return invocation.post("/v1/flows", body);
 }
 
@@ -18,13 +27,18 @@ std::string print(const Invocation& invocation, const Value& data) {
     invocation.world().console.err(diagnosticsPage(invocation.style(), data));
     return "";
   }
-  return "flow " + invocation.style().bold(data.text("flow")) + " is now " + data.text("digest").substr(0, 19) + "\n";
+  noteReplaced(invocation, data.text("flow"), data);
+  return "draft of " + invocation.style().bold(data.text("flow")) + " is now " + data.text("digest") + "\n";
 }
 
 }  // namespace
 
 const Command kFlowPushCommand{
-    "flow push", "FILE", "store a flow file as the draft of its slug, without running it", "", {},
-    &push, &print, Completes::kFile};
+    "flow push", "FILE", "store a flow file as the draft of its slug, without running it",
+    "No edit is lost: a draft that came from another file or another user is replaced only with "
+    "--if-draft, which names it, or --force. The refusal names the draft, its author, and the "
+    "command that shows the difference. Every earlier draft stays: `belay flow draft SLUG --digest "
+    "DIGEST`.",
+    kFlags, &push, &print, Completes::kFile};
 
 }  // namespace belay::cli

@@ -19,6 +19,8 @@ constexpr Flag kFlags[] = {
     {"input", 'i', "NAME=TEXT", "a member of the input; NAME:=JSON for other types than text", true},
     {"input-file", 0, "FILE", "the input as a JSON object; \"-\" is standard input"},
     {"wait", 'w', "", "show how it goes on until it ends; --timeout bounds it"},
+    {"draft", 0, "", "with SLUG: run the draft instead of what is live"},
+    {"release", 0, "N|DIGEST", "with SLUG: run this release instead of what is live"},
     {"key", 0, "TEXT", "the same key again gives the same run instead of another one"},
 };
 
@@ -41,9 +43,15 @@ Result<api::Envelope> start(Invocation& invocation) {
   const std::string& what = invocation.argument(0);
   Value body;
   if (isFlowFile(what)) {
+    if (invocation.has("draft") || invocation.has("release")) {
+      return Error{ErrorCode::kUsage, "--draft and --release say what of a SLUG runs; " + shown(what) + " is a file"};
+    }
     BELAY_ASSIGN(body, readFlowFile(invocation, what));
+    addOrigin(invocation, what, body);
   } else {
     body.set("flow", what);
+    if (invocation.has("draft")) body.set("draft", true);
+    if (invocation.has("release")) body.set("release", invocation.flag("release"));
   }
   BELAY_ASSIGN(Value input, inputOf(invocation));
   body.set("input", std::move(input));
@@ -106,6 +114,7 @@ std::string print(const Invocation& invocation, const Value& data) {
   const Value* row = data.find("run");
   if (!row) return "";
   const std::string id = row->text("id");
+  noteReplaced(invocation, row->text("flow"), data);
   if (invocation.quiet()) return id + "\n";
   if (invocation.has("wait")) return runPage(invocation.style(), data, invocation.nowMs());
   invocation.note("watch it: belay run watch " + id);
@@ -116,9 +125,10 @@ std::string print(const Invocation& invocation, const Value& data) {
 
 const Command kFlowRunCommand{
     "flow run", "FILE|SLUG", "start a run of a flow file, or of a flow that is on the host",
-    "A file is stored as the draft of its slug, and that draft runs. SLUG runs the draft that is "
-    "there. With --wait the exit code is 6 when the run does not succeed; when --timeout is over "
-    "first, the run goes on, and the exit code is 0 with meta.timed_out.",
+    "A file is stored as the draft of its slug, and that draft runs. SLUG runs the release that is "
+    "live. The run keeps its content, whatever is released or promoted meanwhile. With --wait the "
+    "exit code is 6 when the run does not succeed; when --timeout is over first, the "
+    "run goes on, and the exit code is 0 with meta.timed_out.",
     kFlags, &run, &print, Completes::kFile};
 
 }  // namespace belay::cli

@@ -16,6 +16,27 @@ base::Result<api::Envelope> showFlow(Invocation& invocation) {
   return invocation.get(target.str());
 }
 
+/// Where it is on its way from draft to live.
+std::string stateLines(const Invocation& invocation, const Value& flow) {
+  const Style& style = invocation.style();
+  const auto since = [&](const Value& from, const char* at, const char* by) {
+    return ", " + relative(from.text(at), invocation.nowMs()) + (from.text(by).empty() ? "" : " by " + shown(from.text(by)));
+  };
+  std::string out;
+  if (flow.flag("archived")) out += style.dim("archived") + since(flow, "archived_at", "archived_by") + "\n";
+  out += style.dim("draft     ") + flow.text("draft_digest") + since(flow, "updated_at", "draft_by") + "\n";
+  if (const Value* newest = flow.find("newest_release")) {
+    out += style.dim("release   ") + std::to_string(newest->integer("number")) + ", " + newest->text("digest") +
+           since(*newest, "released_at", "released_by") + "\n";
+    if (!newest->text("note").empty()) out += style.dim("note      ") + shown(newest->text("note")) + "\n";
+  }
+  if (const Value* live = flow.find("live")) {
+    out += style.dim("live      ") + std::to_string(live->integer("release")) + ", " + live->text("digest") +
+           since(*live, "promoted_at", "promoted_by") + "\n";
+  }
+  return out;
+}
+
 std::string print(const Invocation& invocation, const Value& data) {
   const Value* flow = data.find("flow");
   if (!flow) return "";
@@ -23,8 +44,7 @@ std::string print(const Invocation& invocation, const Value& data) {
   const Style& style = invocation.style();
   std::string out = style.bold(flow->text("slug")) + "  " + shown(flow->text("name")) + "\n";
   if (!flow->text("description").empty()) out += "  " + shown(flow->text("description")) + "\n";
-  out += style.dim("draft     ") + flow->text("draft_digest") + "\n";
-  out += style.dim("updated   ") + relative(flow->text("updated_at"), invocation.nowMs()) + "\n";
+  out += stateLines(invocation, *flow);
   if (const Value* input = flow->find("input")) out += style.dim("input     ") + brief(*input, 200) + "\n";
   Table steps({"STEP", "FAMILY", "EFFECT", "WHEN", "NEXT", "TITLE"});
   for (const Value& step : flow->find("steps")->asArray()) {

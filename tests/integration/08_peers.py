@@ -49,7 +49,7 @@ def test_a_reader_reads_and_changes_nothing():
     with opened({"api": {"readers": ["65534"]}}) as host:
         host.run({"slug": "x", "steps": [{"id": "a", "set": {"x": 1}}]})
         check.equal("200", as_nobody(host, "GET", "/v1/runs"))
-        check.equal("403", as_nobody(host, "POST", "/v1/runs", "{\"flow\": \"x\"}"))
+        check.equal("403", as_nobody(host, "POST", "/v1/runs", "{\"flow\": \"x\", \"draft\": true}"))
         check.equal("403", as_nobody(host, "GET", "/v1/secrets"))
         check.equal(1, len(host.get("/v1/runs")["runs"]))
 
@@ -57,7 +57,7 @@ def test_a_reader_reads_and_changes_nothing():
 def test_an_operator_by_group_may_start():
     with opened({"api": {"operators": ["group:65534"]}}) as host:
         host.run({"slug": "x", "steps": [{"id": "a", "set": {"x": 1}}]})
-        check.equal("200", as_nobody(host, "POST", "/v1/runs", "{\"flow\": \"x\"}"))
+        check.equal("200", as_nobody(host, "POST", "/v1/runs", "{\"flow\": \"x\", \"draft\": true}"))
         check.equal(2, len(host.get("/v1/runs")["runs"]))
 
 

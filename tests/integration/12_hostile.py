@@ -45,7 +45,7 @@ def test_10000_waiting_runs():
         def start(count):
             client = host.client()
             for _ in range(count):
-                client.post("/v1/runs", {"flow": "ask"})
+                client.post("/v1/runs", {"flow": "ask", "draft": True})
             client.close()
         threads = [threading.Thread(target=start, args=(1250,)) for _ in range(8)]
         for thread in threads:

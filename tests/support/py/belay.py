@@ -243,14 +243,14 @@ class Host:
         return self.api.post(target, body, headers)
 
     def start_run(self, flow, given=None, client=None):
-        """`flow` is a slug, or a flow as an object or text. The run's id."""
+        """`flow` is a slug (its draft runs), or a flow as an object or text. The run's id."""
         body = {"input": given or {}}
         if isinstance(flow, dict):
             body.update(content=json.dumps(flow), file="test.flow.json")
         elif "\n" in flow:
             body.update(content=flow, file="test.flow.yaml")
         else:
-            body["flow"] = flow
+            body.update(flow=flow, draft=True)
         answer = (client or self.api).post("/v1/runs", body)
         return answer["run"]["id"] if isinstance(answer.get("run"), dict) else answer["run"]
 

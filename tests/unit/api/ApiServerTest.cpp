@@ -104,7 +104,7 @@ TEST(ApiServer, theSameKeyGivesTheSameRun) {
 
 TEST(ApiServer, runsAFlowThatIsOnTheHostBySlug) {
   host.startRun(kSetFlow, "succeeded", R"({"who": "a"})");
-  CHECK(host.post("/v1/runs", R"({"flow": "hello", "input": {"who": "b"}})").ok());
+  CHECK(host.post("/v1/runs", R"({"flow": "hello", "draft": true, "input": {"who": "b"}})").ok());
   STRCMP_EQUAL("BLY-NOT-FOUND", host.post("/v1/runs", R"({"flow": "helo"})").code().c_str());
 }
 

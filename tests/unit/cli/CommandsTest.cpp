@@ -310,3 +310,62 @@ TEST(DaemonDown, theDoctorSaysSo) {
   CHECK(has(world.console.outText, "signing key"));
   CHECK(has(world.console.outText, "no daemon runs"));
 }
+
+TEST(Commands, aPushSaysWhereItsFileIs) {
+  CHECK(belay::base::writeFileDurably(world.folder.at("x.flow.yaml"), "slug: x\n").ok());
+  world.daemon.data("POST /v1/flows", R"({"flow":"x","digest":"sha256:01"})");
+  LONGS_EQUAL(0, world.run({"flow", "push", world.folder.at("x.flow.yaml"), "--if-draft", "sha256:02"}));
+  const auto body = belay::json::parse(world.daemon.asked.back().body);
+  STRCMP_EQUAL(world.folder.at("x.flow.yaml").c_str(), body->text("origin").c_str());
+  STRCMP_EQUAL("sha256:02", body->text("if_draft").c_str());
+}
+
+TEST(Commands, aRunThatReplacedTheDraftOfSomebodyElseSaysHowToGetItBack) {
+  CHECK(belay::base::writeFileDurably(world.folder.at("x.flow.yaml"), "slug: x\n").ok());
+  world.daemon.data("POST /v1/runs", R"({"run":{"id":"r1","flow":"x","status":"running"},)"
+                                     R"J("replaced_draft":"sha256:01","replaced_draft_by":"uid:7 (bob)"})J");
+  LONGS_EQUAL(0, world.run({"flow", "run", world.folder.at("x.flow.yaml")}));
+  CHECK(has(world.console.errText, "replaced the draft of uid:7 (bob); it is kept: belay flow draft x --digest sha256:01"));
+  LONGS_EQUAL(2, world.run({"flow", "run", world.folder.at("x.flow.yaml"), "--draft"}));
+}
+
+TEST(Commands, aDiffWithAFileIsMadeHere) {
+  CHECK(belay::base::writeFileDurably(world.folder.at("x.flow.yaml"), "slug: x\nname: b\n").ok());
+  world.daemon.data("GET /v1/flows/x/content?of=draft",
+                    R"({"flow":"x","name":"draft","digest":"sha256:01","content":"slug: x\nname: a\n"})");
+  LONGS_EQUAL(0, world.run({"flow", "diff", "x", "--from", "draft", "--to", world.folder.at("x.flow.yaml")}));
+  CHECK(has(world.console.outText, "@@ -1,2 +1,2 @@\n slug: x\n-name: a\n+name: b\n"));
+}
+
+TEST(Commands, anExportIsWrittenOnceAndTakenInAgain) {
+  world.daemon.data("GET /v1/flows/x/export?release=2",
+                    R"({"export":{"belay_export":1,"slug":"x","release":2,"digest":"sha256:01","content":"slug: x\n"}})");
+  const std::string file = world.folder.at("x.json");
+  LONGS_EQUAL(0, world.run({"flow", "export", "x", "2", file}));
+  LONGS_EQUAL(1, world.run({"flow", "export", "x", "2", file}));
+  LONGS_EQUAL(0, world.run({"flow", "export", "x", "2", file, "--force"}));
+  LONGS_EQUAL(2, world.run({"flow", "export", "x", "two", file}));
+  world.daemon.data("POST /v1/imports", R"({"flow":"x","digest":"sha256:01","release":{"number":1},"existing":false})");
+  LONGS_EQUAL(0, world.run({"flow", "import", file, "-q"}));
+  STRCMP_EQUAL("1\n", world.console.outText.c_str());
+  STRCMP_EQUAL("x", belay::json::parse(world.daemon.asked.back().body)->at("/export/slug")->asString().c_str());
+}
+
+TEST(Commands, aCheckOfConnectionsFailsWhenOneIsMissing) {
+  world.daemon.data("GET /v1/flows/x/bindings",
+                    R"({"flow":"x","ready":false,"requires":[{"name":"chat","type":"chat","required_by":["draft"],)"
+                    R"("problem":"it is not bound"}]})");
+  LONGS_EQUAL(8, world.run({"flow", "configure", "x", "--check"}));
+  CHECK(has(world.console.errText, "belay flow configure x chat=CONNECTION"));
+  CHECK(has(world.console.outText, "it is not bound"));
+  LONGS_EQUAL(2, world.run({"flow", "configure", "x"}));
+}
+
+TEST(Commands, aSearchGoesOnUntilThereIsEnough) {
+  const char* const kFound = R"({"slug":"a","name":"","tags":[],"matches":["tag"],"archived":false})";
+  world.daemon.data("GET /v1/search/flows?tag=t&limit=2", std::string(R"({"flows":[)") + kFound + R"(],"next_after":"m"})");
+  world.daemon.data("GET /v1/search/flows?tag=t&after=m&limit=1", std::string(R"({"flows":[)") + kFound + "]}");
+  LONGS_EQUAL(0, world.run({"flow", "search", "--tag", "t", "-n", "2", "-q"}));
+  STRCMP_EQUAL("a\na\n", world.console.outText.c_str());
+  LONGS_EQUAL(2, world.run({"flow", "search"}));
+}

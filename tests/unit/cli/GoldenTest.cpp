@@ -88,6 +88,56 @@ const std::vector<Case>& cases() {
        R"J("requires":[{"name":"chat","type":"chat"}]}})J"},
       {"flow-configure", {"flow", "configure", "gate", "chat=team"}, "PUT /v1/flows/gate/bindings/chat",
        R"J({"flow":"gate","name":"chat","connection":"team"})J"},
+      {"flow-list-live", {"flow", "list"}, "GET /v1/flows",
+       R"J({"flows":[{"slug":"gate","runs":3,"draft_digest":"sha256:0123456789abcdef0123","updated_at":"2027-01)J"
+       R"J(-15T07:00:00.000Z","draft_by":"uid:1000 (alice)","newest_release":{"number":3,"digest":"sha256:33",")J"
+       R"J(note":"third","released_at":"2027-01-15T07:10:00.000Z","released_by":"uid:1000 (alice)"},"live":{"re)J"
+       R"J(lease":2,"digest":"sha256:22","promoted_at":"2027-01-15T07:20:00.000Z","promoted_by":"uid:0 (root)"})J"
+       R"J(,"archived":false},{"slug":"old","runs":0,"draft_digest":"sha256:0123456789abcdef0123","updated_at":)J"
+       R"J("2027-01-15T07:00:00.000Z","draft_by":"uid:1000 (alice)","newest_release":{"number":3,"digest":"sha2)J"
+       R"J(56:33","note":"third","released_at":"2027-01-15T07:10:00.000Z","released_by":"uid:1000 (alice)"},"li)J"
+       R"J(ve":{"release":2,"digest":"sha256:22","promoted_at":"2027-01-15T07:20:00.000Z","promoted_by":"uid:0 )J"
+       R"J((root)"},"archived":true}]})J"},
+      {"flow-show-live", {"flow", "show", "gate"}, "GET /v1/flows/gate",
+       R"J({"flow":{"slug":"gate","name":"Gate","description":"","tags":[],"runs":3,"draft_digest":"sha256:0123)J"
+       R"J(456789abcdef0123","updated_at":"2027-01-15T07:00:00.000Z","draft_by":"uid:1000 (alice)","newest_rele)J"
+       R"J(ase":{"number":3,"digest":"sha256:33","note":"third","released_at":"2027-01-15T07:10:00.000Z","relea)J"
+       R"J(sed_by":"uid:1000 (alice)"},"live":{"release":2,"digest":"sha256:22","promoted_at":"2027-01-15T07:20)J"
+       R"J(:00.000Z","promoted_by":"uid:0 (root)"},"archived":false,"steps":[],"requires":[]}})J"},
+      {"flow-draft", {"flow", "draft", "gate"}, "GET /v1/flows/gate/content?of=draft",
+       R"J({"flow":"gate","name":"draft","digest":"sha256:01","format":"yaml","content":"slug: gate\nname: Gate)J"
+       R"J(\n"})J"},
+      {"flow-diff", {"flow", "diff", "gate"}, "GET /v1/flows/gate/diff?from=live&to=draft",
+       R"J({"from":{"name":"live:2","digest":"sha256:22"},"to":{"name":"draft","digest":"sha256:01"},"same":fal)J"
+       R"J(se,"added":1,"removed":1,"hunks":[{"from_line":1,"from_count":2,"to_line":1,"to_count":2,"lines":[" )J"
+       R"J(slug: gate\n","-name: a\n","+name: b\n"]}],"text":"--- live:2\n+++ draft\n@@ -1,2 +1,2 @@\n slug: ga)J"
+       R"J(te\n-name: a\n+name: b\n","flow":"gate"})J"},
+      {"flow-release", {"flow", "release", "gate", "-m", "third"}, "POST /v1/flows/gate/releases",
+       R"J({"flow":"gate","release":{"number":3,"digest":"sha256:0123456789abcdef0123","note":"third","released)J"
+       R"J(_at":"2027-01-15T07:10:00.000Z","released_by":"uid:1000 (alice)"}})J"},
+      {"flow-releases", {"flow", "releases", "gate"}, "GET /v1/flows/gate/releases",
+       R"J({"flow":"gate","live":{"release":3},"releases":[{"number":3,"digest":"sha256:0123456789abcdef0123",")J"
+       R"J(note":"third","released_at":"2027-01-15T07:10:00.000Z","released_by":"uid:1000 (alice)","live":true})J"
+       R"J(,{"number":2,"digest":"sha256:0123456789abcdef0123","note":"second","released_at":"2027-01-15T07:10:)J"
+       R"J(00.000Z","released_by":"uid:1000 (alice)","live":false}],"next_before":2,"promotions":[{"release":3,)J"
+       R"J("digest":"sha256:0123456789abcdef0123","rollback":false,"at":"2027-01-15T07:20:00.000Z","by":"uid:0 )J"
+       R"J((root)"}]})J"},
+      {"flow-promote", {"flow", "promote", "gate", "3"}, "POST /v1/flows/gate/promote",
+       R"J({"flow":"gate","live":3,"digest":"sha256:33","before":2,"existing":false})J"},
+      {"flow-rollback", {"flow", "rollback", "gate"}, "POST /v1/flows/gate/rollback",
+       R"J({"flow":"gate","live":2,"digest":"sha256:22","before":3,"existing":false})J"},
+      {"flow-export", {"flow", "export", "gate"}, "GET /v1/flows/gate/export",
+       R"J({"export":{"belay_export":1,"slug":"gate","release":3,"digest":"sha256:33","format":"yaml","note":"t)J"
+       R"J(hird","released_at":"2027-01-15T07:10:00.000Z","released_by":"uid:1000 (alice)","content":"slug: gat)J"
+       R"J(e\n"}})J"},
+      {"flow-archive", {"flow", "archive", "gate"}, "POST /v1/flows/gate/archive",
+       R"J({"flow":"gate","archived":true,"existing":false})J"},
+      {"flow-search", {"flow", "search", "gat"}, "GET /v1/search/flows?text=gat&limit=20",
+       R"J({"flows":[{"slug":"gate","name":"Gate","description":"","tags":["prod"],"matches":["slug","name"],"l)J"
+       R"J(ive":3,"archived":false}]})J"},
+      {"flow-check", {"flow", "configure", "gate", "--check"}, "GET /v1/flows/gate/bindings",
+       R"J({"flow":"gate","ready":true,"requires":[{"name":"chat","type":"chat","required_by":["draft","live"],)J"
+       R"J("connection":"team"}]})J"},
       {"kv-get", {"kv", "get", "a/b"}, "GET /v1/kv/default/value?key=a%2Fb",
        R"J({"entry":{"space":"default","key":"a/b","value":{"n":1},"updated_at":"2027-01-15T07:00:00.000Z"}})J"},
       {"kv-list", {"kv", "list", "--prefix", "a"}, "GET /v1/kv/default?prefix=a",
