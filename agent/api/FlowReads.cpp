@@ -3,7 +3,7 @@
 
 #include "agent/api/Checking.h"
 #include "agent/api/Reads.h"
-#include "agent/api/RunView.h"
+#include "agent/flow/Family.h"
 #include "common/base/Units.h"
 
 namespace belay::api {

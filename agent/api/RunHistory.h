@@ -46,7 +46,6 @@ struct VisitRecord {
   std::optional<engine::StepStarted> started;  ///< The latest intent.
   std::optional<engine::StepFinished> finished;
   std::optional<WaitRecord> wait;
-  std::uint32_t rounds = 1;                    ///< Of a loop: begun so far.
   std::optional<engine::BlockStarted> block;   ///< Of a step that holds steps; without its items.
   std::string ambiguousReason;
   std::optional<engine::AmbiguityResolved> resolution;

@@ -1,11 +1,11 @@
 #include "agent/api/RunView.h"
 
-#include <array>
 #include <utility>
 
 #include "agent/api/Reads.h"
 #include "agent/engine/Names.h"
 #include "agent/engine/Path.h"
+#include "agent/flow/Family.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
 
@@ -122,13 +122,6 @@ Value controlToJson(const ControlRecord& control) {
 }
 
 }  // namespace
-
-std::string_view familyName(flow::Family family) {
-  constexpr std::array<std::string_view, static_cast<std::size_t>(flow::Family::kCount)> kNames{
-      "run",  "http",   "function", "kv",       "set",      "sleep",
-      "wait", "notify", "switch",   "parallel", "for_each", "loop"};
-  return kNames.at(static_cast<std::size_t>(family));
-}
 
 Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow::Flow* flow,
               const RunViewOptions& options, std::int64_t nowMs) {

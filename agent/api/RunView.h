@@ -26,7 +26,4 @@ json::Value viewRun(const journal::RunRow& row, const RunHistory& history, const
 /// {"seq","event","at","body"}: one line of an event stream.
 base::Result<json::Value> eventToJson(const journal::EventRow& row);
 
-/// "run", "http", …: the key of a step in a flow file.
-std::string_view familyName(flow::Family family);
-
 }  // namespace belay::api

@@ -145,7 +145,9 @@ class Application {
     state_.paused = false;
     for (const std::string& path : state_.ready) effects_.push_back(EnterStep{path});
     for (const ActiveStep& step : state_.active) {
-      if (step.phase == StepPhase::kBackoff) effects_.push_back(ArmRetry{step.started.key, backoffLeftMs(step)});
+      if (step.phase != StepPhase::kBackoff) continue;
+      // What a peer asked for holds over a pause.
+      effects_.push_back(ArmRetry{step.started.key, delayLeftMs(step.backoffAtMs, step.backoffMs, atMs_)});
     }
     blocks_.resume();
     return {};
@@ -156,9 +158,9 @@ class Application {
     state_.stopping = true;
     state_.paused = false;
     state_.ready.clear();
-    closeEarly();
-    blocks_.forgetAll();
-    dropWhere([](const ActiveStep& step) { return step.phase != StepPhase::kStarted; });
+    blocks_.closeEarly();
+    state_.blocks.clear();
+    blocks_.dropSteps([](const ActiveStep& step) { return step.phase != StepPhase::kStarted; });
     finishWhenIdle();
     return {};
   }
@@ -168,9 +170,9 @@ class Application {
     state_.cancelling = true;
     state_.paused = false;
     state_.ready.clear();
-    closeEarly();
-    blocks_.forgetAll();
-    dropWhere([](const ActiveStep&) { return true; });
+    blocks_.closeEarly();
+    state_.blocks.clear();
+    blocks_.dropSteps([](const ActiveStep&) { return true; });
     finishWhenIdle();
     return {};
   }
@@ -178,7 +180,7 @@ class Application {
   Status on(const RunFinished& e) {
     if (state_.finished) return misfit("the run has ended already");
     state_.finished = e;
-    closeEarly();
+    blocks_.closeEarly();
     state_.blocks.clear();
     state_.active.clear();
     state_.ready.clear();
@@ -234,31 +236,8 @@ class Application {
     effects_.push_back(ArmRetry{step.started.key, delayMs});
   }
 
-  /// What a peer asked for holds over a pause, and a wall clock that was set back makes it no longer.
-  std::int64_t backoffLeftMs(const ActiveStep& step) const {
-    const std::int64_t goneMs = std::max<std::int64_t>(atMs_ - step.backoffAtMs, 0);
-    return std::max<std::int64_t>(step.backoffMs - goneMs, 0);
-  }
-
   void dropActive(const std::string& path) {
     std::erase_if(state_.active, [&path](const ActiveStep& step) { return step.started.key.path == path; });
-  }
-
-  void closeEarly() {
-    for (const auto& [path, early] : state_.early) {
-      if (!early.answer) effects_.push_back(CloseWait{early.opened.key, early.opened.wait});
-    }
-    state_.early.clear();
-  }
-
-  template <typename Condition>
-  void dropWhere(Condition condition) {
-    for (const ActiveStep& step : state_.active) {
-      if (!condition(step)) continue;
-      if (step.wait) effects_.push_back(CloseWait{step.started.key, step.wait->wait});
-      else effects_.push_back(CancelStep{step.started.key});
-    }
-    std::erase_if(state_.active, condition);
   }
 
   void finishWhenIdle();

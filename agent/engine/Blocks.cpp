@@ -22,9 +22,16 @@ std::uint32_t numberOf(const ActiveBlock& block, const std::string& child) {
   return static_cast<std::uint32_t>(std::find(names.begin(), names.end(), child) - names.begin());
 }
 
+/// The first failure is the block's.
+void noteFailure(ActiveBlock& block, const StepFinished& last) {
+  if (block.failure) return;
+  block.failure = last.failure;
+  block.failedStep = last.key.path;
+}
+
 template <typename Map>
-void eraseBeginningWith(Map& map, const std::string& prefix) {
-  const auto from = map.lower_bound(prefix);
+void eraseBeginningWith(Map& map, std::string_view prefix) {
+  const auto from = map.lower_bound(std::string(prefix));
   auto to = from;
   while (to != map.end() && to->first.starts_with(prefix)) ++to;
   map.erase(from, to);
@@ -105,11 +112,8 @@ void Blocks::endChild(const StepFinished& last) {
   if (number >= block->children.size()) return;
   --block->running;
   ++block->ended;
-  block->children[number] = {!failed, failed ? "" : last.outputJson, failed ? "" : last.outputRef};
-  if (failed && !block->failure) {
-    block->failure = last.failure;
-    block->failedStep = last.key.path;
-  }
+  if (!failed) block->children[number] = {last.outputJson, last.outputRef};
+  else noteFailure(*block, last);
   if (loop && !failed) {
     // The steps of the round are asked about before they go.
     block->phase = Phase::kRoundEnded;
@@ -137,10 +141,7 @@ void Blocks::conclude(ActiveBlock& block) {
 }
 
 void Blocks::endFinalize(ActiveBlock& block, const StepFinished& last) {
-  if (last.next.kind == Next::Kind::kFail && !block.failure) {
-    block.failure = last.failure;
-    block.failedStep = last.key.path;
-  }
+  if (last.next.kind == Next::Kind::kFail) noteFailure(block, last);
   conclude(block);
 }
 
@@ -152,30 +153,34 @@ void Blocks::end(const StepKey& container) {
 void Blocks::resume() {
   for (const auto& [path, block] : state_.blocks) {
     if (block.phase != Phase::kPausing) continue;
-    // A wall clock that was set back makes the pause no longer.
-    const std::int64_t goneMs = std::max<std::int64_t>(atMs_ - block.pauseAtMs, 0);
-    effects_.push_back(ArmRound{block.started.key, std::max<std::int64_t>(block.pauseMs - goneMs, 0)});
+    effects_.push_back(ArmRound{block.started.key, delayLeftMs(block.pauseAtMs, block.pauseMs, atMs_)});
   }
 }
 
-void Blocks::forgetAll() {
-  state_.blocks.clear();
-  std::erase_if(state_.active, [](const ActiveStep& step) { return step.phase == StepPhase::kBlock; });
+void Blocks::dropSteps(const std::function<bool(const ActiveStep&)>& isWanted) {
+  for (const ActiveStep& step : state_.active) {
+    // What holds steps is in flight only through them.
+    if (!isWanted(step) || step.phase == StepPhase::kBlock) continue;
+    if (step.wait) effects_.push_back(CloseWait{step.started.key, step.wait->wait});
+    else effects_.push_back(CancelStep{step.started.key});
+  }
+  std::erase_if(state_.active, isWanted);
+}
+
+void Blocks::closeEarly(std::string_view prefix) {
+  for (const auto& [path, early] : state_.early) {
+    if (path.starts_with(prefix) && !early.answer) {
+      effects_.push_back(CloseWait{early.opened.key, early.opened.wait});
+    }
+  }
+  eraseBeginningWith(state_.early, prefix);
 }
 
 void Blocks::drop(const std::string& prefix) {
   const auto within = [&prefix](const std::string& path) { return path.starts_with(prefix); };
-  for (const ActiveStep& step : state_.active) {
-    if (!within(step.started.key.path) || step.phase == StepPhase::kBlock) continue;
-    if (step.wait) effects_.push_back(CloseWait{step.started.key, step.wait->wait});
-    else effects_.push_back(CancelStep{step.started.key});
-  }
-  std::erase_if(state_.active, [&within](const ActiveStep& step) { return within(step.started.key.path); });
+  dropSteps([&within](const ActiveStep& step) { return within(step.started.key.path); });
   std::erase_if(state_.ready, within);
-  for (const auto& [path, early] : state_.early) {
-    if (within(path) && !early.answer) effects_.push_back(CloseWait{early.opened.key, early.opened.wait});
-  }
-  eraseBeginningWith(state_.early, prefix);
+  closeEarly(prefix);
   eraseBeginningWith(state_.blocks, prefix);
   eraseBeginningWith(state_.done, prefix);
   eraseBeginningWith(state_.visits, prefix);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/engine/Engine.h"
@@ -27,8 +29,10 @@ class Blocks {
   void end(const StepKey& container);
   /// Arms the pauses of loops again, with what is left of them.
   void resume();
-  /// The run is ended from outside: no block is waited for any more.
-  void forgetAll();
+  /// Ends at once the active steps for which `isWanted` holds.
+  void dropSteps(const std::function<bool(const ActiveStep&)>& isWanted);
+  /// Closes the waits that were opened early in paths that begin with `prefix`.
+  void closeEarly(std::string_view prefix = {});
   /// Takes a step up when the run is not paused.
   void enter(const std::string& path);
   /// Ends what is in flight in paths that begin with `prefix`, and forgets what has ended there.

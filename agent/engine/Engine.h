@@ -52,6 +52,11 @@ struct RetryDecision {
 RetryDecision decideRetry(const flow::Step& step, const StepKey& key, const Failure& failure, double randomUnit,
                           std::int64_t retryAfterMs);
 
+/// The pause after `times` earlier ones; `randomUnit` in [0, 1] is what the jitter makes of its share, 1 the whole.
+std::int64_t backoffDelayMs(const flow::Backoff& backoff, std::uint32_t times, double randomUnit);
+/// What is left of a delay that began at `beganMs`, by the wall clock; one that was set back makes it no longer.
+std::int64_t delayLeftMs(std::int64_t beganMs, std::int64_t delayMs, std::int64_t nowMs);
+
 /// Digest of epoch, run, step path and visit: the same over attempts.
 std::string idempotencyKey(std::string_view epoch, const base::RunId& run, const StepKey& key);
 

@@ -19,12 +19,19 @@ RetryDecision decideRetry(const flow::Step& step, const StepKey& key, const Fail
   if (key.attempt >= step.retry.maxAttempts || !namesClass(step.retry, failure.kind)) return {};
   // What may have taken effect is never repeated blindly.
   if (step.effect == flow::EffectClass::kOnce && !failure.nothingLeft) return {};
-  const flow::Backoff& backoff = step.retry.backoff;
+  return {true, std::max(backoffDelayMs(step.retry.backoff, key.attempt - 1, randomUnit), retryAfterMs)};
+}
+
+std::int64_t backoffDelayMs(const flow::Backoff& backoff, std::uint32_t times, double randomUnit) {
   const double longest = static_cast<double>(backoff.max.count());
-  const double grown = static_cast<double>(backoff.initial.count()) * std::pow(backoff.factor, key.attempt - 1.0);
+  const double grown = static_cast<double>(backoff.initial.count()) * std::pow(backoff.factor, times);
   const double delay = std::min(grown, longest);
-  const double jittered = delay * (1.0 - backoff.jitter) + delay * backoff.jitter * randomUnit;
-  return {true, std::max(static_cast<std::int64_t>(jittered), retryAfterMs)};
+  return static_cast<std::int64_t>(delay - delay * backoff.jitter * (1.0 - randomUnit));
+}
+
+std::int64_t delayLeftMs(std::int64_t beganMs, std::int64_t delayMs, std::int64_t nowMs) {
+  const std::int64_t goneMs = std::max<std::int64_t>(nowMs - beganMs, 0);
+  return std::max<std::int64_t>(delayMs - goneMs, 0);
 }
 
 }  // namespace belay::engine

@@ -51,8 +51,7 @@ struct ActiveBlock {
     kEnded        ///< Only its own end has to be recorded.
   };
   struct Child {
-    bool succeeded = false;
-    std::string outputJson;  ///< Of its last step; empty: undefined, or kept as outputRef.
+    std::string outputJson;  ///< Of its last step; empty: it failed, undefined, or kept as outputRef.
     std::string outputRef;
   };
   BlockStarted started;

@@ -1,5 +1,6 @@
 #include "agent/journal/Chain.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/crypto/Sha256.h"
@@ -39,6 +40,12 @@ class Fields {
 };
 
 }  // namespace
+
+bool copyHash(std::span<const std::uint8_t> from, Hash& to) {
+  if (from.size() != to.size()) return false;
+  std::copy(from.begin(), from.end(), to.begin());
+  return true;
+}
 
 Hash runChainStart(std::string_view runId) {
   crypto::Sha256 hash;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 
 #include "common/base/Ids.h"
@@ -13,6 +14,9 @@ namespace belay::journal {
 // Threads: any. Errors: none.
 
 using Hash = std::array<std::uint8_t, 32>;
+
+/// A hash as it stands in a row; false when it has another length.
+bool copyHash(std::span<const std::uint8_t> from, Hash& to);
 
 /// What the first event of a run is chained to: binds the chain to the run's id.
 Hash runChainStart(std::string_view runId);

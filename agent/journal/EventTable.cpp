@@ -49,11 +49,9 @@ namespace {
 
 Result<RunHead> readHead(sqlite::Execution& rows, std::int64_t number, const RunId& id) {
   RunHead head{number, static_cast<std::uint64_t>(rows.integer(0)), {}};
-  const auto hash = rows.blob(1);
-  if (hash.size() != head.hash.size()) {
+  if (!copyHash(rows.blob(1), head.hash)) {
     return chainBroken(id.str(), head.seq, "its hash is damaged");
   }
-  std::copy(hash.begin(), hash.end(), head.hash.begin());
   return head;
 }
 
@@ -111,10 +109,8 @@ Status EventTable::checkLast(std::size_t most) {
     }
     const std::string_view run = rows.text(6);
     Hash previous = runChainStart(run);
-    if (seq != 1) {
-      const auto hash = rows.blob(7);
-      if (hash.size() != previous.size()) return chainBroken(run, seq - 1, "it is missing");
-      std::copy(hash.begin(), hash.end(), previous.begin());
+    if (seq != 1 && !copyHash(rows.blob(7), previous)) {
+      return chainBroken(run, seq - 1, "it is missing");
     }
     const Hash expected = runChainNext(previous, seq, rows.integer(2), rows.text(3), rows.text(4));
     const auto hash = rows.blob(5);

@@ -1,7 +1,5 @@
 #include "agent/journal/HostChain.h"
 
-#include <algorithm>
-
 namespace belay::journal {
 
 using base::Error;
@@ -15,12 +13,6 @@ Error hostBroken(std::uint64_t seq, std::string_view why) {
   return Error{ErrorCode::kJournalChainBroken,
                "row " + std::to_string(seq) + " of the host's chain: " + std::string(why),
                {"belay journal verify"}};
-}
-
-bool copyHash(std::span<const std::uint8_t> from, Hash& to) {
-  if (from.size() != to.size()) return false;
-  std::copy(from.begin(), from.end(), to.begin());
-  return true;
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "agent/journal/LedgerTable.h"
 
-#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -28,12 +27,10 @@ Result<LedgerTable::Kept> readKept(const sqlite::Execution& rows) {
   FlowChangeRow& row = kept.row;
   row.number = rows.integer(0);
   const std::int64_t what = rows.integer(2);
-  const auto hash = rows.blob(9);
   if (what < 0 || what >= static_cast<int>(FlowChange::kCount)) {
     return ledgerBroken(row.number, "its kind is damaged");
   }
-  if (hash.size() != kept.hash.size()) return ledgerBroken(row.number, "its hash is damaged");
-  std::copy(hash.begin(), hash.end(), kept.hash.begin());
+  if (!copyHash(rows.blob(9), kept.hash)) return ledgerBroken(row.number, "its hash is damaged");
   row.slug = rows.string(1);
   row.what = static_cast<FlowChange>(what);
   row.release = rows.integer(3);
@@ -94,9 +91,7 @@ Status LedgerTable::add(FlowChangeRow& row) {
     BELAY_ASSIGN(const bool found, rows.next());
     if (found) {
       end.number = rows.integer(0);
-      const auto hash = rows.blob(1);
-      if (hash.size() != end.hash.size()) return ledgerBroken(end.number, "its hash is damaged");
-      std::copy(hash.begin(), hash.end(), end.hash.begin());
+      if (!copyHash(rows.blob(1), end.hash)) return ledgerBroken(end.number, "its hash is damaged");
     }
   }
   row.number = end.number + 1;

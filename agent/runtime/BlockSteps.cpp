@@ -1,13 +1,10 @@
 #include "agent/runtime/BlockSteps.h"
 
-#include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "agent/engine/Path.h"
 #include "agent/runtime/BlockOutputs.h"
 #include "agent/runtime/Steps.h"
-#include "common/base/Units.h"
 #include "common/json/Json.h"
 
 namespace belay::runtime {
@@ -118,9 +115,9 @@ Status BlockSteps::nextRound(LiveRun& run, const StepKey& key) {
   auto holds = core_.world().evaluator.test(
       run.flow->module, asksUntil ? *step.control.untilHolds : *step.control.whileHolds, scope);
   if (!holds) return fail(run, step, key, std::move(holds).error().in(asksUntil ? "until" : "while"));
-  if (*holds == asksUntil) return endLoop(run, step, *block);
+  if (*holds == asksUntil) return succeed(run, step, *block);
   if (block->ended >= block->started.count) {
-    if (!step.control.failAtMax) return endLoop(run, step, *block);
+    if (!step.control.failAtMax) return succeed(run, step, *block);
     return fail(run, step, key,
                 Error{ErrorCode::kStepVisits, "loop " + key.path + " has made " + std::to_string(block->ended) +
                                                   " rounds (max), and was not at its end"});
@@ -134,28 +131,21 @@ Result<std::int64_t> BlockSteps::pauseOf(LiveRun& run, const flow::Step& step, c
                                          const RunScope& scope) {
   const flow::Control& control = step.control;
   if (control.interval) {
-    std::string text = *control.interval;
-    if (text.find("${{") != std::string::npos) {
-      BELAY_ASSIGN(text, core_.world().evaluator.renderText(run.flow->module, text, scope));
-    }
-    auto pause = base::parseDuration(text);
-    if (!pause) return std::move(pause).error().in("interval of step " + key.path);
-    return std::int64_t{pause->count()};
+    auto pauseMs = steps_.durationOf(run, *control.interval, scope);
+    if (!pauseMs) return std::move(pauseMs).error().in("interval of step " + key.path);
+    return pauseMs;
   }
-  if (!control.backoff) return std::int64_t{0};
-  const flow::Backoff& backoff = *control.backoff;
-  const double grown = static_cast<double>(backoff.initial.count()) * std::pow(backoff.factor, round);
-  const double most = static_cast<double>(backoff.max.count());
-  return static_cast<std::int64_t>(std::min(grown, most));
+  // Nothing is random here: a loop has no peer that many runs could meet at once.
+  return control.backoff ? engine::backoffDelayMs(*control.backoff, round, 1.0) : std::int64_t{0};
 }
 
-Status BlockSteps::endLoop(LiveRun& run, const flow::Step& step, const ActiveBlock& block) {
+Status BlockSteps::succeed(LiveRun& run, const flow::Step& step, const ActiveBlock& block) {
   StepFinished finished;
   finished.key = block.started.key;
+  finished.durationMs = steps_.elapsedMs(run, finished.key);
   auto output = gatherOutputs(block, core_.world().outputs);
   if (!output) return fail(run, step, finished.key, output.error());
   finished.outputJson = std::move(*output);
-  finished.durationMs = steps_.elapsedMs(run, finished.key);
   return steps_.succeed(run, step, std::move(finished));
 }
 
@@ -172,20 +162,14 @@ Status BlockSteps::end(LiveRun& run, const StepKey& key) {
   const ActiveBlock* block = findBlock(run, key);
   if (!block || block->phase != ActiveBlock::Phase::kEnded) return {};
   const flow::Step& step = stepAt(run, key.path);
+  run.items.drop(key.path);
+  if (!block->failure) return succeed(run, step, *block);
   StepFinished finished;
   finished.key = key;
   finished.durationMs = steps_.elapsedMs(run, key);
-  if (block->failure) {
-    engine::Failure failure = *block->failure;
-    failure.message = block->failedStep + ": " + failure.message;
-    run.items.drop(key.path);
-    return steps_.fail(run, step, std::move(finished), std::move(failure));
-  }
-  auto output = gatherOutputs(*block, core_.world().outputs);
-  run.items.drop(key.path);
-  if (!output) return fail(run, step, key, output.error());
-  finished.outputJson = std::move(*output);
-  return steps_.succeed(run, step, std::move(finished));
+  engine::Failure failure = *block->failure;
+  failure.message = block->failedStep + ": " + failure.message;
+  return steps_.fail(run, step, std::move(finished), std::move(failure));
 }
 
 }  // namespace belay::runtime

@@ -27,7 +27,7 @@ class BlockSteps {
  private:
   base::Status enterForEach(LiveRun& run, const flow::Step& step, std::size_t index, engine::BlockStarted started);
   base::Status enterLoop(LiveRun& run, const flow::Step& step, engine::BlockStarted started);
-  base::Status endLoop(LiveRun& run, const flow::Step& step, const engine::ActiveBlock& block);
+  base::Status succeed(LiveRun& run, const flow::Step& step, const engine::ActiveBlock& block);
   base::Result<std::int64_t> pauseOf(LiveRun& run, const flow::Step& step, const engine::StepKey& key,
                                      std::uint32_t round, const RunScope& scope);
   base::Status fail(LiveRun& run, const flow::Step& step, const engine::StepKey& key, const base::Error& error);

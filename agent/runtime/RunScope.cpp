@@ -1,6 +1,7 @@
 #include "agent/runtime/RunScope.h"
 
 #include <cstdlib>
+#include <utility>
 
 #include "agent/engine/Names.h"
 #include "agent/engine/Path.h"
@@ -10,6 +11,8 @@
 
 namespace belay::runtime {
 
+using engine::ActiveBlock;
+using engine::ChildName;
 using script::Name;
 
 namespace {
@@ -40,28 +43,33 @@ std::string RunScope::resolve(std::string_view id) const {
   }
 }
 
+template <typename Condition>
+std::optional<RunScope::Enclosing> RunScope::enclosing(Condition holds) const {
+  for (std::string_view scope = engine::scopeOf(path_); !scope.empty(); scope = engine::scopeOf(scope)) {
+    auto name = engine::childOf(scope);
+    const auto block = name ? run_.blocks.find(name->container) : run_.blocks.end();
+    if (block != run_.blocks.end() && holds(block->second, *name)) return Enclosing{&block->second, std::move(*name)};
+  }
+  return std::nullopt;
+}
+
 // The item of the innermost for_each around, whatever loops stand between.
 const std::string* RunScope::item() const {
-  for (std::string_view scope = engine::scopeOf(path_); !scope.empty(); scope = engine::scopeOf(scope)) {
-    const auto child = engine::childOf(scope);
-    const auto block = child ? run_.blocks.find(child->container) : run_.blocks.end();
-    if (block == run_.blocks.end() || block->second.started.kind != engine::BlockKind::kForEach) continue;
-    const auto items = live_.items.of(block->second, outputs_);
-    const std::size_t number = std::strtoul(child->child.c_str(), nullptr, 10);
-    return items.ok() && number < (*items)->size() ? &(**items)[number] : nullptr;
-  }
-  return nullptr;
+  const auto around = enclosing([](const ActiveBlock& block, const ChildName&) {
+    return block.started.kind == engine::BlockKind::kForEach;
+  });
+  if (!around) return nullptr;
+  const auto items = live_.items.of(*around->block, outputs_);
+  const std::size_t number = std::strtoul(around->name.child.c_str(), nullptr, 10);
+  return items.ok() && number < (*items)->size() ? &(**items)[number] : nullptr;
 }
 
 std::optional<std::string> RunScope::index() const {
   if (index_) return index_;
-  for (std::string_view scope = engine::scopeOf(path_); !scope.empty(); scope = engine::scopeOf(scope)) {
-    const auto child = engine::childOf(scope);
-    const auto block = child ? run_.blocks.find(child->container) : run_.blocks.end();
-    if (block == run_.blocks.end() || block->second.started.kind == engine::BlockKind::kParallel) continue;
-    return child->child;
-  }
-  return std::nullopt;
+  const auto around = enclosing([](const ActiveBlock& block, const ChildName&) {
+    return block.started.kind != engine::BlockKind::kParallel;
+  });
+  return around ? std::optional(around->name.child) : std::nullopt;
 }
 
 void RunScope::overlay(const engine::StepFinished& finished) {
@@ -144,25 +152,23 @@ std::optional<std::string> RunScope::step(std::string_view id) const {
 
 // To the steps of finalize, the parallel around them looks as if it had ended.
 std::optional<std::string> RunScope::branchOutputs(std::string_view id) const {
-  for (std::string_view scope = engine::scopeOf(path_); !scope.empty(); scope = engine::scopeOf(scope)) {
-    const auto child = engine::childOf(scope);
-    if (!child || child->child != engine::kFinalize || engine::stepIdOf(child->container) != id) continue;
-    const auto block = run_.blocks.find(child->container);
-    if (block == run_.blocks.end()) return std::nullopt;
-    const auto outputs = gatherOutputs(block->second, outputs_);
-    std::string out;
-    json::Writer writer(out);
-    writer.beginObject().member("status", block->second.failure ? "failed" : "succeeded");
-    if (outputs.ok()) writer.rawMember("output", *outputs);
-    if (block->second.failure) {
-      writer.name("error");
-      writeFailure(writer, *block->second.failure);
-      writer.member("step", block->second.failedStep).endObject();
-    }
-    writer.endObject();
-    return out;
+  const auto around = enclosing([id](const ActiveBlock&, const ChildName& name) {
+    return name.child == engine::kFinalize && engine::stepIdOf(name.container) == id;
+  });
+  if (!around) return std::nullopt;
+  const ActiveBlock& block = *around->block;
+  const auto outputs = gatherOutputs(block, outputs_);
+  std::string out;
+  json::Writer writer(out);
+  writer.beginObject().member("status", block.failure ? "failed" : "succeeded");
+  if (outputs.ok()) writer.rawMember("output", *outputs);
+  if (block.failure) {
+    writer.name("error");
+    writeFailure(writer, *block.failure);
+    writer.member("step", block.failedStep).endObject();
   }
-  return std::nullopt;
+  writer.endObject();
+  return out;
 }
 
 std::vector<std::string> RunScope::stepIds() const {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/engine/Path.h"
 #include "agent/engine/RunState.h"
 #include "agent/runtime/RunCache.h"
 #include "agent/script/Scope.h"
@@ -40,6 +41,14 @@ class RunScope final : public script::Scope {
   std::string errorJson() const;
   /// The path under which an id is seen from here; empty when no such step has ended.
   std::string resolve(std::string_view id) const;
+  /// A block around, and the child of it from which it is looked.
+  struct Enclosing {
+    const engine::ActiveBlock* block;
+    engine::ChildName name;
+  };
+  /// The innermost for which the condition holds.
+  template <typename Condition>
+  std::optional<Enclosing> enclosing(Condition holds) const;
   const std::string* item() const;
   std::optional<std::string> index() const;
   std::optional<std::string> branchOutputs(std::string_view id) const;

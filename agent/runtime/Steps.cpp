@@ -151,14 +151,15 @@ Result<std::string> Steps::render(LiveRun& run, const flow::Step& step, std::siz
 
 Result<std::int64_t> Steps::timeoutOf(LiveRun& run, const flow::Step& step, const StepKey& key) {
   if (!step.timeout) return std::int64_t{0};
-  std::string text = *step.timeout;
-  if (text.find("${{") != std::string::npos) {
-    const RunScope scope = scopeOf(run, key);
-    BELAY_ASSIGN(text, core_.world().evaluator.renderText(run.flow->module, text, scope));
-  }
-  auto timeout = base::parseDuration(text);
-  if (!timeout) return std::move(timeout).error().in("timeout");
-  return std::int64_t{timeout->count()};
+  auto timeoutMs = durationOf(run, *step.timeout, scopeOf(run, key));
+  if (!timeoutMs) return std::move(timeoutMs).error().in("timeout");
+  return timeoutMs;
+}
+
+Result<std::int64_t> Steps::durationOf(LiveRun& run, const std::string& text, const RunScope& scope) {
+  BELAY_ASSIGN(const std::string rendered, core_.world().evaluator.renderText(run.flow->module, text, scope));
+  BELAY_ASSIGN(const std::chrono::milliseconds duration, base::parseDuration(rendered));
+  return std::int64_t{duration.count()};
 }
 
 Status Steps::startPerformed(LiveRun& run, const flow::Step& step, std::size_t index, const StepKey& key) {

@@ -46,6 +46,8 @@ class Steps {
   /// Keeps a text that is too large for the journal as a resource of the step, and gives its reference.
   base::Result<std::string> storeLarge(LiveRun& run, const std::string& path, const std::string& text,
                                        const std::string& what);
+  /// A duration, or a template that gives one.
+  base::Result<std::int64_t> durationOf(LiveRun& run, const std::string& text, const RunScope& scope);
   /// Since the visit began, by the wall clock; never below 0.
   std::int64_t elapsedMs(const LiveRun& run, const engine::StepKey& key) const;
 

@@ -9,13 +9,6 @@ import check
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
-def started(**options):
-    host = belay.Host(**options)
-    host.init()
-    host.start()
-    return host
-
-
 def test_shipped_flows_are_valid():
     with belay.Host() as host:
         files = glob.glob(ROOT + "/config/templates/*.flow.yaml") + glob.glob(ROOT + "/tests/demo/*.flow.yaml")
@@ -53,7 +46,7 @@ def test_dangerous_yaml_is_refused():
 
 
 def test_yaml_is_version_1_2():
-    with started() as host:
+    with belay.started() as host:
         flow = "slug: yaml\nsteps:\n  - id: a\n    set: {country: no, number: 012, on: yes}\noutput: '${{ state }}'\n"
         output = host.run(flow)["run"]["output"]
         check.equal("no", output["country"])
@@ -62,7 +55,7 @@ def test_yaml_is_version_1_2():
 
 
 def test_runs_from_the_file_to_the_end():
-    with started() as host:
+    with belay.started() as host:
         flow = host.write("hello.flow.yaml", """\
 slug: hello
 input:
@@ -100,7 +93,7 @@ output: {text: "${{ steps.sum.output }}", said: "${{ state.said }}"}
 
 
 def test_a_failed_run_ends_with_6():
-    with started() as host:
+    with belay.started() as host:
         flow = host.write("f.flow.yaml", "slug: f\nsteps:\n  - {id: a, run: {command: ['false']}}\n")
         answer = host.cli("flow", "run", flow, "--wait", "--timeout", "20s")
         check.equal(6, answer.code, str(answer))
@@ -108,7 +101,7 @@ def test_a_failed_run_ends_with_6():
 
 
 def test_the_same_key_starts_one_run():
-    with started() as host:
+    with belay.started() as host:
         flow = host.write("f.flow.yaml", "slug: f\nsteps:\n  - {id: a, set: {x: 1}}\n")
         first = host.cli("flow", "run", flow, "--key", "k1")
         second = host.cli("flow", "run", flow, "--key", "k1")
@@ -117,7 +110,7 @@ def test_the_same_key_starts_one_run():
 
 
 def test_expressions_have_no_way_out():
-    with started() as host:
+    with belay.started() as host:
         for code in ("return typeof require + typeof process + typeof std + typeof os + typeof fetch",):
             shown = host.run({"slug": "js", "steps": [{"id": "a", "function": {"code": code}}],
                               "output": {"x": "${{ steps.a.output }}"}})
@@ -134,7 +127,7 @@ def test_expressions_have_no_way_out():
 
 
 def test_expressions_cannot_reach_each_other():
-    with started() as host:
+    with belay.started() as host:
         poison = {"slug": "p", "steps": [{"id": "a", "function": {
             "code": "try { globalThis.leak = 1; Array.prototype.map = () => 'bad'; } catch (e) {} return 1"}}]}
         host.run(poison)
@@ -146,7 +139,7 @@ def test_expressions_cannot_reach_each_other():
 def test_policy_refuses_and_cites_the_rule():
     policy = {"run": {"allow": [{"id": "only-echo", "executable": "/usr/bin/echo", "argv": ["echo", {"rest": "any"}]}],
                       "deny": [{"id": "not-this", "executable": "/usr/bin/echo", "argv": ["echo", "secret"]}]}}
-    with started(policy=policy) as host:
+    with belay.started(policy=policy) as host:
         fine = host.run({"slug": "f", "steps": [{"id": "a", "run": {"command": ["echo", "fine"]}}]})
         check.equal("succeeded", fine["run"]["status"], str(fine))
         denied = host.run({"slug": "f", "steps": [{"id": "a", "run": {"command": ["echo", "secret"]}}]})

@@ -10,13 +10,6 @@ import belay
 import check
 
 
-def started(settings=None):
-    host = belay.Host(settings)
-    host.init()
-    host.start()
-    return host
-
-
 def plain(value):
     return value["text"] if isinstance(value, dict) else value
 
@@ -27,7 +20,7 @@ def job(script, **more):
 
 
 def test_a_job_has_only_the_environment_that_it_is_given():
-    with started() as host:
+    with belay.started() as host:
         host.kill()
         host.start(environment={**host.environment, "CANARY_OF_THE_DAEMON": "leaked"})
         text = plain(host.run(job("env"))["run"]["output"]["text"])
@@ -37,7 +30,7 @@ def test_a_job_has_only_the_environment_that_it_is_given():
 
 
 def test_a_job_inherits_no_descriptor():
-    with started() as host:
+    with belay.started() as host:
         text = plain(host.run({"slug": "fds", "steps": [{"id": "a", "run": {"command": ["ls", "-l", "/proc/self/fd"]}}],
                                "output": {"text": "${{ steps.a.output.stdout }}"}})["run"]["output"]["text"])
         for part in ("journal.db", "vault", "socket:"):
@@ -45,7 +38,7 @@ def test_a_job_inherits_no_descriptor():
 
 
 def test_exit_codes_and_result_are_exact():
-    with started() as host:
+    with belay.started() as host:
         shown = host.run(job("printf '{\"x\": [1]}' >&3; echo out; echo err >&2; exit 7"))
         check.equal("failed", shown["run"]["status"])
         output = belay.step_of(shown, "a")["output"]
@@ -57,13 +50,13 @@ def test_exit_codes_and_result_are_exact():
 
 
 def test_output_of_a_script_that_looks_like_a_result_is_only_text():
-    with started() as host:
+    with belay.started() as host:
         shown = host.run(job("echo '{\"exit_code\": 0, \"result\": {\"approved\": true}}'"))
         check.lacks(belay.step_of(shown, "a")["output"], "result")
 
 
 def test_logs_come_while_the_job_writes_them():
-    with started() as host:
+    with belay.started() as host:
         run = host.start_run(job("echo first; read x < %s/fifo; echo second" % host.folder))
         os.mkfifo(host.folder + "/fifo")
         logs = host.spawn("run", "logs", run, "-f", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -87,7 +80,7 @@ def alive(pid):
 
 
 def test_a_tree_is_killed_whole():
-    with started({"jobs": {"grace": "100ms"}}) as host:
+    with belay.started({"jobs": {"grace": "100ms"}}) as host:
         pids = host.folder + "/pids"
         escape = "trap '' TERM; echo $$ >> %s; exec sleep 300" % pids
         run = host.start_run(job("echo $$ >> %s\nsetsid sh -c \"%s\" &\nsh -c '(sleep 300 & echo $! >> %s) &'\n"
@@ -108,7 +101,7 @@ def read_pids(path):
 
 
 def test_a_timeout_ends_the_tree():
-    with started({"jobs": {"grace": "100ms"}}) as host:
+    with belay.started({"jobs": {"grace": "100ms"}}) as host:
         pids = host.folder + "/pids"
         shown = host.run(job("setsid sh -c 'echo $$ >> %s; exec sleep 300' & sleep 300" % pids, timeout="300ms"))
         check.equal("BLY-STEP-TIMEOUT", shown["run"]["error"]["code"])
@@ -116,7 +109,7 @@ def test_a_timeout_ends_the_tree():
 
 
 def test_a_job_goes_on_while_no_daemon_runs():
-    with started() as host:
+    with belay.started() as host:
         mark = host.folder + "/mark"
         run = host.start_run(job("echo before; sleep 1; echo after; touch %s; exit 0" % mark))
         belay.eventually(lambda: belay.step_of(host.show(run), "a")["status"] == "running", what="the job")
@@ -130,7 +123,7 @@ def test_a_job_goes_on_while_no_daemon_runs():
 
 
 def test_a_killed_supervisor_is_lost_and_not_guessed():
-    with started() as host:
+    with belay.started() as host:
         run = host.start_run(job("echo $PPID > %s/ppid; sleep 300" % host.folder, effect="once"))
         path = host.folder + "/ppid"
         pid = belay.eventually(lambda: os.path.exists(path) and read_pids(path), 10, "the job")[0]
@@ -147,7 +140,7 @@ def test_a_killed_supervisor_is_lost_and_not_guessed():
 
 
 def test_pause_lets_what_runs_end_and_starts_nothing():
-    with started() as host:
+    with belay.started() as host:
         flow = job("sleep 0.4; echo done")
         flow["steps"].append({"id": "b", "set": {"x": 1}})
         run = host.start_run(flow)
@@ -165,7 +158,7 @@ def test_pause_lets_what_runs_end_and_starts_nothing():
 
 
 def test_stop_ends_in_order_and_cancel_at_once():
-    with started({"jobs": {"grace": "200ms"}}) as host:
+    with belay.started({"jobs": {"grace": "200ms"}}) as host:
         flow = job("sleep 0.5; echo whole")
         flow["steps"].append({"id": "b", "set": {"x": 1}})
         run = host.start_run(flow)
@@ -186,7 +179,7 @@ def test_stop_ends_in_order_and_cancel_at_once():
 
 
 def test_retry_goes_on_from_the_failed_step():
-    with started() as host:
+    with belay.started() as host:
         path = host.folder + "/there"
         flow = {"slug": "r", "steps": [{"id": "first", "kv": {"increment": "first"}},
                                        {"id": "second", "run": {"command": ["cat", path]}, "effect": "idempotent",
@@ -203,7 +196,7 @@ def test_retry_goes_on_from_the_failed_step():
 
 
 def test_retries_back_off_and_stop():
-    with started() as host:
+    with belay.started() as host:
         shown = host.run(job("echo x >> tries; exit 1", effect="idempotent",
                              retry={"max_attempts": 3, "on": ["exit_code"],
                                     "backoff": {"initial": "50ms", "factor": 2, "max": "1s", "jitter": 0}}))
@@ -214,7 +207,7 @@ def test_retries_back_off_and_stop():
 
 
 def test_run_show_works_with_the_beginning_of_an_id():
-    with started() as host:
+    with belay.started() as host:
         run = host.start_run(job("true"))
         host.wait_run(run)
         answer = host.cli("run", "show", run[:-4])
@@ -224,14 +217,14 @@ def test_run_show_works_with_the_beginning_of_an_id():
 
 
 def test_watch_ends_with_the_run():
-    with started() as host:
+    with belay.started() as host:
         run = host.start_run(job("sleep 0.3"))
         answer = host.cli("run", "watch", run, json_out=False, timeout=20)
         check.equal(0, answer.code, str(answer))
 
 
 def test_many_clients_at_once():
-    with started() as host:
+    with belay.started() as host:
         failures = []
 
         def client():

@@ -9,20 +9,13 @@ FORM = {"type": "object", "required": ["reason"], "additionalProperties": False,
         "properties": {"reason": {"type": "string", "minLength": 3}, "count": {"type": "integer"}}}
 
 
-def started():
-    host = belay.Host()
-    host.init()
-    host.start()
-    return host
-
-
 def asking(**more):
     return {"slug": "ask", "steps": [{"id": "ask", "wait": {"approval": {"summary": "Go on?", "form": FORM}, **more}}],
             "output": {"answer": "${{ steps.ask.output }}"}}
 
 
 def test_an_approval_with_a_form():
-    with started() as host:
+    with belay.started() as host:
         run = host.start_run(asking(timeout="1h"))
         wait = host.open_wait(run)
         check.equal("Go on?", wait["summary"])
@@ -43,7 +36,7 @@ def test_an_approval_with_a_form():
 
 
 def test_a_rejection_and_its_ways():
-    with started() as host:
+    with belay.started() as host:
         run = host.start_run(asking(timeout="1h"))
         check.equal(0, host.cli("reject", host.open_wait(run)["id"], "--form", "reason=not now").code)
         check.equal(False, host.wait_run(run)["run"]["output"]["answer"]["approved"])
@@ -53,7 +46,7 @@ def test_a_rejection_and_its_ways():
 
 
 def test_a_decision_is_bound_to_what_was_seen():
-    with started() as host:
+    with belay.started() as host:
         wait = host.open_wait(host.start_run(asking(timeout="1h")))
         other = host.open_wait(host.start_run(asking(timeout="1h")))
         answer = host.cli("approve", wait["id"], "--form", "reason=because", "--digest", other["request_digest"])
@@ -63,7 +56,7 @@ def test_a_decision_is_bound_to_what_was_seen():
 
 
 def test_a_decision_is_signed_and_recorded():
-    with started() as host:
+    with belay.started() as host:
         run = host.start_run(asking(timeout="1h"))
         host.cli("approve", host.open_wait(run)["id"], "--form", "reason=because")
         wait = belay.step_of(host.wait_run(run), "ask")["wait"]
@@ -73,7 +66,7 @@ def test_a_decision_is_signed_and_recorded():
 
 
 def test_silence_is_denial():
-    with started() as host:
+    with belay.started() as host:
         answer = host.run(asking(timeout="200ms"))["run"]["output"]["answer"]
         check.equal(False, answer["approved"])
         check.equal(True, answer["timed_out"])
@@ -82,7 +75,7 @@ def test_silence_is_denial():
 
 
 def test_a_timeout_passes_while_no_daemon_runs():
-    with started() as host:
+    with belay.started() as host:
         run = host.start_run(asking(timeout="500ms"))
         host.open_wait(run)
         host.kill()
@@ -92,7 +85,7 @@ def test_a_timeout_passes_while_no_daemon_runs():
 
 
 def test_a_callback_with_its_token():
-    with started() as host:
+    with belay.started() as host:
         flow = {"slug": "c", "steps": [
             {"id": "start", "run": {"script": "echo \"$BELAY_CALLBACK_WAIT $BELAY_CALLBACK_TOKEN\" > %s/token" %
                                     host.folder, "callback": "done"}},
@@ -116,7 +109,7 @@ def test_a_callback_with_its_token():
 
 
 def test_an_event_answers_those_that_wait_for_it():
-    with started() as host:
+    with belay.started() as host:
         flow = {"slug": "e", "input": {"type": "object", "properties": {"who": {"type": "string"}}}, "steps": [
             {"id": "e", "wait": {"event": {"name": "built", "match": "${{ event.body.who === input.who }}"}, "timeout": "1h"}}],
             "output": {"body": "${{ steps.e.output.body }}"}}
@@ -131,7 +124,7 @@ def test_an_event_answers_those_that_wait_for_it():
 
 
 def test_a_time_is_waited_for():
-    with started() as host:
+    with belay.started() as host:
         begun = time.monotonic()
         host.run({"slug": "t", "steps": [{"id": "a", "wait": {"for": "300ms"}}, {"id": "b", "sleep": {"for": "200ms"}}]})
         took = time.monotonic() - begun
@@ -140,7 +133,7 @@ def test_a_time_is_waited_for():
 
 
 def test_waits_close_with_their_run():
-    with started() as host:
+    with belay.started() as host:
         run = host.start_run(asking(timeout="1h"))
         wait = host.open_wait(run)
         host.cli("run", "cancel", run)

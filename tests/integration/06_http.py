@@ -10,13 +10,6 @@ import check
 from servers import Authority, Proxy, Server
 
 
-def started(settings=None, **options):
-    host = belay.Host(settings, **options)
-    host.init()
-    host.start()
-    return host
-
-
 def call(url, step=None, **http):
     return {"slug": "h", "steps": [{"id": "h", "http": {"url": url, **http}, "retry": {"max_attempts": 1}, **(step or {})}],
             "output": {"answer": "${{ steps.h?.output }}"}}
@@ -65,7 +58,7 @@ def test_another_name_is_refused():
 
 def test_redirects_are_not_followed():
     with Server() as target, Server(lambda _: (302, {"Location": "http://127.0.0.1:%d/" % target.port}, b"")) as server:
-        with started() as host:
+        with belay.started() as host:
             shown = host.run(call("http://127.0.0.1:%d/" % server.port, ok_status=[302]))
             check.equal(302, shown["run"]["output"]["answer"]["status"])
             check.equal([], target.seen)
@@ -75,7 +68,7 @@ def test_retry_after_is_obeyed():
     def answer(recorded, state=[]):  # pylint: disable=dangerous-default-value
         state.append(recorded)
         return (503, {"Retry-After": "1"}, b"{}") if len(state) == 1 else (200, {}, b"{}")
-    with Server(answer) as server, started() as host:
+    with Server(answer) as server, belay.started() as host:
         begun = time.monotonic()
         shown = host.run(call("http://127.0.0.1:%d/" % server.port, {"retry": {
             "max_attempts": 3, "backoff": {"initial": "10ms", "jitter": 0}}}))
@@ -86,14 +79,14 @@ def test_retry_after_is_obeyed():
 
 
 def test_a_post_is_not_repeated():
-    with Server(lambda _: (503, {}, b"{}")) as server, started() as host:
+    with Server(lambda _: (503, {}, b"{}")) as server, belay.started() as host:
         shown = host.run(call("http://127.0.0.1:%d/" % server.port, {"retry": {"max_attempts": 3}}, method="POST", json={}))
         check.equal("failed", shown["run"]["status"])
         check.equal(1, len(server.seen))
 
 
 def test_nobody_there_is_retried_even_for_a_post():
-    with started() as host:
+    with belay.started() as host:
         shown = host.run(call("http://127.0.0.1:1/", {"retry": {"max_attempts": 2, "on": ["connection"], "backoff": {
             "initial": "10ms"}}}, method="POST", json={}))
         check.equal("BLY-CONNECT", shown["run"]["error"]["code"])
@@ -101,7 +94,7 @@ def test_nobody_there_is_retried_even_for_a_post():
 
 
 def test_the_same_key_goes_with_every_attempt():
-    with Server(lambda r, n=[]: (n.append(1), (500 if len(n) < 2 else 200, {}, b"{}"))[1]) as server, started() as host:
+    with Server(lambda r, n=[]: (n.append(1), (500 if len(n) < 2 else 200, {}, b"{}"))[1]) as server, belay.started() as host:
         host.run(call("http://127.0.0.1:%d/" % server.port, {"retry": {"max_attempts": 2, "backoff": {"initial": "1ms"}},
                                                            "effect": "idempotent"}, method="PUT", json={}))
         check.equal(2, len(server.seen))
@@ -110,7 +103,7 @@ def test_the_same_key_goes_with_every_attempt():
 
 
 def test_bounds_of_an_answer():
-    with Server(lambda _: (200, {}, b"[" + b"1," * 100000 + b"1]")) as server, started() as host:
+    with Server(lambda _: (200, {}, b"[" + b"1," * 100000 + b"1]")) as server, belay.started() as host:
         shown = host.run(call("http://127.0.0.1:%d/" % server.port, max_response_bytes="10 KiB"))
         check.equal("BLY-HTTP-BODY-TOO-LARGE", shown["run"]["error"]["code"])
         shown = host.run(call("http://127.0.0.1:%d/" % server.port, response_as="resource"))
@@ -121,13 +114,13 @@ def test_a_timeout_ends_a_slow_answer():
     def slow(_):
         time.sleep(3)
         return 200, {}, b"{}"
-    with Server(slow) as server, started() as host:
+    with Server(slow) as server, belay.started() as host:
         shown = host.run(call("http://127.0.0.1:%d/" % server.port, {"timeout": "300ms"}))
         check.equal("timeout", shown["run"]["error"]["class"], str(shown["run"]))
 
 
 def test_metadata_addresses_are_refused():
-    with started() as host:
+    with belay.started() as host:
         for url in ("http://169.254.169.254/latest", "http://[fe80::1]/"):
             shown = host.run(call(url))
             check.equal("BLY-POLICY-REFUSED", shown["run"]["error"]["code"], url)
@@ -159,7 +152,7 @@ def test_a_connection_gives_base_and_credentials():
             as server:
         connections = {"api": {"type": "http", "base_url": "http://127.0.0.1:%d/v2" % server.port,
                                "auth": {"type": "bearer", "secret": "token"}}}
-        with started({"connections": connections}) as host:
+        with belay.started({"connections": connections}) as host:
             host.cli("secret", "set", "token", stdin="the-long-token-1")
             flow = call("/things", connection="api")
             flow["requires"] = [{"name": "api", "type": "http"}]

@@ -15,13 +15,6 @@ CANARY = "canary-7c1f9e2ab4d8-secret"
 WEBHOOK_KEY = bytes(range(32))
 
 
-def started(settings=None):
-    host = belay.Host(settings)
-    host.init()
-    host.start()
-    return host
-
-
 def forms(secret):
     raw = secret.encode()
     found = {raw, raw.hex().encode(), raw.hex().upper().encode()}
@@ -46,7 +39,7 @@ def find(folder, secret):
 
 
 def test_a_secret_is_found_nowhere():
-    with started() as host:
+    with belay.started() as host:
         check.equal(0, host.cli("secret", "set", "canary", stdin=CANARY).code)
         flow = {"slug": "s", "steps": [
             {"id": "a", "run": {"script": "test \"$CANARY\" = %s || exit 9\necho \"it is $CANARY\"; echo \"$CANARY\" >&2\n"
@@ -75,7 +68,7 @@ def test_a_secret_is_found_nowhere():
 
 
 def test_expressions_cannot_see_secrets():
-    with started() as host:
+    with belay.started() as host:
         host.cli("secret", "set", "canary", stdin=CANARY)
         flow = host.write("s.flow.yaml", "slug: s\nsteps:\n  - {id: a, set: {x: {secret: canary}}}\n")
         answer = host.cli("flow", "validate", flow)
@@ -87,7 +80,7 @@ def test_expressions_cannot_see_secrets():
 
 
 def test_a_missing_secret_starts_nothing():
-    with started() as host:
+    with belay.started() as host:
         shown = host.run({"slug": "s", "steps": [{"id": "a", "run": {"script": "touch %s/made" % host.folder, "env": {
             "X": {"secret": "nothing"}}}}]})
         check.equal("BLY-SECRET-NOT-FOUND", shown["run"]["error"]["code"])
@@ -95,7 +88,7 @@ def test_a_missing_secret_starts_nothing():
 
 
 def test_the_vault_is_sealed_with_the_hosts_key():
-    with started() as host:
+    with belay.started() as host:
         host.cli("secret", "set", "canary", stdin=CANARY)
         host.stop()
         check.equal([], find(host.state, CANARY))
@@ -105,7 +98,7 @@ def test_a_signed_webhook():
     with Server() as server:
         settings = {"connections": {"team": {"type": "chat", "url": "http://127.0.0.1:%d/hook" % server.port,
                                              "signing_secret": {"secret": "hook"}}}}
-        with started(settings) as host:
+        with belay.started(settings) as host:
             secret = "whsec_" + base64.b64encode(WEBHOOK_KEY).decode()
             check.equal(0, host.cli("secret", "set", "hook", stdin=secret).code)
             flow = {"slug": "n", "requires": [{"name": "team", "type": "chat"}],

@@ -8,13 +8,6 @@ import belay
 import check
 
 
-def started(settings=None):
-    host = belay.Host(settings)
-    host.init()
-    host.start()
-    return host
-
-
 def writer(script, **more):
     return {"slug": "big", "steps": [{"id": "a", "run": {"script": script, **more}, "persist": "always"}],
             "output": {"out": "${{ steps.a.output.stdout }}"}}
@@ -28,7 +21,7 @@ def ref_of(host, run):
 @check.bound(120)
 def test_100_megabytes_of_output():
     size = 100 << 20
-    with started() as host:
+    with belay.started() as host:
         shown = host.run(writer("head -c %d /dev/zero | tr '\\0' 'x'" % size), seconds=100)
         check.equal("succeeded", shown["run"]["status"], str(shown)[:800])
         row = ref_of(host, shown["run"]["id"])
@@ -47,7 +40,7 @@ def test_100_megabytes_of_output():
 
 
 def test_more_than_the_bound_is_dropped_and_said():
-    with started({"jobs": {"log_max": "1 MiB"}}) as host:
+    with belay.started({"jobs": {"log_max": "1 MiB"}}) as host:
         flow = writer("head -c 3000000 /dev/zero | tr '\\0' 'y'; echo end >&2")
         flow["output"] = {"truncated": "${{ steps.a.output.stdout.truncated }}", "err": "${{ steps.a.output.stderr.text }}"}
         shown = host.run(flow)
@@ -56,7 +49,7 @@ def test_more_than_the_bound_is_dropped_and_said():
 
 
 def test_a_flipped_bit_is_found():
-    with started() as host:
+    with belay.started() as host:
         shown = host.run(writer("head -c 300000 /dev/zero | tr '\\0' 'z'"))
         row = ref_of(host, shown["run"]["id"])
         digest = row["digest"].split(":")[-1]
@@ -77,7 +70,7 @@ def test_a_flipped_bit_is_found():
 
 
 def test_the_next_step_reads_it_as_text():
-    with started() as host:
+    with belay.started() as host:
         flow = writer("head -c 200000 /dev/zero | tr '\\0' 'q'")
         flow["steps"].append({"id": "b", "run": {"script": "wc -c", "stdin": "${{ steps.a.output.stdout }}"}})
         flow["output"] = {"n": "${{ Number(steps.b.output.stdout) }}"}

@@ -12,16 +12,9 @@ import belay
 import check
 
 
-def started(settings=None):
-    host = belay.Host(settings)
-    host.init()
-    host.start()
-    return host
-
-
 @check.bound(120)
 def test_a_flow_of_1000_steps():
-    with started() as host:
+    with belay.started() as host:
         steps = [{"id": "s%d" % i, "set": {"n": "${{ state.n + 1 }}"}} for i in range(1000)]
         shown = host.run({"slug": "long", "state": {"n": 0}, "steps": steps, "output": {"n": "${{ state.n }}"}}, seconds=60)
         check.equal("succeeded", shown["run"]["status"], str(shown["run"])[:600])
@@ -30,7 +23,7 @@ def test_a_flow_of_1000_steps():
 
 @check.bound(60)
 def test_a_loop_without_end_is_bounded():
-    with started() as host:
+    with belay.started() as host:
         shown = host.run({"slug": "loop", "steps": [{"id": "a", "set": {"x": 1}, "next": "a"}]})
         check.equal("failed", shown["run"]["status"])
         check.equal("BLY-STEP-VISITS", shown["run"]["error"]["code"])
@@ -38,7 +31,7 @@ def test_a_loop_without_end_is_bounded():
 
 @check.bound(240)
 def test_10000_waiting_runs():
-    with started() as host:
+    with belay.started() as host:
         ask = {"slug": "ask", "steps": [{"id": "a", "wait": {"event": {"name": "go"}, "timeout": "24h"}}]}
         host.post("/v1/flows", {"content": json.dumps(ask), "file": "ask.flow.json"})
 
@@ -82,7 +75,7 @@ def processes_of(user):
 @check.bound(90)
 def test_a_fork_bomb_is_ended():
     # Root is not bound by RLIMIT_NPROC, so the bomb counts its own fuse; what is tested is that the whole tree goes.
-    with started({"jobs": {"grace": "100ms", "processes_max": 400}}) as host:
+    with belay.started({"jobs": {"grace": "100ms", "processes_max": 400}}) as host:
         before = len(list(filter(str.isdigit, os.listdir("/proc"))))
         bomb = "n=$1; [ \"$n\" -le 0 ] && exec sleep 60; setsid sh %s/bomb $((n - 1)) & sh %s/bomb $((n - 1)) & wait"
         host.write("bomb", bomb % (host.folder, host.folder))
@@ -100,7 +93,7 @@ def test_a_boot_clock_that_jumps():
     if shutil.which("unshare") is None or subprocess.run([*later, "true"], check=False, capture_output=True).returncode:
         raise check.Skip("no time namespaces here")
     ask = {"approval": {"summary": "?"}, "on_timeout": "reject"}
-    with started() as host:
+    with belay.started() as host:
         soon = host.start_run({"slug": "soon", "steps": [{"id": "a", "wait": {**ask, "timeout": "1h"}}]})
         late = host.start_run({"slug": "late", "steps": [{"id": "a", "wait": {**ask, "timeout": "3h"}}]})
         nap = host.start_run({"slug": "nap", "steps": [{"id": "a", "sleep": {"for": "30m"}}]})
@@ -120,7 +113,7 @@ def test_a_boot_clock_that_jumps():
 
 
 def test_more_runs_than_the_bound_are_refused():
-    with started({"limits": {"active_runs": 5}}) as host:
+    with belay.started({"limits": {"active_runs": 5}}) as host:
         ask = {"slug": "ask", "steps": [{"id": "a", "wait": {"approval": {"summary": "?"}}}]}
         for _ in range(5):
             host.start_run(ask)
@@ -139,7 +132,7 @@ def test_values_that_do_not_fit_fail_their_step_and_not_the_daemon():
     for _ in range(20):
         nested = {"a": nested}
     large = [{"id": "s%d" % i, "set": {"x%d" % i: "${{ 'x'.repeat(3e6) }}"}} for i in range(7)]
-    with started() as host:
+    with belay.started() as host:
         for steps, code in (([{"id": "a", "function": {"code": "return '\\u0000'"}}], "BLY-EXPRESSION-OUTPUT"),
                             ([{"id": "a", "function": {"code": deep}}, {"id": "b", "set": nested}], "BLY-LIMIT"),
                             (large, "BLY-LIMIT"),
@@ -154,7 +147,7 @@ def test_values_that_do_not_fit_fail_their_step_and_not_the_daemon():
 
 
 def test_garbage_on_the_socket():
-    with started() as host:
+    with belay.started() as host:
         for text in (b"\x00" * 1000, b"GET " + b"a" * 100000, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 10000,
                      b"POST /v1/runs HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999\r\n\r\n",
                      b"POST /v1/runs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n{\"a\"",
@@ -174,7 +167,7 @@ def test_garbage_on_the_socket():
 
 
 def test_idle_connections_do_not_shut_others_out():
-    with started({"api": {"connections_max": 16}}) as host:
+    with belay.started({"api": {"connections_max": 16}}) as host:
         idle = []
         for _ in range(40):
             raw = socket.socket(socket.AF_UNIX)
@@ -191,7 +184,7 @@ def test_idle_connections_do_not_shut_others_out():
 
 
 def test_hostile_json():
-    with started() as host:
+    with belay.started() as host:
         for body in (b"[" * 100000, b"{\"flow\": \"\\ud800\"}", b"{\"flow\": 1e999}", b"{\"a\":1,\"a\":2}", b"\xff\xfe",
                      b"{\"content\": \"" + b"x" * 300000 + b"\"}"):
             status, envelope = host.api.request("POST", "/v1/runs", body, {"Content-Type": "application/json"})
@@ -201,7 +194,7 @@ def test_hostile_json():
 
 
 def test_names_do_not_become_paths():
-    with started() as host:
+    with belay.started() as host:
         for target in ("/v1/runs/..%2f..%2fetc", "/v1/resources/..%2f..%2f/content", "/v1/flows/%2e%2e",
                        "/v1/runs/%00"):
             status, envelope = host.api.request("GET", target)

@@ -10,13 +10,6 @@ import belay
 import check
 
 
-def started(**options):
-    host = belay.Host(**options)
-    host.init()
-    host.start()
-    return host
-
-
 def gate(word):
     return ("slug: gate\nname: Gate\ntags: [prod]\nsteps:\n  - id: review\n    wait: {approval: {summary: 'Go on?'}, "
             "timeout: 1h}\n  - id: say\n    set: {said: %s}\nstate: {said: none}\noutput: '${{ state }}'\n" % word)
@@ -44,7 +37,7 @@ def live(host):
 
 
 def test_nothing_is_live_before_a_promotion():
-    with started() as host:
+    with belay.started() as host:
         check.equal(1, release(host, "one"))
         error = refused("BLY-FLOW-NOT-LIVE", 1, host.cli("flow", "run", "gate"))
         check.has(str(error["actions"]), "belay flow promote gate")
@@ -56,7 +49,7 @@ def test_nothing_is_live_before_a_promotion():
 
 
 def test_no_edit_is_lost():
-    with started() as host:
+    with belay.started() as host:
         mine = host.write("gate.flow.yaml", gate("mine"))
         os.mkdir(host.folder + "/other")
         theirs = host.write("other/gate.flow.yaml", gate("theirs"))
@@ -78,7 +71,7 @@ def test_no_edit_is_lost():
 
 
 def test_two_pushes_at_once_do_not_both_win():
-    with started() as host:
+    with belay.started() as host:
         base = ok(host.cli("flow", "push", host.write("gate.flow.yaml", gate("base"))))["digest"]
         won = []
 
@@ -101,7 +94,7 @@ def test_two_pushes_at_once_do_not_both_win():
 
 
 def test_a_waiting_run_keeps_its_release_through_rollback_and_kill():
-    with started() as host:
+    with belay.started() as host:
         release(host, "one")
         ok(host.cli("flow", "promote", "gate"))
         first = ok(host.cli("flow", "run", "gate"))["run"]["id"]
@@ -125,7 +118,7 @@ def test_a_waiting_run_keeps_its_release_through_rollback_and_kill():
 
 
 def test_an_export_becomes_the_same_release_elsewhere():
-    with started() as host, started() as other:
+    with belay.started() as host, belay.started() as other:
         release(host, "one")
         release(host, "two")
         ok(host.cli("flow", "promote", "gate", "2"))
@@ -149,7 +142,7 @@ def test_an_export_becomes_the_same_release_elsewhere():
 
 
 def test_an_archived_flow_starts_nothing_and_keeps_its_history():
-    with started() as host:
+    with belay.started() as host:
         release(host, "one")
         ok(host.cli("flow", "promote", "gate"))
         run = ok(host.cli("flow", "run", "gate"))["run"]["id"]
@@ -166,7 +159,7 @@ def test_an_archived_flow_starts_nothing_and_keeps_its_history():
 
 
 def test_everything_reads_without_a_daemon():
-    with started() as host:
+    with belay.started() as host:
         release(host, "one")
         ok(host.cli("flow", "promote", "gate"))
         host.write("gate.flow.yaml", gate("two"))
@@ -181,7 +174,7 @@ def test_everything_reads_without_a_daemon():
 
 
 def test_pruning_keeps_what_releases_point_to():
-    with started() as host:
+    with belay.started() as host:
         release(host, "one")
         ok(host.cli("flow", "promote", "gate"))
         run = ok(host.cli("flow", "run", "gate"))["run"]["id"]
@@ -203,7 +196,7 @@ def test_kills_around_promotions_lose_nothing_that_was_said():
     # Promotes one release after another, and kills the daemon at random moments. What was acknowledged is live, or
     # what was asked for last is; never anything else, and the chains are whole.
     dice = random.Random(13)
-    with started() as host:
+    with belay.started() as host:
         for n in range(1, 4):
             release(host, "w%d" % n)
         said = None

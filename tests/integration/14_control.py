@@ -6,13 +6,6 @@ import belay
 import check
 
 
-def started():
-    host = belay.Host()
-    host.init()
-    host.start()
-    return host
-
-
 def work(steps, **more):
     return {"slug": "control", "steps": steps, **more}
 
@@ -28,7 +21,7 @@ def output(host, flow, given=None):
 
 
 def test_items_give_a_list_in_their_order():
-    with started() as host:
+    with belay.started() as host:
         flow = work([each("${{ input.hosts }}", [
             {"id": "pause", "run": {"command": ["sleep", "${{ index === 0 ? '0.3' : '0' }}"]}},
             {"id": "say", "function": {"code": "return input", "input": "${{ index + item }}"}}], max_parallel=3)],
@@ -37,7 +30,7 @@ def test_items_give_a_list_in_their_order():
 
 
 def test_branches_run_together_and_give_their_outputs_by_name():
-    with started() as host:
+    with belay.started() as host:
         flow = work([{"id": "fan", "parallel": {"branches": {
             "left": [{"id": "l", "run": {"command": ["sleep", "0.4"]}}, {"id": "l2", "function": {"code": "return 1"}}],
             "right": [{"id": "r", "run": {"command": ["sleep", "0.4"]}}, {"id": "r2", "function": {"code": "return 2"}}]},
@@ -51,7 +44,7 @@ def test_branches_run_together_and_give_their_outputs_by_name():
 
 
 def test_a_loop_polls_until_it_holds():
-    with started() as host:
+    with belay.started() as host:
         flow = work([{"id": "poll", "loop": {"until": "${{ steps.look.output.value >= 4 }}", "max": 10, "interval": "20ms",
                                              "steps": [{"id": "look", "kv": {"increment": "n"}}]}}],
                     output="${{ steps.poll.output }}")
@@ -61,7 +54,7 @@ def test_a_loop_polls_until_it_holds():
 
 
 def test_a_loop_counts_its_rounds():
-    with started() as host:
+    with belay.started() as host:
         loop = {"max": 9, "steps": [{"id": "a", "function": {"code": "return 10 * input", "input": "${{ index }}"}}]}
         flow = work([{"id": "w", "loop": {"while": "${{ index < 3 }}", **loop}},
                      {"id": "u", "loop": {"until": "${{ index >= 3 }}", "max": 9, "steps": [{"id": "b", "set": {"x": 1}}]}},
@@ -71,7 +64,7 @@ def test_a_loop_counts_its_rounds():
 
 
 def test_a_loop_that_never_ends_fails_by_its_bound():
-    with started() as host:
+    with belay.started() as host:
         flow = work([{"id": "poll", "loop": {"while": "${{ true }}", "max": 3, "steps": [{"id": "a", "set": {"x": 1}}]}}])
         shown = host.run(flow)
         check.equal("BLY-STEP-VISITS", shown["run"]["error"]["code"])
@@ -79,7 +72,7 @@ def test_a_loop_that_never_ends_fails_by_its_bound():
 
 
 def test_a_failure_ends_the_others_and_on_failure_runs():
-    with started() as host:
+    with belay.started() as host:
         flow = work([{"id": "fan", "parallel": {"branches": {
             "bad": [{"id": "b", "run": {"script": "sleep 0.2; exit 3"}}],
             "slow": [{"id": "s", "run": {"command": ["sleep", "60"]}}]}}}],
@@ -92,7 +85,7 @@ def test_a_failure_ends_the_others_and_on_failure_runs():
 
 
 def test_wait_all_lets_the_others_end_and_on_error_goes_on():
-    with started() as host:
+    with belay.started() as host:
         flow = work([dict(each([1, 0, 2], [{"id": "w", "run": {"script": "exit $N", "env": {"N": "${{ item === 0 ? '4' : '0' }}"}}},
                                            {"id": "k", "kv": {"increment": "done"}}], on_item_error="wait_all"),
                           on_error="skip"), {"id": "n", "kv": {"get": "done"}}], output="${{ steps.n.output.value }}")
@@ -100,7 +93,7 @@ def test_wait_all_lets_the_others_end_and_on_error_goes_on():
 
 
 def test_approvals_within_items_are_answered_one_by_one():
-    with started() as host:
+    with belay.started() as host:
         run = host.start_run(work([each(["a", "b"], [{"id": "ask", "wait": {"approval": {"summary": "Go on with ${{ item }}?"}}}],
                                         max_parallel=2)], output="${{ steps.each.output.map(o => o.approved) }}"))
         belay.eventually(lambda: len(host.get("/v1/waits")["waits"]) == 2, 10, "two waits")
@@ -112,7 +105,7 @@ def test_approvals_within_items_are_answered_one_by_one():
 
 @check.bound(60)
 def test_killed_in_the_middle_of_many_items_it_goes_on():
-    with started() as host:
+    with belay.started() as host:
         flow = work([each("${{ Array.from({length: 2000}, (_, i) => i) }}", [
             {"id": "count", "kv": {"increment": "total"}}, {"id": "twice", "function": {"code": "return 2 * input", "input": "${{ item }}"}}],
             max_parallel=4), {"id": "pause", "sleep": {"for": "10ms"}},

@@ -287,6 +287,14 @@ class Host:
         raise AssertionError("run %s opened no wait: %s" % (run, json.dumps(self.show(run))[:1500]))
 
 
+def started(settings=None, **options):
+    """A host of its own whose daemon runs."""
+    host = Host(settings, **options)
+    host.init()
+    host.start()
+    return host
+
+
 def step_of(shown, name, visit=1):
     for step in shown["steps"]:
         if step["step"] == name and step["visit"] == visit:
