@@ -223,7 +223,7 @@ Status Daemon::makeRuntime() {
       runtime::World{*journal_, *evaluator_, *outputs_, *policy_, world_.clock, world_.random, world_.log,
                      decisionKeys_},
       settings);
-  BELAY_ASSIGN(runner_, runtime::LoopRunner::create(world_.clock));
+  BELAY_ASSIGN(runner_, runtime::LoopRunner::create());
   loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, world_.log, [this] { runner_->wake(); });
   return {};
 }

@@ -23,8 +23,7 @@ std::string eventOf(const std::string& run, std::uint64_t seq) {
 }  // namespace
 
 ChainWalk::ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger)
-    : session_(session),
-      hostChain_(hostChain),
+    : hostChain_(hostChain),
       ledger_(ledger),
       runFrom_(session.database(), "verify runs",
                "SELECT number, id FROM runs WHERE number >= ? ORDER BY number LIMIT 1"),

@@ -36,7 +36,6 @@ class ChainWalk {
   base::Status walkLedger(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status checkSeal(const SealRow& row, VerifyReport& report);
 
-  Session& session_;
   HostChain& hostChain_;
   LedgerTable& ledger_;
   sqlite::Statement runFrom_;

@@ -26,8 +26,8 @@ void drain(int fd) {
 
 }  // namespace
 
-Result<std::unique_ptr<LoopRunner>> LoopRunner::create(const base::Clock& clock) {
-  std::unique_ptr<LoopRunner> runner(new LoopRunner(clock));
+Result<std::unique_ptr<LoopRunner>> LoopRunner::create() {
+  std::unique_ptr<LoopRunner> runner(new LoopRunner());
   runner->epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   runner->wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   runner->bootTimer_.reset(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));

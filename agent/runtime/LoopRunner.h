@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "agent/runtime/Loop.h"
-#include "common/base/Clock.h"
 #include "common/base/Result.h"
 #include "common/base/UniqueFd.h"
 
@@ -21,7 +20,7 @@ namespace belay::runtime {
 /// Errors:  kIo; and what Loop::step() fails with.
 class LoopRunner {
  public:
-  static base::Result<std::unique_ptr<LoopRunner>> create(const base::Clock& clock);
+  static base::Result<std::unique_ptr<LoopRunner>> create();
 
   /// Makes run() look again. Safe in a signal handler.
   void wake() noexcept;
@@ -36,11 +35,10 @@ class LoopRunner {
   base::Status run(Loop& loop, const std::function<bool()>& stopped);
 
  private:
-  explicit LoopRunner(const base::Clock& clock) : clock_(clock) {}
+  LoopRunner() = default;
   base::Status wait(const NextStep& next, std::int64_t idleBootMs);
   base::Status arm(int timer, std::int64_t dueMs, bool onWallClock);
 
-  const base::Clock& clock_;
   base::UniqueFd epoll_;
   base::UniqueFd wake_;
   base::UniqueFd bootTimer_;

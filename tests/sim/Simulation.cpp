@@ -39,7 +39,7 @@ struct Simulation::Process {
 };
 
 Simulation::Simulation(std::uint64_t seed)
-    : seed_(seed), random_(seed), worldRandom_(seed ^ 0x9E3779B97F4A7C15ULL), peers_(worldRandom_, clock_), decisionKey_(makeKey()) {
+    : random_(seed), worldRandom_(seed ^ 0x9E3779B97F4A7C15ULL), peers_(worldRandom_, clock_), decisionKey_(makeKey()) {
   decisionKeys_.add(decisionKey_.publicKey(), trust::DecisionClass::kLocal);
   disk_.onSync([this] {
     if (cutAtSync_ == 0 || cut_ || disk_.syncs() + 1 < cutAtSync_) return;

@@ -67,7 +67,6 @@ class Simulation {
   std::optional<journal::WaitRow> someWait(flow::WaitKind kind);
   std::vector<journal::RunRow> rowsOf(bool ended);
 
-  const std::uint64_t seed_;
   test::SeededRandom random_;
   test::SeededRandom worldRandom_;
   test::SimClock clock_;

@@ -36,7 +36,7 @@ TestHost::TestHost(api::ApiOptions options)
   std::string sealing(crypto::SealKey::kBytes, 'k');
   vault = std::move(*vault::Vault::open(folder.at("state/vault.sealed"), *crypto::SealKey::fromBytes(sealing), clock, random));
   store = std::move(*resources::ResourceStore::open(folder.at("state/resources"), clock, random));
-  runner_ = std::move(*runtime::LoopRunner::create(clock));
+  runner_ = std::move(*runtime::LoopRunner::create());
   runtime_ = std::make_unique<runtime::Runtime>(
       runtime::World{*journal_, evaluator_, outputs, policy_, clock, random, log, keys_}, runtime::RuntimeSettings{});
   runtime_->steps().setPerformer(flow::Family::kRun, performer);

@@ -32,11 +32,11 @@ TEST_GROUP(Database) {
     CHECK(opened.ok());
     return std::move(opened).value();
   }
-  void run(const char* sql) { CHECK(database->exec(sql, "test").ok()); }
+  void execute(const char* sql) { CHECK(database->exec(sql, "test").ok()); }
 };
 
 TEST(Database, readsBackWhatWasBound) {
-  run("CREATE TABLE t (a INTEGER, b TEXT, c BLOB, d TEXT)");
+  execute("CREATE TABLE t (a INTEGER, b TEXT, c BLOB, d TEXT)");
   Statement insert(*database, "insert", "INSERT INTO t VALUES (?,?,?,?)");
   const std::string text("x\0y", 3);
   const std::array<std::uint8_t, 2> blob{0, 255};
@@ -55,7 +55,7 @@ TEST(Database, readsBackWhatWasBound) {
 }
 
 TEST(Database, aStatementCanBeUsedAgainAfterARow) {
-  run("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1), (2)");
+  execute("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1), (2)");
   Statement select(*database, "select", "SELECT a FROM t WHERE a >= ? ORDER BY a");
   for (const int from : {1, 2, 1}) {
     Execution row(select, from);
@@ -65,7 +65,7 @@ TEST(Database, aStatementCanBeUsedAgainAfterARow) {
 }
 
 TEST(Database, aBrokenConstraintIsAConflictThatNamesTheStatement) {
-  run("CREATE TABLE t (a INTEGER PRIMARY KEY)");
+  execute("CREATE TABLE t (a INTEGER PRIMARY KEY)");
   Statement insert(*database, "add number", "INSERT INTO t VALUES (?)");
   CHECK(Execution(insert, 1).run().ok());
   const auto again = Execution(insert, 1).run();
@@ -98,8 +98,8 @@ TEST(Database, doesNotFollowALink) {
 }
 
 TEST(Database, saysWhenAnotherConnectionHasTheLock) {
-  run("CREATE TABLE t (a INTEGER)");
-  run("BEGIN EXCLUSIVE");
+  execute("CREATE TABLE t (a INTEGER)");
+  execute("BEGIN EXCLUSIVE");
   const auto other = open("a.db");
   const auto written = other->exec("INSERT INTO t VALUES (1)", "insert");
   CHECK(written.error().code == ErrorCode::kJournalLocked);
@@ -113,16 +113,16 @@ TEST(Database, aPragmaThatDoesNotTakeIsAnError) {
 
 TEST(Database, attachesOneDatabaseOnly) {
   // VACUUM INTO needs one.
-  run("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (7)");
+  execute("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (7)");
   Statement vacuum(*database, "copy", "VACUUM INTO ?");
   CHECK(Execution(vacuum, folder.at("copy.db")).run().ok());
   LONGS_EQUAL(7, open("copy.db")->readInteger("SELECT a FROM t", "read").value());
-  run("ATTACH ':memory:' AS one");
+  execute("ATTACH ':memory:' AS one");
   CHECK(!database->exec("ATTACH ':memory:' AS two", "attach").ok());
 }
 
 TEST(Database, anImmutableFileIsReadWithoutTouchingItsFolder) {
-  run("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (7)");
+  execute("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (7)");
   database.reset();
   OpenOptions options;
   options.path = folder.at("a.db");
@@ -134,11 +134,11 @@ TEST(Database, anImmutableFileIsReadWithoutTouchingItsFolder) {
 }
 
 TEST(Database, aTransactionThatIsNotCommittedIsRolledBack) {
-  run("CREATE TABLE t (a INTEGER)");
+  execute("CREATE TABLE t (a INTEGER)");
   {
     auto transaction = Transaction::begin(*database);
     CHECK(transaction.ok());
-    run("INSERT INTO t VALUES (1)");
+    execute("INSERT INTO t VALUES (1)");
     CHECK(!database->inAutocommit());
   }
   CHECK(database->inAutocommit());
@@ -146,10 +146,10 @@ TEST(Database, aTransactionThatIsNotCommittedIsRolledBack) {
 }
 
 TEST(Database, aCommittedTransactionStays) {
-  run("CREATE TABLE t (a INTEGER)");
+  execute("CREATE TABLE t (a INTEGER)");
   {
     auto transaction = Transaction::begin(*database);
-    run("INSERT INTO t VALUES (1)");
+    execute("INSERT INTO t VALUES (1)");
     CHECK(transaction.value().commit().ok());
   }
   LONGS_EQUAL(1, database->readInteger("SELECT count(*) FROM t", "count").value());

@@ -37,45 +37,45 @@ TEST_GROUP(InlineSteps) {
     };
     host.boot();
   }
-  std::string run(const std::string& yaml) { return host.output(host.start(yaml)); }
+  std::string outputOf(const std::string& yaml) { return host.output(host.start(yaml)); }
 };
 
 TEST(InlineSteps, aKeyIsSetReadAndDeleted) {
-  STRCMP_EQUAL(R"({"value":{"a":1},"exists":false,"previous":null})", run(kv("set: k, value: {a: 1}")).c_str());
-  STRCMP_EQUAL(R"({"value":{"a":1},"exists":true})", run(kv("get: k")).c_str());
-  STRCMP_EQUAL(R"({"exists":true})", run(kv("exists: k")).c_str());
-  STRCMP_EQUAL(R"({"exists":true,"previous":{"a":1}})", run(kv("delete: k")).c_str());
-  STRCMP_EQUAL(R"({"exists":false})", run(kv("exists: k")).c_str());
+  STRCMP_EQUAL(R"({"value":{"a":1},"exists":false,"previous":null})", outputOf(kv("set: k, value: {a: 1}")).c_str());
+  STRCMP_EQUAL(R"({"value":{"a":1},"exists":true})", outputOf(kv("get: k")).c_str());
+  STRCMP_EQUAL(R"({"exists":true})", outputOf(kv("exists: k")).c_str());
+  STRCMP_EQUAL(R"({"exists":true,"previous":{"a":1}})", outputOf(kv("delete: k")).c_str());
+  STRCMP_EQUAL(R"({"exists":false})", outputOf(kv("exists: k")).c_str());
 }
 
 TEST(InlineSteps, whoComesFirstKeepsAKeyThatIsSetOnlyIfItIsNotThere) {
-  run(kv("set: k, value: 1, if_not_exists: true"));
-  STRCMP_EQUAL(R"({"value":1,"exists":true,"previous":1})", run(kv("set: k, value: 2, if_not_exists: true")).c_str());
+  outputOf(kv("set: k, value: 1, if_not_exists: true"));
+  STRCMP_EQUAL(R"({"value":1,"exists":true,"previous":1})", outputOf(kv("set: k, value: 2, if_not_exists: true")).c_str());
 }
 
 TEST(InlineSteps, aKeyLivesAsLongAsItsTtl) {
-  run(kv("set: k, value: 1, ttl: 10m"));
+  outputOf(kv("set: k, value: 1, ttl: 10m"));
   host.pass(10min - 1ms);
-  STRCMP_EQUAL(R"({"exists":true})", run(kv("exists: k")).c_str());
+  STRCMP_EQUAL(R"({"exists":true})", outputOf(kv("exists: k")).c_str());
   // An increment does not give it a longer life.
-  run(kv("increment: k"));
+  outputOf(kv("increment: k"));
   host.pass(1ms);
-  STRCMP_EQUAL(R"({"exists":false})", run(kv("exists: k")).c_str());
+  STRCMP_EQUAL(R"({"exists":false})", outputOf(kv("exists: k")).c_str());
 }
 
 TEST(InlineSteps, aValueOfTheWrongKindFailsTheStepAndStays) {
-  run(kv("set: k, value: text"));
+  outputOf(kv("set: k, value: text"));
   const RunId failed = host.start(kv("increment: k"));
   STRCMP_CONTAINS("BLY-CONFLICT", host.errorOf(failed).c_str());
-  STRCMP_EQUAL(R"({"value":"text","exists":true})", run(kv("get: k")).c_str());
+  STRCMP_EQUAL(R"({"value":"text","exists":true})", outputOf(kv("get: k")).c_str());
 }
 
 TEST(InlineSteps, anIncrementCountsOnceWhateverHappensToTheProcess) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
-    run(kv("increment: n, by: 2"));
+    outputOf(kv("increment: n, by: 2"));
     host.cutPower(seed);
   }
-  STRCMP_EQUAL(R"({"value":10,"exists":true})", run(kv("get: n")).c_str());
+  STRCMP_EQUAL(R"({"value":10,"exists":true})", outputOf(kv("get: n")).c_str());
 }
 
 TEST(InlineSteps, anIncrementThatAFullDiskRolledBackIsMadeOnce) {
@@ -86,25 +86,25 @@ TEST(InlineSteps, anIncrementThatAFullDiskRolledBackIsMadeOnce) {
   CHECK(host.disk.faultHappened());
   CHECK(host.settle().ok());
   host.pass(5s);
-  STRCMP_EQUAL(R"({"value":1,"exists":true})", run(kv("get: n")).c_str());
+  STRCMP_EQUAL(R"({"value":1,"exists":true})", outputOf(kv("get: n")).c_str());
 }
 
 TEST(InlineSteps, listsGiveKeysInOrder) {
-  run(kv("set: job/2, value: b"));
-  run(kv("set: job/1, value: a"));
-  run(kv("set: other, value: c"));
-  STRCMP_EQUAL(R"({"items":[{"key":"job/1","value":"a"},{"key":"job/2","value":"b"}]})", run(kv("list: job/")).c_str());
+  outputOf(kv("set: job/2, value: b"));
+  outputOf(kv("set: job/1, value: a"));
+  outputOf(kv("set: other, value: c"));
+  STRCMP_EQUAL(R"({"items":[{"key":"job/1","value":"a"},{"key":"job/2","value":"b"}]})", outputOf(kv("list: job/")).c_str());
 }
 
 TEST(InlineSteps, setChangesTheMembersThatItNamesAndNoOther) {
   STRCMP_EQUAL(R"({"a":2,"b":"kept"})",
-               run("slug: s\nstate: {a: 1, b: kept}\nsteps:\n  - id: it\n    set: {a: \"${{ state.a + 1 }}\"}\n"
+               outputOf("slug: s\nstate: {a: 1, b: kept}\nsteps:\n  - id: it\n    set: {a: \"${{ state.a + 1 }}\"}\n"
                    "output: \"${{ state }}\"\n").c_str());
 }
 
 TEST(InlineSteps, aFunctionGetsItsInputAndGivesItsValue) {
   STRCMP_EQUAL(R"("ab-c")",
-               run("slug: f\nfunctions: {slugify: \"s => s.toLowerCase().replace(/ /g, '-')\"}\nsteps:\n  - id: it\n"
+               outputOf("slug: f\nfunctions: {slugify: \"s => s.toLowerCase().replace(/ /g, '-')\"}\nsteps:\n  - id: it\n"
                    "    function: {name: slugify, input: \"AB c\"}\noutput: \"${{ steps.it.output }}\"\n").c_str());
 }
 
