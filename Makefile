@@ -67,7 +67,7 @@ fuzz:  ## run every fuzzer for a minute (clang)
 .PHONY: format
 format:  ## put the sources into the shape of .clang-format
 	@$(scripts)/packages.sh fuzz
-	@git ls-files '*.h' '*.cpp' | xargs clang-format -i
+	@git ls-files 'agent/*.h' 'agent/*.cpp' 'common/*.h' 'common/*.cpp' 'tests/*.h' 'tests/*.cpp' | xargs clang-format -i
 
 .PHONY: install
 install: all  ## install under DESTDIR: binary, units, settings, docs, licences

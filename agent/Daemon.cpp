@@ -56,11 +56,13 @@ namespace {
 Result<trust::Policy> loadPolicy(const cli::DaemonOptions& options, bool system) {
   const std::string& configFile = options.paths.configFile;
   const std::string beside = configFile.substr(0, configFile.rfind('/') + 1) + "policy.yaml";
-  const std::string file = options.settings.policyFile.empty() ? beside : options.settings.policyFile;
+  const std::string file =
+      options.settings.policyFile.empty() ? beside : options.settings.policyFile;
   if (options.settings.policyFile.empty() && !base::fileExists(file)) {
     return system ? trust::Policy::denyAll() : trust::Policy::builtInForUser();
   }
-  // A policy that is there and cannot be read denies everything: the daemon does not start without it.
+  // A policy that is there and cannot be read denies everything: the daemon does not start without
+  // it.
   BELAY_ASSIGN(const std::string text, base::readFile(file, 1u << 20));
   auto document = yaml::parse(text);
   if (!document) return std::move(document).error().in(file);
@@ -70,10 +72,12 @@ Result<trust::Policy> loadPolicy(const cli::DaemonOptions& options, bool system)
   const yaml::Mark mark = document->placeOf(error.place.pointer).value;
   error.place.line = mark.line;
   error.place.column = mark.column;
-  return std::move(error).in(file + ":" + std::to_string(mark.line) + ":" + std::to_string(mark.column));
+  return std::move(error).in(file + ":" + std::to_string(mark.line) + ":" +
+                             std::to_string(mark.column));
 }
 
-Result<http::ProxySettings> proxyOf(const settings::HttpSettings& settings, const base::EnvironmentLookup& environment) {
+Result<http::ProxySettings> proxyOf(const settings::HttpSettings& settings,
+                                    const base::EnvironmentLookup& environment) {
   if (settings.proxy == "environment") return http::ProxySettings::fromEnvironment(environment);
   http::ProxySettings proxy;
   if (settings.proxy.empty()) return proxy;
@@ -89,7 +93,9 @@ Result<http::ProxySettings> proxyOf(const settings::HttpSettings& settings, cons
 class Daemon {
  public:
   Daemon(const cli::DaemonOptions& options, DaemonWorld world)
-      : options_(options), world_(std::move(world)), serviceManager_(world_.environment, world_.clock, ::getpid()) {}
+      : options_(options),
+        world_(std::move(world)),
+        serviceManager_(world_.environment, world_.clock, ::getpid()) {}
   ~Daemon();
 
   Status open();
@@ -170,16 +176,20 @@ Status Daemon::lockState() {
 }
 
 Status Daemon::openStores() {
-  const vault::HostKeys keys({layout().keys(), world_.environment("CREDENTIALS_DIRECTORY").value_or("")});
+  const vault::HostKeys keys(
+      {layout().keys(), world_.environment("CREDENTIALS_DIRECTORY").value_or("")});
   BELAY_ASSIGN(crypto::P256PrivateKey localKey, keys.localKey());
   localKey_ = std::make_unique<crypto::P256PrivateKey>(std::move(localKey));
   decisionKeys_.add(localKey_->publicKey(), trust::DecisionClass::kLocal);
   BELAY_ASSIGN(crypto::SealKey vaultKey, keys.vaultKey());
   callbackKey_ = vaultKey.deriveMacKey("callback tokens");
-  BELAY_ASSIGN(vault_, vault::Vault::open(layout().vault(), std::move(vaultKey), world_.clock, world_.random));
-  BELAY_ASSIGN(vault::ConnectionStore connections, vault::ConnectionStore::parse(options_.settings.connections));
+  BELAY_ASSIGN(vault_, vault::Vault::open(layout().vault(), std::move(vaultKey), world_.clock,
+                                          world_.random));
+  BELAY_ASSIGN(vault::ConnectionStore connections,
+               vault::ConnectionStore::parse(options_.settings.connections));
   connections_ = std::make_unique<vault::ConnectionStore>(std::move(connections));
-  BELAY_ASSIGN(resources_, resources::ResourceStore::open(layout().resources(), world_.clock, world_.random));
+  BELAY_ASSIGN(resources_,
+               resources::ResourceStore::open(layout().resources(), world_.clock, world_.random));
   outputs_ = std::make_unique<steps::Outputs>(*resources_, *vault_, world_.clock,
                                               options_.settings.limits.inlineBytes);
 
@@ -220,11 +230,12 @@ Status Daemon::makeRuntime() {
   settings.activeRunsMax = static_cast<std::size_t>(limits.activeRuns);
   settings.epoch = epoch_;
   runtime_ = std::make_unique<runtime::Runtime>(
-      runtime::World{*journal_, *evaluator_, *outputs_, *policy_, world_.clock, world_.random, world_.log,
-                     decisionKeys_},
+      runtime::World{*journal_, *evaluator_, *outputs_, *policy_, world_.clock, world_.random,
+                     world_.log, decisionKeys_},
       settings);
   BELAY_ASSIGN(runner_, runtime::LoopRunner::create());
-  loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, world_.log, [this] { runner_->wake(); });
+  loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, world_.log,
+                                          [this] { runner_->wake(); });
   return {};
 }
 
@@ -247,14 +258,16 @@ Status Daemon::makeSteps() {
     return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait).view());
   };
   runStep_ = std::make_unique<steps::RunStep>(
-      steps::RunStep::World{*jobs_, *outputs_, *vault_, *filePool_, world_.clock, world_.environment, callbackToken,
-                            world_.log, state() + "/material",
+      steps::RunStep::World{*jobs_, *outputs_, *vault_, *filePool_, world_.clock,
+                            world_.environment, callbackToken, world_.log, state() + "/material",
                             [this](std::function<void()> call) { loop_->call(std::move(call)); }},
       jobs, loop_->resultSink());
   httpStep_ = std::make_unique<steps::HttpStep>(
-      steps::HttpStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock}, options_.settings.http);
+      steps::HttpStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock},
+      options_.settings.http);
   notifyStep_ = std::make_unique<steps::NotifyStep>(
-      steps::NotifyStep::World{*calls_, *connections_, *vault_, world_.clock}, options_.settings.http);
+      steps::NotifyStep::World{*calls_, *connections_, *vault_, world_.clock},
+      options_.settings.http);
 
   runtime::Steps& steps = runtime_->steps();
   steps.setPerformer(flow::Family::kRun, *runStep_);
@@ -274,19 +287,27 @@ Status Daemon::makeApi() {
   options.bodyBytesMax = options_.settings.api.bodyBytesMax;
   options.connectionsMax = static_cast<std::size_t>(options_.settings.api.connectionsMax);
   BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
-  api::ApiDeps deps{*loop_,        world_.clock,  world_.log, *localKey_, decisionKeys_,
-                    *vault_, *connections_, *resources_, *jobs_,
-                    [this](const base::WaitId& wait) {
-                      return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait.str()).view());
-                    },
-                    [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
-                    [] {
-                      const auto checker = std::make_shared<script::SyntaxChecker>();
-                      return flow::SyntaxCheck{
-                          [checker](std::string_view text) { return checker->checkExpression(text); },
-                          [checker](std::string_view text) { return checker->checkFunction(text); },
-                          [checker](std::string_view text) { return checker->checkCode(text); }};
-                    }};
+  api::ApiDeps deps{
+      *loop_,
+      world_.clock,
+      world_.log,
+      *localKey_,
+      decisionKeys_,
+      *vault_,
+      *connections_,
+      *resources_,
+      *jobs_,
+      [this](const base::WaitId& wait) {
+        return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait.str()).view());
+      },
+      [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
+      [] {
+        const auto checker = std::make_shared<script::SyntaxChecker>();
+        return flow::SyntaxCheck{
+            [checker](std::string_view text) { return checker->checkExpression(text); },
+            [checker](std::string_view text) { return checker->checkFunction(text); },
+            [checker](std::string_view text) { return checker->checkCode(text); }};
+      }};
   BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
   return {};
 }
@@ -319,8 +340,8 @@ Status Daemon::open() {
   BELAY_TRY(runtime_->recover());
   BELAY_TRY(makeApi());
   maintenance_ = std::make_unique<Maintenance>(
-      Maintenance::World{*runtime_, *resources_, *jobs_, world_.clock, world_.log, state()}, options_.settings.journal,
-      options_.settings.limits.diskBytes);
+      Maintenance::World{*runtime_, *resources_, *jobs_, world_.clock, world_.log, state()},
+      options_.settings.journal, options_.settings.limits.diskBytes);
   return {};
 }
 
@@ -345,7 +366,9 @@ void Daemon::round() { serviceManager_.feedWatchdog(); }
 
 Status Daemon::run() {
   serviceManager_.notify("READY=1");
-  world_.log.info("daemon.ready", {{"version", version::string()}, {"state", state()}, {"socket", options_.paths.socket}});
+  world_.log.info(
+      "daemon.ready",
+      {{"version", version::string()}, {"state", state()}, {"socket", options_.paths.socket}});
   runner_->onRound([this] { round(); });
   runner_->onIdle([this] {
     const std::int64_t upkeep = maintenance_->idle();

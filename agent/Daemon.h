@@ -20,10 +20,12 @@ struct DaemonWorld {
   bool system = false;
 };
 
-/// Runs the daemon in the foreground until SIGTERM or SIGINT: puts the parts together, recovers, serves, drains.
+/// Runs the daemon in the foreground until SIGTERM or SIGINT: puts the parts together, recovers,
+/// serves, drains.
 ///
 /// Threads: the calling thread becomes the loop; call it while there is no other thread.
-/// Errors:  what the CLI turns into its exit code: kSettingsInvalid, kNotInitialised, kAlreadyRunning, kJournalCorrupt,
+/// Errors:  what the CLI turns into its exit code: kSettingsInvalid, kNotInitialised,
+/// kAlreadyRunning, kJournalCorrupt,
 ///          kJournalNewer, … After kJournalIo a restart recovers.
 base::Status runDaemon(const cli::DaemonOptions& options, DaemonWorld world);
 

@@ -17,14 +17,17 @@ namespace {
 
 Status limitMemory(std::uint64_t bytes) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_AS, &limit) != 0) return Error{ErrorCode::kIo, std::string("getrlimit: ") + std::strerror(errno)};
+  if (::getrlimit(RLIMIT_AS, &limit) != 0)
+    return Error{ErrorCode::kIo, std::string("getrlimit: ") + std::strerror(errno)};
   limit.rlim_cur = bytes;
   if (limit.rlim_max != RLIM_INFINITY && bytes > limit.rlim_max) {
-    return Error{ErrorCode::kSettingsInvalid, "limits.memory is larger than what the host allows this process: " +
-                                                  std::to_string(limit.rlim_max) + " bytes"};
+    return Error{ErrorCode::kSettingsInvalid,
+                 "limits.memory is larger than what the host allows this process: " +
+                     std::to_string(limit.rlim_max) + " bytes"};
   }
   if (::setrlimit(RLIMIT_AS, &limit) != 0) {
-    return Error{ErrorCode::kSettingsInvalid, std::string("limits.memory: ") + std::strerror(errno)};
+    return Error{ErrorCode::kSettingsInvalid,
+                 std::string("limits.memory: ") + std::strerror(errno)};
   }
   return {};
 }
@@ -37,8 +40,10 @@ Status limitProcessors(std::int64_t most) {
   }
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &allowed)) continue;
-    if (most > 0) --most;
-    else CPU_CLR(cpu, &allowed);
+    if (most > 0)
+      --most;
+    else
+      CPU_CLR(cpu, &allowed);
   }
   if (::sched_setaffinity(0, sizeof allowed, &allowed) != 0) {
     return Error{ErrorCode::kSettingsInvalid, std::string("limits.cpu: ") + std::strerror(errno)};

@@ -52,12 +52,14 @@ bool Maintenance::pruneStep() {
   if (!pruning_) return false;
   pruning_ = false;
   if (journal_.retention.count() == 0) return false;
-  const auto pruned = world_.runtime.journal().prune(world_.clock.wallMs() - journal_.retention.count(), kRunsPerStep);
+  const auto pruned = world_.runtime.journal().prune(
+      world_.clock.wallMs() - journal_.retention.count(), kRunsPerStep);
   if (!pruned) {
     world_.log.error("journal.prune_failed", pruned.error());
     return false;
   }
-  if (pruned->runs > 0) world_.log.info("journal.pruned", {{"runs", pruned->runs}, {"events", pruned->events}});
+  if (pruned->runs > 0)
+    world_.log.info("journal.pruned", {{"runs", pruned->runs}, {"events", pruned->events}});
   pruning_ = pruned->more;
   return pruning_;
 }
@@ -102,10 +104,11 @@ void Maintenance::measureDisk() {
     world_.runtime.admit();
     return;
   }
-  world_.runtime.refuseStarts(Error{ErrorCode::kLimit,
-                                    "limits.disk = " + base::formatBytes(diskBytesMax_) + ": the state folder holds " +
-                                        base::formatBytes(*used) + ", so no new run starts",
-                                    {"belay journal prune --older-than 30d", "belay journal stats"}});
+  world_.runtime.refuseStarts(
+      Error{ErrorCode::kLimit,
+            "limits.disk = " + base::formatBytes(diskBytesMax_) + ": the state folder holds " +
+                base::formatBytes(*used) + ", so no new run starts",
+            {"belay journal prune --older-than 30d", "belay journal stats"}});
 }
 
 }  // namespace belay

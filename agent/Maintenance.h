@@ -13,8 +13,9 @@
 
 namespace belay {
 
-/// What the daemon does when it has nothing else to do: checks the journal, checkpoints it, removes what is older than
-/// the retention, and what no run refers to any more. A little per call, so that work that comes in does not wait.
+/// What the daemon does when it has nothing else to do: checks the journal, checkpoints it, removes
+/// what is older than the retention, and what no run refers to any more. A little per call, so that
+/// work that comes in does not wait.
 ///
 /// Threads: the loop.
 class Maintenance {

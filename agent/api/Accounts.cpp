@@ -82,7 +82,8 @@ bool Accounts::isMember(uid_t uid, gid_t gid) const {
 AccountFiles::Stamp AccountFiles::stampOf(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return {};
-  return Stamp{info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino, info.st_size};
+  return Stamp{info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec, info.st_ino,
+               info.st_size};
 }
 
 const Accounts& AccountFiles::current() {
@@ -100,9 +101,12 @@ const Accounts& AccountFiles::current() {
 
 std::string_view roleName(Role role) {
   switch (role) {
-    case Role::kOperator: return "operator";
-    case Role::kReader: return "reader";
-    case Role::kNone: break;
+    case Role::kOperator:
+      return "operator";
+    case Role::kReader:
+      return "reader";
+    case Role::kNone:
+      break;
   }
   return "none";
 }
@@ -136,8 +140,10 @@ Result<Access::Members> Access::resolve(const std::vector<std::string>& entries,
                        base::visible(name) + "\" in " + (isGroup ? "/etc/group" : "/etc/passwd"),
                    {"write the number instead, where another name service knows it"}};
     }
-    if (isGroup) members.groups.insert(*id);
-    else members.users.insert(*id);
+    if (isGroup)
+      members.groups.insert(*id);
+    else
+      members.users.insert(*id);
   }
   return members;
 }

@@ -46,8 +46,8 @@ class Adviser {
   Advice ambiguous() {
     for (const VisitRecord& visit : history_.visits()) {
       if (visit.status != VisitRecord::Status::kAmbiguous) continue;
-      say("step " + visit.path + " may or may not have taken effect: " + quoted(visit.ambiguousReason) +
-          "; look, then say which");
+      say("step " + visit.path + " may or may not have taken effect: " +
+          quoted(visit.ambiguousReason) + "; look, then say which");
       for (const char* as : {"succeeded", "failed", "retry"}) {
         act("belay run resolve " + run_ + " " + visit.path + " --as " + as);
       }
@@ -60,9 +60,11 @@ class Adviser {
     const auto& finished = history_.finished();
     if (finished && finished->failure) {
       const engine::Failure& failure = *finished->failure;
-      const std::string where = finished->failedStep.empty() ? "it" : "step " + finished->failedStep;
+      const std::string where =
+          finished->failedStep.empty() ? "it" : "step " + finished->failedStep;
       say(where + " failed: " + quoted(failure.message) + " [" + failure.code + "]");
-      if (isRunStep(finished->failedStep)) act("belay run logs " + run_ + " --step " + finished->failedStep);
+      if (isRunStep(finished->failedStep))
+        act("belay run logs " + run_ + " --step " + finished->failedStep);
       act("belay explain " + failure.code);
       act(finished->failedStep == "output" || finished->failedStep.empty()
               ? "belay run retry " + run_ + " --from STEP"
@@ -136,8 +138,8 @@ class Adviser {
     switch (wait.kind) {
       case flow::WaitKind::kApproval: {
         const auto request = json::parse(wait.requestJson);
-        say("step " + visit.path + " waits for approval: " +
-            quoted(request ? request->text("summary") : "") + until);
+        say("step " + visit.path +
+            " waits for approval: " + quoted(request ? request->text("summary") : "") + until);
         act("belay wait show " + id);
         act("belay approve " + id);
         act("belay reject " + id);
@@ -152,8 +154,8 @@ class Adviser {
         act("belay event emit " + wait.eventName);
         break;
       default:
-        say("step " + visit.path + " waits until " + base::formatInstant(wait.expiresWallMs) + " (" +
-            inTime(wait.expiresWallMs, nowMs_) + ")");
+        say("step " + visit.path + " waits until " + base::formatInstant(wait.expiresWallMs) +
+            " (" + inTime(wait.expiresWallMs, nowMs_) + ")");
     }
   }
 
@@ -170,16 +172,25 @@ Advice adviseOn(const std::string& runId, RunStatus status, const RunHistory& hi
                 const flow::Flow* flow, std::int64_t nowMs) {
   Adviser adviser(runId, history, flow, nowMs);
   switch (status) {
-    case RunStatus::kWaiting: return adviser.waiting();
-    case RunStatus::kAmbiguous: return adviser.ambiguous();
-    case RunStatus::kFailed: return adviser.failed();
-    case RunStatus::kRunning: return adviser.running();
-    case RunStatus::kPaused: return adviser.paused();
-    case RunStatus::kStopping: return adviser.stopping();
-    case RunStatus::kStopped: return adviser.ended("stopped");
-    case RunStatus::kCancelled: return adviser.ended("cancelled");
+    case RunStatus::kWaiting:
+      return adviser.waiting();
+    case RunStatus::kAmbiguous:
+      return adviser.ambiguous();
+    case RunStatus::kFailed:
+      return adviser.failed();
+    case RunStatus::kRunning:
+      return adviser.running();
+    case RunStatus::kPaused:
+      return adviser.paused();
+    case RunStatus::kStopping:
+      return adviser.stopping();
+    case RunStatus::kStopped:
+      return adviser.ended("stopped");
+    case RunStatus::kCancelled:
+      return adviser.ended("cancelled");
     case RunStatus::kSucceeded:
-    case RunStatus::kCount: break;
+    case RunStatus::kCount:
+      break;
   }
   return {};
 }

@@ -24,7 +24,8 @@ using std::chrono::milliseconds;
 namespace {
 
 /// Asked before a body is read. Whoever is refused learns nothing about what there is.
-std::optional<Error> authorize(Access& access, std::string_view auth, const http::ServerRequest& request) {
+std::optional<Error> authorize(Access& access, std::string_view auth,
+                               const http::ServerRequest& request) {
   if (!request.peer.credentials) {
     return Error{ErrorCode::kPermission, "the API is only for peers of its Unix socket"};
   }
@@ -81,7 +82,8 @@ class ApiServer::Implementation {
 
   void drain(milliseconds most) {
     server_->beginDrain();
-    static_cast<void>(backend_.afterCommit([this](runtime::Runtime&) { backend_.subscriptions.close(); }));
+    static_cast<void>(
+        backend_.afterCommit([this](runtime::Runtime&) { backend_.subscriptions.close(); }));
     constexpr milliseconds kLook{5};
     for (milliseconds waited{0}; waited < most && !drained_.load(); waited += kLook) {
       std::this_thread::sleep_for(kLook);
@@ -104,7 +106,8 @@ class ApiServer::Implementation {
       }
       drained_.store(true);
     } catch (const std::exception& e) {
-      backend_.deps.log.error("thread.failed", Error{ErrorCode::kInternal, e.what()}, {{"thread", "api"}});
+      backend_.deps.log.error("thread.failed", Error{ErrorCode::kInternal, e.what()},
+                              {{"thread", "api"}});
       std::abort();
     }
   }

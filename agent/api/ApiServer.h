@@ -39,7 +39,7 @@ struct ApiDeps {
   const base::Clock& clock;
   log::Log& log;
   const crypto::P256PrivateKey& decisionKey;  ///< Signs decisions of class `local`.
-  const trust::DecisionKeys& decisionKeys;    ///< Those that may answer; the one above is among them.
+  const trust::DecisionKeys& decisionKeys;  ///< Those that may answer; the one above is among them.
   vault::Vault& vault;
   const vault::ConnectionStore& connections;
   const resources::ResourceStore& resources;
@@ -60,8 +60,9 @@ struct ApiDeps {
 ///
 /// Threads:   create(), drain() and the destructor the owner's; inside "api" (sockets) and
 ///            "api-work-N". The loop's thread runs its tasks.
-/// Ownership: when the server is destroyed the loop must not step() any more; it may still hold tasks.
-/// Errors:    create(): kSettingsInvalid for a user or group that does not exist, kAlreadyRunning,
+/// Ownership: when the server is destroyed the loop must not step() any more; it may still hold
+/// tasks. Errors:    create(): kSettingsInvalid for a user or group that does not exist,
+/// kAlreadyRunning,
 ///            kIo.
 class ApiServer {
  public:

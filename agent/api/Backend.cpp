@@ -47,10 +47,11 @@ bool Backend::afterCommit(std::function<void(runtime::Runtime&)> work) {
 }
 
 void Backend::read(const ExchangePtr& exchange, std::function<Result<Value>(ReadContext&)> read) {
-  const bool posted = afterCommit([this, exchange, read = std::move(read)](runtime::Runtime& runtime) {
-    ReadContext context = contextOf(runtime);
-    exchange->answer(read(context));
-  });
+  const bool posted =
+      afterCommit([this, exchange, read = std::move(read)](runtime::Runtime& runtime) {
+        ReadContext context = contextOf(runtime);
+        exchange->answer(read(context));
+      });
   if (!posted) exchange->fail(busy());
 }
 

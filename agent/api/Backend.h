@@ -31,8 +31,8 @@ class Backend {
 
   const ApiOptions options;
   const ApiDeps deps;
-  Workers workers;   ///< Short work: checking, signing, sealing.
-  Workers readers;   ///< May wait for a peer that reads slowly.
+  Workers workers;              ///< Short work: checking, signing, sealing.
+  Workers readers;              ///< May wait for a peer that reads slowly.
   Subscriptions subscriptions;  ///< The loop's.
   Deadlines deadlines;
   const std::int64_t startedWallMs;
@@ -41,10 +41,12 @@ class Backend {
   /// else. False when the loop's inbox is full. Any thread.
   bool afterCommit(std::function<void(runtime::Runtime&)> work);
   /// Answers with what `read` gives, after a commit. Any thread.
-  void read(const ExchangePtr& exchange, std::function<base::Result<json::Value>(ReadContext&)> read);
+  void read(const ExchangePtr& exchange,
+            std::function<base::Result<json::Value>(ReadContext&)> read);
   /// Makes a change in the loop's transaction, and answers when that is on disk, or is known not to
   /// be. Any thread.
-  void change(const ExchangePtr& exchange, std::function<base::Result<Changed>(runtime::Runtime&)> change);
+  void change(const ExchangePtr& exchange,
+              std::function<base::Result<Changed>(runtime::Runtime&)> change);
   /// Any thread.
   void work(const ExchangePtr& exchange, Workers::Work work);
   void later(std::chrono::milliseconds delay, std::function<void()> work);

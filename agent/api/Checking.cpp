@@ -39,14 +39,14 @@ flow::Checked checkFlowText(const FlowText& content, const flow::SyntaxCheck& sy
 }
 
 Error firstError(const flow::Checked& checked) {
-  const auto found = std::find_if(
-      checked.diagnostics.begin(), checked.diagnostics.end(),
-      [](const flow::Diagnostic& d) { return d.severity == flow::Severity::kError; });
+  const auto found =
+      std::find_if(checked.diagnostics.begin(), checked.diagnostics.end(),
+                   [](const flow::Diagnostic& d) { return d.severity == flow::Severity::kError; });
   BELAY_CHECK(found != checked.diagnostics.end());
   Error error{found->code, found->message + (found->hint.empty() ? "" : "; " + found->hint)};
-  const auto errors = std::count_if(
-      checked.diagnostics.begin(), checked.diagnostics.end(),
-      [](const flow::Diagnostic& d) { return d.severity == flow::Severity::kError; });
+  const auto errors =
+      std::count_if(checked.diagnostics.begin(), checked.diagnostics.end(),
+                    [](const flow::Diagnostic& d) { return d.severity == flow::Severity::kError; });
   if (errors > 1) error.message += " (and " + std::to_string(errors - 1) + " more)";
   error.actions = {"belay flow validate " + found->place.file,
                    "belay explain " + std::string(base::errorText(found->code))};
@@ -69,13 +69,16 @@ Value diagnosticsToJson(const flow::Checked& checked) {
   return data;
 }
 
-journal::FlowRow flowRow(runtime::Runtime& runtime, const flow::Flow& flow, const FlowText& content) {
+journal::FlowRow flowRow(runtime::Runtime& runtime, const flow::Flow& flow,
+                         const FlowText& content) {
   const std::string format = content.format == flow::Format::kJson ? "json" : "yaml";
-  return journal::FlowRow{flow.digest, flow.slug.str(), format, content.text, runtime.clock().wallMs()};
+  return journal::FlowRow{flow.digest, flow.slug.str(), format, content.text,
+                          runtime.clock().wallMs()};
 }
 
-Result<runtime::DraftPut> storeFlow(runtime::Runtime& runtime, const flow::Flow& flow, const FlowText& content,
-                                    const runtime::DraftRule& rule, const runtime::Author& author) {
+Result<runtime::DraftPut> storeFlow(runtime::Runtime& runtime, const flow::Flow& flow,
+                                    const FlowText& content, const runtime::DraftRule& rule,
+                                    const runtime::Author& author) {
   BELAY_ASSIGN(runtime::DraftPut put,
                runtime::putDraft(runtime.journal(), flowRow(runtime, flow, content), rule, author));
   static_cast<void>(runtime.flows().put(flow));

@@ -31,10 +31,12 @@ base::Error firstError(const flow::Checked& checked);
 /// {"diagnostics":[{"severity","code","message","hint","file","line","column","pointer"}]}
 json::Value diagnosticsToJson(const flow::Checked& checked);
 /// A checked flow as the journal keeps it. Threads: the loop.
-journal::FlowRow flowRow(runtime::Runtime& runtime, const flow::Flow& flow, const FlowText& content);
+journal::FlowRow flowRow(runtime::Runtime& runtime, const flow::Flow& flow,
+                         const FlowText& content);
 /// Puts a checked flow into the journal and makes it the draft of its slug. Threads: the loop.
-base::Result<runtime::DraftPut> storeFlow(runtime::Runtime& runtime, const flow::Flow& flow, const FlowText& content,
-                                          const runtime::DraftRule& rule, const runtime::Author& author);
+base::Result<runtime::DraftPut> storeFlow(runtime::Runtime& runtime, const flow::Flow& flow,
+                                          const FlowText& content, const runtime::DraftRule& rule,
+                                          const runtime::Author& author);
 /// {"replaced_draft","replaced_draft_by"}: what a new draft took the place of, where it did.
 void addReplaced(json::Value& data, const runtime::DraftPut& put);
 /// {"number","digest","note","released_at","released_by"}

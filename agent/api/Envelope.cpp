@@ -64,7 +64,8 @@ std::string printEnvelope(const Envelope& envelope) {
   Value meta;
   meta.set("schema", kEnvelopeSchema);
   if (envelope.meta.isObject()) {
-    for (const json::Member& member : envelope.meta.asObject()) meta.set(member.first, member.second);
+    for (const json::Member& member : envelope.meta.asObject())
+      meta.set(member.first, member.second);
   }
   out.set("meta", std::move(meta));
   return json::print(out);

@@ -68,9 +68,14 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   bool flush() {
     if (unsent_.empty()) return true;
     switch (stream_.write(unsent_)) {
-      case http::ResponseStream::Write::kTaken: unsent_.clear(); return true;
-      case http::ResponseStream::Write::kFull: return false;
-      case http::ResponseStream::Write::kClosed: finish(); return false;
+      case http::ResponseStream::Write::kTaken:
+        unsent_.clear();
+        return true;
+      case http::ResponseStream::Write::kFull:
+        return false;
+      case http::ResponseStream::Write::kClosed:
+        finish();
+        return false;
     }
     return false;
   }
@@ -141,7 +146,8 @@ void followRun(Backend& backend, const ExchangePtr& exchange) {
   const auto following = readFollowing(*exchange);
   if (!following) return exchange->fail(following.error());
   auto stream = std::make_shared<EventStream>(backend, exchange, following->after);
-  const bool posted = backend.afterCommit([stream](runtime::Runtime& runtime) { stream->begin(runtime); });
+  const bool posted =
+      backend.afterCommit([stream](runtime::Runtime& runtime) { stream->begin(runtime); });
   if (!posted) return exchange->fail(busy());
   if (following->heartbeat.count() == 0) return;
   const std::weak_ptr<EventStream> weak = stream;

@@ -37,7 +37,8 @@ Result<Value> Exchange::bodyObject() const {
 void Exchange::ok(Value data, Value meta, int status) {
   if (meta.isNull()) meta = Value(json::Object{});
   meta.set("source", "daemon");
-  responder_.send(envelopeResponse(status, Envelope{std::nullopt, std::move(data), std::move(meta)}));
+  responder_.send(
+      envelopeResponse(status, Envelope{std::nullopt, std::move(data), std::move(meta)}));
 }
 
 void Exchange::fail(const Error& error, Value data) {
@@ -48,8 +49,10 @@ void Exchange::fail(const Error& error, Value data) {
 }
 
 void Exchange::answer(Result<Value> result) {
-  if (result) ok(std::move(*result));
-  else fail(result.error());
+  if (result)
+    ok(std::move(*result));
+  else
+    fail(result.error());
 }
 
 Status checkMembers(const Value& body, std::string_view names) {
@@ -57,7 +60,8 @@ Status checkMembers(const Value& body, std::string_view names) {
   for (const json::Member& member : body.asObject()) {
     if (std::find(known.begin(), known.end(), member.first) != known.end()) continue;
     std::string message = "the body may not have \"" + base::visible(member.first) + "\"";
-    if (const auto near = base::nearest(member.first, known)) message += "; did you mean \"" + *near + "\"?";
+    if (const auto near = base::nearest(member.first, known))
+      message += "; did you mean \"" + *near + "\"?";
     return Error{ErrorCode::kInvalidArgument, std::move(message)};
   }
   return {};
@@ -70,7 +74,8 @@ Result<std::string> textMember(const Value& body, std::string_view name, bool re
     return Error{ErrorCode::kInvalidArgument, "the body lacks \"" + std::string(name) + "\""};
   }
   if (member->isString()) return member->asString();
-  return Error{ErrorCode::kInvalidArgument, "\"" + std::string(name) + "\" must be a string, it is " +
+  return Error{ErrorCode::kInvalidArgument, "\"" + std::string(name) +
+                                                "\" must be a string, it is " +
                                                 std::string(json::kindName(*member))};
 }
 
@@ -78,7 +83,8 @@ Result<bool> flagMember(const Value& body, std::string_view name) {
   const Value* member = body.find(name);
   if (!member) return false;
   if (member->isBool()) return member->asBool();
-  return Error{ErrorCode::kInvalidArgument, "\"" + std::string(name) + "\" must be true or false, it is " +
+  return Error{ErrorCode::kInvalidArgument, "\"" + std::string(name) +
+                                                "\" must be true or false, it is " +
                                                 std::string(json::kindName(*member))};
 }
 

@@ -21,7 +21,9 @@ namespace belay::api {
 class Exchange {
  public:
   Exchange(http::ServerRequest request, http::Responder responder, Caller caller)
-      : request_(std::move(request)), responder_(std::move(responder)), caller_(std::move(caller)) {}
+      : request_(std::move(request)),
+        responder_(std::move(responder)),
+        caller_(std::move(caller)) {}
 
   const http::ServerRequest& request() const { return request_; }
   const Caller& caller() const { return caller_; }

@@ -15,18 +15,21 @@ namespace {
 
 /// Where the flow is on its way from draft to live.
 void addState(Value& out, const runtime::FlowState& state) {
-  out.set("draft_digest", state.head.draftDigest).set("updated_at", base::formatInstant(state.head.updatedMs));
+  out.set("draft_digest", state.head.draftDigest)
+      .set("updated_at", base::formatInstant(state.head.updatedMs));
   if (state.draft) out.set("draft_by", state.draft->by);
   if (state.newest) out.set("newest_release", releaseToJson(*state.newest));
   if (state.live) {
     Value live;
     live.set("release", state.live->release).set("digest", state.live->digest);
-    live.set("promoted_at", base::formatInstant(state.live->atMs)).set("promoted_by", state.live->by);
+    live.set("promoted_at", base::formatInstant(state.live->atMs))
+        .set("promoted_by", state.live->by);
     out.set("live", std::move(live));
   }
   out.set("archived", state.archived.has_value());
   if (!state.archived) return;
-  out.set("archived_at", base::formatInstant(state.archived->atMs)).set("archived_by", state.archived->by);
+  out.set("archived_at", base::formatInstant(state.archived->atMs))
+      .set("archived_by", state.archived->by);
 }
 
 Value stepsToJson(const flow::Flow& flow) {

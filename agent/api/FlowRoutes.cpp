@@ -27,7 +27,8 @@ Result<Binding> readBinding(const Backend& backend, const Exchange& exchange) {
   BELAY_TRY(checkMembers(body, "connection"));
   Binding binding{exchange.param("slug"), exchange.param("name"), "", ""};
   BELAY_ASSIGN(binding.connection, textMember(body, "connection", true));
-  BELAY_ASSIGN(const vault::Connection* connection, backend.deps.connections.find(binding.connection));
+  BELAY_ASSIGN(const vault::Connection* connection,
+               backend.deps.connections.find(binding.connection));
   binding.type = std::string(connection->type());
   return binding;
 }
@@ -41,23 +42,31 @@ Result<Changed> bind(runtime::Runtime& runtime, const Binding& binding) {
     names.push_back(requirement.name);
     if (requirement.name != binding.name) continue;
     if (requirement.type != binding.type) {
-      return Error{ErrorCode::kConnectionInvalid, "flow " + binding.slug + " requires \"" + binding.name +
-                                                      "\" of type " + requirement.type + "; connection " +
-                                                      binding.connection + " is of type " + binding.type};
+      return Error{ErrorCode::kConnectionInvalid,
+                   "flow " + binding.slug + " requires \"" + binding.name + "\" of type " +
+                       requirement.type + "; connection " + binding.connection + " is of type " +
+                       binding.type};
     }
     BELAY_TRY(runtime.journal().putBinding(binding.slug, binding.name, binding.connection));
     Changed changed;
-    changed.data.set("flow", binding.slug).set("name", binding.name).set("connection", binding.connection);
+    changed.data.set("flow", binding.slug)
+        .set("name", binding.name)
+        .set("connection", binding.connection);
     return changed;
   }
-  std::string message = "flow " + binding.slug + " requires nothing named \"" + base::visible(binding.name) + "\"";
-  if (const auto near = base::nearest(binding.name, names)) message += "; did you mean \"" + *near + "\"?";
-  return Error{ErrorCode::kFlowUnknownName, std::move(message), {"belay flow show " + binding.slug}};
+  std::string message =
+      "flow " + binding.slug + " requires nothing named \"" + base::visible(binding.name) + "\"";
+  if (const auto near = base::nearest(binding.name, names))
+    message += "; did you mean \"" + *near + "\"?";
+  return Error{
+      ErrorCode::kFlowUnknownName, std::move(message), {"belay flow show " + binding.slug}};
 }
 
 /// What the flow `digest` requires, added to what is known; `by` is "draft" or "live".
-base::Status addRequirements(runtime::Runtime& runtime, const std::string& digest, const char* by, json::Array& into) {
-  BELAY_ASSIGN(const std::shared_ptr<const runtime::LoadedFlow> loaded, runtime.flows().get(digest));
+base::Status addRequirements(runtime::Runtime& runtime, const std::string& digest, const char* by,
+                             json::Array& into) {
+  BELAY_ASSIGN(const std::shared_ptr<const runtime::LoadedFlow> loaded,
+               runtime.flows().get(digest));
   for (const flow::Requirement& requirement : loaded->flow.requirements) {
     const auto known = std::find_if(into.begin(), into.end(), [&](const Value& one) {
       return one.text("name") == requirement.name && one.text("type") == requirement.type;
@@ -75,9 +84,11 @@ base::Status addRequirements(runtime::Runtime& runtime, const std::string& diges
 }
 
 /// Says what a requirement is bound to, and what is wrong with that.
-void judgeBinding(const Backend& backend, const std::vector<journal::BindingRow>& bindings, Value& requirement) {
+void judgeBinding(const Backend& backend, const std::vector<journal::BindingRow>& bindings,
+                  Value& requirement) {
   const std::string name = requirement.text("name");
-  const auto bound = std::find_if(bindings.begin(), bindings.end(), [&](const auto& row) { return row.name == name; });
+  const auto bound = std::find_if(bindings.begin(), bindings.end(),
+                                  [&](const auto& row) { return row.name == name; });
   if (bound == bindings.end()) {
     requirement.set("problem", "it is not bound");
     return;
@@ -85,9 +96,11 @@ void judgeBinding(const Backend& backend, const std::vector<journal::BindingRow>
   requirement.set("connection", bound->connection);
   const auto connection = backend.deps.connections.find(bound->connection);
   if (!connection) {
-    requirement.set("problem", "there is no connection " + base::visible(bound->connection) + " on this host");
+    requirement.set("problem",
+                    "there is no connection " + base::visible(bound->connection) + " on this host");
   } else if ((*connection)->type() != requirement.text("type")) {
-    requirement.set("problem", "connection " + bound->connection + " is of type " + std::string((*connection)->type()));
+    requirement.set("problem", "connection " + bound->connection + " is of type " +
+                                   std::string((*connection)->type()));
   }
 }
 
@@ -104,7 +117,8 @@ void putFlow(Backend& backend, const ExchangePtr& exchange) {
     BELAY_TRY(checkMembers(body, "content file origin if_draft force"));
     Put out;
     BELAY_ASSIGN(out.content, readFlowText(body));
-    if (out.content.text.empty()) return Error{ErrorCode::kInvalidArgument, "the body lacks \"content\""};
+    if (out.content.text.empty())
+      return Error{ErrorCode::kInvalidArgument, "the body lacks \"content\""};
     BELAY_ASSIGN(out.rule, readDraftRule(body));
     BELAY_ASSIGN(out.author, readAuthor(*exchange, body));
     return out;
@@ -115,7 +129,8 @@ void putFlow(Backend& backend, const ExchangePtr& exchange) {
     if (!checked.flow) return exchange->fail(firstError(checked), diagnosticsToJson(checked));
     auto flow = std::make_shared<flow::Flow>(std::move(*checked.flow));
     backend.change(exchange, [flow, put](runtime::Runtime& runtime) -> Result<Changed> {
-      BELAY_ASSIGN(const runtime::DraftPut done, storeFlow(runtime, *flow, put.content, put.rule, put.author));
+      BELAY_ASSIGN(const runtime::DraftPut done,
+                   storeFlow(runtime, *flow, put.content, put.rule, put.author));
       Changed changed;
       changed.data.set("flow", flow->slug.str()).set("digest", flow->digest);
       addReplaced(changed.data, done);

@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::size_t kReleasesMost = 1000;
 constexpr std::size_t kFoundMost = 100;
-/// Flows that one search looks into before it gives a place to go on from: parsing them takes the loop's time.
+/// Flows that one search looks into before it gives a place to go on from: parsing them takes the
+/// loop's time.
 constexpr std::size_t kFlowsSearched = 200;
 
 struct Content {
@@ -27,11 +28,13 @@ struct Content {
   journal::FlowRow row;
 };
 
-Result<Content> findContent(ReadContext& context, const std::string& slug, const std::string& which) {
+Result<Content> findContent(ReadContext& context, const std::string& slug,
+                            const std::string& which) {
   BELAY_ASSIGN(runtime::FlowVersion version, runtime::findVersion(context.journal, slug, which));
   BELAY_ASSIGN(std::optional<journal::FlowRow> row, context.journal.flowByDigest(version.digest));
   if (!row) {
-    return Error{ErrorCode::kJournalCorrupt, "flow " + version.digest + " of " + slug + " is not in the journal",
+    return Error{ErrorCode::kJournalCorrupt,
+                 "flow " + version.digest + " of " + slug + " is not in the journal",
                  {"belay journal verify"}};
   }
   return Content{std::move(version), std::move(*row)};
@@ -39,7 +42,9 @@ Result<Content> findContent(ReadContext& context, const std::string& slug, const
 
 Value promotionToJson(const journal::FlowChangeRow& row) {
   Value out;
-  out.set("release", row.release).set("digest", row.digest).set("rollback", row.what == FlowChange::kRolledBack);
+  out.set("release", row.release)
+      .set("digest", row.digest)
+      .set("rollback", row.what == FlowChange::kRolledBack);
   out.set("at", base::formatInstant(row.atMs)).set("by", row.by);
   return out;
 }
@@ -75,8 +80,10 @@ json::Array matchesIn(const flow::Flow& flow, const std::string& content, const 
   return out.size() == before ? json::Array{} : out;
 }
 
-Result<Value> searchOne(ReadContext& context, const journal::FlowHeadRow& head, const Query& query) {
-  BELAY_ASSIGN(const std::optional<journal::FlowRow> row, context.journal.flowByDigest(head.draftDigest));
+Result<Value> searchOne(ReadContext& context, const journal::FlowHeadRow& head,
+                        const Query& query) {
+  BELAY_ASSIGN(const std::optional<journal::FlowRow> row,
+               context.journal.flowByDigest(head.draftDigest));
   if (!row || (!query.text.empty() && !holds(row->content, query.text))) return Value();
   const auto format = row->format == "json" ? flow::Format::kJson : flow::Format::kYaml;
   // Not by the cache: a search must not drive out the flows of runs.
@@ -107,14 +114,16 @@ Value diffToJson(Value from, std::string_view fromText, Value to, std::string_vi
     out.set("to_line", static_cast<std::int64_t>(hunk.toLine));
     out.set("to_count", static_cast<std::int64_t>(hunk.toCount));
     json::Array lines;
-    for (const base::DiffLine& line : hunk.lines) lines.emplace_back(line.mark + std::string(line.text));
+    for (const base::DiffLine& line : hunk.lines)
+      lines.emplace_back(line.mark + std::string(line.text));
     out.set("lines", std::move(lines));
     hunks.push_back(std::move(out));
   }
   Value data;
   const std::string text = base::unifiedText(diff, from.text("name"), to.text("name"));
   data.set("from", std::move(from)).set("to", std::move(to)).set("same", diff.hunks.empty());
-  data.set("added", static_cast<std::int64_t>(diff.added)).set("removed", static_cast<std::int64_t>(diff.removed));
+  data.set("added", static_cast<std::int64_t>(diff.added))
+      .set("removed", static_cast<std::int64_t>(diff.removed));
   data.set("hunks", std::move(hunks)).set("text", text);
   return data;
 }
@@ -149,7 +158,8 @@ Result<Value> readReleases(ReadContext& context, const ReadArguments& arguments)
   if (before != 0) {
     BELAY_ASSIGN(const auto from, context.journal.release(slug, static_cast<std::int64_t>(before)));
     if (!from) {
-      return Error{ErrorCode::kReleaseNotFound, "flow " + slug + " has no release " + std::to_string(before),
+      return Error{ErrorCode::kReleaseNotFound,
+                   "flow " + slug + " has no release " + std::to_string(before),
                    {"belay flow releases " + slug}};
     }
     row = from->number;
@@ -169,9 +179,11 @@ Result<Value> readReleases(ReadContext& context, const ReadArguments& arguments)
   if (more) out.set("next_before", rows.back().release);
   out.set("releases", std::move(releases));
   BELAY_ASSIGN(auto promotions, context.journal.flowChanges(slug, FlowChange::kPromoted, 0, most));
-  BELAY_ASSIGN(const auto back, context.journal.flowChanges(slug, FlowChange::kRolledBack, 0, most));
+  BELAY_ASSIGN(const auto back,
+               context.journal.flowChanges(slug, FlowChange::kRolledBack, 0, most));
   promotions.insert(promotions.end(), back.begin(), back.end());
-  std::sort(promotions.begin(), promotions.end(), [](const auto& a, const auto& b) { return a.number > b.number; });
+  std::sort(promotions.begin(), promotions.end(),
+            [](const auto& a, const auto& b) { return a.number > b.number; });
   if (promotions.size() > most) promotions.resize(most);
   json::Array shown;
   for (const auto& change : promotions) shown.push_back(promotionToJson(change));
@@ -185,12 +197,15 @@ Result<Value> readExport(ReadContext& context, const ReadArguments& arguments) {
   BELAY_ASSIGN(Content content, findContent(context, slug, which ? *which : "live"));
   BELAY_ASSIGN(const auto release, context.journal.release(slug, content.version.release));
   if (!release) {
-    return Error{ErrorCode::kReleaseNotFound, "only a release can be exported; " + content.version.source + " is none",
+    return Error{ErrorCode::kReleaseNotFound,
+                 "only a release can be exported; " + content.version.source + " is none",
                  {"belay flow release " + slug}};
   }
   Value exported;
   exported.set("belay_export", kExportVersion).set("slug", slug).set("release", release->release);
-  exported.set("digest", release->digest).set("format", content.row.format).set("note", release->note);
+  exported.set("digest", release->digest)
+      .set("format", content.row.format)
+      .set("note", release->note);
   exported.set("released_at", base::formatInstant(release->atMs)).set("released_by", release->by);
   exported.set("content", std::move(content.row.content));
   Value out;

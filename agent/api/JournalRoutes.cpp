@@ -30,9 +30,8 @@ class Verification : public std::enable_shared_from_this<Verification> {
       : backend_(backend), exchange_(std::move(exchange)) {}
 
   void goOn() {
-    const bool posted = backend_.afterCommit([self = shared_from_this()](runtime::Runtime& runtime) {
-      self->step(runtime.journal());
-    });
+    const bool posted = backend_.afterCommit(
+        [self = shared_from_this()](runtime::Runtime& runtime) { self->step(runtime.journal()); });
     if (!posted) exchange_->fail(busy());
   }
 
@@ -45,7 +44,8 @@ class Verification : public std::enable_shared_from_this<Verification> {
     total_.hostRows += report->hostRows;
     total_.flowChanges += report->flowChanges;
     if (!report->ok) {
-      return exchange_->fail(Error{ErrorCode::kJournalChainBroken, report->firstBad,
+      return exchange_->fail(Error{ErrorCode::kJournalChainBroken,
+                                   report->firstBad,
                                    {"belay explain BLY-JOURNAL-CHAIN-BROKEN"}});
     }
     if (!cursor_.done) return goOn();
@@ -65,9 +65,8 @@ class Pruning : public std::enable_shared_from_this<Pruning> {
       : backend_(backend), exchange_(std::move(exchange)), beforeMs_(beforeMs) {}
 
   void goOn() {
-    const bool posted = backend_.afterCommit([self = shared_from_this()](runtime::Runtime& runtime) {
-      self->step(runtime.journal());
-    });
+    const bool posted = backend_.afterCommit(
+        [self = shared_from_this()](runtime::Runtime& runtime) { self->step(runtime.journal()); });
     if (!posted) exchange_->fail(busy());
   }
 
@@ -82,7 +81,8 @@ class Pruning : public std::enable_shared_from_this<Pruning> {
     Value data;
     data.set("runs", runs_).set("events", events_).set("resources", resources_);
     data.set("before", base::formatInstant(beforeMs_));
-    backend_.deps.log.info("journal.pruned", {{"runs", runs_}, {"by", exchange_->caller().shown()}});
+    backend_.deps.log.info("journal.pruned",
+                           {{"runs", runs_}, {"by", exchange_->caller().shown()}});
     exchange_->ok(std::move(data));
   }
 
@@ -99,9 +99,8 @@ class Copying : public std::enable_shared_from_this<Copying> {
       : backend_(backend), exchange_(std::move(exchange)), target_(std::move(target)) {}
 
   void goOn() {
-    const bool posted = backend_.afterCommit([self = shared_from_this()](runtime::Runtime& runtime) {
-      self->step(runtime.journal());
-    });
+    const bool posted = backend_.afterCommit(
+        [self = shared_from_this()](runtime::Runtime& runtime) { self->step(runtime.journal()); });
     if (!posted) exchange_->fail(busy());
   }
 
@@ -115,7 +114,8 @@ class Copying : public std::enable_shared_from_this<Copying> {
     const Result<bool> complete = backup_->step(kBackupPagesPerTurn);
     if (!complete) return exchange_->fail(complete.error());
     if (!*complete) return goOn();
-    backend_.deps.log.info("journal.backed_up", {{"target", target_}, {"by", exchange_->caller().shown()}});
+    backend_.deps.log.info("journal.backed_up",
+                           {{"target", target_}, {"by", exchange_->caller().shown()}});
     Value data;
     data.set("target", target_);
     exchange_->ok(std::move(data));
@@ -148,7 +148,8 @@ void backupJournal(Backend& backend, const ExchangePtr& exchange) {
   }();
   if (!target) return exchange->fail(target.error());
   if (!target->starts_with("/")) {
-    return exchange->fail(Error{ErrorCode::kInvalidArgument, "\"target\" must be an absolute path"});
+    return exchange->fail(
+        Error{ErrorCode::kInvalidArgument, "\"target\" must be an absolute path"});
   }
   std::make_shared<Copying>(backend, exchange, *target)->goOn();
 }

@@ -24,15 +24,18 @@ Result<std::string> readNote(const Value& body) {
 
 Changed promotedFlow(const std::string& slug, const runtime::Promoted& promoted) {
   Changed changed;
-  changed.data.set("flow", slug).set("live", promoted.live.release).set("digest", promoted.live.digest);
+  changed.data.set("flow", slug)
+      .set("live", promoted.live.release)
+      .set("digest", promoted.live.digest);
   if (promoted.before != 0) changed.data.set("before", promoted.before);
   changed.data.set("existing", promoted.existing);
   return changed;
 }
 
 /// A body with `release`, for a change that takes one.
-using MakeLive = Result<runtime::Promoted> (*)(journal::Journal&, std::string_view slug, std::string_view which,
-                                               const runtime::Author&, std::int64_t nowMs);
+using MakeLive = Result<runtime::Promoted> (*)(journal::Journal&, std::string_view slug,
+                                               std::string_view which, const runtime::Author&,
+                                               std::int64_t nowMs);
 void makeLive(Backend& backend, const ExchangePtr& exchange, MakeLive make) {
   const auto which = [&]() -> Result<std::string> {
     BELAY_ASSIGN(const Value body, exchange->bodyObject());
@@ -40,17 +43,19 @@ void makeLive(Backend& backend, const ExchangePtr& exchange, MakeLive make) {
     return textMember(body, "release");
   }();
   if (!which) return exchange->fail(which.error());
-  backend.change(exchange, [&backend, exchange, make, which = *which](runtime::Runtime& runtime) -> Result<Changed> {
-    const std::string& slug = exchange->param("slug");
-    const runtime::Author author{exchange->caller().shown(), ""};
-    BELAY_ASSIGN(const runtime::Promoted promoted,
-                 make(runtime.journal(), slug, which, author, runtime.clock().wallMs()));
-    backend.deps.log.info("flow.live", {{"flow", slug},
-                                        {"release", std::to_string(promoted.live.release)},
-                                        {"digest", promoted.live.digest},
-                                        {"by", author.by}});
-    return promotedFlow(slug, promoted);
-  });
+  backend.change(
+      exchange,
+      [&backend, exchange, make, which = *which](runtime::Runtime& runtime) -> Result<Changed> {
+        const std::string& slug = exchange->param("slug");
+        const runtime::Author author{exchange->caller().shown(), ""};
+        BELAY_ASSIGN(const runtime::Promoted promoted,
+                     make(runtime.journal(), slug, which, author, runtime.clock().wallMs()));
+        backend.deps.log.info("flow.live", {{"flow", slug},
+                                            {"release", std::to_string(promoted.live.release)},
+                                            {"digest", promoted.live.digest},
+                                            {"by", author.by}});
+        return promotedFlow(slug, promoted);
+      });
 }
 
 /// An exported flow, checked as far as it can be without parsing the flow.
@@ -69,12 +74,14 @@ Result<Import> readImport(const Exchange& exchange) {
   BELAY_TRY(checkMembers(body, "export draft origin if_draft force"));
   const Value* exported = body.find("export");
   if (!exported || !exported->isObject()) {
-    return Error{ErrorCode::kInvalidArgument, "the body lacks \"export\", the object that an export gave"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "the body lacks \"export\", the object that an export gave"};
   }
-  BELAY_TRY(checkMembers(*exported,
-                         "belay_export slug release digest format note released_at released_by content"));
+  BELAY_TRY(checkMembers(
+      *exported, "belay_export slug release digest format note released_at released_by content"));
   if (exported->integer("belay_export") != kExportVersion) {
-    return Error{ErrorCode::kUnsupported, "this is no exported flow of version " + std::to_string(kExportVersion)};
+    return Error{ErrorCode::kUnsupported,
+                 "this is no exported flow of version " + std::to_string(kExportVersion)};
   }
   Import out;
   BELAY_ASSIGN(out.slug, textMember(*exported, "slug", true));
@@ -97,13 +104,14 @@ Result<Changed> takeIn(runtime::Runtime& runtime, const flow::Flow& flow, const 
   Changed changed;
   changed.data.set("flow", flow.slug.str()).set("digest", flow.digest);
   if (import.asDraft) {
-    BELAY_ASSIGN(const runtime::DraftPut put, storeFlow(runtime, flow, import.content, import.rule, import.author));
+    BELAY_ASSIGN(const runtime::DraftPut put,
+                 storeFlow(runtime, flow, import.content, import.rule, import.author));
     addReplaced(changed.data, put);
     return changed;
   }
   BELAY_ASSIGN(const runtime::Imported done,
-               runtime::importRelease(runtime.journal(), flowRow(runtime, flow, import.content), import.note,
-                                      import.author));
+               runtime::importRelease(runtime.journal(), flowRow(runtime, flow, import.content),
+                                      import.note, import.author));
   changed.data.set("release", releaseToJson(done.release)).set("existing", done.existing);
   return changed;
 }
@@ -124,20 +132,26 @@ void releaseFlow(Backend& backend, const ExchangePtr& exchange) {
     return out;
   }();
   if (!releasing) return exchange->fail(releasing.error());
-  backend.change(exchange, [exchange, what = *releasing](runtime::Runtime& runtime) -> Result<Changed> {
-    const std::string& slug = exchange->param("slug");
-    const runtime::Author author{exchange->caller().shown(), ""};
-    BELAY_ASSIGN(const journal::FlowChangeRow row,
-                 runtime::makeRelease(runtime.journal(), slug, what.note, what.rule, author, runtime.clock().wallMs()));
-    Changed changed;
-    changed.data.set("flow", slug).set("release", releaseToJson(row));
-    return changed;
-  });
+  backend.change(exchange,
+                 [exchange, what = *releasing](runtime::Runtime& runtime) -> Result<Changed> {
+                   const std::string& slug = exchange->param("slug");
+                   const runtime::Author author{exchange->caller().shown(), ""};
+                   BELAY_ASSIGN(const journal::FlowChangeRow row,
+                                runtime::makeRelease(runtime.journal(), slug, what.note, what.rule,
+                                                     author, runtime.clock().wallMs()));
+                   Changed changed;
+                   changed.data.set("flow", slug).set("release", releaseToJson(row));
+                   return changed;
+                 });
 }
 
-void promoteFlow(Backend& backend, const ExchangePtr& exchange) { makeLive(backend, exchange, &runtime::promote); }
+void promoteFlow(Backend& backend, const ExchangePtr& exchange) {
+  makeLive(backend, exchange, &runtime::promote);
+}
 
-void rollBackFlow(Backend& backend, const ExchangePtr& exchange) { makeLive(backend, exchange, &runtime::rollBack); }
+void rollBackFlow(Backend& backend, const ExchangePtr& exchange) {
+  makeLive(backend, exchange, &runtime::rollBack);
+}
 
 void archiveFlow(Backend& backend, const ExchangePtr& exchange) {
   const auto undo = [&]() -> Result<bool> {
@@ -166,11 +180,14 @@ void importFlow(Backend& backend, const ExchangePtr& exchange) {
     auto flow = std::make_shared<flow::Flow>(std::move(*checked.flow));
     if (flow->digest != import.digest || flow->slug.str() != import.slug) {
       return exchange->fail(Error{ErrorCode::kFlowDigest,
-                                  "the export says " + base::visible(import.slug) + ", " + base::visible(import.digest) +
-                                      "; its content is " + flow->slug.str() + ", " + flow->digest,
+                                  "the export says " + base::visible(import.slug) + ", " +
+                                      base::visible(import.digest) + "; its content is " +
+                                      flow->slug.str() + ", " + flow->digest,
                                   {"belay flow export SLUG N FILE"}});
     }
-    backend.change(exchange, [flow, import](runtime::Runtime& runtime) { return takeIn(runtime, *flow, import); });
+    backend.change(exchange, [flow, import](runtime::Runtime& runtime) {
+      return takeIn(runtime, *flow, import);
+    });
   });
 }
 

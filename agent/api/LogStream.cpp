@@ -29,7 +29,8 @@ std::string_view streamName(jobs::LogStream stream) {
 /// The output of a job belongs to no event, so its lines are not part of what this reads.
 Status readEvents(journal::Journal& journal, const base::RunId& run, RunHistory& history) {
   for (std::uint64_t after = 0;;) {
-    BELAY_ASSIGN(const std::vector<journal::EventRow> rows, journal.events(run, after, kEventsPerRead));
+    BELAY_ASSIGN(const std::vector<journal::EventRow> rows,
+                 journal.events(run, after, kEventsPerRead));
     for (const journal::EventRow& row : rows) {
       BELAY_ASSIGN(const engine::EventBody body, engine::decodeBody(row.name, row.body));
       history.add(row.atMs, body);
@@ -55,9 +56,10 @@ void LogStream::begin(runtime::Runtime& runtime) {
   redactor_ = std::move(*redactor);
   if (const Status sources = findSources(); !sources) return exchange_->fail(sources.error());
   if (known_.empty() && !options_.step.empty() && runEnded_) {
-    return exchange_->fail(Error{ErrorCode::kNotFound,
-                                 "run " + run_.str() + " has no job of a step \"" + base::visible(options_.step) + "\"",
-                                 {"belay run show " + run_.str()}});
+    return exchange_->fail(Error{
+        ErrorCode::kNotFound,
+        "run " + run_.str() + " has no job of a step \"" + base::visible(options_.step) + "\"",
+        {"belay run show " + run_.str()}});
   }
   stream_ = exchange_->responder().stream(http::ServerResponse::of(200, "application/x-ndjson", ""),
                                           {nullptr, nullptr});
@@ -76,7 +78,8 @@ void LogStream::begin(runtime::Runtime& runtime) {
 void LogStream::tick() {
   if (over_.load()) return;
   // A full inbox: the next tick tries again.
-  static_cast<void>(backend_.afterCommit([self = shared_from_this()](runtime::Runtime&) { self->pump(); }));
+  static_cast<void>(
+      backend_.afterCommit([self = shared_from_this()](runtime::Runtime&) { self->pump(); }));
   backend_.later(kLookAgain, [self = shared_from_this()] { self->tick(); });
 }
 
@@ -85,12 +88,14 @@ Status LogStream::findSources() {
   BELAY_ASSIGN(const std::optional<journal::RunRow> row, runtime_->journal().run(run_));
   if (!row) return Error{ErrorCode::kRunNotFound, "run " + run_.str() + " is not there any more"};
   runEnded_ = engine::isFinal(row->status);
-  BELAY_ASSIGN(const std::shared_ptr<const runtime::LoadedFlow> loaded, runtime_->flows().get(row->flowDigest));
+  BELAY_ASSIGN(const std::shared_ptr<const runtime::LoadedFlow> loaded,
+               runtime_->flows().get(row->flowDigest));
   RunHistory history;
   BELAY_TRY(readEvents(runtime_->journal(), run_, history));
   for (const VisitRecord& visit : history.visits()) {
     const auto index = loaded->flow.indexOf(engine::stepIdOf(visit.path));
-    const bool isJob = visit.started && index && loaded->flow.steps[*index].family == flow::Family::kRun;
+    const bool isJob =
+        visit.started && index && loaded->flow.steps[*index].family == flow::Family::kRun;
     if (!isJob || (!options_.step.empty() && visit.path != options_.step)) continue;
     for (const AttemptRecord& attempt : visit.attempts) {
       runtime::Attempt key;
@@ -102,14 +107,16 @@ Status LogStream::findSources() {
       source.ended = attempt.endedMs != 0 || runEnded_;
       const auto before = std::find(known_.begin(), known_.end(), source.job.str());
       if (before != known_.end()) {
-        for (Source& old : sources_) old.ended = old.ended || (old.job == source.job && source.ended);
+        for (Source& old : sources_)
+          old.ended = old.ended || (old.job == source.job && source.ended);
         continue;
       }
       known_.push_back(source.job.str());
       source.step = visit.path;
       source.visit = visit.visit;
       source.attempt = attempt.attempt;
-      for (auto& stream : source.streams) stream = std::make_unique<vault::RedactingStream>(redactor_);
+      for (auto& stream : source.streams)
+        stream = std::make_unique<vault::RedactingStream>(redactor_);
       sources_.push_back(std::move(source));
     }
   }
@@ -123,8 +130,10 @@ void LogStream::append(const Source& source, const jobs::LogSpan& span, const st
   writer.member("visit", static_cast<std::int64_t>(source.visit));
   writer.member("attempt", static_cast<std::int64_t>(source.attempt));
   writer.member("stream", streamName(span.stream)).member("at_boot_ms", span.bootMs);
-  if (base::isUtf8(text)) writer.member("text", text);
-  else writer.member("base64", base::toBase64(text));
+  if (base::isUtf8(text))
+    writer.member("text", text);
+  else
+    writer.member("base64", base::toBase64(text));
   writer.endObject();
   unsent_ += '\n';
 }
@@ -132,9 +141,14 @@ void LogStream::append(const Source& source, const jobs::LogSpan& span, const st
 bool LogStream::flush() {
   if (unsent_.empty()) return true;
   switch (stream_.write(unsent_)) {
-    case http::ResponseStream::Write::kTaken: unsent_.clear(); return true;
-    case http::ResponseStream::Write::kFull: return false;
-    case http::ResponseStream::Write::kClosed: end(false); return false;
+    case http::ResponseStream::Write::kTaken:
+      unsent_.clear();
+      return true;
+    case http::ResponseStream::Write::kFull:
+      return false;
+    case http::ResponseStream::Write::kClosed:
+      end(false);
+      return false;
   }
   return false;
 }
@@ -147,9 +161,11 @@ Result<bool> LogStream::readSome(Source& source) {
   std::size_t bytes = 0;
   for (const jobs::LogSpan& span : *spans) {
     while (source.spanOffset < span.length && bytes < kPieceBytes) {
-      const std::size_t most = std::min<std::uint64_t>(kPieceBytes, span.length - source.spanOffset);
+      const std::size_t most =
+          std::min<std::uint64_t>(kPieceBytes, span.length - source.spanOffset);
       BELAY_ASSIGN(const std::string piece,
-                   backend_.deps.jobs.readLog(source.job, span.stream, span.offset + source.spanOffset, most));
+                   backend_.deps.jobs.readLog(source.job, span.stream,
+                                              span.offset + source.spanOffset, most));
       if (piece.empty()) return true;
       source.spanOffset += piece.size();
       bytes += piece.size();
@@ -214,7 +230,8 @@ void streamLogs(Backend& backend, const ExchangePtr& exchange) {
   }();
   if (!options) return exchange->fail(options.error());
   auto stream = std::make_shared<LogStream>(backend, exchange, *options);
-  const bool posted = backend.afterCommit([stream](runtime::Runtime& runtime) { stream->begin(runtime); });
+  const bool posted =
+      backend.afterCommit([stream](runtime::Runtime& runtime) { stream->begin(runtime); });
   if (!posted) return exchange->fail(busy());
   backend.later(kLookAgain, [stream] { stream->tick(); });
 }

@@ -87,8 +87,8 @@ Result<std::uint64_t> ReadArguments::number(std::string_view name, std::uint64_t
   const std::string* value = query(name);
   if (!value) return fallback;
   if (const auto parsed = base::parseUnsigned(*value)) return *parsed;
-  return Error{ErrorCode::kInvalidArgument,
-               std::string(name) + " must be a whole number, not \"" + base::visible(*value) + "\""};
+  return Error{ErrorCode::kInvalidArgument, std::string(name) + " must be a whole number, not \"" +
+                                                base::visible(*value) + "\""};
 }
 
 Result<ReadArguments::Pairs> parseQuery(std::string_view query) {
@@ -98,14 +98,17 @@ Result<ReadArguments::Pairs> parseQuery(std::string_view query) {
     const std::size_t equals = part.find('=');
     std::string name;
     std::string value;
-    std::string raw(equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1));
+    std::string raw(equals == std::string_view::npos ? std::string_view()
+                                                     : part.substr(equals + 1));
     std::replace(raw.begin(), raw.end(), '+', ' ');
     if (!http::percentDecode(part.substr(0, equals), name) || !http::percentDecode(raw, value)) {
       return Error{ErrorCode::kInvalidArgument, "the query holds a malformed escape"};
     }
     const bool known = std::any_of(pairs.begin(), pairs.end(),
                                    [&name](const auto& pair) { return pair.first == name; });
-    if (known) return Error{ErrorCode::kInvalidArgument, "the query has \"" + base::visible(name) + "\" twice"};
+    if (known)
+      return Error{ErrorCode::kInvalidArgument,
+                   "the query has \"" + base::visible(name) + "\" twice"};
     pairs.emplace_back(std::move(name), std::move(value));
   }
   return pairs;
@@ -116,7 +119,8 @@ Status checkQuery(std::string_view queries, const ReadArguments::Pairs& query) {
   for (const auto& [name, value] : query) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     std::string message = "there is no query parameter \"" + base::visible(name) + "\" here";
-    if (const auto near = base::nearest(name, names)) message += "; did you mean \"" + *near + "\"?";
+    if (const auto near = base::nearest(name, names))
+      message += "; did you mean \"" + *near + "\"?";
     return Error{ErrorCode::kInvalidArgument, std::move(message)};
   }
   return {};
@@ -125,15 +129,17 @@ Status checkQuery(std::string_view queries, const ReadArguments::Pairs& query) {
 Result<json::Value> readTarget(ReadContext& context, std::string_view target) {
   const std::size_t mark = target.find('?');
   const std::string_view path = target.substr(0, mark);
-  BELAY_ASSIGN(ReadArguments::Pairs query,
-               parseQuery(mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1)));
+  BELAY_ASSIGN(
+      ReadArguments::Pairs query,
+      parseQuery(mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1)));
   for (const ReadRoute& route : kReads) {
     auto params = match(route.pattern, path);
     if (!params) continue;
     BELAY_TRY(checkQuery(route.queries, query));
     return route.read(context, ReadArguments(std::move(*params), std::move(query)));
   }
-  return Error{ErrorCode::kDaemonUnreachable, "only the daemon knows this, and it does not run",
+  return Error{ErrorCode::kDaemonUnreachable,
+               "only the daemon knows this, and it does not run",
                {"belay daemon", "belay doctor"}};
 }
 

@@ -81,7 +81,8 @@ base::Result<base::WaitId> findWait(journal::Journal& journal, std::string_view 
 
 /// {"same","added","removed","hunks":[{"from_line","from_count","to_line","to_count","lines"}],"text"}
 /// beside `from` and `to`, each {"name","digest"}. For what is no content of a journal too.
-json::Value diffToJson(json::Value from, std::string_view fromText, json::Value to, std::string_view toText);
+json::Value diffToJson(json::Value from, std::string_view fromText, json::Value to,
+                       std::string_view toText);
 
 json::Value runToJson(const journal::RunRow& row, std::int64_t nowMs);
 /// `withRequest`: the whole request, not only its summary.

@@ -73,9 +73,8 @@ void answerRead(Backend& backend, const ExchangePtr& exchange, const ReadRoute& 
     return exchange->fail(known.error());
   }
   ReadArguments arguments(exchange->request().params, std::move(*query));
-  backend.read(exchange, [read = route.read, arguments = std::move(arguments)](ReadContext& context) {
-    return read(context, arguments);
-  });
+  backend.read(exchange, [read = route.read, arguments = std::move(arguments)](
+                             ReadContext& context) { return read(context, arguments); });
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace belay::api {
 
 // Authentication classes of routes. Anything else is refused.
-inline constexpr std::string_view kReaderClass = "reader";      ///< Readers and operators.
+inline constexpr std::string_view kReaderClass = "reader";  ///< Readers and operators.
 inline constexpr std::string_view kOperatorClass = "operator";
 inline constexpr std::string_view kCallbackClass = "callback";  ///< Whoever has the wait's token.
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <utility>
+
 #include "agent/engine/Path.h"
 
 namespace belay::api {
@@ -75,9 +76,15 @@ void RunHistory::on(std::int64_t atMs, const engine::StepFinished& e) {
   visit.durationMs = atMs - visit.startedMs;
   visit.finished = e;
   switch (e.outcome) {
-    case engine::StepOutcome::kSucceeded: visit.status = Status::kSucceeded; break;
-    case engine::StepOutcome::kFailed: visit.status = Status::kFailed; break;
-    case engine::StepOutcome::kSkipped: visit.status = Status::kSkipped; break;
+    case engine::StepOutcome::kSucceeded:
+      visit.status = Status::kSucceeded;
+      break;
+    case engine::StepOutcome::kFailed:
+      visit.status = Status::kFailed;
+      break;
+    case engine::StepOutcome::kSkipped:
+      visit.status = Status::kSkipped;
+      break;
   }
   if (!visit.attempts.empty()) {
     visit.attempts.back().endedMs = atMs;

@@ -34,7 +34,16 @@ struct WaitRecord {
 
 /// One entry into a step.
 struct VisitRecord {
-  enum class Status { kRunning, kWaiting, kBackoff, kAmbiguous, kSucceeded, kFailed, kSkipped, kEnded };
+  enum class Status {
+    kRunning,
+    kWaiting,
+    kBackoff,
+    kAmbiguous,
+    kSucceeded,
+    kFailed,
+    kSkipped,
+    kEnded
+  };
 
   std::string path;
   std::uint32_t visit = 1;
@@ -46,7 +55,7 @@ struct VisitRecord {
   std::optional<engine::StepStarted> started;  ///< The latest intent.
   std::optional<engine::StepFinished> finished;
   std::optional<WaitRecord> wait;
-  std::optional<engine::BlockStarted> block;   ///< Of a step that holds steps; without its items.
+  std::optional<engine::BlockStarted> block;  ///< Of a step that holds steps; without its items.
   std::string ambiguousReason;
   std::optional<engine::AmbiguityResolved> resolution;
 

@@ -25,12 +25,14 @@ constexpr std::size_t kEventsMost = 1000;
 constexpr std::uint64_t kHistoryEventsMax = 20'000;
 
 Error noRun(std::string_view text) {
-  return Error{ErrorCode::kRunNotFound, "there is no run " + base::visible(text), {"belay run list"}};
+  return Error{
+      ErrorCode::kRunNotFound, "there is no run " + base::visible(text), {"belay run list"}};
 }
 
 Result<engine::EventBody> decode(const RunId& id, const journal::EventRow& row) {
   auto body = engine::decodeBody(row.name, row.body);
-  if (!body) return std::move(body).error().in("run " + id.str() + ", event " + std::to_string(row.seq));
+  if (!body)
+    return std::move(body).error().in("run " + id.str() + ", event " + std::to_string(row.seq));
   return body;
 }
 
@@ -74,7 +76,9 @@ Result<RunId> findRun(journal::Journal& journal, std::string_view text) {
 
 Value runToJson(const journal::RunRow& row, std::int64_t nowMs) {
   Value out;
-  out.set("id", row.id.str()).set("flow", row.slug).set("status", engine::runStatusName(row.status));
+  out.set("id", row.id.str())
+      .set("flow", row.slug)
+      .set("status", engine::runStatusName(row.status));
   out.set("source", row.source).set("digest", row.flowDigest).set("started_by", row.startedBy);
   // The row follows the step only where the run stands still.
   const bool stands = row.status != engine::RunStatus::kRunning && !row.step.empty();
@@ -98,9 +102,10 @@ Result<Value> readRuns(ReadContext& context, const ReadArguments& arguments) {
     for (const std::string_view name : base::split(*names, ',')) {
       const auto status = engine::runStatusFrom(name);
       if (!status) {
-        return Error{ErrorCode::kInvalidArgument,
-                     "there is no status \"" + base::visible(name) +
-                         "\": running waiting paused ambiguous stopping succeeded failed stopped cancelled"};
+        return Error{
+            ErrorCode::kInvalidArgument,
+            "there is no status \"" + base::visible(name) +
+                "\": running waiting paused ambiguous stopping succeeded failed stopped cancelled"};
       }
       filter.statuses.push_back(*status);
     }

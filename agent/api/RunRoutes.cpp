@@ -20,8 +20,8 @@ constexpr std::size_t kStartKeyBytesMax = 200;
 
 /// What a request to start a run asks for, checked as far as it can be without the journal.
 struct Start {
-  std::string slug;  ///< Empty: of the content.
-  FlowText content;  ///< Empty: what is there.
+  std::string slug;              ///< Empty: of the content.
+  FlowText content;              ///< Empty: what is there.
   std::string version = "live";  ///< Of what is there: "live", "draft", or a release.
   runtime::Author author;        ///< Of the content.
   runtime::StartRequest request;
@@ -34,12 +34,14 @@ Result<Start> readStart(const Exchange& exchange) {
   BELAY_ASSIGN(start.slug, textMember(body, "flow"));
   BELAY_ASSIGN(start.content, readFlowText(body));
   if (start.slug.empty() == start.content.text.empty()) {
-    return Error{ErrorCode::kInvalidArgument, "the body needs either \"flow\" (a slug) or \"content\" (a flow file)"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "the body needs either \"flow\" (a slug) or \"content\" (a flow file)"};
   }
   BELAY_ASSIGN(const bool draft, flagMember(body, "draft"));
   BELAY_ASSIGN(const std::string release, textMember(body, "release"));
   if ((draft && !release.empty()) || (start.slug.empty() && (draft || !release.empty()))) {
-    return Error{ErrorCode::kInvalidArgument, "\"draft\" and \"release\" say what of a \"flow\" runs: one of them"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "\"draft\" and \"release\" say what of a \"flow\" runs: one of them"};
   }
   if (draft) start.version = "draft";
   if (!release.empty()) start.version = release;
@@ -94,9 +96,11 @@ void startContent(Backend& backend, const ExchangePtr& exchange, Start start) {
     if (!checked.flow) return exchange->fail(firstError(checked), diagnosticsToJson(checked));
     auto flow = std::make_shared<flow::Flow>(std::move(*checked.flow));
     backend.change(exchange, [start, flow](runtime::Runtime& runtime) -> Result<Changed> {
-      // To run a file is to say which content is meant: it takes the place of any draft, and the answer says so.
-      BELAY_ASSIGN(const runtime::DraftPut put,
-                   storeFlow(runtime, *flow, start.content, {.ifDraft = "", .force = true}, start.author));
+      // To run a file is to say which content is meant: it takes the place of any draft, and the
+      // answer says so.
+      BELAY_ASSIGN(
+          const runtime::DraftPut put,
+          storeFlow(runtime, *flow, start.content, {.ifDraft = "", .force = true}, start.author));
       runtime::StartRequest request = start.request;
       request.digest = flow->digest;
       BELAY_ASSIGN(const runtime::Started started, runtime.start(request));
@@ -161,11 +165,12 @@ void resolveRun(Backend& backend, const ExchangePtr& exchange) {
     return out;
   }();
   if (!resolving) return exchange->fail(resolving.error());
-  backend.change(exchange, [exchange, what = *resolving](runtime::Runtime& runtime) -> Result<Changed> {
-    BELAY_ASSIGN(const RunId run, findRun(runtime.journal(), exchange->param("run")));
-    BELAY_TRY(runtime.resolve(run, what.step, what.as, exchange->caller().shown(), what.note));
-    return Changed{{}, run};
-  });
+  backend.change(
+      exchange, [exchange, what = *resolving](runtime::Runtime& runtime) -> Result<Changed> {
+        BELAY_ASSIGN(const RunId run, findRun(runtime.journal(), exchange->param("run")));
+        BELAY_TRY(runtime.resolve(run, what.step, what.as, exchange->caller().shown(), what.note));
+        return Changed{{}, run};
+      });
 }
 
 }  // namespace belay::api

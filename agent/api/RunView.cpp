@@ -54,7 +54,8 @@ Value attemptToJson(const AttemptRecord& attempt) {
 Value waitToJson(const WaitRecord& wait, bool full) {
   Value out;
   out.set("id", wait.opened.wait.str()).set("kind", flow::waitKindName(wait.opened.kind));
-  out.set("status", wait.resolved ? engine::answerName(wait.resolved->answer) : std::string_view("open"));
+  out.set("status",
+          wait.resolved ? engine::answerName(wait.resolved->answer) : std::string_view("open"));
   setInstant(out, "opened_at", wait.openedMs);
   setInstant(out, "expires_at", wait.opened.expiresWallMs);
   if (!wait.opened.eventName.empty()) out.set("event", wait.opened.eventName);
@@ -136,17 +137,20 @@ Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow:
   if (history.finished()) {
     setJson(run, "output", history.finished()->outputJson, true);
     if (history.finished()->failure) run.set("error", failureToJson(*history.finished()->failure));
-    if (!history.finished()->failedStep.empty()) run.set("failed_step", history.finished()->failedStep);
+    if (!history.finished()->failedStep.empty())
+      run.set("failed_step", history.finished()->failedStep);
   }
   json::Array steps;
   json::Array path;
   for (const VisitRecord& visit : history.visits()) {
-    path.emplace_back(visit.visit == 1 ? visit.path : visit.path + "#" + std::to_string(visit.visit));
+    path.emplace_back(visit.visit == 1 ? visit.path
+                                       : visit.path + "#" + std::to_string(visit.visit));
     if (!options.step.empty() && visit.path != options.step) continue;
     steps.push_back(visitToJson(visit, flow, options.fullOutputs, nowMs));
   }
   json::Array controls;
-  for (const ControlRecord& control : history.controls()) controls.push_back(controlToJson(control));
+  for (const ControlRecord& control : history.controls())
+    controls.push_back(controlToJson(control));
   json::Array actions;
   for (const std::string& action : advice.actions) actions.emplace_back(action);
   Value out;

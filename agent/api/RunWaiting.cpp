@@ -50,7 +50,8 @@ class RunWaiting : public std::enable_shared_from_this<RunWaiting> {
     }
     // Runs are pruned when they have ended long ago.
     if (!*row) {
-      exchange_->fail(Error{ErrorCode::kRunNotFound, "run " + run_.str() + " is not there any more"});
+      exchange_->fail(
+          Error{ErrorCode::kRunNotFound, "run " + run_.str() + " is not there any more"});
       return finish();
     }
     const engine::RunStatus status = (*row)->status;
@@ -93,7 +94,8 @@ Result<Waiting> readWaiting(const Exchange& exchange, std::chrono::milliseconds 
   if (const std::string* status = arguments.query("while")) {
     waiting.whileStatus = engine::runStatusFrom(*status);
     if (!waiting.whileStatus) {
-      return Error{ErrorCode::kInvalidArgument, "there is no status \"" + base::visible(*status) + "\""};
+      return Error{ErrorCode::kInvalidArgument,
+                   "there is no status \"" + base::visible(*status) + "\""};
     }
   }
   return waiting;
@@ -115,7 +117,8 @@ void awaitRun(Backend& backend, const ExchangePtr& exchange) {
   };
   exchange->responder().onClosed([inLoop] { static_cast<void>(inLoop(&RunWaiting::abandon)); });
   backend.later(waiting->length, [inLoop] { static_cast<void>(inLoop(&RunWaiting::timeOut)); });
-  const bool posted = backend.afterCommit([parked](runtime::Runtime& runtime) { parked->begin(runtime); });
+  const bool posted =
+      backend.afterCommit([parked](runtime::Runtime& runtime) { parked->begin(runtime); });
   if (!posted) exchange->fail(busy());
 }
 

@@ -61,10 +61,12 @@ Result<Value> readKv(ReadContext& context, const ReadArguments& arguments) {
   const std::string& space = arguments.param("space");
   // Not part of the path: a key may hold a slash.
   const std::string key = arguments.text("key");
-  BELAY_ASSIGN(const std::optional<journal::KvRow> row, context.journal.kv(space, key, context.nowMs));
+  BELAY_ASSIGN(const std::optional<journal::KvRow> row,
+               context.journal.kv(space, key, context.nowMs));
   if (!row) {
     return Error{ErrorCode::kNotFound,
-                 "there is no key \"" + base::visible(key) + "\" in the space \"" + base::visible(space) + "\"",
+                 "there is no key \"" + base::visible(key) + "\" in the space \"" +
+                     base::visible(space) + "\"",
                  {"belay kv list --space " + base::visible(space)}};
   }
   BELAY_ASSIGN(Value entry, kvToJson(*row));
@@ -95,7 +97,8 @@ Result<Value> readResource(ReadContext& context, const ReadArguments& arguments)
   const std::string ref = "res://sha256/" + arguments.param("digest");
   BELAY_ASSIGN(const std::optional<journal::ResourceRow> row, context.journal.resource(ref));
   if (!row) {
-    return Error{ErrorCode::kResourceNotFound, "there is no resource " + base::visible(ref),
+    return Error{ErrorCode::kResourceNotFound,
+                 "there is no resource " + base::visible(ref),
                  {"belay resource list"}};
   }
   Value out;

@@ -37,10 +37,12 @@ Result<steps::KvOperation> readKvOperation(const Exchange& exchange) {
     known = true;
   }
   if (!known) {
-    return Error{ErrorCode::kInvalidArgument, "\"operation\" must be set, delete, increment or append"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "\"operation\" must be set, delete, increment or append"};
   }
   if (const Value* by = body.find("by")) {
-    if (!by->isInteger()) return Error{ErrorCode::kInvalidArgument, "\"by\" must be a whole number"};
+    if (!by->isInteger())
+      return Error{ErrorCode::kInvalidArgument, "\"by\" must be a whole number"};
     operation.by = by->asInteger();
   }
   BELAY_ASSIGN(const std::string ttl, textMember(body, "ttl"));
@@ -86,22 +88,27 @@ void sendContent(Backend& backend, const ExchangePtr& exchange, const crypto::Di
   const auto size = backend.deps.resources.size(digest);
   if (!size) return exchange->fail(size.error());
   auto room = std::make_shared<Room>();  // Shared with the server's callbacks.
-  http::ResponseStream stream = exchange->responder().stream(
-      http::ServerResponse::of(200, "application/octet-stream", ""),
-      {[room] { room->signal(); }, [room] { room->signal(); }});
+  http::ResponseStream stream =
+      exchange->responder().stream(http::ServerResponse::of(200, "application/octet-stream", ""),
+                                   {[room] { room->signal(); }, [room] { room->signal(); }});
   const Status sent = backend.deps.resources.stream(digest, [&](std::string_view piece) -> Status {
     for (;;) {
       switch (stream.write(piece)) {
-        case http::ResponseStream::Write::kTaken: return {};
-        case http::ResponseStream::Write::kFull: room->wait(); break;
+        case http::ResponseStream::Write::kTaken:
+          return {};
+        case http::ResponseStream::Write::kFull:
+          room->wait();
+          break;
         case http::ResponseStream::Write::kClosed:
           return Error{ErrorCode::kCancelled, "the peer has gone"};
       }
     }
   });
   // Without end() the peer sees a message that was cut off, and does not take it for the content.
-  if (sent) stream.end();
-  else if (sent.error().code != ErrorCode::kCancelled) backend.deps.log.error("resource.unreadable", sent.error());
+  if (sent)
+    stream.end();
+  else if (sent.error().code != ErrorCode::kCancelled)
+    backend.deps.log.error("resource.unreadable", sent.error());
 }
 
 }  // namespace
@@ -109,12 +116,13 @@ void sendContent(Backend& backend, const ExchangePtr& exchange, const crypto::Di
 void changeKv(Backend& backend, const ExchangePtr& exchange) {
   auto operation = readKvOperation(*exchange);
   if (!operation) return exchange->fail(operation.error());
-  backend.change(exchange, [&backend, operation = std::move(*operation)](
-                               runtime::Runtime& runtime) -> Result<Changed> {
-    BELAY_ASSIGN(Value data,
-                 steps::performKv(runtime.journal(), operation, backend.deps.clock.wallMs()));
-    return Changed{std::move(data), std::nullopt};
-  });
+  backend.change(
+      exchange,
+      [&backend, operation = std::move(*operation)](runtime::Runtime& runtime) -> Result<Changed> {
+        BELAY_ASSIGN(Value data,
+                     steps::performKv(runtime.journal(), operation, backend.deps.clock.wallMs()));
+        return Changed{std::move(data), std::nullopt};
+      });
 }
 
 void listSecrets(Backend& backend, const ExchangePtr& exchange) {
@@ -135,9 +143,9 @@ void setSecret(Backend& backend, const ExchangePtr& exchange) {
     const std::string& name = exchange->param("name");
     const auto set = backend.deps.vault.set(name, vault::SecretValue(exchange->request().body));
     if (!set) return exchange->fail(set.error());
-    backend.deps.log.info("secret.set", {{"name", name},
-                                         {"version", set->version},
-                                         {"by", exchange->caller().shown()}});
+    backend.deps.log.info(
+        "secret.set",
+        {{"name", name}, {"version", set->version}, {"by", exchange->caller().shown()}});
     Value data;
     data.set("secret", secretToJson(*set));
     exchange->ok(std::move(data));
@@ -176,7 +184,8 @@ void streamResource(Backend& backend, const ExchangePtr& exchange) {
   const auto digest = crypto::Digest::fromHex(exchange->param("digest"));
   if (!digest) {
     return exchange->fail(Error{ErrorCode::kResourceNotFound,
-                                "a resource is named by 64 lower-case hex digits", {"belay resource list"}});
+                                "a resource is named by 64 lower-case hex digits",
+                                {"belay resource list"}});
   }
   const bool posted = backend.readers.post([&backend, exchange, digest = *digest](Workers::Tools&) {
     sendContent(backend, exchange, digest);

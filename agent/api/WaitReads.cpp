@@ -20,7 +20,8 @@ namespace {
 constexpr std::size_t kWaitsMost = 1000;
 
 Error noWait(std::string_view text) {
-  return Error{ErrorCode::kWaitNotFound, "there is no wait " + base::visible(text), {"belay wait list"}};
+  return Error{
+      ErrorCode::kWaitNotFound, "there is no wait " + base::visible(text), {"belay wait list"}};
 }
 
 Error severalWaits(const std::string& what, const std::vector<journal::WaitRow>& rows) {
@@ -33,20 +34,23 @@ Error severalWaits(const std::string& what, const std::vector<journal::WaitRow>&
 }
 
 /// The open waits of a run that answers can be given to.
-Result<std::vector<journal::WaitRow>> openWaitsOf(journal::Journal& journal, const std::string& run) {
+Result<std::vector<journal::WaitRow>> openWaitsOf(journal::Journal& journal,
+                                                  const std::string& run) {
   journal::WaitFilter filter;
   filter.run = run;
   filter.most = kWaitsMost;
   auto rows = journal.waits(filter);
   if (!rows) return runtime::ofOneRun(std::move(rows).error());
-  std::erase_if(*rows, [](const journal::WaitRow& row) { return row.kind == flow::WaitKind::kTime; });
+  std::erase_if(*rows,
+                [](const journal::WaitRow& row) { return row.kind == flow::WaitKind::kTime; });
   return rows;
 }
 
 }  // namespace
 
 std::string_view waitStatusName(journal::WaitStatus status) {
-  constexpr std::array<std::string_view, 5> kNames{"open", "answered", "rejected", "timed_out", "closed"};
+  constexpr std::array<std::string_view, 5> kNames{"open", "answered", "rejected", "timed_out",
+                                                   "closed"};
   return kNames.at(static_cast<std::size_t>(status));
 }
 
@@ -54,10 +58,14 @@ std::vector<std::string> waitActions(const journal::WaitRow& row) {
   const std::string& id = row.id.str();
   if (row.status != journal::WaitStatus::kOpen) return {"belay run show " + row.run.str()};
   switch (row.kind) {
-    case flow::WaitKind::kApproval: return {"belay approve " + id, "belay reject " + id};
-    case flow::WaitKind::kCallback: return {"belay callback " + id + " --body '{}'"};
-    case flow::WaitKind::kEvent: return {"belay event emit " + row.eventName};
-    default: return {"belay run show " + row.run.str()};
+    case flow::WaitKind::kApproval:
+      return {"belay approve " + id, "belay reject " + id};
+    case flow::WaitKind::kCallback:
+      return {"belay callback " + id + " --body '{}'"};
+    case flow::WaitKind::kEvent:
+      return {"belay event emit " + row.eventName};
+    default:
+      return {"belay run show " + row.run.str()};
   }
 }
 
@@ -91,14 +99,16 @@ Result<WaitId> findWait(journal::Journal& journal, std::string_view text) {
     BELAY_ASSIGN(const base::RunId run, findRun(journal, text));
     BELAY_ASSIGN(rows, openWaitsOf(journal, run.str()));
     if (rows.empty()) {
-      return Error{ErrorCode::kWaitNotFound, "run " + run.str() + " waits for nobody",
+      return Error{ErrorCode::kWaitNotFound,
+                   "run " + run.str() + " waits for nobody",
                    {"belay run show " + run.str()}};
     }
     if (rows.size() > 1) return severalWaits("run " + run.str() + " has several open waits", rows);
     return rows.front().id;
   }
   BELAY_ASSIGN(rows, openWaitsOf(journal, ""));
-  std::erase_if(rows, [text](const journal::WaitRow& wait) { return !wait.id.str().starts_with(text); });
+  std::erase_if(rows,
+                [text](const journal::WaitRow& wait) { return !wait.id.str().starts_with(text); });
   if (rows.empty()) return noWait(text);
   if (rows.size() > 1) {
     return severalWaits("several open waits begin with \"" + std::string(text) + "\"", rows);
@@ -116,8 +126,8 @@ Result<Value> readWaits(ReadContext& context, const ReadArguments& arguments) {
   if (const std::string* kind = arguments.query("kind")) {
     filter.kind = flow::waitKindFrom(*kind);
     if (!filter.kind) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "there is no kind \"" + base::visible(*kind) + "\": approval callback event time"};
+      return Error{ErrorCode::kInvalidArgument, "there is no kind \"" + base::visible(*kind) +
+                                                    "\": approval callback event time"};
     }
   }
   BELAY_ASSIGN(const std::size_t most, arguments.limit(100, kWaitsMost));

@@ -39,7 +39,8 @@ Result<Deciding> readDecision(const Exchange& exchange, bool approve, bool& hasD
   if (!hasDigest) return out;
   const auto parsed = crypto::Digest::fromHex(digest);
   if (!parsed) {
-    return Error{ErrorCode::kInvalidArgument, "\"request_digest\" must be 64 lower-case hex digits"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "\"request_digest\" must be 64 lower-case hex digits"};
   }
   out.digest = *parsed;
   BELAY_ASSIGN(out.wait, WaitId::parse(exchange.param("wait")));
@@ -53,21 +54,26 @@ void signAndTake(Backend& backend, const ExchangePtr& exchange, Deciding decidin
     decision.person = exchange->caller().person();
     decision.uid = exchange->caller().uid;
     decision.request = deciding.digest;
-    decision.answer = deciding.approve ? trust::DecisionAnswer::kApprove : trust::DecisionAnswer::kReject;
+    decision.answer =
+        deciding.approve ? trust::DecisionAnswer::kApprove : trust::DecisionAnswer::kReject;
     if (!deciding.form.isNull()) decision.formJson = json::print(deciding.form);
     decision.comment = deciding.comment;
     decision.atMs = backend.deps.clock.wallMs();
-    const auto verified = trust::signVerified(backend.deps.decisionKey, decision, backend.deps.decisionKeys);
+    const auto verified =
+        trust::signVerified(backend.deps.decisionKey, decision, backend.deps.decisionKeys);
     if (!verified) return exchange->fail(verified.error());
-    backend.change(exchange, [wait = deciding.wait, decided = *verified, by = exchange->caller().shown()](
-                                 runtime::Runtime& runtime) -> Result<Changed> {
-      BELAY_TRY(runtime.waits().answerApproval(wait, decided, by));
-      Changed changed;
-      changed.data.set("wait", wait.str()).set("approved", decided.decision.answer == trust::DecisionAnswer::kApprove);
-      BELAY_ASSIGN(const std::optional<journal::WaitRow> row, runtime.journal().wait(wait));
-      if (row) changed.run = row->run;
-      return changed;
-    });
+    backend.change(
+        exchange,
+        [wait = deciding.wait, decided = *verified,
+         by = exchange->caller().shown()](runtime::Runtime& runtime) -> Result<Changed> {
+          BELAY_TRY(runtime.waits().answerApproval(wait, decided, by));
+          Changed changed;
+          changed.data.set("wait", wait.str())
+              .set("approved", decided.decision.answer == trust::DecisionAnswer::kApprove);
+          BELAY_ASSIGN(const std::optional<journal::WaitRow> row, runtime.journal().wait(wait));
+          if (row) changed.run = row->run;
+          return changed;
+        });
   });
 }
 
@@ -75,16 +81,19 @@ Result<Deciding> findRequest(ReadContext& context, const Exchange& exchange, Dec
   BELAY_ASSIGN(deciding.wait, findWait(context.journal, exchange.param("wait")));
   BELAY_ASSIGN(const std::optional<journal::WaitRow> row, context.journal.wait(deciding.wait));
   if (!row) {
-    return Error{ErrorCode::kWaitNotFound, "there is no wait " + deciding.wait.str(), {"belay wait list"}};
+    return Error{
+        ErrorCode::kWaitNotFound, "there is no wait " + deciding.wait.str(), {"belay wait list"}};
   }
   if (row->kind != flow::WaitKind::kApproval) {
-    return Error{ErrorCode::kWaitKind, "wait " + row->id.str() + " is of kind " +
-                                           std::string(flow::waitKindName(row->kind)) + ", not an approval",
+    return Error{ErrorCode::kWaitKind,
+                 "wait " + row->id.str() + " is of kind " +
+                     std::string(flow::waitKindName(row->kind)) + ", not an approval",
                  waitActions(*row)};
   }
   const auto digest = crypto::Digest::fromHex(row->requestDigest);
   if (!digest) {
-    return Error{ErrorCode::kJournalCorrupt, "wait " + row->id.str() + " has no digest of its request"};
+    return Error{ErrorCode::kJournalCorrupt,
+                 "wait " + row->id.str() + " has no digest of its request"};
   }
   deciding.digest = *digest;
   return deciding;
@@ -120,7 +129,8 @@ void answerCallback(Backend& backend, const ExchangePtr& exchange) {
   const bool isOperator = exchange->caller().role == Role::kOperator;
   // Asked first: without the token nobody learns which waits there are.
   if (!isOperator && (!wait || !hasToken(backend, *exchange, *wait))) {
-    return exchange->fail(Error{ErrorCode::kCallbackToken, "the callback needs the token of its wait"});
+    return exchange->fail(
+        Error{ErrorCode::kCallbackToken, "the callback needs the token of its wait"});
   }
   const std::string& body = exchange->request().body;
   if (const base::Status valid = json::check(body.empty() ? "null" : body); !valid) {
@@ -134,7 +144,8 @@ void answerCallback(Backend& backend, const ExchangePtr& exchange) {
       BELAY_ASSIGN(id, WaitId::parse(exchange->param("wait")));
     }
     const std::string& text = exchange->request().body;
-    BELAY_TRY(runtime.waits().answerCallback(id, text.empty() ? "null" : text, exchange->caller().shown()));
+    BELAY_TRY(runtime.waits().answerCallback(id, text.empty() ? "null" : text,
+                                             exchange->caller().shown()));
     Changed changed;
     changed.data.set("wait", id.str());
     return changed;
@@ -159,13 +170,15 @@ void emitEvent(Backend& backend, const ExchangePtr& exchange) {
     return out;
   }();
   if (!emitting) return exchange->fail(emitting.error());
-  backend.change(exchange, [exchange, what = *emitting](runtime::Runtime& runtime) -> Result<Changed> {
-    BELAY_ASSIGN(const runtime::Emitted emitted,
-                 runtime.waits().emit(what.name, what.bodyJson, exchange->caller().shown()));
-    Changed changed;
-    changed.data.set("name", what.name).set("answered", static_cast<std::int64_t>(emitted.answered));
-    return changed;
-  });
+  backend.change(
+      exchange, [exchange, what = *emitting](runtime::Runtime& runtime) -> Result<Changed> {
+        BELAY_ASSIGN(const runtime::Emitted emitted,
+                     runtime.waits().emit(what.name, what.bodyJson, exchange->caller().shown()));
+        Changed changed;
+        changed.data.set("name", what.name)
+            .set("answered", static_cast<std::int64_t>(emitted.answered));
+        return changed;
+      });
 }
 
 }  // namespace belay::api

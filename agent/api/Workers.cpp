@@ -34,7 +34,8 @@ void Workers::run(const std::string& name) noexcept {
       (*work)(tools);
     }
   } catch (const std::exception& e) {
-    log_.error("thread.failed", base::Error{base::ErrorCode::kInternal, e.what()}, {{"thread", name}});
+    log_.error("thread.failed", base::Error{base::ErrorCode::kInternal, e.what()},
+               {{"thread", name}});
     std::abort();
   }
 }

@@ -14,11 +14,13 @@ namespace {
 
 constexpr Flag kFlags[] = {
     {"comment", 'm', "TEXT", "why; it is signed and journaled"},
-    {"form", 0, "NAME=TEXT", "a value of the request's form; NAME:=JSON for other types than text", true},
+    {"form", 0, "NAME=TEXT", "a value of the request's form; NAME:=JSON for other types than text",
+     true},
     {"digest", 0, "HEX", "decide only about this very request (see `belay wait show`)"},
 };
 
-/// Decides about exactly the request that was read here: if it has changed, the decision is refused.
+/// Decides about exactly the request that was read here: if it has changed, the decision is
+/// refused.
 Result<api::Envelope> decide(Invocation& invocation, std::string_view answer) {
   std::string wait = invocation.argument(0);
   std::string digest = invocation.flag("digest");
@@ -46,20 +48,32 @@ Result<api::Envelope> approve(Invocation& invocation) { return decide(invocation
 Result<api::Envelope> reject(Invocation& invocation) { return decide(invocation, "reject"); }
 
 std::string print(const Invocation& invocation, const json::Value& data) {
-  return runLine(invocation.style(), data.flag("approved") ? "approved; run" : "rejected; run", data);
+  return runLine(invocation.style(), data.flag("approved") ? "approved; run" : "rejected; run",
+                 data);
 }
 
 }  // namespace
 
 const Command kApproveCommand{
-    "approve", "WAIT", "approve what a run asks",
+    "approve",
+    "WAIT",
+    "approve what a run asks",
     "WAIT is the id of a wait or the beginning of one, or of a run that has one open wait. The "
-    "decision is signed with this host's key, in your name, about exactly the request that was read "
+    "decision is signed with this host's key, in your name, about exactly the request that was "
+    "read "
     "at this moment.",
-    kFlags, &approve, &print, Completes::kWait};
+    kFlags,
+    &approve,
+    &print,
+    Completes::kWait};
 
-const Command kRejectCommand{"reject", "WAIT", "reject what a run asks",
-                             "The same as `belay approve` with the other answer.", kFlags,
-                             &reject, &print, Completes::kWait};
+const Command kRejectCommand{"reject",
+                             "WAIT",
+                             "reject what a run asks",
+                             "The same as `belay approve` with the other answer.",
+                             kFlags,
+                             &reject,
+                             &print,
+                             Completes::kWait};
 
 }  // namespace belay::cli

@@ -49,9 +49,12 @@ class Parser {
   ParsedArguments parse() {
     while (next_ < words_.size() && !out_.error) {
       const std::string& word = words_[next_++];
-      if (flagsEnd_ || word == "-" || !word.starts_with('-')) takeWord(word);
-      else if (word == "--") flagsEnd_ = true;
-      else takeFlag(word);
+      if (flagsEnd_ || word == "-" || !word.starts_with('-'))
+        takeWord(word);
+      else if (word == "--")
+        flagsEnd_ = true;
+      else
+        takeFlag(word);
     }
     out_.topic = topic_;
     if (!out_.error && !out_.has("help")) checkEnd();
@@ -77,8 +80,10 @@ class Parser {
       }
       begins = begins || command->path.starts_with(path + " ");
     }
-    if (begins) topic_ = path;
-    else refuseWord(word, path);
+    if (begins)
+      topic_ = path;
+    else
+      refuseWord(word, path);
   }
 
   void refuseWord(const std::string& word, const std::string& path) {
@@ -119,7 +124,8 @@ class Parser {
   void takeFlag(const std::string& word) {
     const bool isLong = word.starts_with("--");
     const std::size_t equals = isLong ? word.find('=') : std::string::npos;
-    const std::string name = isLong ? word.substr(2, equals == std::string::npos ? equals : equals - 2) : "";
+    const std::string name =
+        isLong ? word.substr(2, equals == std::string::npos ? equals : equals - 2) : "";
     const bool isLetter = !isLong && word.size() == 2;
     const Flag* flag = isLong || isLetter ? findFlag(name, isLetter ? word[1] : 0) : nullptr;
     if (!flag) return refuseFlag(word, name);
@@ -156,9 +162,14 @@ class Parser {
     const Arity arity = arityOf(out_.command->arguments);
     const std::size_t count = out_.positionals.size();
     if (count >= arity.least && count <= arity.most) return;
-    const std::string usage = "belay " + std::string(out_.command->path) + " " + std::string(out_.command->arguments);
-    if (count < arity.least) fail("too few arguments: " + usage, help());
-    else fail("too many arguments: \"" + base::visible(out_.positionals[arity.most]) + "\"; usage: " + usage, help());
+    const std::string usage =
+        "belay " + std::string(out_.command->path) + " " + std::string(out_.command->arguments);
+    if (count < arity.least)
+      fail("too few arguments: " + usage, help());
+    else
+      fail("too many arguments: \"" + base::visible(out_.positionals[arity.most]) +
+               "\"; usage: " + usage,
+           help());
   }
 
   std::vector<std::string> help() const {

@@ -20,7 +20,8 @@ Result<api::Envelope> callBack(Invocation& invocation) {
   request.method = "POST";
   request.target = pathOf("/v1/callbacks", invocation.argument(0));
   request.body = json::print(body);
-  if (const auto token = invocation.world().environment("BELAY_CALLBACK_TOKEN"); token && !token->empty()) {
+  if (const auto token = invocation.world().environment("BELAY_CALLBACK_TOKEN");
+      token && !token->empty()) {
     request.headers.emplace_back("Authorization", "Bearer " + *token);
   }
   return invocation.send(request);
@@ -33,8 +34,13 @@ std::string print(const Invocation& invocation, const json::Value& data) {
 }  // namespace
 
 const Command kCallbackCommand{
-    "callback", "WAIT", "answer a wait of kind callback",
-    "A job that was given BELAY_CALLBACK_TOKEN answers with it; operators need no token.", kFlags,
-    &callBack, &print, Completes::kWait};
+    "callback",
+    "WAIT",
+    "answer a wait of kind callback",
+    "A job that was given BELAY_CALLBACK_TOKEN answers with it; operators need no token.",
+    kFlags,
+    &callBack,
+    &print,
+    Completes::kWait};
 
 }  // namespace belay::cli

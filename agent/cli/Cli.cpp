@@ -28,7 +28,8 @@ Result<Style> makeStyle(const World& world, const ParsedArguments& arguments) {
   std::string when = given == arguments.flags.end() ? "auto" : given->second;
   if (arguments.has("no-color")) when = "never";
   if (when != "auto" && when != "always" && when != "never") {
-    return Error{ErrorCode::kUsage, "--color takes auto, always or never, not \"" + base::visible(when) + "\""};
+    return Error{ErrorCode::kUsage,
+                 "--color takes auto, always or never, not \"" + base::visible(when) + "\""};
   }
   const bool terminal = world.console.outIsTerminal();
   const bool plain = !world.environment("NO_COLOR").value_or("").empty() ||
@@ -38,7 +39,8 @@ Result<Style> makeStyle(const World& world, const ParsedArguments& arguments) {
 }
 
 void printError(World& world, const Style& style, const Error& error) {
-  std::string text = style.paint(Style::Tone::kBad, "error:") + " " + base::visible(error.message, true) + " " +
+  std::string text = style.paint(Style::Tone::kBad, "error:") + " " +
+                     base::visible(error.message, true) + " " +
                      style.dim("[" + std::string(base::errorText(error.code)) + "]") + "\n";
   const base::SourcePlace& at = error.place;
   if (!at.file.empty()) {
@@ -85,11 +87,13 @@ int main(int argc, const char* const* argv, World& world) {
   const Result<Style> style = makeStyle(world, arguments);
   const Style plain(false, 0);
   if (arguments.has("help") && !arguments.error) {
-    world.console.out(arguments.command ? helpOf(*arguments.command) : helpOn(arguments.topic, allCommands()));
+    world.console.out(arguments.command ? helpOf(*arguments.command)
+                                        : helpOn(arguments.topic, allCommands()));
     return 0;
   }
   if (arguments.error) {
-    return finish(world, style ? *style : plain, json, nullptr, nullptr, Envelope{arguments.error, {}, {}});
+    return finish(world, style ? *style : plain, json, nullptr, nullptr,
+                  Envelope{arguments.error, {}, {}});
   }
   if (!style) return finish(world, plain, json, nullptr, nullptr, Envelope{style.error(), {}, {}});
   if (!arguments.command) {

@@ -20,9 +20,12 @@ Tree treeOf(std::span<const Command* const> commands) {
     const std::string path(command->path);
     const std::size_t space = path.find(' ');
     tree.words[""].insert(path.substr(0, space));
-    if (space != std::string::npos) tree.words[path.substr(0, space)].insert(path.substr(space + 1));
-    for (const Flag& flag : command->flags) tree.flags[path].push_back("--" + std::string(flag.name));
-    for (const Flag& flag : globalFlags()) tree.flags[path].push_back("--" + std::string(flag.name));
+    if (space != std::string::npos)
+      tree.words[path.substr(0, space)].insert(path.substr(space + 1));
+    for (const Flag& flag : command->flags)
+      tree.flags[path].push_back("--" + std::string(flag.name));
+    for (const Flag& flag : globalFlags())
+      tree.flags[path].push_back("--" + std::string(flag.name));
     tree.positionals[path] = command->completes;
   }
   return tree;
@@ -37,11 +40,16 @@ std::string joined(const Words& words) {
 
 std::string_view kindOf(Completes completes) {
   switch (completes) {
-    case Completes::kRun: return "run";
-    case Completes::kWait: return "wait";
-    case Completes::kFlow: return "flow";
-    case Completes::kFile: return "file";
-    case Completes::kNothing: break;
+    case Completes::kRun:
+      return "run";
+    case Completes::kWait:
+      return "wait";
+    case Completes::kFlow:
+      return "flow";
+    case Completes::kFile:
+      return "file";
+    case Completes::kNothing:
+      break;
   }
   return "";
 }
@@ -104,7 +112,8 @@ std::string zshScript(const Tree& tree) {
          "  local command='' candidates='' kind='' word\n"
          "  for word in \"${(@)line[2,CURRENT-1]}\"; do\n"
          "    [[ $word == -* ]] && continue\n"
-         "    _belay_words \"${command:+$command }$word\" && command=\"${command:+$command }$word\"\n"
+         "    _belay_words \"${command:+$command }$word\" && command=\"${command:+$command "
+         "}$word\"\n"
          "  done\n"
          "  _belay_words \"$command\"\n"
          "  if [[ $kind == file && ${line[CURRENT]} != -* ]]; then _files; return; fi\n"
@@ -137,7 +146,8 @@ std::string fishScript(const Tree& tree) {
       out += "complete -c belay -n \"__belay_in '" + path + "'\" -l " + flag.substr(2) + "\n";
     }
     const std::string_view kind = kindOf(tree.positionals.at(path));
-    if (kind == "file") out += "complete -c belay -n \"__belay_in '" + path + "'\" -F\n";
+    if (kind == "file")
+      out += "complete -c belay -n \"__belay_in '" + path + "'\" -F\n";
     else if (!kind.empty()) {
       out += "complete -c belay -n \"__belay_in '" + path + "'\" -a '(belay completion --words " +
              std::string(kind) + " 2> /dev/null)'\n";
@@ -154,8 +164,8 @@ base::Result<std::string> completionScript(std::string_view shell,
   if (shell == "bash") return bashScript(tree);
   if (shell == "zsh") return zshScript(tree);
   if (shell == "fish") return fishScript(tree);
-  return base::Error{base::ErrorCode::kUsage, "completion is for bash, zsh or fish",
-                     {"belay completion bash"}};
+  return base::Error{
+      base::ErrorCode::kUsage, "completion is for bash, zsh or fish", {"belay completion bash"}};
 }
 
 }  // namespace belay::cli

@@ -10,7 +10,8 @@ using json::Value;
 
 namespace {
 
-constexpr Flag kFlags[] = {{"words", 0, "KIND", "print what exists: run, wait or flow; the scripts call this"}};
+constexpr Flag kFlags[] = {
+    {"words", 0, "KIND", "print what exists: run, wait or flow; the scripts call this"}};
 
 /// Ids or slugs, one a line. Without a daemon and journal there are none, which is no error here.
 Result<api::Envelope> words(Invocation& invocation, const std::string& kind) {
@@ -38,7 +39,8 @@ Result<api::Envelope> words(Invocation& invocation, const std::string& kind) {
 Result<api::Envelope> complete(Invocation& invocation) {
   if (invocation.has("words")) return words(invocation, invocation.flag("words"));
   const auto shell = invocation.positional(0);
-  if (!shell) return Error{ErrorCode::kUsage, "name a shell: bash, zsh or fish", {"belay completion bash"}};
+  if (!shell)
+    return Error{ErrorCode::kUsage, "name a shell: bash, zsh or fish", {"belay completion bash"}};
   BELAY_ASSIGN(std::string script, completionScript(*shell, allCommands()));
   api::Envelope out;
   out.data.set("script", std::move(script));
@@ -49,9 +51,13 @@ std::string print(const Invocation&, const Value& data) { return data.text("scri
 
 }  // namespace
 
-const Command kCompletionCommand{
-    "completion", "[SHELL]", "print a completion script for bash, zsh or fish",
-    "`source <(belay completion bash)` tries it; the first line of the script says where it belongs.",
-    kFlags, &complete, &print};
+const Command kCompletionCommand{"completion",
+                                 "[SHELL]",
+                                 "print a completion script for bash, zsh or fish",
+                                 "`source <(belay completion bash)` tries it; the first line of "
+                                 "the script says where it belongs.",
+                                 kFlags,
+                                 &complete,
+                                 &print};
 
 }  // namespace belay::cli

@@ -48,11 +48,22 @@ std::string printDefaults(const Invocation&, const Value& data) { return data.te
 
 }  // namespace
 
-const Command kConfigCheckCommand{"config check", "[FILE]", "check the settings, and show those in force with --json",
-                                  "Without FILE: the settings that this command line means. The exit code is 3 when they are not valid.",
-                                  {}, &check, &printChecked, Completes::kFile};
+const Command kConfigCheckCommand{"config check",
+                                  "[FILE]",
+                                  "check the settings, and show those in force with --json",
+                                  "Without FILE: the settings that this command line means. The "
+                                  "exit code is 3 when they are not valid.",
+                                  {},
+                                  &check,
+                                  &printChecked,
+                                  Completes::kFile};
 
-const Command kConfigDefaultsCommand{"config defaults", "", "print a settings file with every option and its default",
-                                     "", {}, &defaults, &printDefaults};
+const Command kConfigDefaultsCommand{"config defaults",
+                                     "",
+                                     "print a settings file with every option and its default",
+                                     "",
+                                     {},
+                                     &defaults,
+                                     &printDefaults};
 
 }  // namespace belay::cli

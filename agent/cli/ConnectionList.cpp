@@ -43,7 +43,8 @@ std::string print(const Invocation& invocation, const Value& data) {
     for (const Value& secret : connection.find("secrets")->asArray()) {
       secrets += (secrets.empty() ? "" : ", ") + secret.asString();
     }
-    table.row({connection.text("name"), connection.text("type"), connection.text("version"), secrets});
+    table.row(
+        {connection.text("name"), connection.text("type"), connection.text("version"), secrets});
   }
   if (table.empty()) {
     invocation.note("no connections; they are defined in the settings, under connections:");
@@ -55,7 +56,12 @@ std::string print(const Invocation& invocation, const Value& data) {
 }  // namespace
 
 const Command kConnectionListCommand{
-    "connection list", "", "list the connections of this host",
-    "The daemon's own; those of the settings file when no daemon runs.", {}, &listConnections, &print};
+    "connection list",
+    "",
+    "list the connections of this host",
+    "The daemon's own; those of the settings file when no daemon runs.",
+    {},
+    &listConnections,
+    &print};
 
 }  // namespace belay::cli

@@ -9,7 +9,8 @@ namespace {
 
 Result<api::Envelope> runDaemon(Invocation& invocation) {
   BELAY_ASSIGN(const Installation* where, invocation.installation());
-  DaemonOptions options{where->settings, where->paths, where->hasConfigFile ? where->paths.configFile : ""};
+  DaemonOptions options{where->settings, where->paths,
+                        where->hasConfigFile ? where->paths.configFile : ""};
   // Its output is its log.
   invocation.setStreamed();
   const base::Status ended = invocation.world().runDaemon(options);
@@ -19,10 +20,14 @@ Result<api::Envelope> runDaemon(Invocation& invocation) {
 
 }  // namespace
 
-const Command kDaemonCommand{
-    "daemon", "", "run the daemon in the foreground",
-    "It logs to standard error, tells systemd when it is ready, and drains on SIGTERM. Jobs outlive "
-    "it, and the next daemon takes them up again.",
-    {}, &runDaemon, nullptr};
+const Command kDaemonCommand{"daemon",
+                             "",
+                             "run the daemon in the foreground",
+                             "It logs to standard error, tells systemd when it is ready, and "
+                             "drains on SIGTERM. Jobs outlive "
+                             "it, and the next daemon takes them up again.",
+                             {},
+                             &runDaemon,
+                             nullptr};
 
 }  // namespace belay::cli

@@ -18,7 +18,8 @@ constexpr std::string_view kEnd = ".md";
 /// "flows" of "docs/flows.md"; empty for what is no page of the manual. Error pages have `explain`.
 std::string_view topicOf(std::string_view path) {
   if (!path.starts_with(kFolder) || !path.ends_with(kEnd)) return {};
-  const std::string_view topic = path.substr(kFolder.size(), path.size() - kFolder.size() - kEnd.size());
+  const std::string_view topic =
+      path.substr(kFolder.size(), path.size() - kFolder.size() - kEnd.size());
   return topic.starts_with("errors/") ? std::string_view() : topic;
 }
 
@@ -50,7 +51,8 @@ Result<api::Envelope> docs(Invocation& invocation) {
   const embedded::File* page = embedded::find(std::string(kFolder) + *wanted + std::string(kEnd));
   if (!page) {
     std::string message = "the manual has no page \"" + base::visible(*wanted) + "\"";
-    if (const auto near = base::nearest(*wanted, topics)) message += "; did you mean \"" + *near + "\"?";
+    if (const auto near = base::nearest(*wanted, topics))
+      message += "; did you mean \"" + *near + "\"?";
     return Error{ErrorCode::kNotFound, std::move(message), {"belay docs"}};
   }
   out.data.set("topic", *wanted).set("page", page->content);
@@ -61,13 +63,15 @@ std::string print(const Invocation& invocation, const Value& data) {
   const Value* topics = data.find("topics");
   if (!topics) return data.text("page");
   Table table({"TOPIC", "TITLE"});
-  for (const Value& topic : topics->asArray()) table.row({topic.text("topic"), topic.text("title")});
+  for (const Value& topic : topics->asArray())
+    table.row({topic.text("topic"), topic.text("title")});
   invocation.note("read one: belay docs TOPIC");
   return table.print(invocation.style());
 }
 
 }  // namespace
 
-const Command kDocsCommand{"docs", "[TOPIC]", "read the manual, which is inside the binary", "", {}, &docs, &print};
+const Command kDocsCommand{"docs", "[TOPIC]", "read the manual, which is inside the binary", "", {},
+                           &docs,  &print};
 
 }  // namespace belay::cli

@@ -20,12 +20,13 @@ Result<api::Envelope> emit(Invocation& invocation) {
 }
 
 std::string print(const Invocation&, const json::Value& data) {
-  return shown(data.text("name")) + " answered " + std::to_string(data.integer("answered")) + " waits\n";
+  return shown(data.text("name")) + " answered " + std::to_string(data.integer("answered")) +
+         " waits\n";
 }
 
 }  // namespace
 
-const Command kEventEmitCommand{"event emit", "NAME", "emit an event to the waits that are for it",
-                                "", kFlags, &emit, &print};
+const Command kEventEmitCommand{
+    "event emit", "NAME", "emit an event to the waits that are for it", "", kFlags, &emit, &print};
 
 }  // namespace belay::cli

@@ -64,8 +64,13 @@ std::string print(const Invocation& invocation, const Value& data) {
 
 }  // namespace
 
-const Command kExplainCommand{"explain", "[CODE]", "explain an error code: what it means, why, and what to do",
-                              "CODE is BLY-…, in any case, with or without BLY-. Without CODE: all of them.",
-                              {}, &explain, &print};
+const Command kExplainCommand{
+    "explain",
+    "[CODE]",
+    "explain an error code: what it means, why, and what to do",
+    "CODE is BLY-…, in any case, with or without BLY-. Without CODE: all of them.",
+    {},
+    &explain,
+    &print};
 
 }  // namespace belay::cli

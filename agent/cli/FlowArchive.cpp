@@ -15,14 +15,20 @@ base::Result<api::Envelope> archive(Invocation& invocation) {
 
 std::string print(const Invocation&, const json::Value& data) {
   const std::string state = data.flag("archived") ? "archived" : "not archived";
-  return data.text("flow") + (data.flag("existing") ? " was " + state + " already\n" : " is now " + state + "\n");
+  return data.text("flow") +
+         (data.flag("existing") ? " was " + state + " already\n" : " is now " + state + "\n");
 }
 
 }  // namespace
 
 const Command kFlowArchiveCommand{
-    "flow archive", "SLUG", "let a flow start no new runs; its history stays",
-    "It takes no drafts, releases and promotions either. Runs that have begun go on.", kFlags, &archive, &print,
+    "flow archive",
+    "SLUG",
+    "let a flow start no new runs; its history stays",
+    "It takes no drafts, releases and promotions either. Runs that have begun go on.",
+    kFlags,
+    &archive,
+    &print,
     Completes::kFlow};
 
 }  // namespace belay::cli

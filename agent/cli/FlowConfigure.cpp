@@ -23,8 +23,8 @@ Result<api::Envelope> check(Invocation& invocation, const std::string& slug) {
   for (const Value& requirement : answer.data.find("requires")->asArray()) {
     if (!requirement.find("problem")) continue;
     const std::string name = shown(requirement.text("name"));
-    error.message += (error.actions.empty() ? " " : "; ") + name + " (" + requirement.text("type") + "): " +
-                     shown(requirement.text("problem"));
+    error.message += (error.actions.empty() ? " " : "; ") + name + " (" + requirement.text("type") +
+                     "): " + shown(requirement.text("problem"));
     error.actions.push_back("belay flow configure " + slug + " " + name + "=CONNECTION");
   }
   answer.error = std::move(error);
@@ -37,20 +37,24 @@ Result<api::Envelope> configure(Invocation& invocation) {
   const std::string& slug = invocation.argument(0);
   if (invocation.has("check")) return check(invocation, slug);
   if (!invocation.positional(1)) {
-    return Error{ErrorCode::kUsage, "say what to bind, NAME=CONNECTION, or --check", {"belay flow configure --help"}};
+    return Error{ErrorCode::kUsage,
+                 "say what to bind, NAME=CONNECTION, or --check",
+                 {"belay flow configure --help"}};
   }
   for (std::size_t i = 1; invocation.positional(i); ++i) {
     const std::string& pair = invocation.argument(i);
     const std::size_t equals = pair.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return Error{ErrorCode::kUsage, "a binding is NAME=CONNECTION, not \"" + shown(pair) + "\"",
+      return Error{ErrorCode::kUsage,
+                   "a binding is NAME=CONNECTION, not \"" + shown(pair) + "\"",
                    {"belay flow show " + slug, "belay connection list"}};
     }
     Value body;
     body.set("connection", pair.substr(equals + 1));
     ApiRequest request;
     request.method = "PUT";
-    request.target = pathOf("/v1/flows", slug, "/bindings/" + http::percentEncode(pair.substr(0, equals)));
+    request.target =
+        pathOf("/v1/flows", slug, "/bindings/" + http::percentEncode(pair.substr(0, equals)));
     request.body = json::print(body);
     BELAY_ASSIGN(api::Envelope bound, invocation.send(request));
     if (bound.error) return bound;
@@ -67,14 +71,19 @@ std::string print(const Invocation& invocation, const Value& data) {
     Table table({"REQUIRES", "TYPE", "BY", "CONNECTION", "PROBLEM"});
     for (const Value& one : needed->asArray()) {
       std::string by;
-      for (const Value& who : one.find("required_by")->asArray()) by += (by.empty() ? "" : " ") + who.asString();
-      table.row({one.text("name"), one.text("type"), by, one.text("connection"),
+      for (const Value& who : one.find("required_by")->asArray())
+        by += (by.empty() ? "" : " ") + who.asString();
+      table.row({one.text("name"),
+                 one.text("type"),
+                 by,
+                 one.text("connection"),
                  {one.text("problem"), Style::Tone::kWarn}});
     }
     return table.empty() ? out : out + table.print(invocation.style());
   }
   for (const Value& binding : data.find("bindings")->asArray()) {
-    out += shown(data.text("flow")) + ": " + shown(binding.text("name")) + " is " + shown(binding.text("connection")) + "\n";
+    out += shown(data.text("flow")) + ": " + shown(binding.text("name")) + " is " +
+           shown(binding.text("connection")) + "\n";
   }
   return out;
 }
@@ -82,9 +91,14 @@ std::string print(const Invocation& invocation, const Value& data) {
 }  // namespace
 
 const Command kFlowConfigureCommand{
-    "flow configure", "SLUG [NAME=CONNECTION]…", "bind what a flow requires to connections of this host",
+    "flow configure",
+    "SLUG [NAME=CONNECTION]…",
+    "bind what a flow requires to connections of this host",
     "Connections are defined in the settings; `belay connection list` shows them. With "
-    "--check the exit code is 8 when the draft or the live release lacks one.", kFlags, &configure,
-    &print, Completes::kFlow};
+    "--check the exit code is 8 when the draft or the live release lacks one.",
+    kFlags,
+    &configure,
+    &print,
+    Completes::kFlow};
 
 }  // namespace belay::cli

@@ -22,7 +22,8 @@ struct Side {
 };
 
 /// One side when the other one is a file, or is one itself.
-Result<Side> sideOf(Invocation& invocation, const std::string& which, std::optional<api::Envelope>& failed) {
+Result<Side> sideOf(Invocation& invocation, const std::string& which,
+                    std::optional<api::Envelope>& failed) {
   Side side;
   if (isFlowFile(which)) {
     BELAY_ASSIGN(const Value body, readFlowFile(invocation, which));
@@ -55,7 +56,8 @@ Result<api::Envelope> diff(Invocation& invocation) {
   BELAY_ASSIGN(Side after, sideOf(invocation, to, failed));
   if (failed) return std::move(*failed);
   api::Envelope out;
-  out.data = api::diffToJson(std::move(before.name), before.text, std::move(after.name), after.text);
+  out.data =
+      api::diffToJson(std::move(before.name), before.text, std::move(after.name), after.text);
   out.data.set("flow", invocation.argument(0));
   return out;
 }
@@ -83,9 +85,14 @@ std::string print(const Invocation& invocation, const Value& data) {
 }  // namespace
 
 const Command kFlowDiffCommand{
-    "flow diff", "SLUG", "show what changed between two contents of a flow",
+    "flow diff",
+    "SLUG",
+    "show what changed between two contents of a flow",
     "Prints a unified diff, which patch reads; nothing when there is no difference. Without flags: "
     "what a release of the draft would change in what is live.",
-    kFlags, &diff, &print, Completes::kFlow};
+    kFlags,
+    &diff,
+    &print,
+    Completes::kFlow};
 
 }  // namespace belay::cli

@@ -5,7 +5,8 @@ namespace belay::cli {
 
 namespace {
 
-constexpr Flag kFlags[] = {{"digest", 0, "DIGEST", "another content that the flow had, by its digest"}};
+constexpr Flag kFlags[] = {
+    {"digest", 0, "DIGEST", "another content that the flow had, by its digest"}};
 
 base::Result<api::Envelope> draft(Invocation& invocation) {
   Target target(pathOf("/v1/flows", invocation.argument(0), "/content"));
@@ -18,9 +19,14 @@ std::string print(const Invocation&, const json::Value& data) { return data.text
 }  // namespace
 
 const Command kFlowDraftCommand{
-    "flow draft", "SLUG", "print the draft of a flow, byte by byte",
+    "flow draft",
+    "SLUG",
+    "print the draft of a flow, byte by byte",
     "With --json the digest stands beside it, for `flow push --if-draft`. Reads the journal itself "
     "when no daemon runs.",
-    kFlags, &draft, &print, Completes::kFlow};
+    kFlags,
+    &draft,
+    &print,
+    Completes::kFlow};
 
 }  // namespace belay::cli

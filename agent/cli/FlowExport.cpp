@@ -26,11 +26,13 @@ Result<api::Envelope> exportFlow(Invocation& invocation) {
     target.add("release", *file);
     file = invocation.positional(2);
   } else if (invocation.positional(2)) {
-    return Error{ErrorCode::kUsage, "a release is a number or sha256:…, not \"" + shown(*file) + "\"",
+    return Error{ErrorCode::kUsage,
+                 "a release is a number or sha256:…, not \"" + shown(*file) + "\"",
                  {"belay flow releases " + invocation.argument(0)}};
   }
   if (file && base::fileExists(*file) && !invocation.has("force")) {
-    return Error{ErrorCode::kConflict, *file + " is there already", {"name another file, or say --force"}};
+    return Error{
+        ErrorCode::kConflict, *file + " is there already", {"name another file, or say --force"}};
   }
   BELAY_ASSIGN(api::Envelope answer, invocation.get(target.str()));
   const Value* exported = answer.data.find("export");
@@ -44,16 +46,23 @@ std::string print(const Invocation&, const Value& data) {
   const Value* exported = data.find("export");
   if (!exported) return "";
   if (!data.find("file")) return json::printPretty(*exported) + "\n";
-  return "wrote release " + std::to_string(exported->integer("release")) + " of " + exported->text("slug") + ", " +
-         exported->text("digest") + ", to " + shown(data.text("file")) + "\n";
+  return "wrote release " + std::to_string(exported->integer("release")) + " of " +
+         exported->text("slug") + ", " + exported->text("digest") + ", to " +
+         shown(data.text("file")) + "\n";
 }
 
 }  // namespace
 
 const Command kFlowExportCommand{
-    "flow export", "SLUG [N] [FILE]", "write a release of a flow as one file, for `flow import` on another host",
-    "Without N what is live, without FILE to standard output. The file is JSON: the content as it is, "
+    "flow export",
+    "SLUG [N] [FILE]",
+    "write a release of a flow as one file, for `flow import` on another host",
+    "Without N what is live, without FILE to standard output. The file is JSON: the content as it "
+    "is, "
     "its digest and its note.",
-    kFlags, &exportFlow, &print, Completes::kFlow};
+    kFlags,
+    &exportFlow,
+    &print,
+    Completes::kFlow};
 
 }  // namespace belay::cli

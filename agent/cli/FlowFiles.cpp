@@ -14,8 +14,8 @@ using base::Result;
 using json::Value;
 
 bool isFlowFile(std::string_view argument) {
-  return argument == "-" || argument.find('/') != std::string_view::npos || argument.ends_with(".yaml") ||
-         argument.ends_with(".yml") || argument.ends_with(".json");
+  return argument == "-" || argument.find('/') != std::string_view::npos ||
+         argument.ends_with(".yaml") || argument.ends_with(".yml") || argument.ends_with(".json");
 }
 
 Result<Value> readFlowFile(const Invocation& invocation, const std::string& path) {
@@ -32,15 +32,16 @@ Result<Value> readFlowFile(const Invocation& invocation, const std::string& path
 void addOrigin(const Invocation& invocation, const std::string& path, Value& body) {
   const std::string& folder = invocation.world().folder;
   if (path == "-" || (folder.empty() && !path.starts_with('/'))) return;
-  const auto whole = std::filesystem::path(folder) / path;  // an absolute `path` replaces the folder
+  const auto whole =
+      std::filesystem::path(folder) / path;  // an absolute `path` replaces the folder
   body.set("origin", whole.lexically_normal().string());
 }
 
 void noteReplaced(const Invocation& invocation, const std::string& slug, const Value& data) {
   const std::string by = data.text("replaced_draft_by");
   if (by.empty()) return;
-  invocation.note("replaced the draft of " + shown(by) + "; it is kept: belay flow draft " + slug + " --digest " +
-                  data.text("replaced_draft"));
+  invocation.note("replaced the draft of " + shown(by) + "; it is kept: belay flow draft " + slug +
+                  " --digest " + data.text("replaced_draft"));
 }
 
 std::string diagnosticsPage(const Style& style, const Value& data) {
@@ -49,7 +50,8 @@ std::string diagnosticsPage(const Style& style, const Value& data) {
   std::string out;
   for (const Value& d : diagnostics->asArray()) {
     out += shown(d.text("file"));
-    if (d.integer("line") != 0) out += ":" + std::to_string(d.integer("line")) + ":" + std::to_string(d.integer("column"));
+    if (d.integer("line") != 0)
+      out += ":" + std::to_string(d.integer("line")) + ":" + std::to_string(d.integer("column"));
     out += ": " + style.status(d.text("severity")) + ": " + shown(d.text("message"));
     if (!d.text("hint").empty()) out += "; " + shown(d.text("hint"));
     out += " " + style.dim("[" + d.text("code") + "]") + "\n";

@@ -38,20 +38,28 @@ std::string print(const Invocation& invocation, const Value& data) {
   const std::string slug = data.text("flow");
   noteReplaced(invocation, slug, data);
   const Value* release = data.find("release");
-  if (!release) return "draft of " + invocation.style().bold(slug) + " is now " + data.text("digest") + "\n";
+  if (!release)
+    return "draft of " + invocation.style().bold(slug) + " is now " + data.text("digest") + "\n";
   const std::string number = std::to_string(release->integer("number"));
   if (invocation.quiet()) return number + "\n";
   invocation.note("make it live: belay flow promote " + slug + " " + number);
   return "release " + invocation.style().bold(number) + " of " + slug +
-         (data.flag("existing") ? " has this content already: " : ": ") + data.text("digest") + "\n";
+         (data.flag("existing") ? " has this content already: " : ": ") + data.text("digest") +
+         "\n";
 }
 
 }  // namespace
 
 const Command kFlowImportCommand{
-    "flow import", "FILE", "take in a release that another host exported",
-    "The content is checked against the digest in the file, and as any flow is. It becomes a release "
+    "flow import",
+    "FILE",
+    "take in a release that another host exported",
+    "The content is checked against the digest in the file, and as any flow is. It becomes a "
+    "release "
     "of this host, with a number of this host, and is not live before `flow promote`.",
-    kFlags, &importFlow, &print, Completes::kFile};
+    kFlags,
+    &importFlow,
+    &print,
+    Completes::kFile};
 
 }  // namespace belay::cli

@@ -5,7 +5,9 @@ namespace belay::cli {
 
 namespace {
 
-base::Result<api::Envelope> listFlows(Invocation& invocation) { return invocation.get("/v1/flows"); }
+base::Result<api::Envelope> listFlows(Invocation& invocation) {
+  return invocation.get("/v1/flows");
+}
 
 std::string print(const Invocation& invocation, const json::Value& data) {
   const json::Value* flows = data.find("flows");
@@ -23,7 +25,8 @@ std::string print(const Invocation& invocation, const json::Value& data) {
     Table::Cell shownLive(live ? std::to_string(live->integer("release")) : "", Style::Tone::kGood);
     if (flow.flag("archived")) shownLive = {"archived", Style::Tone::kDim};
     table.row({flow.text("slug"), flow.text("draft_digest").substr(0, 19),
-               newest ? std::to_string(newest->integer("number")) : "", shownLive, std::to_string(flow.integer("runs")),
+               newest ? std::to_string(newest->integer("number")) : "", shownLive,
+               std::to_string(flow.integer("runs")),
                relative(flow.text("updated_at"), invocation.nowMs())});
   }
   return invocation.quiet() ? slugs : table.print(invocation.style());
@@ -31,8 +34,12 @@ std::string print(const Invocation& invocation, const json::Value& data) {
 
 }  // namespace
 
-const Command kFlowListCommand{"flow list", "", "list the flows of this host",
-                               "Reads the journal itself when no daemon runs.", {},
-                               &listFlows, &print};
+const Command kFlowListCommand{"flow list",
+                               "",
+                               "list the flows of this host",
+                               "Reads the journal itself when no daemon runs.",
+                               {},
+                               &listFlows,
+                               &print};
 
 }  // namespace belay::cli

@@ -13,8 +13,12 @@ base::Result<api::Envelope> makeLive(Invocation& invocation, std::string_view ho
   return invocation.post(pathOf("/v1/flows", invocation.argument(0), how), body);
 }
 
-base::Result<api::Envelope> promote(Invocation& invocation) { return makeLive(invocation, "/promote"); }
-base::Result<api::Envelope> rollBack(Invocation& invocation) { return makeLive(invocation, "/rollback"); }
+base::Result<api::Envelope> promote(Invocation& invocation) {
+  return makeLive(invocation, "/promote");
+}
+base::Result<api::Envelope> rollBack(Invocation& invocation) {
+  return makeLive(invocation, "/rollback");
+}
 
 std::string print(const Invocation& invocation, const Value& data) {
   const std::string number = std::to_string(data.integer("live"));
@@ -30,15 +34,25 @@ std::string print(const Invocation& invocation, const Value& data) {
 }  // namespace
 
 const Command kFlowPromoteCommand{
-    "flow promote", "SLUG [N|DIGEST]", "make a release live: what `flow run SLUG` runs",
+    "flow promote",
+    "SLUG [N|DIGEST]",
+    "make a release live: what `flow run SLUG` runs",
     "Without a release the newest one. Who did it and when is kept. Runs that have begun keep the "
     "content that they began with.",
-    {}, &promote, &print, Completes::kFlow};
+    {},
+    &promote,
+    &print,
+    Completes::kFlow};
 
 const Command kFlowRollbackCommand{
-    "flow rollback", "SLUG [N|DIGEST]", "make the release live that was so before",
+    "flow rollback",
+    "SLUG [N|DIGEST]",
+    "make the release live that was so before",
     "A second rollback goes one release further back; N says how far. `flow promote` goes forward "
     "again.",
-    {}, &rollBack, &print, Completes::kFlow};
+    {},
+    &rollBack,
+    &print,
+    Completes::kFlow};
 
 }  // namespace belay::cli

@@ -28,17 +28,23 @@ std::string print(const Invocation& invocation, const Value& data) {
     return "";
   }
   noteReplaced(invocation, data.text("flow"), data);
-  return "draft of " + invocation.style().bold(data.text("flow")) + " is now " + data.text("digest") + "\n";
+  return "draft of " + invocation.style().bold(data.text("flow")) + " is now " +
+         data.text("digest") + "\n";
 }
 
 }  // namespace
 
 const Command kFlowPushCommand{
-    "flow push", "FILE", "store a flow file as the draft of its slug, without running it",
+    "flow push",
+    "FILE",
+    "store a flow file as the draft of its slug, without running it",
     "No edit is lost: a draft that came from another file or another user is replaced only with "
     "--if-draft, which names it, or --force. The refusal names the draft, its author, and the "
     "command that shows the difference. Every earlier draft stays: `belay flow draft SLUG --digest "
     "DIGEST`.",
-    kFlags, &push, &print, Completes::kFile};
+    kFlags,
+    &push,
+    &print,
+    Completes::kFile};
 
 }  // namespace belay::cli

@@ -27,15 +27,21 @@ std::string print(const Invocation& invocation, const Value& data) {
   const std::string number = std::to_string(made->integer("number"));
   if (invocation.quiet()) return number + "\n";
   invocation.note("make it live: belay flow promote " + data.text("flow") + " " + number);
-  return "release " + invocation.style().bold(number) + " of " + data.text("flow") + ": " + made->text("digest") + "\n";
+  return "release " + invocation.style().bold(number) + " of " + data.text("flow") + ": " +
+         made->text("digest") + "\n";
 }
 
 }  // namespace
 
-const Command kFlowReleaseCommand{
-    "flow release", "SLUG", "make the draft of a flow an immutable release",
-    "A release has a number of this host and the SHA-256 of its content, which is the same on every "
-    "host. It is not live before `flow promote`.",
-    kFlags, &release, &print, Completes::kFlow};
+const Command kFlowReleaseCommand{"flow release",
+                                  "SLUG",
+                                  "make the draft of a flow an immutable release",
+                                  "A release has a number of this host and the SHA-256 of its "
+                                  "content, which is the same on every "
+                                  "host. It is not live before `flow promote`.",
+                                  kFlags,
+                                  &release,
+                                  &print,
+                                  Completes::kFlow};
 
 }  // namespace belay::cli

@@ -24,7 +24,8 @@ std::string printPromotions(const Invocation& invocation, const Value& data) {
   Table table({"RELEASE", "DIGEST", "LIVE SINCE", "BY", ""});
   for (const Value& row : data.find("promotions")->asArray()) {
     table.row({std::to_string(row.integer("release")), row.text("digest").substr(0, 19),
-               relative(row.text("at"), invocation.nowMs()), row.text("by"), row.flag("rollback") ? "rollback" : ""});
+               relative(row.text("at"), invocation.nowMs()), row.text("by"),
+               row.flag("rollback") ? "rollback" : ""});
   }
   return table.empty() ? "" : table.print(invocation.style());
 }
@@ -36,8 +37,12 @@ std::string print(const Invocation& invocation, const Value& data) {
   for (const Value& row : data.find("releases")->asArray()) {
     const std::string number = std::to_string(row.integer("number"));
     numbers += number + "\n";
-    table.row({number, row.text("digest").substr(0, 19), {row.flag("live") ? "live" : "", Style::Tone::kGood},
-               relative(row.text("released_at"), invocation.nowMs()), row.text("released_by"), row.text("note")});
+    table.row({number,
+               row.text("digest").substr(0, 19),
+               {row.flag("live") ? "live" : "", Style::Tone::kGood},
+               relative(row.text("released_at"), invocation.nowMs()),
+               row.text("released_by"),
+               row.text("note")});
   }
   if (table.empty()) {
     invocation.note("no releases; make one: belay flow release " + data.text("flow"));
@@ -53,7 +58,13 @@ std::string print(const Invocation& invocation, const Value& data) {
 }  // namespace
 
 const Command kFlowReleasesCommand{
-    "flow releases", "SLUG", "list the releases of a flow, newest first, and which one is live",
-    "Reads the journal itself when no daemon runs.", kFlags, &list, &print, Completes::kFlow};
+    "flow releases",
+    "SLUG",
+    "list the releases of a flow, newest first, and which one is live",
+    "Reads the journal itself when no daemon runs.",
+    kFlags,
+    &list,
+    &print,
+    Completes::kFlow};
 
 }  // namespace belay::cli

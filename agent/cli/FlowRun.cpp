@@ -16,7 +16,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr Flag kFlags[] = {
-    {"input", 'i', "NAME=TEXT", "a member of the input; NAME:=JSON for other types than text", true},
+    {"input", 'i', "NAME=TEXT", "a member of the input; NAME:=JSON for other types than text",
+     true},
     {"input-file", 0, "FILE", "the input as a JSON object; \"-\" is standard input"},
     {"wait", 'w', "", "show how it goes on until it ends; --timeout bounds it"},
     {"draft", 0, "", "with SLUG: run the draft instead of what is live"},
@@ -27,15 +28,18 @@ constexpr Flag kFlags[] = {
 Result<Value> inputOf(const Invocation& invocation) {
   Value input{json::Object{}};
   if (invocation.has("input-file")) {
-    BELAY_ASSIGN(const std::string text, readText(invocation, invocation.flag("input-file"), kInputBytesMax));
+    BELAY_ASSIGN(const std::string text,
+                 readText(invocation, invocation.flag("input-file"), kInputBytesMax));
     auto parsed = json::parse(text);
     if (!parsed) return std::move(parsed).error().in(invocation.flag("input-file"));
     if (!parsed->isObject()) {
-      return Error{ErrorCode::kInputInvalid, "the input must be a JSON object, it is " + std::string(json::kindName(*parsed))};
+      return Error{ErrorCode::kInputInvalid, "the input must be a JSON object, it is " +
+                                                 std::string(json::kindName(*parsed))};
     }
     input = std::move(*parsed);
   }
-  for (const std::string& pair : invocation.flags("input")) BELAY_TRY(addPair(input, pair, "input"));
+  for (const std::string& pair : invocation.flags("input"))
+    BELAY_TRY(addPair(input, pair, "input"));
   return input;
 }
 
@@ -44,7 +48,8 @@ Result<api::Envelope> start(Invocation& invocation) {
   Value body;
   if (isFlowFile(what)) {
     if (invocation.has("draft") || invocation.has("release")) {
-      return Error{ErrorCode::kUsage, "--draft and --release say what of a SLUG runs; " + shown(what) + " is a file"};
+      return Error{ErrorCode::kUsage,
+                   "--draft and --release say what of a SLUG runs; " + shown(what) + " is a file"};
     }
     BELAY_ASSIGN(body, readFlowFile(invocation, what));
     addOrigin(invocation, what, body);
@@ -59,7 +64,8 @@ Result<api::Envelope> start(Invocation& invocation) {
   request.method = "POST";
   request.target = "/v1/runs";
   request.body = json::print(body);
-  if (invocation.has("key")) request.headers.emplace_back("Idempotency-Key", invocation.flag("key"));
+  if (invocation.has("key"))
+    request.headers.emplace_back("Idempotency-Key", invocation.flag("key"));
   return invocation.send(request);
 }
 
@@ -69,7 +75,8 @@ std::unique_ptr<RunView> progressView(const Invocation& invocation) {
   const auto write = [&console](std::string_view text) { console.err(text); };
   if (invocation.json() || invocation.quiet()) return makeRawView([](std::string_view) {});
   if (!console.errIsTerminal()) return makeLineView(Style(false, 0), write);
-  return makeLiveView(Style(invocation.style().color(), console.columns()), write, invocation.world().clock);
+  return makeLiveView(Style(invocation.style().color(), console.columns()), write,
+                      invocation.world().clock);
 }
 
 /// A run that did not succeed makes the command fail, with the run beside the error.
@@ -84,7 +91,8 @@ api::Envelope judge(api::Envelope shownRun, bool ended) {
   if (status == "succeeded") return shownRun;
   const std::string id = run->text("id");
   std::string message = "run " + id + " " + (status == "failed" ? "failed" : "was " + status);
-  if (const Value* error = run->find("error")) message += ": " + error->text("message") + " [" + error->text("code") + "]";
+  if (const Value* error = run->find("error"))
+    message += ": " + error->text("message") + " [" + error->text("code") + "]";
   Error error{ErrorCode::kRunFailed, std::move(message), {}};
   if (const Value* actions = shownRun.data.find("actions"); actions && actions->isArray()) {
     for (const Value& action : actions->asArray()) error.actions.push_back(action.asString());
@@ -118,17 +126,23 @@ std::string print(const Invocation& invocation, const Value& data) {
   if (invocation.quiet()) return id + "\n";
   if (invocation.has("wait")) return runPage(invocation.style(), data, invocation.nowMs());
   invocation.note("watch it: belay run watch " + id);
-  return runLine(invocation.style(), data.flag("existing") ? "was started before:" : "started", data);
+  return runLine(invocation.style(), data.flag("existing") ? "was started before:" : "started",
+                 data);
 }
 
 }  // namespace
 
 const Command kFlowRunCommand{
-    "flow run", "FILE|SLUG", "start a run of a flow file, or of a flow that is on the host",
+    "flow run",
+    "FILE|SLUG",
+    "start a run of a flow file, or of a flow that is on the host",
     "A file is stored as the draft of its slug, and that draft runs. SLUG runs the release that is "
     "live. The run keeps its content, whatever is released or promoted meanwhile. With --wait the "
     "exit code is 6 when the run does not succeed; when --timeout is over first, the "
     "run goes on, and the exit code is 0 with meta.timed_out.",
-    kFlags, &run, &print, Completes::kFile};
+    kFlags,
+    &run,
+    &print,
+    Completes::kFile};
 
 }  // namespace belay::cli

@@ -28,7 +28,9 @@ Result<std::size_t> limitOf(const Invocation& invocation) {
 Result<api::Envelope> search(Invocation& invocation) {
   const auto text = invocation.positional(0);
   if (!text && !invocation.has("tag")) {
-    return Error{ErrorCode::kUsage, "say what to look for: TEXT, --tag TAG, or both", {"belay flow search --help"}};
+    return Error{ErrorCode::kUsage,
+                 "say what to look for: TEXT, --tag TAG, or both",
+                 {"belay flow search --help"}};
   }
   BELAY_ASSIGN(const std::size_t most, limitOf(invocation));
   json::Array found;
@@ -56,10 +58,15 @@ std::string print(const Invocation& invocation, const Value& data) {
   for (const Value& flow : data.find("flows")->asArray()) {
     slugs += flow.text("slug") + "\n";
     std::string tags, matches;
-    for (const Value& tag : flow.find("tags")->asArray()) tags += (tags.empty() ? "" : " ") + tag.asString();
-    for (const Value& match : flow.find("matches")->asArray()) matches += (matches.empty() ? "" : " ") + match.asString();
+    for (const Value& tag : flow.find("tags")->asArray())
+      tags += (tags.empty() ? "" : " ") + tag.asString();
+    for (const Value& match : flow.find("matches")->asArray())
+      matches += (matches.empty() ? "" : " ") + match.asString();
     const std::string live = flow.find("live") ? std::to_string(flow.integer("live")) : "";
-    table.row({flow.text("slug"), flow.text("name"), tags, flow.flag("archived") ? "archived" : live,
+    table.row({flow.text("slug"),
+               flow.text("name"),
+               tags,
+               flow.flag("archived") ? "archived" : live,
                {matches, Style::Tone::kDim}});
   }
   if (table.empty()) invocation.note("no flow matches");
@@ -70,10 +77,14 @@ std::string print(const Invocation& invocation, const Value& data) {
 
 }  // namespace
 
-const Command kFlowSearchCommand{
-    "flow search", "[TEXT]", "find flows by a text of their drafts, or by tag",
-    "Looks into slugs, names, descriptions and the files themselves; letters A to Z without regard to "
-    "case. Reads the journal itself when no daemon runs.",
-    kFlags, &search, &print};
+const Command kFlowSearchCommand{"flow search",
+                                 "[TEXT]",
+                                 "find flows by a text of their drafts, or by tag",
+                                 "Looks into slugs, names, descriptions and the files themselves; "
+                                 "letters A to Z without regard to "
+                                 "case. Reads the journal itself when no daemon runs.",
+                                 kFlags,
+                                 &search,
+                                 &print};
 
 }  // namespace belay::cli

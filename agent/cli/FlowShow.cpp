@@ -20,19 +20,23 @@ base::Result<api::Envelope> showFlow(Invocation& invocation) {
 std::string stateLines(const Invocation& invocation, const Value& flow) {
   const Style& style = invocation.style();
   const auto since = [&](const Value& from, const char* at, const char* by) {
-    return ", " + relative(from.text(at), invocation.nowMs()) + (from.text(by).empty() ? "" : " by " + shown(from.text(by)));
+    return ", " + relative(from.text(at), invocation.nowMs()) +
+           (from.text(by).empty() ? "" : " by " + shown(from.text(by)));
   };
   std::string out;
-  if (flow.flag("archived")) out += style.dim("archived") + since(flow, "archived_at", "archived_by") + "\n";
-  out += style.dim("draft     ") + flow.text("draft_digest") + since(flow, "updated_at", "draft_by") + "\n";
+  if (flow.flag("archived"))
+    out += style.dim("archived") + since(flow, "archived_at", "archived_by") + "\n";
+  out += style.dim("draft     ") + flow.text("draft_digest") +
+         since(flow, "updated_at", "draft_by") + "\n";
   if (const Value* newest = flow.find("newest_release")) {
-    out += style.dim("release   ") + std::to_string(newest->integer("number")) + ", " + newest->text("digest") +
-           since(*newest, "released_at", "released_by") + "\n";
-    if (!newest->text("note").empty()) out += style.dim("note      ") + shown(newest->text("note")) + "\n";
+    out += style.dim("release   ") + std::to_string(newest->integer("number")) + ", " +
+           newest->text("digest") + since(*newest, "released_at", "released_by") + "\n";
+    if (!newest->text("note").empty())
+      out += style.dim("note      ") + shown(newest->text("note")) + "\n";
   }
   if (const Value* live = flow.find("live")) {
-    out += style.dim("live      ") + std::to_string(live->integer("release")) + ", " + live->text("digest") +
-           since(*live, "promoted_at", "promoted_by") + "\n";
+    out += style.dim("live      ") + std::to_string(live->integer("release")) + ", " +
+           live->text("digest") + since(*live, "promoted_at", "promoted_by") + "\n";
   }
   return out;
 }
@@ -45,10 +49,15 @@ std::string print(const Invocation& invocation, const Value& data) {
   std::string out = style.bold(flow->text("slug")) + "  " + shown(flow->text("name")) + "\n";
   if (!flow->text("description").empty()) out += "  " + shown(flow->text("description")) + "\n";
   out += stateLines(invocation, *flow);
-  if (const Value* input = flow->find("input")) out += style.dim("input     ") + brief(*input, 200) + "\n";
+  if (const Value* input = flow->find("input"))
+    out += style.dim("input     ") + brief(*input, 200) + "\n";
   Table steps({"STEP", "FAMILY", "EFFECT", "WHEN", "NEXT", "TITLE"});
   for (const Value& step : flow->find("steps")->asArray()) {
-    steps.row({step.text("id"), step.text("family"), step.text("effect"), step.text("when"), step.text("next"),
+    steps.row({step.text("id"),
+               step.text("family"),
+               step.text("effect"),
+               step.text("when"),
+               step.text("next"),
                {step.text("title"), Style::Tone::kDim}});
   }
   out += "\n" + steps.print(style);
@@ -56,9 +65,11 @@ std::string print(const Invocation& invocation, const Value& data) {
   for (const Value& need : flow->find("requires")->asArray()) {
     const std::string connection = need.text("connection");
     needs.row({need.text("name"), need.text("type"),
-               connection.empty() ? Table::Cell("not bound", Style::Tone::kWarn) : Table::Cell(connection)});
+               connection.empty() ? Table::Cell("not bound", Style::Tone::kWarn)
+                                  : Table::Cell(connection)});
     if (connection.empty()) {
-      invocation.note("bind it: belay flow configure " + flow->text("slug") + " " + shown(need.text("name")) + "=CONNECTION");
+      invocation.note("bind it: belay flow configure " + flow->text("slug") + " " +
+                      shown(need.text("name")) + "=CONNECTION");
     }
   }
   return needs.empty() ? out : out + "\n" + needs.print(style);
@@ -66,8 +77,13 @@ std::string print(const Invocation& invocation, const Value& data) {
 
 }  // namespace
 
-const Command kFlowShowCommand{
-    "flow show", "SLUG", "show a flow: its input, steps, and what it requires",
-    "Reads the journal itself when no daemon runs.", kFlags, &showFlow, &print, Completes::kFlow};
+const Command kFlowShowCommand{"flow show",
+                               "SLUG",
+                               "show a flow: its input, steps, and what it requires",
+                               "Reads the journal itself when no daemon runs.",
+                               kFlags,
+                               &showFlow,
+                               &print,
+                               Completes::kFlow};
 
 }  // namespace belay::cli

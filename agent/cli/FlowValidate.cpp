@@ -41,8 +41,9 @@ std::string print(const Invocation& invocation, const Value& data) {
   std::string out;
   for (const Value& file : data.find("files")->asArray()) {
     if (!file.flag("valid")) continue;
-    out += shown(file.text("file")) + ": " + invocation.style().status("ok") + ", flow " + file.text("flow") + ", " +
-           std::to_string(file.integer("steps")) + " steps, " + file.text("digest").substr(0, 19) + "\n";
+    out += shown(file.text("file")) + ": " + invocation.style().status("ok") + ", flow " +
+           file.text("flow") + ", " + std::to_string(file.integer("steps")) + " steps, " +
+           file.text("digest").substr(0, 19) + "\n";
   }
   return out;
 }
@@ -50,9 +51,14 @@ std::string print(const Invocation& invocation, const Value& data) {
 }  // namespace
 
 const Command kFlowValidateCommand{
-    "flow validate", "FILE…", "check flow files, without a daemon",
+    "flow validate",
+    "FILE…",
+    "check flow files, without a daemon",
     "Prints every problem with file, line and column, as compilers do. Warnings do not make a file "
     "invalid.",
-    {}, &validate, &print, Completes::kFile};
+    {},
+    &validate,
+    &print,
+    Completes::kFile};
 
 }  // namespace belay::cli

@@ -28,7 +28,8 @@ std::string listOf(std::span<const Flag> flags) {
   std::string out;
   for (const Flag& flag : flags) {
     const std::string spelling = spellingOf(flag);
-    out += "  " + spelling + std::string(width - widthOf(spelling) + 2, ' ') + std::string(flag.help) + "\n";
+    out += "  " + spelling + std::string(width - widthOf(spelling) + 2, ' ') +
+           std::string(flag.help) + "\n";
   }
   return out;
 }
@@ -46,8 +47,9 @@ std::string helpOf(const Command& command) {
 std::string helpOn(std::string_view topic, std::span<const Command* const> commands) {
   std::string out;
   if (topic.empty()) {
-    out += "belay runs flows on this host: every step journaled, every approval signed.\n\n"
-           "usage: belay COMMAND [arguments] [flags]\n\n";
+    out +=
+        "belay runs flows on this host: every step journaled, every approval signed.\n\n"
+        "usage: belay COMMAND [arguments] [flags]\n\n";
   }
   std::size_t width = 0;
   for (const Command* command : commands) {

@@ -44,7 +44,8 @@ class Making {
     return note(path, true);
   }
   Status keys(const std::string& path) {
-    const bool there = base::fileExists(path + "/vault.key") && base::fileExists(path + "/local.key");
+    const bool there =
+        base::fileExists(path + "/vault.key") && base::fileExists(path + "/local.key");
     BELAY_TRY(vault::HostKeys({path, ""}).create(world_.random));
     return note(path, !there);
   }
@@ -119,8 +120,10 @@ Status makeState(const Invocation& invocation, const Installation& where, Making
   const api::Accounts& accounts = files.current();
   const auto service = accounts.uidOf(kServiceUser);
   const auto group = accounts.gidOf(kServiceUser);
-  // The packaged unit runs the daemon as a user of its own: the folder of the system is that user's.
-  const bool isService = invocation.world().uid == 0 && service && group && folder == "/var/lib/belay";
+  // The packaged unit runs the daemon as a user of its own: the folder of the system is that
+  // user's.
+  const bool isService =
+      invocation.world().uid == 0 && service && group && folder == "/var/lib/belay";
   BELAY_TRY(making.folder(folder, 0700));
   if (!isService) return making.keys(where.layout().keys());
   BELAY_TRY(making.give(folder, *service, *group));
@@ -139,16 +142,19 @@ Result<api::Envelope> init(Invocation& invocation) {
   Making making(world);
   BELAY_TRY(making.folder(parentOf(paths.configFile), paths.system ? 0755 : 0700));
   if (base::fileExists(paths.configFile) && !stateFolder.empty()) {
-    return Error{ErrorCode::kConflict, paths.configFile + " is there: change state.folder in it instead"};
+    return Error{ErrorCode::kConflict,
+                 paths.configFile + " is there: change state.folder in it instead"};
   }
   // Others must be able to read where the socket is; credentials are in the vault, not here.
-  BELAY_TRY(making.file(paths.configFile, settingsText(stateFolder, socket), paths.system ? 0644 : 0600));
+  BELAY_TRY(
+      making.file(paths.configFile, settingsText(stateFolder, socket), paths.system ? 0644 : 0600));
   BELAY_ASSIGN(const Installation where, findInstallation(world, invocation.arguments()));
   BELAY_TRY(makeState(invocation, where, making));
   BELAY_TRY(making.folder(parentOf(where.paths.socket), where.paths.system ? 0755 : 0700));
 
   api::Envelope out;
-  out.data.set("mode", where.paths.system ? "system" : "user").set("config", where.paths.configFile);
+  out.data.set("mode", where.paths.system ? "system" : "user")
+      .set("config", where.paths.configFile);
   out.data.set("state", where.paths.stateFolder).set("socket", where.paths.socket);
   out.data.set("entries", making.take());
   const std::string flags = config.empty() ? "" : " --config " + where.paths.configFile;
@@ -163,21 +169,28 @@ Result<api::Envelope> init(Invocation& invocation) {
 std::string print(const Invocation& invocation, const Value& data) {
   std::string out;
   for (const Value& entry : data.find("entries")->asArray()) {
-    out += (entry.flag("made") ? invocation.style().paint(Style::Tone::kGood, "made ") : invocation.style().dim("there")) +
+    out += (entry.flag("made") ? invocation.style().paint(Style::Tone::kGood, "made ")
+                               : invocation.style().dim("there")) +
            " " + shown(entry.text("path")) + "\n";
   }
   out += invocation.style().dim("next:") + "\n";
-  for (const Value& action : data.find("actions")->asArray()) out += "  " + shown(action.asString()) + "\n";
+  for (const Value& action : data.find("actions")->asArray())
+    out += "  " + shown(action.asString()) + "\n";
   return out;
 }
 
 }  // namespace
 
 const Command kInitCommand{
-    "init", "", "make settings, state folder and keys where they are missing",
-    "Root prepares the system's daemon (/etc/belay, /var/lib/belay, /run/belay), everybody else their "
+    "init",
+    "",
+    "make settings, state folder and keys where they are missing",
+    "Root prepares the system's daemon (/etc/belay, /var/lib/belay, /run/belay), everybody else "
+    "their "
     "own. With --config, and --state-folder and --socket if you like, a daemon apart from both. "
     "Changes nothing that is there, so it can be repeated.",
-    kFlags, &init, &print};
+    kFlags,
+    &init,
+    &print};
 
 }  // namespace belay::cli

@@ -14,7 +14,8 @@ using base::Status;
 Status addPair(json::Value& object, std::string_view pair, std::string_view flag) {
   const std::size_t equals = pair.find('=');
   if (equals == std::string_view::npos || equals == 0) {
-    return Error{ErrorCode::kUsage, "--" + std::string(flag) + " takes name=text or name:=JSON, not \"" +
+    return Error{ErrorCode::kUsage, "--" + std::string(flag) +
+                                        " takes name=text or name:=JSON, not \"" +
                                         base::visible(pair) + "\""};
   }
   const bool isJson = pair[equals - 1] == ':';

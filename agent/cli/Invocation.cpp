@@ -96,8 +96,9 @@ Result<Envelope> Invocation::getLocally(const std::string& target, const Error& 
   if (!data) {
     // A daemon that holds the journal and does not answer is the news.
     const ErrorCode code = data.error().code;
-    return code == ErrorCode::kJournalLocked || code == ErrorCode::kDaemonUnreachable ? unreachable
-                                                                                      : data.error();
+    return code == ErrorCode::kJournalLocked || code == ErrorCode::kDaemonUnreachable
+               ? unreachable
+               : data.error();
   }
   Envelope envelope;
   envelope.data = std::move(*data);
@@ -111,7 +112,8 @@ Status Invocation::stream(const ApiRequest& request, const Transport::Sink& sink
   if (response.status == 200) return {};
   BELAY_ASSIGN(Envelope envelope, api::parseEnvelope(response.body));
   if (envelope.error) return std::move(*envelope.error);
-  return Error{ErrorCode::kHttpProtocol, "the daemon answered with status " + std::to_string(response.status)};
+  return Error{ErrorCode::kHttpProtocol,
+               "the daemon answered with status " + std::to_string(response.status)};
 }
 
 std::string pathOf(std::string_view prefix, std::string_view part, std::string_view suffix) {

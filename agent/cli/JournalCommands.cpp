@@ -22,7 +22,8 @@ constexpr std::size_t kVerifyEventsPerStep = 10'000;
 constexpr std::size_t kPruneRunsPerStep = 1'000;
 constexpr std::chrono::milliseconds kLong{std::chrono::hours{24}};
 
-constexpr Flag kPruneFlags[] = {{"older-than", 0, "DURATION", "runs that ended longer ago than this (required)"}};
+constexpr Flag kPruneFlags[] = {
+    {"older-than", 0, "DURATION", "runs that ended longer ago than this (required)"}};
 
 /// Asks the daemon for something that may take long; an error that says so when there is none.
 Result<api::Envelope> ask(Invocation& invocation, const std::string& target, const Value& body) {
@@ -38,7 +39,8 @@ bool isUnreachable(const Result<api::Envelope>& answer) {
   return !answer && answer.error().code == ErrorCode::kDaemonUnreachable;
 }
 
-Result<std::unique_ptr<journal::Journal>> openOwn(Invocation& invocation, bool readOnly, const Error& unreachable) {
+Result<std::unique_ptr<journal::Journal>> openOwn(Invocation& invocation, bool readOnly,
+                                                  const Error& unreachable) {
   BELAY_ASSIGN(const Installation* where, invocation.installation());
   auto opened = openJournal(*where, invocation.world().clock, readOnly);
   if (!opened && opened.error().code == ErrorCode::kJournalLocked) return unreachable;
@@ -67,7 +69,9 @@ Result<api::Envelope> verify(Invocation& invocation) {
     total.hostRows += report.hostRows;
     total.flowChanges += report.flowChanges;
     if (!report.ok) {
-      return Error{ErrorCode::kJournalChainBroken, report.firstBad, {"belay explain BLY-JOURNAL-CHAIN-BROKEN"}};
+      return Error{ErrorCode::kJournalChainBroken,
+                   report.firstBad,
+                   {"belay explain BLY-JOURNAL-CHAIN-BROKEN"}};
     }
   }
   return fromJournal(api::verifyReportToJson(total));
@@ -78,7 +82,8 @@ Result<api::Envelope> backup(Invocation& invocation) {
   std::string target = invocation.argument(0);
   if (!target.starts_with("/")) {
     const std::string& folder = invocation.world().folder;
-    if (folder.empty()) return Error{ErrorCode::kUsage, "give an absolute path: the working folder is not known"};
+    if (folder.empty())
+      return Error{ErrorCode::kUsage, "give an absolute path: the working folder is not known"};
     target = folder + "/" + target;
   }
   Value body;
@@ -92,7 +97,9 @@ Result<api::Envelope> backup(Invocation& invocation) {
 
 Result<api::Envelope> prune(Invocation& invocation) {
   if (!invocation.has("older-than")) {
-    return Error{ErrorCode::kUsage, "say what may go: --older-than 30d", {"belay journal prune --older-than 30d"}};
+    return Error{ErrorCode::kUsage,
+                 "say what may go: --older-than 30d",
+                 {"belay journal prune --older-than 30d"}};
   }
   BELAY_ASSIGN(const std::chrono::milliseconds age, invocation.duration("older-than", {}));
   Value body;
@@ -111,11 +118,16 @@ Result<api::Envelope> prune(Invocation& invocation) {
   }
   BELAY_TRY(journal->close());
   Value data;
-  data.set("runs", runs).set("events", events).set("resources", resources).set("before", base::formatInstant(beforeMs));
+  data.set("runs", runs)
+      .set("events", events)
+      .set("resources", resources)
+      .set("before", base::formatInstant(beforeMs));
   return fromJournal(std::move(data));
 }
 
-std::string number(const Value& data, std::string_view name) { return std::to_string(data.integer(name)); }
+std::string number(const Value& data, std::string_view name) {
+  return std::to_string(data.integer(name));
+}
 std::string bytes(const Value& data, std::string_view name) {
   return base::formatBytes(static_cast<std::uint64_t>(data.integer(name)));
 }
@@ -134,37 +146,60 @@ std::string printStats(const Invocation& invocation, const Value& data) {
   }
   table.row({"commits since start", number(*journal, "commits")});
   table.row({"schema", number(*journal, "schema_version")});
-  if (journal->flag("full_mode")) invocation.note("the disk is full: only cancels, answers and prunes are taken");
+  if (journal->flag("full_mode"))
+    invocation.note("the disk is full: only cancels, answers and prunes are taken");
   return table.print(invocation.style());
 }
 
 std::string printVerified(const Invocation& invocation, const Value& data) {
-  return invocation.style().status("ok") + ": " + number(data, "runs") + " runs, " + number(data, "events") +
-         " events, " + number(data, "host_rows") + " rows of the host's chain and " + number(data, "flow_changes") +
+  return invocation.style().status("ok") + ": " + number(data, "runs") + " runs, " +
+         number(data, "events") + " events, " + number(data, "host_rows") +
+         " rows of the host's chain and " + number(data, "flow_changes") +
          " changes of flows match\n";
 }
 
-std::string printBackup(const Invocation&, const Value& data) { return "wrote " + shown(data.text("target")) + "\n"; }
+std::string printBackup(const Invocation&, const Value& data) {
+  return "wrote " + shown(data.text("target")) + "\n";
+}
 
 std::string printPruned(const Invocation&, const Value& data) {
-  return "removed " + number(data, "runs") + " runs with " + number(data, "events") + " events and " +
-         number(data, "resources") + " resources, all that had ended before " + data.text("before") + "\n";
+  return "removed " + number(data, "runs") + " runs with " + number(data, "events") +
+         " events and " + number(data, "resources") + " resources, all that had ended before " +
+         data.text("before") + "\n";
 }
 
 }  // namespace
 
-const Command kJournalStatsCommand{"journal stats", "", "show how large the journal is and what is in it",
-                                   "Works without a daemon.", {}, &stats, &printStats};
+const Command kJournalStatsCommand{"journal stats",
+                                   "",
+                                   "show how large the journal is and what is in it",
+                                   "Works without a daemon.",
+                                   {},
+                                   &stats,
+                                   &printStats};
 const Command kJournalVerifyCommand{
-    "journal verify", "", "check every row of the journal against its hash chains",
-    "Names the first row that does not match; the exit code is 5 then. Works without a daemon.", {},
-    &verify, &printVerified};
-const Command kJournalBackupCommand{"journal backup", "FILE", "copy the journal into a new file, while it is in use",
-                                    "FILE must not exist. Works without a daemon.", {},
-                                    &backup, &printBackup, Completes::kFile};
+    "journal verify",
+    "",
+    "check every row of the journal against its hash chains",
+    "Names the first row that does not match; the exit code is 5 then. Works without a daemon.",
+    {},
+    &verify,
+    &printVerified};
+const Command kJournalBackupCommand{"journal backup",
+                                    "FILE",
+                                    "copy the journal into a new file, while it is in use",
+                                    "FILE must not exist. Works without a daemon.",
+                                    {},
+                                    &backup,
+                                    &printBackup,
+                                    Completes::kFile};
 const Command kJournalPruneCommand{
-    "journal prune", "", "remove runs that ended long ago, with all they stored",
+    "journal prune",
+    "",
+    "remove runs that ended long ago, with all they stored",
     "What stays is still provable: the host's chain keeps an anchor. Works without a daemon.",
-    kPruneFlags, &prune, &printPruned};
+    kPruneFlags,
+    &prune,
+    &printPruned};
 
 }  // namespace belay::cli

@@ -24,9 +24,8 @@ constexpr Flag kSetFlags[] = {kSpace,
                               {"value-json", 0, "", "VALUE is JSON; without it, text"},
                               {"ttl", 0, "DURATION", "the key goes after this time"},
                               {"if-not-exists", 0, "", "leave a key alone that is there"}};
-constexpr Flag kIncrementFlags[] = {kSpace,
-                                    {"by", 0, "N", "how much (1)"},
-                                    {"ttl", 0, "DURATION", "the key goes after this time"}};
+constexpr Flag kIncrementFlags[] = {
+    kSpace, {"by", 0, "N", "how much (1)"}, {"ttl", 0, "DURATION", "the key goes after this time"}};
 constexpr Flag kAppendFlags[] = {kSpace, {"value-json", 0, "", "VALUE is JSON; without it, text"}};
 
 std::string spaceOf(const Invocation& invocation) {
@@ -105,7 +104,8 @@ std::string printValue(const Invocation& invocation, const Value& data) {
 }
 
 std::string printSet(const Invocation& invocation, const Value& data) {
-  if (invocation.has("if-not-exists") && data.flag("exists")) invocation.note("the key was there and stays as it is");
+  if (invocation.has("if-not-exists") && data.flag("exists"))
+    invocation.note("the key was there and stays as it is");
   return "";
 }
 
@@ -120,7 +120,9 @@ std::string printList(const Invocation& invocation, const Value& data) {
   for (const Value& entry : data.find("entries")->asArray()) {
     keys += shown(entry.text("key")) + "\n";
     table.row({entry.text("key"), brief(*entry.find("value"), 60),
-               entry.text("expires_at").empty() ? "never" : relative(entry.text("expires_at"), invocation.nowMs()),
+               entry.text("expires_at").empty()
+                   ? "never"
+                   : relative(entry.text("expires_at"), invocation.nowMs()),
                relative(entry.text("updated_at"), invocation.nowMs())});
   }
   if (table.empty()) {
@@ -132,15 +134,29 @@ std::string printList(const Invocation& invocation, const Value& data) {
 
 }  // namespace
 
-const Command kKvGetCommand{"kv get", "KEY", "print the value of a key",
-                            "Reads the journal itself when no daemon runs.", kReadFlags, &get, &printEntry};
-const Command kKvSetCommand{"kv set", "KEY VALUE", "put a value under a key", "", kSetFlags, &set, &printSet};
-const Command kKvDeleteCommand{"kv delete", "KEY", "remove a key", "", kReadFlags, &remove, &printRemoved};
-const Command kKvIncrementCommand{"kv increment", "KEY", "add to the number under a key", "",
-                                  kIncrementFlags, &increment, &printValue};
-const Command kKvAppendCommand{"kv append", "KEY VALUE", "put a value at the end of the list under a key", "",
-                               kAppendFlags, &append, &printValue};
-const Command kKvListCommand{"kv list", "", "list keys and values",
-                             "Reads the journal itself when no daemon runs.", kListFlags, &list, &printList};
+const Command kKvGetCommand{"kv get",
+                            "KEY",
+                            "print the value of a key",
+                            "Reads the journal itself when no daemon runs.",
+                            kReadFlags,
+                            &get,
+                            &printEntry};
+const Command kKvSetCommand{"kv set", "KEY VALUE", "put a value under a key", "", kSetFlags,
+                            &set,     &printSet};
+const Command kKvDeleteCommand{"kv delete", "KEY",   "remove a key", "",
+                               kReadFlags,  &remove, &printRemoved};
+const Command kKvIncrementCommand{
+    "kv increment", "KEY",      "add to the number under a key", "", kIncrementFlags,
+    &increment,     &printValue};
+const Command kKvAppendCommand{
+    "kv append", "KEY VALUE", "put a value at the end of the list under a key", "", kAppendFlags,
+    &append,     &printValue};
+const Command kKvListCommand{"kv list",
+                             "",
+                             "list keys and values",
+                             "Reads the journal itself when no daemon runs.",
+                             kListFlags,
+                             &list,
+                             &printList};
 
 }  // namespace belay::cli

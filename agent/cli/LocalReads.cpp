@@ -32,7 +32,8 @@ Result<std::unique_ptr<journal::Journal>> openJournal(const Installation& instal
 
 Result<json::Value> readLocally(const Installation& installation, const base::Clock& clock,
                                 const std::string& target) {
-  BELAY_ASSIGN(const std::unique_ptr<journal::Journal> journal, openJournal(installation, clock, true));
+  BELAY_ASSIGN(const std::unique_ptr<journal::Journal> journal,
+               openJournal(installation, clock, true));
   runtime::FlowCache flows(*journal, kFlowsCached);
   api::ReadContext context{*journal, flows, clock.wallMs()};
   return api::readTarget(context, target);

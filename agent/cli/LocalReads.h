@@ -15,7 +15,8 @@ namespace belay::cli {
 
 /// Errors: kNotFound, kJournalLocked while a daemon holds it, and those of Journal::open.
 base::Result<std::unique_ptr<journal::Journal>> openJournal(const Installation& installation,
-                                                            const base::Clock& clock, bool readOnly);
+                                                            const base::Clock& clock,
+                                                            bool readOnly);
 
 /// Answers a read of the API by the very code that the daemon uses.
 base::Result<json::Value> readLocally(const Installation& installation, const base::Clock& clock,

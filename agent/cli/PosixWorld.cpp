@@ -84,7 +84,8 @@ Result<std::string> PosixConsole::readInput(std::size_t bytesMax) {
     if (count == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(count));
     if (text.size() > bytesMax) {
-      return Error{ErrorCode::kLimit, "standard input has more than " + std::to_string(bytesMax) + " bytes"};
+      return Error{ErrorCode::kLimit,
+                   "standard input has more than " + std::to_string(bytesMax) + " bytes"};
     }
   }
 }
@@ -92,7 +93,8 @@ Result<std::string> PosixConsole::readInput(std::size_t bytesMax) {
 Result<std::string> PosixConsole::readHidden(std::string_view prompt) {
   const base::UniqueFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
   if (!terminal.valid()) {
-    return Error{ErrorCode::kUsage, "there is no terminal to ask on: give the value on standard input"};
+    return Error{ErrorCode::kUsage,
+                 "there is no terminal to ask on: give the value on standard input"};
   }
   const HiddenTyping hidden(terminal.get());
   if (!hidden.active()) return Error{ErrorCode::kIo, "the terminal does not hide what is typed"};
@@ -126,7 +128,8 @@ PosixWorld::PosixWorld(std::function<base::Status(const DaemonOptions&)> runDaem
              clock_,
              random_,
              [](const std::string& name) -> std::optional<std::string> {
-               const char* value = ::getenv(name.c_str());  // style: the one place, beside main.cpp.
+               const char* value =
+                   ::getenv(name.c_str());  // style: the one place, beside main.cpp.
                return value ? std::optional<std::string>(value) : std::nullopt;
              },
              ::geteuid(),

@@ -15,7 +15,8 @@ Result<std::string> digestOf(std::string_view ref) {
   constexpr std::string_view kPrefix = "res://sha256/";
   const std::string_view hex = ref.starts_with(kPrefix) ? ref.substr(kPrefix.size()) : ref;
   if (crypto::Digest::fromHex(hex)) return std::string(hex);
-  return Error{ErrorCode::kUsage, "a resource is res://sha256/ and 64 hex digits, not \"" + base::visible(ref) + "\"",
+  return Error{ErrorCode::kUsage,
+               "a resource is res://sha256/ and 64 hex digits, not \"" + base::visible(ref) + "\"",
                {"belay resource list"}};
 }
 
@@ -26,11 +27,14 @@ constexpr Flag kFlags[] = {{"raw", 0, "", "bytes as they are, also on a terminal
 class Printer {
  public:
   explicit Printer(Invocation& invocation)
-      : console_(invocation.world().console), safe_(console_.outIsTerminal() && !invocation.has("raw")) {}
+      : console_(invocation.world().console),
+        safe_(console_.outIsTerminal() && !invocation.has("raw")) {}
   Status operator()(std::string_view piece) {
     // A stored text must not drive the terminal of whoever looks at it.
-    if (safe_) console_.out(base::visible(piece, true));
-    else console_.out(piece);
+    if (safe_)
+      console_.out(base::visible(piece, true));
+    else
+      console_.out(piece);
     return {};
   }
 
@@ -41,22 +45,27 @@ class Printer {
 
 Status catLocally(Invocation& invocation, const std::string& hex, Printer& printer) {
   BELAY_ASSIGN(const Installation* where, invocation.installation());
-  BELAY_ASSIGN(const auto store, resources::ResourceStore::open(where->layout().resources(), invocation.world().clock,
-                                                                invocation.world().random));
-  return store->stream(*crypto::Digest::fromHex(hex), [&printer](std::string_view piece) { return printer(piece); });
+  BELAY_ASSIGN(const auto store,
+               resources::ResourceStore::open(where->layout().resources(), invocation.world().clock,
+                                              invocation.world().random));
+  return store->stream(*crypto::Digest::fromHex(hex),
+                       [&printer](std::string_view piece) { return printer(piece); });
 }
 
 Result<api::Envelope> cat(Invocation& invocation) {
   BELAY_ASSIGN(const std::string hex, digestOf(invocation.argument(0)));
   if (invocation.json()) {
-    return Error{ErrorCode::kUsage, "resource cat prints bytes; without --json", {"belay resource show " + hex}};
+    return Error{ErrorCode::kUsage,
+                 "resource cat prints bytes; without --json",
+                 {"belay resource show " + hex}};
   }
   invocation.setStreamed();
   Printer printer(invocation);
   ApiRequest request;
   request.target = pathOf("/v1/resources", hex, "/content");
   BELAY_ASSIGN(request.timeout, invocation.duration("timeout", std::chrono::hours{1}));
-  Status streamed = invocation.stream(request, [&printer](std::string_view piece) { return printer(piece); });
+  Status streamed =
+      invocation.stream(request, [&printer](std::string_view piece) { return printer(piece); });
   if (!streamed && streamed.error().code == ErrorCode::kDaemonUnreachable) {
     streamed = catLocally(invocation, hex, printer);
   }
@@ -67,7 +76,12 @@ Result<api::Envelope> cat(Invocation& invocation) {
 }  // namespace
 
 const Command kResourceCatCommand{
-    "resource cat", "REF", "print an artifact",
-    "The content is checked against its digest. Works without a daemon.", kFlags, &cat, nullptr};
+    "resource cat",
+    "REF",
+    "print an artifact",
+    "The content is checked against its digest. Works without a daemon.",
+    kFlags,
+    &cat,
+    nullptr};
 
 }  // namespace belay::cli

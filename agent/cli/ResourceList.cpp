@@ -24,7 +24,8 @@ std::string print(const Invocation& invocation, const json::Value& data) {
   Table table({"NAME", "SIZE", "TYPE", "RUN", "STEP", "CREATED", "REF"});
   for (const json::Value& resource : data.find("resources")->asArray()) {
     refs += resource.text("ref") + "\n";
-    table.row({resource.text("name"), base::formatBytes(static_cast<std::uint64_t>(resource.integer("size"))),
+    table.row({resource.text("name"),
+               base::formatBytes(static_cast<std::uint64_t>(resource.integer("size"))),
                resource.text("media_type"), resource.text("run"), resource.text("step"),
                relative(resource.text("created_at"), invocation.nowMs()), resource.text("ref")});
   }
@@ -38,8 +39,12 @@ std::string print(const Invocation& invocation, const json::Value& data) {
 
 }  // namespace
 
-const Command kResourceListCommand{"resource list", "", "list stored artifacts, newest first",
-                                   "Reads the journal itself when no daemon runs.", kFlags,
-                                   &listResources, &print};
+const Command kResourceListCommand{"resource list",
+                                   "",
+                                   "list stored artifacts, newest first",
+                                   "Reads the journal itself when no daemon runs.",
+                                   kFlags,
+                                   &listResources,
+                                   &print};
 
 }  // namespace belay::cli

@@ -17,16 +17,21 @@ std::string print(const Invocation& invocation, const json::Value& data) {
   if (!resource) return "";
   const Style& style = invocation.style();
   const auto size = static_cast<std::uint64_t>(resource->integer("size"));
-  return style.bold(shown(resource->text("name"))) + "  " + shown(resource->text("media_type")) + ", " +
-         base::formatBytes(size) + "\n" + style.dim("ref       ") + resource->text("ref") + "\n" +
-         style.dim("made by   ") + resource->text("run") + ", step " + shown(resource->text("step")) + ", " +
+  return style.bold(shown(resource->text("name"))) + "  " + shown(resource->text("media_type")) +
+         ", " + base::formatBytes(size) + "\n" + style.dim("ref       ") + resource->text("ref") +
+         "\n" + style.dim("made by   ") + resource->text("run") + ", step " +
+         shown(resource->text("step")) + ", " +
          relative(resource->text("created_at"), invocation.nowMs()) + "\n";
 }
 
 }  // namespace
 
-const Command kResourceShowCommand{"resource show", "REF", "show what is known of an artifact",
-                                   "REF is res://sha256/… or the 64 digits alone.", {},
-                                   &showResource, &print};
+const Command kResourceShowCommand{"resource show",
+                                   "REF",
+                                   "show what is known of an artifact",
+                                   "REF is res://sha256/… or the 64 digits alone.",
+                                   {},
+                                   &showResource,
+                                   &print};
 
 }  // namespace belay::cli

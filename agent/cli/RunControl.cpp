@@ -33,22 +33,37 @@ std::string showCancel(const Invocation& invocation, const json::Value& data) {
 }  // namespace
 
 const Command kRunPauseCommand{
-    "run pause", "RUN", "start no new step of a run",
-    "What is in flight goes on, and its result is kept. `belay run resume` lets the run go on.", {},
-    &pause, &showPause, Completes::kRun};
+    "run pause",
+    "RUN",
+    "start no new step of a run",
+    "What is in flight goes on, and its result is kept. `belay run resume` lets the run go on.",
+    {},
+    &pause,
+    &showPause,
+    Completes::kRun};
 
-const Command kRunResumeCommand{"run resume", "RUN", "let a paused run go on", "", {},
-                                &resume, &showResume, Completes::kRun};
+const Command kRunResumeCommand{"run resume", "RUN",       "let a paused run go on", "", {},
+                                &resume,      &showResume, Completes::kRun};
 
 const Command kRunStopCommand{
-    "run stop", "RUN", "end a run in order",
+    "run stop",
+    "RUN",
+    "end a run in order",
     "No new step starts, open waits are closed, and what is in flight may end by itself. "
     "`belay run cancel` does not wait.",
-    {}, &stop, &showStop, Completes::kRun};
+    {},
+    &stop,
+    &showStop,
+    Completes::kRun};
 
 const Command kRunCancelCommand{
-    "run cancel", "RUN", "end a run at once",
-    "Jobs are ended with all their processes, and open waits are closed.", {}, &cancel, &showCancel,
+    "run cancel",
+    "RUN",
+    "end a run at once",
+    "Jobs are ended with all their processes, and open waits are closed.",
+    {},
+    &cancel,
+    &showCancel,
     Completes::kRun};
 
 }  // namespace belay::cli

@@ -38,7 +38,8 @@ Status RunFollower::takeLine(const std::string& line) {
   const json::Value* body = row.find("body");
   if (!body) return Error{ErrorCode::kHttpProtocol, "the daemon sent an event without a body"};
   BELAY_ASSIGN(const std::int64_t atMs, base::parseInstant(row.text("at")));
-  BELAY_ASSIGN(engine::EventBody decoded, engine::decodeBody(row.text("event"), json::print(*body)));
+  BELAY_ASSIGN(engine::EventBody decoded,
+               engine::decodeBody(row.text("event"), json::print(*body)));
   const engine::Event event{atMs, std::move(decoded)};
   const auto applied = engine::apply(state_, event);
   if (!applied) return applied.error();
@@ -51,10 +52,13 @@ Status RunFollower::takeLine(const std::string& line) {
 Status RunFollower::take(std::string_view piece) {
   unfinished_ += piece;
   std::size_t from = 0;
-  for (std::size_t end = unfinished_.find('\n'); end != std::string::npos; end = unfinished_.find('\n', from)) {
+  for (std::size_t end = unfinished_.find('\n'); end != std::string::npos;
+       end = unfinished_.find('\n', from)) {
     // Empty lines tell that the daemon is there.
-    if (end == from) view_.tick(state_, history_);
-    else BELAY_TRY(takeLine(unfinished_.substr(from, end - from)));
+    if (end == from)
+      view_.tick(state_, history_);
+    else
+      BELAY_TRY(takeLine(unfinished_.substr(from, end - from)));
     from = end + 1;
   }
   unfinished_.erase(0, from);

@@ -18,8 +18,8 @@ class RunView {
  public:
   virtual ~RunView() = default;
   /// `line` is the event as it came (JSON, no end of line); `state` and `history` have it in them.
-  virtual void event(const std::string& line, const engine::Event& event, const engine::RunState& state,
-                     const api::RunHistory& history) = 0;
+  virtual void event(const std::string& line, const engine::Event& event,
+                     const engine::RunState& state, const api::RunHistory& history) = 0;
   /// Some time has passed.
   virtual void tick(const engine::RunState&, const api::RunHistory&) {}
 };
@@ -52,9 +52,11 @@ class RunFollower {
 };
 
 /// One line per event: "+1.2 s  build  succeeded in 1.1 s".
-std::unique_ptr<RunView> makeLineView(const Style& style, std::function<void(std::string_view)> write);
+std::unique_ptr<RunView> makeLineView(const Style& style,
+                                      std::function<void(std::string_view)> write);
 /// A table that is drawn again with each event, in place. Needs a terminal.
-std::unique_ptr<RunView> makeLiveView(const Style& style, std::function<void(std::string_view)> write,
+std::unique_ptr<RunView> makeLiveView(const Style& style,
+                                      std::function<void(std::string_view)> write,
                                       const base::Clock& clock);
 /// The events as they come, for programs.
 std::unique_ptr<RunView> makeRawView(std::function<void(std::string_view)> write);

@@ -7,8 +7,9 @@ namespace {
 
 constexpr Flag kFlags[] = {
     {"flow", 0, "SLUG", "only runs of this flow"},
-    {"status", 0, "WORDS", "only these, with commas: running,waiting,paused,ambiguous,stopping,succeeded,failed,"
-                           "stopped,cancelled"},
+    {"status", 0, "WORDS",
+     "only these, with commas: running,waiting,paused,ambiguous,stopping,succeeded,failed,"
+     "stopped,cancelled"},
     {"limit", 'n', "N", "at most so many (20)"},
     {"before", 0, "RUN", "older than this run: the next page"},
 };
@@ -35,8 +36,12 @@ std::string showRuns(const Invocation& invocation, const json::Value& data) {
     ids += run.text("id") + "\n";
     const std::string status = run.text("status");
     const json::Value* error = run.find("error");
-    table.row({run.text("id"), run.text("flow"), {status, Style::toneOf(status)}, run.text("step"),
-               relative(run.text("created_at"), invocation.nowMs()), lasting(run.integer("duration_ms")),
+    table.row({run.text("id"),
+               run.text("flow"),
+               {status, Style::toneOf(status)},
+               run.text("step"),
+               relative(run.text("created_at"), invocation.nowMs()),
+               lasting(run.integer("duration_ms")),
                error ? error->text("message") : ""});
   }
   if (invocation.quiet()) return ids;
@@ -47,8 +52,12 @@ std::string showRuns(const Invocation& invocation, const json::Value& data) {
 
 }  // namespace
 
-const Command kRunListCommand{
-    "run list", "", "list runs, newest first",
-    "Reads the journal itself when no daemon runs.", kFlags, &listRuns, &showRuns};
+const Command kRunListCommand{"run list",
+                              "",
+                              "list runs, newest first",
+                              "Reads the journal itself when no daemon runs.",
+                              kFlags,
+                              &listRuns,
+                              &showRuns};
 
 }  // namespace belay::cli

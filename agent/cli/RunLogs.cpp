@@ -29,7 +29,8 @@ class LogPrinter {
   Status take(std::string_view piece) {
     unfinished_ += piece;
     std::size_t from = 0;
-    for (std::size_t end = unfinished_.find('\n'); end != std::string::npos; end = unfinished_.find('\n', from)) {
+    for (std::size_t end = unfinished_.find('\n'); end != std::string::npos;
+         end = unfinished_.find('\n', from)) {
       if (end > from) BELAY_TRY(print(unfinished_.substr(from, end - from)));
       from = end + 1;
     }
@@ -48,17 +49,23 @@ class LogPrinter {
     std::string text = row.text("text");
     if (const json::Value* encoded = row.find("base64"); encoded && encoded->isString()) {
       const auto bytes = base::fromBase64(encoded->asString());
-      if (!bytes) return Error{ErrorCode::kHttpProtocol, "the daemon sent a log line that is not base64"};
+      if (!bytes)
+        return Error{ErrorCode::kHttpProtocol, "the daemon sent a log line that is not base64"};
       text = *bytes;
     }
     // What a job prints must not drive the terminal of whoever looks.
     if (safe_) text = base::visible(text, true);
-    const std::string job = row.text("step") + (row.integer("visit", 1) > 1 ? " #" + std::to_string(row.integer("visit")) : "") +
-                            (row.integer("attempt", 1) > 1 ? ", attempt " + std::to_string(row.integer("attempt")) : "");
+    const std::string job =
+        row.text("step") +
+        (row.integer("visit", 1) > 1 ? " #" + std::to_string(row.integer("visit")) : "") +
+        (row.integer("attempt", 1) > 1 ? ", attempt " + std::to_string(row.integer("attempt"))
+                                       : "");
     if (job != job_) invocation_.note(invocation_.style().dim("— " + shown(job) + " —"));
     job_ = job;
-    if (row.text("stream") == "stderr") console.err(text);
-    else console.out(text);
+    if (row.text("stream") == "stderr")
+      console.err(text);
+    else
+      console.out(text);
     return {};
   }
 
@@ -78,19 +85,26 @@ Result<api::Envelope> logs(Invocation& invocation) {
   BELAY_ASSIGN(request.timeout, invocation.duration("timeout", kForEver));
   invocation.setStreamed();
   LogPrinter printer(invocation);
-  const Status streamed = invocation.stream(request, [&printer](std::string_view piece) { return printer.take(piece); });
+  const Status streamed = invocation.stream(
+      request, [&printer](std::string_view piece) { return printer.take(piece); });
   if (streamed) return api::Envelope{};
   // Time that was asked for and is up is no failure.
-  if (streamed.error().code == ErrorCode::kTimeout && invocation.has("timeout")) return api::Envelope{};
+  if (streamed.error().code == ErrorCode::kTimeout && invocation.has("timeout"))
+    return api::Envelope{};
   return streamed.error();
 }
 
 }  // namespace
 
 const Command kRunLogsCommand{
-    "run logs", "RUN", "print what the jobs of a run wrote",
+    "run logs",
+    "RUN",
+    "print what the jobs of a run wrote",
     "What a job wrote to standard error goes to standard error. Values of secrets are masked. On a "
     "terminal, control characters are made visible.",
-    kFlags, &logs, nullptr, Completes::kRun};
+    kFlags,
+    &logs,
+    nullptr,
+    Completes::kRun};
 
 }  // namespace belay::cli

@@ -32,7 +32,8 @@ std::string noteOf(const Value& step) {
     const Value& last = attempts->asArray().back();
     const Value* error = last.find("error");
     if (step.text("status") == "backoff" && error) return error->text("message");
-    if (attempts->asArray().size() > 1) return std::to_string(attempts->asArray().size()) + " attempts";
+    if (attempts->asArray().size() > 1)
+      return std::to_string(attempts->asArray().size()) + " attempts";
   }
   if (!step.text("ambiguous").empty()) return step.text("ambiguous");
   return step.text("title");
@@ -44,8 +45,11 @@ Table stepTable(const Value& steps, std::int64_t nowMs) {
     const std::int64_t visit = step.integer("visit", 1);
     const std::string name = step.text("step") + (visit > 1 ? " #" + std::to_string(visit) : "");
     const std::string status = step.text("status");
-    table.row({name, step.text("family", "–"), {status, Style::toneOf(status)},
-               relative(step.text("started_at"), nowMs), lasting(step.integer("duration_ms")),
+    table.row({name,
+               step.text("family", "–"),
+               {status, Style::toneOf(status)},
+               relative(step.text("started_at"), nowMs),
+               lasting(step.integer("duration_ms")),
                {noteOf(step), Style::Tone::kDim}});
   }
   return table;
@@ -88,12 +92,15 @@ std::string runPage(const Style& style, const Value& data, std::int64_t nowMs) {
   const Value* steps = data.find("steps");
   if (!run || !steps || !steps->isArray()) return "";
   const std::string status = run->text("status");
-  std::string out = style.bold(run->text("id")) + " of " + shown(run->text("flow")) + "  " + style.status(status) + "\n";
+  std::string out = style.bold(run->text("id")) + " of " + shown(run->text("flow")) + "  " +
+                    style.status(status) + "\n";
   if (!run->text("reason").empty()) out += "  " + shown(run->text("reason")) + "\n";
-  out += field(style, "started", relative(run->text("created_at"), nowMs) + " by " + shown(run->text("started_by")) +
-                                     " (" + run->text("created_at") + ")");
+  out += field(style, "started",
+               relative(run->text("created_at"), nowMs) + " by " + shown(run->text("started_by")) +
+                   " (" + run->text("created_at") + ")");
   out += field(style, "took", lasting(run->integer("duration_ms")));
-  out += field(style, "release", shown(run->text("source")) + " " + run->text("digest").substr(0, 19));
+  out +=
+      field(style, "release", shown(run->text("source")) + " " + run->text("digest").substr(0, 19));
   if (const Value* input = run->find("input")) out += field(style, "input", brief(*input));
   if (const Value* state = run->find("state"); state && !(*state == Value(json::Object{}))) {
     out += field(style, "state", brief(*state));
@@ -103,12 +110,14 @@ std::string runPage(const Style& style, const Value& data, std::int64_t nowMs) {
     out += field(style, "error", style.paint(Style::Tone::kBad, errorText(*error)));
   }
   out += "\n" + stepTable(*steps, nowMs).print(style);
-  if (data.flag("truncated")) out += style.dim("earlier visits are not shown; `belay run show --json` neither") + "\n";
-  if (const Value* controls = data.find("controls"); controls && controls->isArray() && !controls->asArray().empty()) {
+  if (data.flag("truncated"))
+    out += style.dim("earlier visits are not shown; `belay run show --json` neither") + "\n";
+  if (const Value* controls = data.find("controls");
+      controls && controls->isArray() && !controls->asArray().empty()) {
     out += "\n";
     for (const Value& control : controls->asArray()) {
-      out += style.dim(relative(control.text("at"), nowMs)) + " " + shown(control.text("what")) + " by " +
-             shown(control.text("by")) + "\n";
+      out += style.dim(relative(control.text("at"), nowMs)) + " " + shown(control.text("what")) +
+             " by " + shown(control.text("by")) + "\n";
     }
   }
   const std::string actions = actionsPage(style, data.find("actions"));
@@ -117,18 +126,21 @@ std::string runPage(const Style& style, const Value& data, std::int64_t nowMs) {
 
 std::string stepPage(const Style& style, const Value& data, std::int64_t nowMs) {
   const Value* steps = data.find("steps");
-  if (!steps || !steps->isArray() || steps->asArray().empty()) return "the run has not come to this step\n";
+  if (!steps || !steps->isArray() || steps->asArray().empty())
+    return "the run has not come to this step\n";
   std::string out;
   for (const Value& step : steps->asArray()) {
     if (!out.empty()) out += "\n";
-    out += style.bold(shown(step.text("step")) + " #" + std::to_string(step.integer("visit", 1))) + "  " +
-           style.status(step.text("status")) + "\n";
-    out += field(style, "family", step.text("family", "–") +
-                                      (step.text("effect").empty() ? "" : " (" + step.text("effect") + ")"));
+    out += style.bold(shown(step.text("step")) + " #" + std::to_string(step.integer("visit", 1))) +
+           "  " + style.status(step.text("status")) + "\n";
+    out += field(style, "family",
+                 step.text("family", "–") +
+                     (step.text("effect").empty() ? "" : " (" + step.text("effect") + ")"));
     out += field(style, "started", relative(step.text("started_at"), nowMs));
     out += field(style, "took", lasting(step.integer("duration_ms")));
     if (const Value* error = step.find("error")) out += field(style, "error", errorText(*error));
-    if (!step.text("idempotency_key").empty()) out += field(style, "key", step.text("idempotency_key"));
+    if (!step.text("idempotency_key").empty())
+      out += field(style, "key", step.text("idempotency_key"));
     if (!step.text("output_ref").empty()) out += field(style, "output", step.text("output_ref"));
     out += valuePage(style, "rendered", step) + valuePage(style, "output", step);
     if (step.find("wait")) out += valuePage(style, "wait", step);

@@ -13,7 +13,8 @@ constexpr Flag kFlags[] = {
 
 base::Result<api::Envelope> resolve(Invocation& invocation) {
   if (!invocation.has("as")) {
-    return base::Error{base::ErrorCode::kUsage, "say what became of the step: --as succeeded, failed or retry",
+    return base::Error{base::ErrorCode::kUsage,
+                       "say what became of the step: --as succeeded, failed or retry",
                        {"belay run show " + invocation.argument(0)}};
   }
   json::Value body;
@@ -29,9 +30,14 @@ std::string print(const Invocation& invocation, const json::Value& data) {
 }  // namespace
 
 const Command kRunResolveCommand{
-    "run resolve", "RUN STEP", "say what became of a step that may or may not have taken effect",
+    "run resolve",
+    "RUN STEP",
+    "say what became of a step that may or may not have taken effect",
     "A step of class `once` whose outcome was lost in a crash is ambiguous: it is neither repeated "
     "nor taken for done until somebody has looked and says which.",
-    kFlags, &resolve, &print, Completes::kRun};
+    kFlags,
+    &resolve,
+    &print,
+    Completes::kRun};
 
 }  // namespace belay::cli

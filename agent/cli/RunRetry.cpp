@@ -6,7 +6,8 @@ namespace belay::cli {
 
 namespace {
 
-constexpr Flag kFlags[] = {{"from", 0, "STEP", "go on from this step instead of the one that failed"}};
+constexpr Flag kFlags[] = {
+    {"from", 0, "STEP", "go on from this step instead of the one that failed"}};
 
 base::Result<api::Envelope> retry(Invocation& invocation) {
   json::Value body{json::Object{}};
@@ -21,9 +22,14 @@ std::string print(const Invocation& invocation, const json::Value& data) {
 }  // namespace
 
 const Command kRunRetryCommand{
-    "run retry", "RUN", "let a run that failed, was stopped or cancelled go on",
+    "run retry",
+    "RUN",
+    "let a run that failed, was stopped or cancelled go on",
     "The step is visited again with the outputs of the steps before it; nothing that succeeded is "
     "done twice.",
-    kFlags, &retry, &print, Completes::kRun};
+    kFlags,
+    &retry,
+    &print,
+    Completes::kRun};
 
 }  // namespace belay::cli

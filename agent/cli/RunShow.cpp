@@ -26,8 +26,13 @@ std::string print(const Invocation& invocation, const json::Value& data) {
 }  // namespace
 
 const Command kRunShowCommand{
-    "run show", "RUN", "show a run: its steps, why it is where it is, what to do next",
-    "RUN is an id or the beginning of one. Reads the journal itself when no daemon runs.", kFlags,
-    &showRun, &print, Completes::kRun};
+    "run show",
+    "RUN",
+    "show a run: its steps, why it is where it is, what to do next",
+    "RUN is an id or the beginning of one. Reads the journal itself when no daemon runs.",
+    kFlags,
+    &showRun,
+    &print,
+    Completes::kRun};
 
 }  // namespace belay::cli

@@ -18,10 +18,14 @@ std::string summaryOf(const engine::WaitOpened& wait) {
 
 std::string commandFor(const engine::WaitOpened& wait) {
   switch (wait.kind) {
-    case flow::WaitKind::kApproval: return "belay approve " + wait.wait.str();
-    case flow::WaitKind::kCallback: return "belay callback " + wait.wait.str();
-    case flow::WaitKind::kEvent: return "belay event emit " + shown(wait.eventName);
-    default: return "";
+    case flow::WaitKind::kApproval:
+      return "belay approve " + wait.wait.str();
+    case flow::WaitKind::kCallback:
+      return "belay callback " + wait.wait.str();
+    case flow::WaitKind::kEvent:
+      return "belay event emit " + shown(wait.eventName);
+    default:
+      return "";
   }
 }
 
@@ -47,17 +51,19 @@ class Words {
     return out;
   }
   std::string operator()(const engine::AttemptFailed& e) const {
-    return name(e.key) + style_.status("failed") + ", next attempt in " + lasting(e.delayMs) + ": " +
-           shown(e.failure.message);
+    return name(e.key) + style_.status("failed") + ", next attempt in " + lasting(e.delayMs) +
+           ": " + shown(e.failure.message);
   }
   std::string operator()(const engine::WaitOpened& e) const {
-    std::string out = name(e.key) + style_.status("waiting") + " for " + std::string(flow::waitKindName(e.kind));
+    std::string out =
+        name(e.key) + style_.status("waiting") + " for " + std::string(flow::waitKindName(e.kind));
     if (const std::string summary = summaryOf(e); !summary.empty()) out += ": " + summary;
     if (const std::string command = commandFor(e); !command.empty()) out += "  → " + command;
     return out;
   }
   std::string operator()(const engine::WaitResolved& e) const {
-    const bool denied = e.answer == engine::WaitAnswer::kRejected || e.answer == engine::WaitAnswer::kTimedOut;
+    const bool denied =
+        e.answer == engine::WaitAnswer::kRejected || e.answer == engine::WaitAnswer::kTimedOut;
     const std::string word = e.answer == engine::WaitAnswer::kApproved   ? "approved"
                              : e.answer == engine::WaitAnswer::kRejected ? "rejected"
                              : e.answer == engine::WaitAnswer::kTimedOut ? "timed_out"
@@ -73,8 +79,12 @@ class Words {
   }
   std::string operator()(const engine::RunPaused& e) const { return "paused by " + shown(e.by); }
   std::string operator()(const engine::RunResumed& e) const { return "resumed by " + shown(e.by); }
-  std::string operator()(const engine::RunStopRequested& e) const { return "stop asked for by " + shown(e.by); }
-  std::string operator()(const engine::RunCancelRequested& e) const { return "cancelled by " + shown(e.by); }
+  std::string operator()(const engine::RunStopRequested& e) const {
+    return "stop asked for by " + shown(e.by);
+  }
+  std::string operator()(const engine::RunCancelRequested& e) const {
+    return "cancelled by " + shown(e.by);
+  }
   std::string operator()(const engine::RunFinished& e) const {
     const std::string_view word = e.end == engine::RunEnd::kSucceeded ? "succeeded"
                                   : e.end == engine::RunEnd::kFailed  ? "failed"
@@ -84,9 +94,10 @@ class Words {
   }
   std::string operator()(const engine::BlockStarted& e) const {
     const std::string many = std::to_string(e.count);
-    const std::string what = e.kind == engine::BlockKind::kParallel  ? many + " branches"
-                             : e.kind == engine::BlockKind::kForEach ? many + " items"
-                                                                     : "at most " + many + " rounds";
+    const std::string what = e.kind == engine::BlockKind::kParallel ? many + " branches"
+                             : e.kind == engine::BlockKind::kForEach
+                                 ? many + " items"
+                                 : "at most " + many + " rounds";
     return name(e.key) + style_.paint(Style::Tone::kBusy, "started") + ", " + what;
   }
   std::string operator()(const engine::RoundStarted& e) const {
@@ -144,28 +155,34 @@ class LiveView final : public RunView {
     // What was there before we came is drawn once, at its end.
     if (state.finished || clock_.wallMs() - event.atMs < kFreshMs) draw(state, history);
   }
-  void tick(const engine::RunState& state, const api::RunHistory& history) override { draw(state, history); }
+  void tick(const engine::RunState& state, const api::RunHistory& history) override {
+    draw(state, history);
+  }
 
  private:
   static constexpr std::int64_t kFreshMs = 2000;
   static constexpr std::size_t kVisitsMost = 20;
 
-  std::string line(const std::string& text) const { return shorten(text, style_.columns() - 1) + "\n"; }
+  std::string line(const std::string& text) const {
+    return shorten(text, style_.columns() - 1) + "\n";
+  }
 
   void draw(const engine::RunState& state, const api::RunHistory& history) {
     const std::int64_t now = std::max(nowMs_, clock_.wallMs());
     const engine::RunStatus status = state.status();
     const std::string word(engine::runStatusName(status));
     const std::int64_t end = state.finished ? state.updatedAtMs : now;
-    std::string text = style_.bold(state.id.str()) + " of " + shown(state.created.slug) + "  " + style_.status(word) +
-                       "  " + style_.dim(lasting(end - state.createdAtMs)) + "\n";
+    std::string text = style_.bold(state.id.str()) + " of " + shown(state.created.slug) + "  " +
+                       style_.status(word) + "  " + style_.dim(lasting(end - state.createdAtMs)) +
+                       "\n";
     Table table({"STEP", "STATUS", "TOOK", ""});
     const auto& visits = history.visits();
     const std::size_t first = visits.size() > kVisitsMost ? visits.size() - kVisitsMost : 0;
     for (std::size_t i = first; i < visits.size(); ++i) addVisit(table, visits[i], now);
     if (!table.empty()) text += table.print(style_);
     const api::Advice advice = api::adviseOn(state.id.str(), status, history, nullptr, now);
-    if (!advice.reason.empty() && status != engine::RunStatus::kRunning) text += line(advice.reason);
+    if (!advice.reason.empty() && status != engine::RunStatus::kRunning)
+      text += line(advice.reason);
     for (const std::string& action : advice.actions) text += line("  " + action);
     const std::string up = lines_ == 0 ? "" : "\x1b[" + std::to_string(lines_) + "A\r\x1b[J";
     write_(up + text);
@@ -175,9 +192,12 @@ class LiveView final : public RunView {
   static void addVisit(Table& table, const api::VisitRecord& visit, std::int64_t now) {
     const std::string word(api::visitStatusName(visit.status));
     std::string note;
-    if (visit.wait && !visit.wait->resolved) note = std::string(flow::waitKindName(visit.wait->opened.kind));
-    else if (visit.finished && visit.finished->failure) note = visit.finished->failure->message;
-    else if (visit.attempts.size() > 1) note = std::to_string(visit.attempts.size()) + " attempts";
+    if (visit.wait && !visit.wait->resolved)
+      note = std::string(flow::waitKindName(visit.wait->opened.kind));
+    else if (visit.finished && visit.finished->failure)
+      note = visit.finished->failure->message;
+    else if (visit.attempts.size() > 1)
+      note = std::to_string(visit.attempts.size()) + " attempts";
     table.row({visit.path + (visit.visit > 1 ? " #" + std::to_string(visit.visit) : ""),
                {word, Style::toneOf(word)},
                lasting(visit.active() ? now - visit.startedMs : visit.durationMs),
@@ -197,7 +217,9 @@ std::unique_ptr<RunView> makeLineView(const Style& style, Write write) {
   return std::make_unique<LineView>(style, std::move(write));
 }
 
-std::unique_ptr<RunView> makeRawView(Write write) { return std::make_unique<RawView>(std::move(write)); }
+std::unique_ptr<RunView> makeRawView(Write write) {
+  return std::make_unique<RawView>(std::move(write));
+}
 
 std::unique_ptr<RunView> makeLiveView(const Style& style, Write write, const base::Clock& clock) {
   return std::make_unique<LiveView>(style, std::move(write), clock);

@@ -9,28 +9,39 @@ using base::Result;
 namespace {
 
 Result<api::Envelope> watch(Invocation& invocation) {
-  BELAY_ASSIGN(const std::chrono::milliseconds most, invocation.duration("timeout", std::chrono::milliseconds{0}));
+  BELAY_ASSIGN(const std::chrono::milliseconds most,
+               invocation.duration("timeout", std::chrono::milliseconds{0}));
   Console& console = invocation.world().console;
   const auto write = [&console](std::string_view text) { console.out(text); };
   std::unique_ptr<RunView> view;
-  if (invocation.json()) view = makeRawView(write);
-  else if (console.outIsTerminal()) view = makeLiveView(invocation.style(), write, invocation.world().clock);
-  else view = makeLineView(invocation.style(), write);
+  if (invocation.json())
+    view = makeRawView(write);
+  else if (console.outIsTerminal())
+    view = makeLiveView(invocation.style(), write, invocation.world().clock);
+  else
+    view = makeLineView(invocation.style(), write);
   invocation.setStreamed();
   RunFollower follower(invocation, invocation.argument(0), *view);
   BELAY_ASSIGN(const bool ended, follower.follow(most));
-  if (!ended) invocation.note("still " + std::string(engine::runStatusName(follower.state().status())) +
-                              "; belay run watch " + invocation.argument(0));
+  if (!ended)
+    invocation.note("still " + std::string(engine::runStatusName(follower.state().status())) +
+                    "; belay run watch " + invocation.argument(0));
   return api::Envelope{};
 }
 
 }  // namespace
 
 const Command kRunWatchCommand{
-    "run watch", "RUN", "watch a run until it ends",
-    "On a terminal the view is drawn in place, elsewhere each event is a line, and with --json each "
+    "run watch",
+    "RUN",
+    "watch a run until it ends",
+    "On a terminal the view is drawn in place, elsewhere each event is a line, and with --json "
+    "each "
     "event is a JSON object on a line of its own. The watch goes on when the daemon is restarted. "
     "Ctrl-C ends the watch and leaves the run alone.",
-    {}, &watch, nullptr, Completes::kRun};
+    {},
+    &watch,
+    nullptr,
+    Completes::kRun};
 
 }  // namespace belay::cli

@@ -19,7 +19,8 @@ using json::Value;
 
 namespace {
 
-constexpr Flag kSetFlags[] = {{"keep-newline", 0, "", "a line end at the end of standard input belongs to the value"}};
+constexpr Flag kSetFlags[] = {
+    {"keep-newline", 0, "", "a line end at the end of standard input belongs to the value"}};
 
 /// The vault without a daemon. Holding the journal keeps one from starting meanwhile.
 struct LocalVault {
@@ -31,18 +32,23 @@ Result<LocalVault> openVault(Invocation& invocation, const Error& unreachable) {
   BELAY_ASSIGN(const Installation* where, invocation.installation());
   LocalVault out;
   auto lock = openJournal(*where, invocation.world().clock, false);
-  if (!lock) return lock.error().code == ErrorCode::kJournalLocked ? unreachable : std::move(lock).error();
+  if (!lock)
+    return lock.error().code == ErrorCode::kJournalLocked ? unreachable : std::move(lock).error();
   out.lock = std::move(*lock);
-  const std::string credentials = invocation.world().environment("CREDENTIALS_DIRECTORY").value_or("");
-  BELAY_ASSIGN(crypto::SealKey key, vault::HostKeys({where->layout().keys(), credentials}).vaultKey());
-  BELAY_ASSIGN(out.vault, vault::Vault::open(where->layout().vault(), std::move(key), invocation.world().clock,
-                                             invocation.world().random));
+  const std::string credentials =
+      invocation.world().environment("CREDENTIALS_DIRECTORY").value_or("");
+  BELAY_ASSIGN(crypto::SealKey key,
+               vault::HostKeys({where->layout().keys(), credentials}).vaultKey());
+  BELAY_ASSIGN(out.vault, vault::Vault::open(where->layout().vault(), std::move(key),
+                                             invocation.world().clock, invocation.world().random));
   return out;
 }
 
 Value infoToJson(const vault::SecretInfo& secret) {
   Value out;
-  out.set("name", secret.name).set("version", secret.version).set("updated_at", base::formatInstant(secret.updatedMs));
+  out.set("name", secret.name)
+      .set("version", secret.version)
+      .set("updated_at", base::formatInstant(secret.updatedMs));
   out.set("size_at_most", secret.sizeAtMost).set("redacted", secret.redacted);
   return out;
 }
@@ -60,7 +66,8 @@ api::Envelope local(Value data) {
 
 Result<std::string> readValue(Invocation& invocation) {
   Console& console = invocation.world().console;
-  if (console.inputIsTerminal()) return console.readHidden("value of " + shown(invocation.argument(0)) + ": ");
+  if (console.inputIsTerminal())
+    return console.readHidden("value of " + shown(invocation.argument(0)) + ": ");
   BELAY_ASSIGN(std::string text, console.readInput(kInputBytesMax));
   // `echo` and editors end a file with a line end that nobody means.
   if (!invocation.has("keep-newline") && text.ends_with('\n')) text.pop_back();
@@ -130,7 +137,8 @@ std::string printList(const Invocation& invocation, const Value& data) {
     names += secret.text("name") + "\n";
     table.row({secret.text("name"), std::to_string(secret.integer("version")),
                relative(secret.text("updated_at"), invocation.nowMs()),
-               secret.flag("redacted") ? Table::Cell("yes") : Table::Cell("no, too short", Style::Tone::kWarn)});
+               secret.flag("redacted") ? Table::Cell("yes")
+                                       : Table::Cell("no, too short", Style::Tone::kWarn)});
   }
   if (table.empty()) {
     invocation.note("no secrets; set one: belay secret set NAME");
@@ -146,14 +154,21 @@ std::string printRemoved(const Invocation&, const Value& data) {
 }  // namespace
 
 const Command kSecretSetCommand{
-    "secret set", "NAME", "put a secret into the vault",
+    "secret set",
+    "NAME",
+    "put a secret into the vault",
     "The value comes from standard input, or is asked for without being shown; never from the "
     "command line, which everybody on the host can read. Flows and connections name it as "
-    "{secret: NAME}. NAME matches [A-Za-z0-9_][A-Za-z0-9_-]{0,63}; capital and small letters differ.",
-    kSetFlags, &set, &printSet};
+    "{secret: NAME}. NAME matches [A-Za-z0-9_][A-Za-z0-9_-]{0,63}; capital and small letters "
+    "differ.",
+    kSetFlags,
+    &set,
+    &printSet};
 
-const Command kSecretListCommand{"secret list", "", "list secrets; values are never shown", "", {}, &list, &printList};
+const Command kSecretListCommand{
+    "secret list", "", "list secrets; values are never shown", "", {}, &list, &printList};
 
-const Command kSecretDeleteCommand{"secret delete", "NAME", "remove a secret", "", {}, &remove, &printRemoved};
+const Command kSecretDeleteCommand{"secret delete", "NAME",       "remove a secret", "", {},
+                                   &remove,         &printRemoved};
 
 }  // namespace belay::cli

@@ -17,13 +17,20 @@ constexpr std::size_t kNarrowest = 12;  ///< Cells are not cut below this.
 
 std::string_view codeOf(Style::Tone tone) {
   switch (tone) {
-    case Style::Tone::kBold: return "1";
-    case Style::Tone::kDim: return "2";
-    case Style::Tone::kGood: return "32";
-    case Style::Tone::kBad: return "31";
-    case Style::Tone::kWarn: return "33";
-    case Style::Tone::kBusy: return "36";
-    case Style::Tone::kPlain: break;
+    case Style::Tone::kBold:
+      return "1";
+    case Style::Tone::kDim:
+      return "2";
+    case Style::Tone::kGood:
+      return "32";
+    case Style::Tone::kBad:
+      return "31";
+    case Style::Tone::kWarn:
+      return "33";
+    case Style::Tone::kBusy:
+      return "36";
+    case Style::Tone::kPlain:
+      break;
   }
   return "";
 }
@@ -44,9 +51,15 @@ std::size_t columnsOf(char32_t c) {
   struct Range {
     char32_t from, to;
   };
-  constexpr std::array<Range, 4> kCombining{{{0x300, 0x36F}, {0x1AB0, 0x1AFF}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}}};
-  constexpr std::array<Range, 7> kWide{{{0x1100, 0x115F}, {0x2E80, 0xA4CF}, {0xAC00, 0xD7A3}, {0xF900, 0xFAFF},
-                                        {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0x1F300, 0x1FAFF}}};
+  constexpr std::array<Range, 4> kCombining{
+      {{0x300, 0x36F}, {0x1AB0, 0x1AFF}, {0x20D0, 0x20FF}, {0xFE00, 0xFE0F}}};
+  constexpr std::array<Range, 7> kWide{{{0x1100, 0x115F},
+                                        {0x2E80, 0xA4CF},
+                                        {0xAC00, 0xD7A3},
+                                        {0xF900, 0xFAFF},
+                                        {0xFE30, 0xFE6F},
+                                        {0xFF00, 0xFF60},
+                                        {0x1F300, 0x1FAFF}}};
   const auto within = [c](const Range& range) { return c >= range.from && c <= range.to; };
   if (std::any_of(kCombining.begin(), kCombining.end(), within)) return 0;
   return std::any_of(kWide.begin(), kWide.end(), within) || (c >= 0x20000 && c <= 0x3FFFD) ? 2 : 1;
@@ -62,15 +75,17 @@ std::string Style::paint(Tone tone, std::string_view text) const {
 
 Style::Tone Style::toneOf(std::string_view word) {
   constexpr std::array<std::pair<std::string_view, Tone>, 24> kTones{{
-      {"succeeded", Tone::kGood}, {"approved", Tone::kGood},   {"answered", Tone::kGood},  {"ok", Tone::kGood},
-      {"failed", Tone::kBad},     {"rejected", Tone::kBad},    {"fail", Tone::kBad},       {"timed_out", Tone::kBad},
-      {"ambiguous", Tone::kBad},  {"cancelled", Tone::kBad},   {"error", Tone::kBad},      {"waiting", Tone::kWarn},
-      {"paused", Tone::kWarn},    {"stopping", Tone::kWarn},   {"backoff", Tone::kWarn},   {"open", Tone::kWarn},
-      {"warn", Tone::kWarn},      {"warning", Tone::kWarn},    {"running", Tone::kBusy},   {"body", Tone::kGood},
-      {"stopped", Tone::kDim},    {"skipped", Tone::kDim},     {"ended", Tone::kDim},      {"closed", Tone::kDim},
+      {"succeeded", Tone::kGood}, {"approved", Tone::kGood}, {"answered", Tone::kGood},
+      {"ok", Tone::kGood},        {"failed", Tone::kBad},    {"rejected", Tone::kBad},
+      {"fail", Tone::kBad},       {"timed_out", Tone::kBad}, {"ambiguous", Tone::kBad},
+      {"cancelled", Tone::kBad},  {"error", Tone::kBad},     {"waiting", Tone::kWarn},
+      {"paused", Tone::kWarn},    {"stopping", Tone::kWarn}, {"backoff", Tone::kWarn},
+      {"open", Tone::kWarn},      {"warn", Tone::kWarn},     {"warning", Tone::kWarn},
+      {"running", Tone::kBusy},   {"body", Tone::kGood},     {"stopped", Tone::kDim},
+      {"skipped", Tone::kDim},    {"ended", Tone::kDim},     {"closed", Tone::kDim},
   }};
-  const auto found =
-      std::find_if(kTones.begin(), kTones.end(), [word](const auto& row) { return row.first == word; });
+  const auto found = std::find_if(kTones.begin(), kTones.end(),
+                                  [word](const auto& row) { return row.first == word; });
   return found == kTones.end() ? Tone::kPlain : found->second;
 }
 
@@ -123,7 +138,8 @@ std::string Table::print(const Style& style) const {
       const std::string text = shorten(cells[i].text, widths[i]);
       out += style.paint(cells[i].tone, text);
       // Nothing behind the last cell: a line that is copied has no trailing spaces.
-      if (i + 1 < cells.size()) out += std::string(widths[i] - std::min(widths[i], widthOf(text)) + kGap, ' ');
+      if (i + 1 < cells.size())
+        out += std::string(widths[i] - std::min(widths[i], widthOf(text)) + kGap, ' ');
     }
     out.erase(out.find_last_not_of(' ') + 1);
     return out + "\n";
@@ -144,7 +160,8 @@ std::string lasting(std::int64_t milliseconds) {
   if (milliseconds < 0) milliseconds = 0;
   if (milliseconds < 1000) return std::to_string(milliseconds) + " ms";
   const std::int64_t seconds = milliseconds / 1000;
-  if (seconds < 60) return std::to_string(seconds) + "." + std::to_string(milliseconds % 1000 / 100) + " s";
+  if (seconds < 60)
+    return std::to_string(seconds) + "." + std::to_string(milliseconds % 1000 / 100) + " s";
   if (seconds < 3600) return two(seconds / 60, "m", seconds % 60, "s");
   if (seconds < 86'400) return two(seconds / 3600, "h", seconds % 3600 / 60, "m");
   return two(seconds / 86'400, "d", seconds % 86'400 / 3600, "h");

@@ -29,15 +29,16 @@ struct ApiResponse {
 /// Carries requests to the daemon and answers back.
 ///
 /// Threads: owner.
-/// Errors:  kDaemonUnreachable when nothing answers at the socket; kTimeout, kHttpProtocol, kConnect.
+/// Errors:  kDaemonUnreachable when nothing answers at the socket; kTimeout, kHttpProtocol,
+/// kConnect.
 class Transport {
  public:
   virtual ~Transport() = default;
 
   virtual base::Result<ApiResponse> send(const ApiRequest& request) = 0;
 
-  /// The body of an answer of status 200 goes to `sink` as it comes; its error ends the exchange and
-  /// is returned. Other answers come back whole.
+  /// The body of an answer of status 200 goes to `sink` as it comes; its error ends the exchange
+  /// and is returned. Other answers come back whole.
   using Sink = std::function<base::Status(std::string_view)>;
   virtual base::Result<ApiResponse> stream(const ApiRequest& request, const Sink& sink) = 0;
 };

@@ -1,6 +1,7 @@
+#include "version/Version.h"
+
 #include "agent/cli/Commands.h"
 #include "agent/cli/Invocation.h"
-#include "version/Version.h"
 
 namespace belay::cli {
 
@@ -13,7 +14,9 @@ base::Result<api::Envelope> describe(Invocation&) {
   json::Array libraries;
   for (const version::Dependency& dependency : version::dependencies()) {
     Value library;
-    library.set("name", dependency.name).set("version", dependency.version).set("package", dependency.package);
+    library.set("name", dependency.name)
+        .set("version", dependency.version)
+        .set("package", dependency.package);
     libraries.push_back(std::move(library));
   }
   out.data.set("version", version::string()).set("libraries", std::move(libraries));
@@ -30,7 +33,8 @@ std::string print(const Invocation&, const Value& data) {
 
 }  // namespace
 
-const Command kVersionCommand{"version", "", "show the version of this binary and of what is linked into it", "", {},
-                              &describe, &print};
+const Command kVersionCommand{
+    "version", "",    "show the version of this binary and of what is linked into it", "", {},
+    &describe, &print};
 
 }  // namespace belay::cli

@@ -33,10 +33,18 @@ std::string print(const Invocation& invocation, const json::Value& data) {
   for (const json::Value& wait : waits->asArray()) {
     ids += wait.text("id") + "\n";
     const std::string status = wait.text("status");
-    const std::string about = wait.text("summary").empty() ? wait.text("event") : wait.text("summary");
-    table.row({wait.text("id"), wait.text("kind"), {status, Style::toneOf(status)}, wait.text("flow"),
-               wait.text("run"), wait.text("step"), relative(wait.text("opened_at"), invocation.nowMs()),
-               wait.text("expires_at").empty() ? "never" : relative(wait.text("expires_at"), invocation.nowMs()),
+    const std::string about =
+        wait.text("summary").empty() ? wait.text("event") : wait.text("summary");
+    table.row({wait.text("id"),
+               wait.text("kind"),
+               {status, Style::toneOf(status)},
+               wait.text("flow"),
+               wait.text("run"),
+               wait.text("step"),
+               relative(wait.text("opened_at"), invocation.nowMs()),
+               wait.text("expires_at").empty()
+                   ? "never"
+                   : relative(wait.text("expires_at"), invocation.nowMs()),
                about});
   }
   if (data.flag("more")) invocation.note("there are more: --limit");
@@ -45,8 +53,12 @@ std::string print(const Invocation& invocation, const json::Value& data) {
 
 }  // namespace
 
-const Command kWaitListCommand{
-    "wait list", "", "list what runs wait for, newest first",
-    "Reads the journal itself when no daemon runs.", kFlags, &listWaits, &print};
+const Command kWaitListCommand{"wait list",
+                               "",
+                               "list what runs wait for, newest first",
+                               "Reads the journal itself when no daemon runs.",
+                               kFlags,
+                               &listWaits,
+                               &print};
 
 }  // namespace belay::cli

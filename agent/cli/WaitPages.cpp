@@ -21,7 +21,8 @@ std::string listOf(const Value& texts) {
 std::string artifactsOf(const Style& style, const Value& artifacts) {
   Table table({"ARTIFACT", "SIZE", "TYPE", "LOOK AT IT"});
   for (const Value& artifact : artifacts.asArray()) {
-    table.row({artifact.text("name"), base::formatBytes(static_cast<std::uint64_t>(artifact.integer("size"))),
+    table.row({artifact.text("name"),
+               base::formatBytes(static_cast<std::uint64_t>(artifact.integer("size"))),
                artifact.text("media_type"), "belay resource cat " + artifact.text("ref")});
   }
   return table.empty() ? "" : "\n" + table.print(Style(style.color(), 0));
@@ -40,20 +41,24 @@ std::string formOf(const Style& style, const Value& form) {
 }  // namespace
 
 std::string waitPage(const Style& style, const Value& wait, std::int64_t nowMs) {
-  std::string out = style.bold(wait.text("id")) + "  " + wait.text("kind") + "  " + style.status(wait.text("status")) + "\n";
+  std::string out = style.bold(wait.text("id")) + "  " + wait.text("kind") + "  " +
+                    style.status(wait.text("status")) + "\n";
   if (!wait.text("summary").empty()) out += "  " + shown(wait.text("summary")) + "\n";
-  out += style.dim("run       ") + wait.text("run") + " of " + shown(wait.text("flow")) + ", step " +
-         shown(wait.text("step")) + "\n";
+  out += style.dim("run       ") + wait.text("run") + " of " + shown(wait.text("flow")) +
+         ", step " + shown(wait.text("step")) + "\n";
   out += style.dim("opened    ") + relative(wait.text("opened_at"), nowMs) + "\n";
   if (!wait.text("expires_at").empty()) {
-    out += style.dim("expires   ") + relative(wait.text("expires_at"), nowMs) + " (" + wait.text("expires_at") + ")\n";
+    out += style.dim("expires   ") + relative(wait.text("expires_at"), nowMs) + " (" +
+           wait.text("expires_at") + ")\n";
   }
-  if (!wait.text("event").empty()) out += style.dim("event     ") + shown(wait.text("event")) + "\n";
+  if (!wait.text("event").empty())
+    out += style.dim("event     ") + shown(wait.text("event")) + "\n";
   if (!wait.text("request_digest").empty()) {
     out += style.dim("digest    ") + wait.text("request_digest") + "\n";
   }
   if (const Value* request = wait.find("request")) {
-    if (const Value* schema = request->find("schema")) out += style.dim("schema    ") + brief(*schema) + "\n";
+    if (const Value* schema = request->find("schema"))
+      out += style.dim("schema    ") + brief(*schema) + "\n";
     if (const Value* approvers = request->find("approvers"); approvers && approvers->isArray()) {
       out += style.dim("approvers ") + listOf(*approvers) + "\n";
     }

@@ -18,8 +18,13 @@ std::string print(const Invocation& invocation, const json::Value& data) {
 }  // namespace
 
 const Command kWaitShowCommand{
-    "wait show", "WAIT", "show what a wait asks, and how to answer it",
-    "WAIT is the id of a wait or the beginning of one, or of a run that has one open wait.", {},
-    &showWait, &print, Completes::kWait};
+    "wait show",
+    "WAIT",
+    "show what a wait asks, and how to answer it",
+    "WAIT is the id of a wait or the beginning of one, or of a run that has one open wait.",
+    {},
+    &showWait,
+    &print,
+    Completes::kWait};
 
 }  // namespace belay::cli

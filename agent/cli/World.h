@@ -54,7 +54,7 @@ struct World {
   const base::Clock& clock;
   base::Random& random;
   base::EnvironmentLookup environment;
-  uid_t uid = 0;     ///< Effective.
+  uid_t uid = 0;       ///< Effective.
   std::string home;    ///< Of the password file.
   std::string folder;  ///< The working folder; empty when it cannot be told.
   /// Reaches the daemon behind a Unix socket.

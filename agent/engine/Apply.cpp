@@ -31,22 +31,26 @@ class Application {
   Status on(const StepStarted& e) {
     ActiveStep* again = state_.findActive(e.key.path);
     if (again) {
-      const bool next = again->phase == StepPhase::kBackoff && e.key.attempt == again->started.key.attempt + 1;
+      const bool next =
+          again->phase == StepPhase::kBackoff && e.key.attempt == again->started.key.attempt + 1;
       if (!next) return misfit("step " + e.key.path + " has already started");
       again->started = e;
       again->phase = StepPhase::kStarted;
     } else {
       BELAY_TRY(leaveReady(e.key));
-      state_.active.push_back(ActiveStep{e, StepPhase::kStarted, std::nullopt, std::nullopt, atMs_});
+      state_.active.push_back(
+          ActiveStep{e, StepPhase::kStarted, std::nullopt, std::nullopt, atMs_});
     }
     effects_.push_back(PerformStep{e.key});
     return {};
   }
 
   Status on(const StepFinished& e) {
-    // Steps that the loop performs itself have no intent of their own: they come straight from ready.
+    // Steps that the loop performs itself have no intent of their own: they come straight from
+    // ready.
     if (const ActiveStep* active = state_.findActive(e.key.path)) {
-      if (active->started.key.visit != e.key.visit) return misfit("another visit of " + e.key.path + " is active");
+      if (active->started.key.visit != e.key.visit)
+        return misfit("another visit of " + e.key.path + " is active");
       dropActive(e.key.path);
     } else {
       BELAY_TRY(leaveReady(e.key));
@@ -74,13 +78,15 @@ class Application {
   }
 
   Status on(const RoundStarted& e) {
-    if (!blocks_.advance(e)) return misfit("round " + std::to_string(e.round) + " of " + e.key.path);
+    if (!blocks_.advance(e))
+      return misfit("round " + std::to_string(e.round) + " of " + e.key.path);
     return {};
   }
 
   Status on(const AttemptFailed& e) {
     ActiveStep* active = state_.findActive(e.key.path);
-    if (!active || active->phase != StepPhase::kStarted) return misfit("step " + e.key.path + " is not in flight");
+    if (!active || active->phase != StepPhase::kStarted)
+      return misfit("step " + e.key.path + " is not in flight");
     active->lastFailure = e.failure;
     // A run that stops makes no further attempt.
     if (state_.stopping) {
@@ -123,14 +129,16 @@ class Application {
 
   Status on(const StepAmbiguous& e) {
     ActiveStep* active = state_.findActive(e.key.path);
-    if (!active || active->phase != StepPhase::kStarted) return misfit("step " + e.key.path + " is not in flight");
+    if (!active || active->phase != StepPhase::kStarted)
+      return misfit("step " + e.key.path + " is not in flight");
     active->phase = StepPhase::kAmbiguous;
     return {};
   }
 
   Status on(const AmbiguityResolved& e) {
     ActiveStep* active = state_.findActive(e.key.path);
-    if (!active || active->phase != StepPhase::kAmbiguous) return misfit("step " + e.key.path + " is not ambiguous");
+    if (!active || active->phase != StepPhase::kAmbiguous)
+      return misfit("step " + e.key.path + " is not ambiguous");
     if (e.resolution == Resolution::kRetry) beginBackoff(*active, 0);
     return {};
   }
@@ -147,7 +155,8 @@ class Application {
     for (const ActiveStep& step : state_.active) {
       if (step.phase != StepPhase::kBackoff) continue;
       // What a peer asked for holds over a pause.
-      effects_.push_back(ArmRetry{step.started.key, delayLeftMs(step.backoffAtMs, step.backoffMs, atMs_)});
+      effects_.push_back(
+          ArmRetry{step.started.key, delayLeftMs(step.backoffAtMs, step.backoffMs, atMs_)});
     }
     blocks_.resume();
     return {};
@@ -199,7 +208,8 @@ class Application {
 
  private:
   Error misfit(const std::string& why) const {
-    return Error{ErrorCode::kJournalCorrupt, "run " + state_.id.str() + ": an event does not fit: " + why};
+    return Error{ErrorCode::kJournalCorrupt,
+                 "run " + state_.id.str() + ": an event does not fit: " + why};
   }
 
   /// Where the run, or the child that the step is the last of, goes on.
@@ -223,7 +233,8 @@ class Application {
     const auto found = std::find(state_.ready.begin(), state_.ready.end(), key.path);
     if (found == state_.ready.end()) return misfit("step " + key.path + " is not due");
     std::uint32_t& visits = state_.visits[key.path];
-    if (key.visit != visits + 1) return misfit("visit " + std::to_string(key.visit) + " of step " + key.path);
+    if (key.visit != visits + 1)
+      return misfit("visit " + std::to_string(key.visit) + " of step " + key.path);
     visits = key.visit;
     state_.ready.erase(found);
     return {};
@@ -237,7 +248,8 @@ class Application {
   }
 
   void dropActive(const std::string& path) {
-    std::erase_if(state_.active, [&path](const ActiveStep& step) { return step.started.key.path == path; });
+    std::erase_if(state_.active,
+                  [&path](const ActiveStep& step) { return step.started.key.path == path; });
   }
 
   void finishWhenIdle();
@@ -257,7 +269,8 @@ RunEnd endOf(const RunState& state) {
 
 void Application::finishWhenIdle() {
   if (state_.finished || !state_.active.empty() || !state_.ready.empty()) return;
-  if (endOf(state_) == RunEnd::kFailed && !state_.created.onFailure.empty() && !state_.onFailureBegan) {
+  if (endOf(state_) == RunEnd::kFailed && !state_.created.onFailure.empty() &&
+      !state_.onFailureBegan) {
     state_.onFailureBegan = true;
     blocks_.enter(state_.created.onFailure);
     return;
@@ -285,7 +298,8 @@ std::vector<Effect> owed(const RunState& state) {
     if (step.phase == StepPhase::kStarted) effects.push_back(PerformStep{step.started.key});
   }
   for (const auto& [path, block] : state.blocks) {
-    if (block.phase == ActiveBlock::Phase::kRoundEnded) effects.push_back(NextRound{block.started.key});
+    if (block.phase == ActiveBlock::Phase::kRoundEnded)
+      effects.push_back(NextRound{block.started.key});
     if (block.phase == ActiveBlock::Phase::kEnded) effects.push_back(EndBlock{block.started.key});
   }
   if (state.active.empty() && state.ready.empty()) effects.push_back(FinishRun{endOf(state)});

@@ -75,7 +75,8 @@ void Blocks::fill(ActiveBlock& block) {
     const std::uint32_t number = block.next++;
     ++block.running;
     block.children.resize(block.next);
-    begin(block, parallel ? e.names[number] : std::to_string(number), e.firsts[parallel ? number : 0]);
+    begin(block, parallel ? e.names[number] : std::to_string(number),
+          e.firsts[parallel ? number : 0]);
   }
   if (block.running == 0) conclude(block);
 }
@@ -84,7 +85,8 @@ bool Blocks::advance(const RoundStarted& event) {
   ActiveBlock* block = find(event.key.path);
   if (!block || block->started.key.visit != event.key.visit) return false;
   const bool follows = block->phase == Phase::kRoundEnded && event.round == block->next + 1;
-  const bool begins = block->phase == Phase::kPausing && event.round == block->next && event.delayMs == 0;
+  const bool begins =
+      block->phase == Phase::kPausing && event.round == block->next && event.delayMs == 0;
   if (!follows && !begins) return false;
   if (follows) drop(childScope(event.key, std::to_string(block->next)) + "/");
   block->next = event.round;
@@ -112,8 +114,10 @@ void Blocks::endChild(const StepFinished& last) {
   if (number >= block->children.size()) return;
   --block->running;
   ++block->ended;
-  if (!failed) block->children[number] = {last.outputJson, last.outputRef};
-  else noteFailure(*block, last);
+  if (!failed)
+    block->children[number] = {last.outputJson, last.outputRef};
+  else
+    noteFailure(*block, last);
   if (loop && !failed) {
     // The steps of the round are asked about before they go.
     block->phase = Phase::kRoundEnded;
@@ -153,7 +157,8 @@ void Blocks::end(const StepKey& container) {
 void Blocks::resume() {
   for (const auto& [path, block] : state_.blocks) {
     if (block.phase != Phase::kPausing) continue;
-    effects_.push_back(ArmRound{block.started.key, delayLeftMs(block.pauseAtMs, block.pauseMs, atMs_)});
+    effects_.push_back(
+        ArmRound{block.started.key, delayLeftMs(block.pauseAtMs, block.pauseMs, atMs_)});
   }
 }
 
@@ -161,8 +166,10 @@ void Blocks::dropSteps(const std::function<bool(const ActiveStep&)>& isWanted) {
   for (const ActiveStep& step : state_.active) {
     // What holds steps is in flight only through them.
     if (!isWanted(step) || step.phase == StepPhase::kBlock) continue;
-    if (step.wait) effects_.push_back(CloseWait{step.started.key, step.wait->wait});
-    else effects_.push_back(CancelStep{step.started.key});
+    if (step.wait)
+      effects_.push_back(CloseWait{step.started.key, step.wait->wait});
+    else
+      effects_.push_back(CancelStep{step.started.key});
   }
   std::erase_if(state_.active, isWanted);
 }

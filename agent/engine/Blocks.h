@@ -11,14 +11,16 @@ namespace belay::engine {
 
 /// What events do to the steps that hold steps: parallel, for_each, loop. A part of apply().
 ///
-/// A child runs one step at a time and ends with the step that goes nowhere. The records of its steps leave the state
-/// with it, so that a for_each over many items holds their outputs and nothing else.
+/// A child runs one step at a time and ends with the step that goes nowhere. The records of its
+/// steps leave the state with it, so that a for_each over many items holds their outputs and
+/// nothing else.
 ///
 /// Threads:   any, one at a time per state.
 /// Ownership: borrows state and effects.
 class Blocks {
  public:
-  Blocks(RunState& state, std::int64_t atMs, std::vector<Effect>& effects) : state_(state), atMs_(atMs), effects_(effects) {}
+  Blocks(RunState& state, std::int64_t atMs, std::vector<Effect>& effects)
+      : state_(state), atMs_(atMs), effects_(effects) {}
 
   void start(const BlockStarted& event);
   /// False when no such round is due.

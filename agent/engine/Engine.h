@@ -12,35 +12,59 @@ namespace belay::engine {
 // What the world owes a run after an event: data, performed by agent/runtime after the commit.
 
 /// Evaluate and enter a step.
-struct EnterStep { std::string path; };
+struct EnterStep {
+  std::string path;
+};
 /// Do what was recorded as StepStarted.
-struct PerformStep { StepKey key; };
+struct PerformStep {
+  StepKey key;
+};
 /// Make the next attempt after a delay.
-struct ArmRetry { StepKey key; std::int64_t delayMs = 0; };
+struct ArmRetry {
+  StepKey key;
+  std::int64_t delayMs = 0;
+};
 /// End the attempt that is in flight, at once.
-struct CancelStep { StepKey key; };
+struct CancelStep {
+  StepKey key;
+};
 /// Close an open wait without an answer.
-struct CloseWait { StepKey key; base::WaitId wait; };
+struct CloseWait {
+  StepKey key;
+  base::WaitId wait;
+};
 /// Decide whether a loop makes a further round, and record it or the end of the loop.
-struct NextRound { StepKey key; };
+struct NextRound {
+  StepKey key;
+};
 /// Begin the next round of a loop after a delay.
-struct ArmRound { StepKey key; std::int64_t delayMs = 0; };
+struct ArmRound {
+  StepKey key;
+  std::int64_t delayMs = 0;
+};
 /// All children have ended: gather their outputs and record the end of the step that holds them.
-struct EndBlock { StepKey key; };
+struct EndBlock {
+  StepKey key;
+};
 /// Evaluate the output and record the end of the run.
-struct FinishRun { RunEnd end = RunEnd::kSucceeded; };
+struct FinishRun {
+  RunEnd end = RunEnd::kSucceeded;
+};
 
-using Effect =
-    std::variant<EnterStep, PerformStep, ArmRetry, CancelStep, CloseWait, FinishRun, NextRound, ArmRound, EndBlock>;
+using Effect = std::variant<EnterStep, PerformStep, ArmRetry, CancelStep, CloseWait, FinishRun,
+                            NextRound, ArmRound, EndBlock>;
 
-/// Changes `state` as `event` says and returns what is owed now. Pure: no clock, no I/O, no evaluation.
+/// Changes `state` as `event` says and returns what is owed now. Pure: no clock, no I/O, no
+/// evaluation.
 ///
 /// Threads: any, one at a time per state.
-/// Errors:  kJournalCorrupt when the event does not fit the state (its history is then not one of this engine).
+/// Errors:  kJournalCorrupt when the event does not fit the state (its history is then not one of
+/// this engine).
 base::Result<std::vector<Effect>> apply(RunState& state, const Event& event);
 
-/// What is still owed to a state that was rebuilt from its events: the effects of apply that were not yet answered.
-/// Attempts that had started come as PerformStep: the caller decides by effect class and by what it can prove.
+/// What is still owed to a state that was rebuilt from its events: the effects of apply that were
+/// not yet answered. Attempts that had started come as PerformStep: the caller decides by effect
+/// class and by what it can prove.
 std::vector<Effect> owed(const RunState& state);
 
 /// What follows a failed attempt: another one, or the end of the visit.
@@ -49,12 +73,14 @@ struct RetryDecision {
   std::int64_t delayMs = 0;
 };
 /// `randomUnit` is in [0, 1); `retryAfterMs` is what the peer asked for, 0 when it did not.
-RetryDecision decideRetry(const flow::Step& step, const StepKey& key, const Failure& failure, double randomUnit,
-                          std::int64_t retryAfterMs);
+RetryDecision decideRetry(const flow::Step& step, const StepKey& key, const Failure& failure,
+                          double randomUnit, std::int64_t retryAfterMs);
 
-/// The pause after `times` earlier ones; `randomUnit` in [0, 1] is what the jitter makes of its share, 1 the whole.
+/// The pause after `times` earlier ones; `randomUnit` in [0, 1] is what the jitter makes of its
+/// share, 1 the whole.
 std::int64_t backoffDelayMs(const flow::Backoff& backoff, std::uint32_t times, double randomUnit);
-/// What is left of a delay that began at `beganMs`, by the wall clock; one that was set back makes it no longer.
+/// What is left of a delay that began at `beganMs`, by the wall clock; one that was set back makes
+/// it no longer.
 std::int64_t delayLeftMs(std::int64_t beganMs, std::int64_t delayMs, std::int64_t nowMs);
 
 /// Digest of epoch, run, step path and visit: the same over attempts.

@@ -19,10 +19,10 @@ namespace {
 
 // The order of EventBody; the names stand in journals on disk and never change.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kEventNames{
-    "run_created",   "step_started",       "step_finished", "attempt_failed", "wait_opened",
-    "wait_resolved", "step_ambiguous",     "ambiguity_resolved", "run_paused",  "run_resumed",
-    "run_stop_requested", "run_cancel_requested", "run_finished", "run_retried",
-    "block_started", "round_started"};
+    "run_created",  "step_started",  "step_finished",      "attempt_failed",
+    "wait_opened",  "wait_resolved", "step_ambiguous",     "ambiguity_resolved",
+    "run_paused",   "run_resumed",   "run_stop_requested", "run_cancel_requested",
+    "run_finished", "run_retried",   "block_started",      "round_started"};
 
 // --- Writing. Members that hold their default are left out: a journal is mostly these rows.
 
@@ -160,7 +160,8 @@ void write(Writer& out, const RoundStarted& e) {
   writeInteger(out, "delay_ms", e.delayMs);
 }
 
-// --- Reading. A row that this program did not write is a damaged journal, and says which member is wrong.
+// --- Reading. A row that this program did not write is a damaged journal, and says which member is
+// wrong.
 
 /// Reads members of one row and remembers the first that is missing or wrong.
 class Reader {
@@ -169,8 +170,10 @@ class Reader {
 
   void text(std::string_view name, std::string& out, bool required = true) {
     const Value* value = row_.find(name);
-    if (value && value->isString()) out = value->asString();
-    else if (value || required) bad_ = name;
+    if (value && value->isString())
+      out = value->asString();
+    else if (value || required)
+      bad_ = name;
   }
   void json(std::string_view name, std::string& out) {
     if (const Value* value = row_.find(name)) out = json::print(*value);
@@ -179,15 +182,19 @@ class Reader {
   void integer(std::string_view name, Integer& out) {
     const Value* value = row_.find(name);
     if (!value) return;
-    if (value->isInteger() && value->asInteger() >= 0) out = static_cast<Integer>(value->asInteger());
-    else bad_ = name;
+    if (value->isInteger() && value->asInteger() >= 0)
+      out = static_cast<Integer>(value->asInteger());
+    else
+      bad_ = name;
   }
   template <typename Enum>
   void name(std::string_view member, Enum& out, std::optional<Enum> (*from)(std::string_view)) {
     std::string word;
     text(member, word);
-    if (const auto value = from(word)) out = *value;
-    else bad_ = member;
+    if (const auto value = from(word))
+      out = *value;
+    else
+      bad_ = member;
   }
   void texts(std::string_view name, std::vector<std::string>& out) {
     const Value* value = row_.find(name);
@@ -197,8 +204,10 @@ class Reader {
       return;
     }
     for (const Value& text : value->asArray()) {
-      if (text.isString()) out.push_back(text.asString());
-      else bad_ = name;
+      if (text.isString())
+        out.push_back(text.asString());
+      else
+        bad_ = name;
     }
   }
   void key(StepKey& out) {
@@ -210,8 +219,10 @@ class Reader {
     std::string word;
     text("wait", word);
     auto id = base::WaitId::parse(word);
-    if (id) out = *id;
-    else bad_ = "wait";
+    if (id)
+      out = *id;
+    else
+      bad_ = "wait";
   }
   void failure(Failure& out) {
     const Value* value = row_.find("failure");
@@ -364,8 +375,9 @@ Result<EventBody> decodeAt(std::size_t wanted, const Value& row) {
     Reader reader(row);
     read(reader, body);
     if (!reader.bad().empty()) {
-      return Error{ErrorCode::kJournalCorrupt, std::string("event ") + std::string(kEventNames.at(Index)) +
-                                                   ": member \"" + reader.bad() + "\" is missing or wrong"};
+      return Error{ErrorCode::kJournalCorrupt,
+                   std::string("event ") + std::string(kEventNames.at(Index)) + ": member \"" +
+                       reader.bad() + "\" is missing or wrong"};
     }
     return EventBody(std::move(body));
   }
@@ -388,12 +400,14 @@ std::string encodeBody(const EventBody& body) {
 Result<EventBody> decodeBody(std::string_view name, std::string_view json) {
   const auto row = json::parse(json);
   if (!row.ok()) {
-    return Error{ErrorCode::kJournalCorrupt, "event " + std::string(name) + ": " + row.error().message};
+    return Error{ErrorCode::kJournalCorrupt,
+                 "event " + std::string(name) + ": " + row.error().message};
   }
   for (std::size_t index = 0; index < kEventNames.size(); ++index) {
     if (kEventNames.at(index) == name) return decodeAt(index, *row);
   }
-  return Error{ErrorCode::kJournalCorrupt, "event \"" + std::string(name) + "\" is not known to this version"};
+  return Error{ErrorCode::kJournalCorrupt,
+               "event \"" + std::string(name) + "\" is not known to this version"};
 }
 
 }  // namespace belay::engine

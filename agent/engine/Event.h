@@ -13,7 +13,8 @@
 
 namespace belay::engine {
 
-/// One try of one entry into one step. `path` is the step's id, or where it stands within others (Path.h).
+/// One try of one entry into one step. `path` is the step's id, or where it stands within others
+/// (Path.h).
 struct StepKey {
   std::string path;
   std::uint32_t visit = 1;    ///< From 1.
@@ -23,7 +24,7 @@ struct StepKey {
 
 /// Why a step or run failed.
 struct Failure {
-  std::string code;     ///< "BLY-…"
+  std::string code;  ///< "BLY-…"
   flow::FailureClass kind = flow::FailureClass::kOther;
   std::string message;
   bool nothingLeft = false;  ///< Proved that no effect left the host.
@@ -37,7 +38,14 @@ struct Next {
 
 enum class StepOutcome : std::uint8_t { kSucceeded, kFailed, kSkipped };
 enum class RunEnd : std::uint8_t { kSucceeded, kFailed, kStopped, kCancelled };
-enum class WaitAnswer : std::uint8_t { kApproved, kRejected, kBody, kTimeReached, kTimedOut, kClosed };
+enum class WaitAnswer : std::uint8_t {
+  kApproved,
+  kRejected,
+  kBody,
+  kTimeReached,
+  kTimedOut,
+  kClosed
+};
 enum class BlockKind : std::uint8_t { kParallel, kForEach, kLoop };
 enum class Resolution : std::uint8_t { kSucceeded, kFailed, kRetry };
 
@@ -46,8 +54,8 @@ enum class Resolution : std::uint8_t { kSucceeded, kFailed, kRetry };
 struct RunCreated {
   std::string slug;
   std::string flowDigest;
-  std::string source;       ///< "draft" or "release:N".
-  std::string inputJson;    ///< Coerced and checked.
+  std::string source;     ///< "draft" or "release:N".
+  std::string inputJson;  ///< Coerced and checked.
   std::string stateJson;
   std::string triggerJson;  ///< {"type":"manual", …}
   std::string startedBy;    ///< "uid:1000"
@@ -59,7 +67,7 @@ struct RunCreated {
 struct StepStarted {
   StepKey key;
   flow::EffectClass effect = flow::EffectClass::kOnce;
-  std::string renderedJson;    ///< The effect with secrets as references.
+  std::string renderedJson;  ///< The effect with secrets as references.
   std::string idempotencyKey;
   std::string bootId;          ///< Boot in which it started.
   std::int64_t timeoutMs = 0;  ///< 0: none.
@@ -67,8 +75,8 @@ struct StepStarted {
 struct StepFinished {
   StepKey key;
   StepOutcome outcome = StepOutcome::kSucceeded;
-  std::string outputJson;          ///< Empty: undefined, or kept as outputRef.
-  std::string outputRef;           ///< "res://…" of the output's JSON when it is too large for the journal.
+  std::string outputJson;  ///< Empty: undefined, or kept as outputRef.
+  std::string outputRef;  ///< "res://…" of the output's JSON when it is too large for the journal.
   std::optional<Failure> failure;  ///< Set when failed.
   std::string stateJson;           ///< New state of the run, from `set`; empty: unchanged.
   Next next;
@@ -80,27 +88,29 @@ struct AttemptFailed {
   Failure failure;
   std::int64_t delayMs = 0;
 };
-/// Opened when the run comes to the wait, or before, by a step that hands its token out: an answer that comes early is kept.
+/// Opened when the run comes to the wait, or before, by a step that hands its token out: an answer
+/// that comes early is kept.
 struct WaitOpened {
   StepKey key;
   base::WaitId wait;
   flow::WaitKind kind = flow::WaitKind::kTime;
   flow::OnTimeout onTimeout = flow::OnTimeout::kFail;
-  std::string requestJson;        ///< Rendered; what is shown and signed.
-  std::string requestDigest;      ///< Hex SHA-256 of requestJson.
-  std::string tokenHash;          ///< Of a callback's token, hex SHA-256.
+  std::string requestJson;    ///< Rendered; what is shown and signed.
+  std::string requestDigest;  ///< Hex SHA-256 of requestJson.
+  std::string tokenHash;      ///< Of a callback's token, hex SHA-256.
   std::string eventName;
   std::int64_t expiresWallMs = 0;  ///< 0: never.
-  std::int64_t delayMs = 0;        ///< The same as a duration from now; 0: never. Ignored when onWallClock.
-  bool onWallClock = false;        ///< `until`: due at a wall time, whatever the boot clock says.
+  std::int64_t delayMs =
+      0;  ///< The same as a duration from now; 0: never. Ignored when onWallClock.
+  bool onWallClock = false;  ///< `until`: due at a wall time, whatever the boot clock says.
 };
 /// What answered a wait; the step's own finish follows in the same commit.
 struct WaitResolved {
   StepKey key;
   base::WaitId wait;
   WaitAnswer answer = WaitAnswer::kTimedOut;
-  std::string bodyJson;      ///< Of a callback or event; form and comment of a decision.
-  std::string decision;      ///< Compact JWS of an approval's decision; its members stand in bodyJson.
+  std::string bodyJson;  ///< Of a callback or event; form and comment of a decision.
+  std::string decision;  ///< Compact JWS of an approval's decision; its members stand in bodyJson.
   std::string by;
 };
 struct StepAmbiguous {
@@ -117,13 +127,14 @@ struct AmbiguityResolved {
 struct BlockStarted {
   StepKey key;
   BlockKind kind = BlockKind::kParallel;
-  std::vector<std::string> names;   ///< Of the branches of a parallel.
-  std::vector<std::string> firsts;  ///< Id of the first step of each branch; one for all items or rounds.
-  std::string finalize;             ///< Id of the first step of finalize; empty: none.
-  std::uint32_t count = 0;          ///< Branches or items; rounds at most.
+  std::vector<std::string> names;  ///< Of the branches of a parallel.
+  std::vector<std::string>
+      firsts;               ///< Id of the first step of each branch; one for all items or rounds.
+  std::string finalize;     ///< Id of the first step of finalize; empty: none.
+  std::uint32_t count = 0;  ///< Branches or items; rounds at most.
   std::uint32_t maxParallel = 1;
   bool failFast = true;
-  std::string itemsJson;            ///< Of a for_each: a list; empty when kept as itemsRef.
+  std::string itemsJson;  ///< Of a for_each: a list; empty when kept as itemsRef.
   std::string itemsRef;
 };
 /// A loop goes on with a further round, now or after a pause.
@@ -132,12 +143,20 @@ struct RoundStarted {
   std::uint32_t round = 0;   ///< From 0.
   std::int64_t delayMs = 0;  ///< Above 0: the round has still to begin, with an event of its own.
 };
-struct RunPaused { std::string by; };
-struct RunResumed { std::string by; };
+struct RunPaused {
+  std::string by;
+};
+struct RunResumed {
+  std::string by;
+};
 /// No new step starts, what is in flight may end; compensations run.
-struct RunStopRequested { std::string by; };
+struct RunStopRequested {
+  std::string by;
+};
 /// What is in flight is ended at once.
-struct RunCancelRequested { std::string by; };
+struct RunCancelRequested {
+  std::string by;
+};
 struct RunFinished {
   RunEnd end = RunEnd::kSucceeded;
   std::string outputJson;
@@ -150,9 +169,10 @@ struct RunRetried {
   std::string by;
 };
 
-using EventBody = std::variant<RunCreated, StepStarted, StepFinished, AttemptFailed, WaitOpened, WaitResolved,
-                               StepAmbiguous, AmbiguityResolved, RunPaused, RunResumed, RunStopRequested,
-                               RunCancelRequested, RunFinished, RunRetried, BlockStarted, RoundStarted>;
+using EventBody =
+    std::variant<RunCreated, StepStarted, StepFinished, AttemptFailed, WaitOpened, WaitResolved,
+                 StepAmbiguous, AmbiguityResolved, RunPaused, RunResumed, RunStopRequested,
+                 RunCancelRequested, RunFinished, RunRetried, BlockStarted, RoundStarted>;
 
 /// One append-only row of a run's history.
 struct Event {

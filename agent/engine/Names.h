@@ -7,7 +7,8 @@
 
 namespace belay::engine {
 
-// The words for enumerators, as they stand in journals, JSON output and docs; each has its way back.
+// The words for enumerators, as they stand in journals, JSON output and docs; each has its way
+// back.
 
 std::string_view outcomeName(StepOutcome outcome);
 std::optional<StepOutcome> outcomeFrom(std::string_view name);

@@ -8,8 +8,9 @@
 
 namespace belay::engine {
 
-// Where a step stands in a run: "work" in the flow's own list, "each[3]/work" in the fourth item of the step each,
-// "fan[left]/each:2[0]/work" in the second visit of a for_each within a branch. Ids hold none of / [ ] and :.
+// Where a step stands in a run: "work" in the flow's own list, "each[3]/work" in the fourth item of
+// the step each, "fan[left]/each:2[0]/work" in the second visit of a for_each within a branch. Ids
+// hold none of / [ ] and :.
 
 /// The name under which the child of a parallel that finalizes it stands.
 inline constexpr std::string_view kFinalize = "finalize";
@@ -27,9 +28,9 @@ std::string childrenOf(const StepKey& container);
 
 /// A child, taken apart.
 struct ChildName {
-  std::string container;   ///< Path of the step that holds it.
+  std::string container;  ///< Path of the step that holds it.
   std::uint32_t visit = 1;
-  std::string child;       ///< Branch, or number of the item or round.
+  std::string child;  ///< Branch, or number of the item or round.
 };
 /// Nothing for the flow's own list.
 std::optional<ChildName> childOf(std::string_view scope);

@@ -8,10 +8,14 @@ namespace {
 
 RunStatus statusOf(RunEnd end) {
   switch (end) {
-    case RunEnd::kSucceeded: return RunStatus::kSucceeded;
-    case RunEnd::kFailed: return RunStatus::kFailed;
-    case RunEnd::kStopped: return RunStatus::kStopped;
-    case RunEnd::kCancelled: return RunStatus::kCancelled;
+    case RunEnd::kSucceeded:
+      return RunStatus::kSucceeded;
+    case RunEnd::kFailed:
+      return RunStatus::kFailed;
+    case RunEnd::kStopped:
+      return RunStatus::kStopped;
+    case RunEnd::kCancelled:
+      return RunStatus::kCancelled;
   }
   return RunStatus::kFailed;
 }
@@ -22,7 +26,8 @@ bool isFinal(RunStatus status) { return status >= RunStatus::kSucceeded; }
 
 RunStatus RunState::status() const {
   const auto any = [this](StepPhase phase) {
-    return std::any_of(active.begin(), active.end(), [phase](const ActiveStep& s) { return s.phase == phase; });
+    return std::any_of(active.begin(), active.end(),
+                       [phase](const ActiveStep& s) { return s.phase == phase; });
   };
   if (finished) return statusOf(finished->end);
   if (any(StepPhase::kAmbiguous)) return RunStatus::kAmbiguous;
@@ -36,8 +41,9 @@ RunStatus RunState::status() const {
 }
 
 const ActiveStep* RunState::findActive(std::string_view path) const {
-  const auto found = std::find_if(active.begin(), active.end(),
-                                  [path](const ActiveStep& step) { return step.started.key.path == path; });
+  const auto found = std::find_if(active.begin(), active.end(), [path](const ActiveStep& step) {
+    return step.started.key.path == path;
+  });
   return found == active.end() ? nullptr : &*found;
 }
 

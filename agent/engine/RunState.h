@@ -11,7 +11,16 @@
 namespace belay::engine {
 
 enum class RunStatus : std::uint8_t {
-  kRunning, kWaiting, kPaused, kAmbiguous, kStopping, kSucceeded, kFailed, kStopped, kCancelled, kCount
+  kRunning,
+  kWaiting,
+  kPaused,
+  kAmbiguous,
+  kStopping,
+  kSucceeded,
+  kFailed,
+  kStopped,
+  kCancelled,
+  kCount
 };
 std::string_view runStatusName(RunStatus status);
 std::optional<RunStatus> runStatusFrom(std::string_view name);
@@ -21,13 +30,13 @@ enum class StepPhase : std::uint8_t { kStarted, kWaiting, kBackoff, kAmbiguous, 
 
 /// A visit that has begun and not ended.
 struct ActiveStep {
-  StepStarted started;            ///< For a wait: only the key is set.
+  StepStarted started;  ///< For a wait: only the key is set.
   StepPhase phase = StepPhase::kStarted;
   std::optional<WaitOpened> wait;  ///< Set in kWaiting.
   std::optional<Failure> lastFailure;
-  std::int64_t startedAtMs = 0;   ///< First attempt, wall.
-  std::int64_t backoffAtMs = 0;   ///< In kBackoff: since when, wall.
-  std::int64_t backoffMs = 0;     ///< In kBackoff: how long from then.
+  std::int64_t startedAtMs = 0;  ///< First attempt, wall.
+  std::int64_t backoffAtMs = 0;  ///< In kBackoff: since when, wall.
+  std::int64_t backoffMs = 0;    ///< In kBackoff: how long from then.
 };
 
 /// The latest visit of a step that has ended.
@@ -41,27 +50,29 @@ struct StepRecord {
   std::int64_t durationMs = 0;
 };
 
-/// A parallel, for_each or loop that has begun and not ended. Its visit stands in `active` too, as kBlock.
+/// A parallel, for_each or loop that has begun and not ended. Its visit stands in `active` too, as
+/// kBlock.
 struct ActiveBlock {
   enum class Phase : std::uint8_t {
     kRunning,
     kRoundEnded,  ///< Of a loop: what follows has to be asked.
     kPausing,     ///< Of a loop: between two rounds.
     kFinalizing,
-    kEnded        ///< Only its own end has to be recorded.
+    kEnded  ///< Only its own end has to be recorded.
   };
   struct Child {
-    std::string outputJson;  ///< Of its last step; empty: it failed, undefined, or kept as outputRef.
+    std::string
+        outputJson;  ///< Of its last step; empty: it failed, undefined, or kept as outputRef.
     std::string outputRef;
   };
   BlockStarted started;
   Phase phase = Phase::kRunning;
-  std::uint32_t next = 0;       ///< First child that has not begun; of a loop: the round at hand.
+  std::uint32_t next = 0;  ///< First child that has not begun; of a loop: the round at hand.
   std::uint32_t running = 0;
-  std::int64_t pauseAtMs = 0;   ///< Of a loop in kPausing: since when, wall, and for how long.
+  std::int64_t pauseAtMs = 0;  ///< Of a loop in kPausing: since when, wall, and for how long.
   std::int64_t pauseMs = 0;
   std::uint32_t ended = 0;
-  std::vector<Child> children;  ///< Of those that have begun; of a loop: the last round alone.
+  std::vector<Child> children;     ///< Of those that have begun; of a loop: the last round alone.
   std::optional<Failure> failure;  ///< The first.
   std::string failedStep;          ///< Path.
 };
@@ -85,18 +96,18 @@ struct RunState {
   std::int64_t createdAtMs = 0;
   std::int64_t updatedAtMs = 0;
   std::string stateJson;
-  std::map<std::string, StepRecord> done;          ///< By path.
-  std::map<std::string, std::uint32_t> visits;     ///< Visits begun, by path.
+  std::map<std::string, StepRecord> done;       ///< By path.
+  std::map<std::string, std::uint32_t> visits;  ///< Visits begun, by path.
   std::vector<ActiveStep> active;
-  std::map<std::string, ActiveBlock> blocks;       ///< By path.
-  std::map<std::string, EarlyWait> early;          ///< By path of the wait's step.
+  std::map<std::string, ActiveBlock> blocks;  ///< By path.
+  std::map<std::string, EarlyWait> early;     ///< By path of the wait's step.
   std::optional<LastError> lastError;
-  std::vector<std::string> ready;                  ///< Steps to enter next; held while paused.
+  std::vector<std::string> ready;  ///< Steps to enter next; held while paused.
   bool paused = false;
   bool stopping = false;
   bool cancelling = false;
   std::optional<RunFinished> finished;
-  std::optional<Failure> failure;                  ///< Of the step that made the run fail, before it has finished.
+  std::optional<Failure> failure;  ///< Of the step that made the run fail, before it has finished.
   std::string failedStep;
   bool onFailureBegan = false;
 

@@ -169,7 +169,8 @@ Step buildStep(const Value& value, const Defaults& defaults,
 
 Control controlOf(const Value& spec, Family family) {
   Control control;
-  control.failFast = spec.text(family == Family::kParallel ? "on_branch_error" : "on_item_error", "fail_fast") == "fail_fast";
+  control.failFast = spec.text(family == Family::kParallel ? "on_branch_error" : "on_item_error",
+                               "fail_fast") == "fail_fast";
   control.maxParallel = static_cast<std::uint32_t>(spec.integer("max_parallel", 1));
   control.whileHolds = expressionOf(spec, "while");
   control.untilHolds = expressionOf(spec, "until");
@@ -208,8 +209,10 @@ class Lists {
     Control control = controlOf(*value.find(familyRow(family).key.name), family);
     for (const NestedList& nested : nestedLists(value)) {
       const std::size_t number = add(*nested.steps, {std::string(nested.name), index, {}});
-      if (nested.finalize) control.finalize = number;
-      else control.blocks.push_back(number);
+      if (nested.finalize)
+        control.finalize = number;
+      else
+        control.blocks.push_back(number);
     }
     flow_.steps[index].control = std::move(control);
   }

@@ -272,9 +272,10 @@ void Expressions::checkVisible(const Node& node, std::string_view name) {
     return;
   }
   const std::string holder(names_.steps[*container]);
-  report_.error(ErrorCode::kFlowUnknownStep, node,
-                "the step " + quoted(name) + " is within " + quoted(holder) + " and is not seen from here",
-                "use the output of steps." + holder);
+  report_.error(
+      ErrorCode::kFlowUnknownStep, node,
+      "the step " + quoted(name) + " is within " + quoted(holder) + " and is not seen from here",
+      "use the output of steps." + holder);
 }
 
 void Expressions::checkFunctionName(const Node& node, std::string_view name) {

@@ -18,7 +18,8 @@ class Expressions {
   Expressions(Report& report, const SyntaxCheck& syntax, const FlowNames& names)
       : report_(report), syntax_(syntax), names_(names) {}
 
-  /// From here on expressions stand in steps of this list (FlowNames::lists), or in the flow's own keys.
+  /// From here on expressions stand in steps of this list (FlowNames::lists), or in the flow's own
+  /// keys.
   void standIn(std::size_t list) { list_ = list; }
   /// A text in which expressions may stand.
   void checkText(const Node& node);

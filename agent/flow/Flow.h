@@ -98,10 +98,10 @@ struct WaitOptions {
 
 /// Of a step that holds lists of steps: parallel, for_each, loop.
 struct Control {
-  std::vector<std::size_t> blocks;      ///< Of a parallel: one for each branch; else one.
-  std::optional<std::size_t> finalize;  ///< Of a parallel: runs when all branches have ended.
-  bool failFast = true;                 ///< One failure ends the others; else all end first.
-  std::uint32_t maxParallel = 1;        ///< Of a for_each.
+  std::vector<std::size_t> blocks;        ///< Of a parallel: one for each branch; else one.
+  std::optional<std::size_t> finalize;    ///< Of a parallel: runs when all branches have ended.
+  bool failFast = true;                   ///< One failure ends the others; else all end first.
+  std::uint32_t maxParallel = 1;          ///< Of a for_each.
   std::optional<std::string> whileHolds;  ///< Of a loop: expression, asked before each round.
   std::optional<std::string> untilHolds;  ///< Of a loop: expression, asked after each round.
   std::uint32_t maxRounds = 0;            ///< Of a loop.
@@ -156,10 +156,11 @@ struct Flow {
   std::vector<std::string> tags;
   std::optional<json::Value> input;  ///< JSON Schema of the input.
   std::string state = "{}";          ///< Initial state, JSON.
-  std::vector<Step> steps;           ///< All of them, nested ones too, in the order of the file. Never empty.
-  std::vector<Block> blocks;         ///< The first is the flow's own list.
+  std::vector<Step>
+      steps;  ///< All of them, nested ones too, in the order of the file. Never empty.
+  std::vector<Block> blocks;             ///< The first is the flow's own list.
   std::optional<std::size_t> onFailure;  ///< Block that runs when the run has failed.
-  std::string output;                ///< JSON with templates; empty when the flow has none.
+  std::string output;                    ///< JSON with templates; empty when the flow has none.
   std::map<std::string, std::string> templates;
   std::map<std::string, std::string> functions;
   std::vector<Requirement> requirements;

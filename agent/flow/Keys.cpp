@@ -44,7 +44,6 @@ constexpr std::array<KeyRow, 4> kBackoffKeys{{
      .help = "Share of the delay that is random, so that many runs do not come back at once."},
 }};
 
-
 constexpr std::array<KeyRow, 3> kRetryKeys{{
     {.name = "max_attempts",
      .shape = Shape::kInteger,

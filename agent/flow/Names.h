@@ -22,9 +22,10 @@ struct ListNames {
 ///
 /// Ownership: borrows the document.
 struct FlowNames {
-  std::vector<std::string_view> steps;  ///< In order, nested ones too; empty where an id is missing.
-  std::vector<std::size_t> listOf;      ///< Of each step.
-  std::vector<ListNames> lists;         ///< The first is the flow's own.
+  std::vector<std::string_view>
+      steps;                        ///< In order, nested ones too; empty where an id is missing.
+  std::vector<std::size_t> listOf;  ///< Of each step.
+  std::vector<ListNames> lists;     ///< The first is the flow's own.
   std::unordered_map<const json::Value*, std::size_t> stepAt;  ///< By the step's value.
   std::unordered_map<const json::Value*, std::size_t> listAt;  ///< By the list's value.
   std::unordered_map<std::string_view, std::size_t> stepIndex;

@@ -114,11 +114,12 @@ Value objectListSchema(const KeyRow& row) {
 }
 
 Value branchesSchema(const KeyRow& row) {
-  return bounded(object({{"type", "object"},
-                         {"propertyNames", patternOf(row.names)},
-                         {"additionalProperties",
-                          object({{"type", "array"}, {"minItems", 1}, {"items", reference("step")}})}}),
-                 row, "minProperties", "maxProperties");
+  return bounded(
+      object({{"type", "object"},
+              {"propertyNames", patternOf(row.names)},
+              {"additionalProperties",
+               object({{"type", "array"}, {"minItems", 1}, {"items", reference("step")}})}}),
+      row, "minProperties", "maxProperties");
 }
 
 /// The schema of a value without expressions, help and default.
@@ -274,7 +275,8 @@ Value definitions() {
                {"type", "object"},
                {"additionalProperties", false},
                {"required", Array{"secret"}},
-               {"properties", object({{"secret", object({{"type", "string"}, {"pattern", secretName}})}})}})},
+               {"properties",
+                object({{"secret", object({{"type", "string"}, {"pattern", secretName}})}})}})},
       {"retry", retrySchema()},
       {"step", stepSchema()},
   });

@@ -43,9 +43,10 @@ void StepRules::check(const Node& steps) {
   if (!steps.value.isArray()) return;
   const auto list = names_.listAt.find(&steps.value);
   if (list == names_.listAt.end()) {
-    report_.error(ErrorCode::kFlowBadValue, steps,
-                  "lists of steps stand more than " + std::to_string(kNestingMax) + " deep in each other",
-                  "make a flow of its own of the inner ones");
+    report_.error(
+        ErrorCode::kFlowBadValue, steps,
+        "lists of steps stand more than " + std::to_string(kNestingMax) + " deep in each other",
+        "make a flow of its own of the inner ones");
     return;
   }
   for (std::size_t i = 0; i < steps.size() && !report_.full(); ++i) {
@@ -106,9 +107,10 @@ void StepRules::target(const Node& node, std::size_t list) {
   if (!node.value.isString()) return;
   const auto found = names_.stepIndex.find(node.value.asString());
   if (found == names_.stepIndex.end() || names_.listOf[found->second] == list) return;
-  report_.error(ErrorCode::kFlowUnknownStep, node,
-                "the step " + quoted(node.value.asString()) + " stands in another list of steps",
-                "a step can go on with the steps of its own list, or end that list with: next: end");
+  report_.error(
+      ErrorCode::kFlowUnknownStep, node,
+      "the step " + quoted(node.value.asString()) + " stands in another list of steps",
+      "a step can go on with the steps of its own list, or end that list with: next: end");
 }
 
 void StepRules::id(const Node& step) {
@@ -346,8 +348,9 @@ void StepRules::parallel(const Node& spec) {
   const auto branches = spec.find("branches");
   const auto taken = branches ? branches->find("finalize") : std::nullopt;
   if (!taken) return;
-  report_.errorAtName(ErrorCode::kFlowBadValue, *taken,
-                      "a branch cannot be called finalize, which is the name of what runs after all");
+  report_.errorAtName(
+      ErrorCode::kFlowBadValue, *taken,
+      "a branch cannot be called finalize, which is the name of what runs after all");
 }
 
 void StepRules::loop(const Node& spec) {

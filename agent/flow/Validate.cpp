@@ -71,7 +71,8 @@ class FlowCheck {
   void tooMany(const Node& steps) {
     if (steps.size() > kStepsMax) return;  // Said already.
     report_.error(ErrorCode::kFlowBadValue, steps,
-                  "the flow has " + std::to_string(names_.steps.size()) + " steps with those in lists within steps, at most " +
+                  "the flow has " + std::to_string(names_.steps.size()) +
+                      " steps with those in lists within steps, at most " +
                       std::to_string(kStepsMax) + " may stand in a file");
   }
 

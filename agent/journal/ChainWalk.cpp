@@ -39,8 +39,7 @@ ChainWalk::ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger
 Result<VerifyReport> ChainWalk::walk(VerifyCursor& cursor, std::size_t eventsMost) {
   VerifyReport report;
   while (report.ok && !cursor.done) {
-    const std::uint64_t seen =
-        report.events + report.hostRows + report.runs + report.flowChanges;
+    const std::uint64_t seen = report.events + report.hostRows + report.runs + report.flowChanges;
     if (seen >= eventsMost) break;
     const std::size_t budget = eventsMost - seen;
     if (cursor.ledgerRow >= 0) {

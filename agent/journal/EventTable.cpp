@@ -13,10 +13,10 @@ using base::RunId;
 using base::Status;
 
 Error chainBroken(std::string_view run, std::uint64_t seq, std::string_view why) {
-  return Error{ErrorCode::kJournalChainBroken,
-               "run " + std::string(run) + ", event " + std::to_string(seq) + ": " +
-                   std::string(why),
-               {"belay journal verify"}};
+  return Error{
+      ErrorCode::kJournalChainBroken,
+      "run " + std::string(run) + ", event " + std::to_string(seq) + ": " + std::string(why),
+      {"belay journal verify"}};
 }
 
 EventTable::EventTable(Session& session)

@@ -23,14 +23,14 @@ enum class FlowChange : std::uint8_t {
 
 /// One row of the ledger of flows. Never changed, never removed.
 struct FlowChangeRow {
-  std::int64_t number = 0;   ///< Of the row, over all flows: from 1, no gaps. Given by the journal.
+  std::int64_t number = 0;  ///< Of the row, over all flows: from 1, no gaps. Given by the journal.
   std::string slug;
   FlowChange what = FlowChange::kDrafted;
   std::int64_t release = 0;  ///< 0: the change is about none.
   std::string digest;        ///< Of the content; empty when the change is about none.
   std::string note;
-  std::string origin;        ///< The file that the content came from; empty: not known.
-  std::string by;            ///< "uid:1000 (alice)"
+  std::string origin;  ///< The file that the content came from; empty: not known.
+  std::string by;      ///< "uid:1000 (alice)"
   std::int64_t atMs = 0;
 };
 

@@ -1,6 +1,5 @@
 #include "agent/journal/FlowTable.h"
 
-
 namespace belay::journal {
 
 using base::Result;
@@ -51,8 +50,8 @@ Result<std::optional<FlowRow>> FlowTable::byDigest(std::string_view digest) {
   sqlite::Execution rows(byDigest_, digest);
   BELAY_ASSIGN(const bool found, rows.next());
   if (!found) return std::optional<FlowRow>{};
-  return std::optional<FlowRow>{FlowRow{rows.string(0), rows.string(1), rows.string(2),
-                                        rows.string(3), rows.integer(4)}};
+  return std::optional<FlowRow>{
+      FlowRow{rows.string(0), rows.string(1), rows.string(2), rows.string(3), rows.integer(4)}};
 }
 
 Result<std::optional<FlowHeadRow>> FlowTable::head(std::string_view slug) {

@@ -77,8 +77,12 @@ Status HostChain::seal(std::string_view runId, const RunHead& head, std::int64_t
 }
 
 Result<SealRow> HostChain::readRow(const sqlite::Execution& rows) {
-  SealRow row{static_cast<std::uint64_t>(rows.integer(0)), rows.integer(1), rows.string(2),
-              static_cast<std::uint64_t>(rows.integer(3)), {}, {}};
+  SealRow row{static_cast<std::uint64_t>(rows.integer(0)),
+              rows.integer(1),
+              rows.string(2),
+              static_cast<std::uint64_t>(rows.integer(3)),
+              {},
+              {}};
   if (row.runId.size() > 64) return hostBroken(row.seq, "its run is damaged");
   if (!copyHash(rows.blob(4), row.runHash) || !copyHash(rows.blob(5), row.hash)) {
     return hostBroken(row.seq, "a hash is damaged");

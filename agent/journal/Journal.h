@@ -23,8 +23,8 @@ struct JournalOptions {
   std::uint64_t walMaxBytes = 64ull << 20;  ///< Checkpoint even when busy beyond this.
   std::uint64_t reserveBytes = 4ull << 20;  ///< Released on a full disk; 0: no reserve.
   std::uint64_t cacheBytes = 4ull << 20;    ///< Bound of SQLite's page cache.
-  std::string vfs;        ///< Name of a SQLite VFS; empty: the default. For fault injection.
-  bool readOnly = false;  ///< For the CLI while the daemon is down: every write fails.
+  std::string vfs;         ///< Name of a SQLite VFS; empty: the default. For fault injection.
+  bool readOnly = false;   ///< For the CLI while the daemon is down: every write fails.
   bool allowFuse = false;  ///< Takes a FUSE file system for a local one.
   /// Waits so long for another process (the CLI reads for moments while the daemon is down).
   std::chrono::milliseconds lockWait{2000};

@@ -3,8 +3,8 @@
 #include <limits>
 #include <utility>
 
-#define BELAY_LEDGER_QUERY                                                                    \
-  "SELECT number, slug, what, release, digest, note, origin, by_whom, at_ms, hash"            \
+#define BELAY_LEDGER_QUERY                                                         \
+  "SELECT number, slug, what, release, digest, note, origin, by_whom, at_ms, hash" \
   " FROM flow_changes "
 
 namespace belay::journal {
@@ -43,9 +43,9 @@ Result<LedgerTable::Kept> readKept(const sqlite::Execution& rows) {
 }
 
 Hash hashAfter(const LedgerTable::End& end, const FlowChangeRow& row) {
-  return ledgerChainNext(
-      end.hash, {row.number, row.atMs, static_cast<std::int64_t>(row.what), row.release},
-      {row.slug, row.digest, row.note, row.origin, row.by});
+  return ledgerChainNext(end.hash,
+                         {row.number, row.atMs, static_cast<std::int64_t>(row.what), row.release},
+                         {row.slug, row.digest, row.note, row.origin, row.by});
 }
 
 }  // namespace
@@ -58,13 +58,15 @@ LedgerTable::LedgerTable(Session& session)
       end_(session.database(), "read the ledger of flows",
            "SELECT number, hash FROM flow_changes ORDER BY number DESC LIMIT 1"),
       list_(session.database(), "read the ledger of flows",
-            BELAY_LEDGER_QUERY "WHERE slug = ? AND what = ? AND number < ?"
-                               " ORDER BY number DESC LIMIT ?"),
+            BELAY_LEDGER_QUERY
+            "WHERE slug = ? AND what = ? AND number < ?"
+            " ORDER BY number DESC LIMIT ?"),
       release_(session.database(), "find a release",
                BELAY_LEDGER_QUERY "WHERE what = 1 AND slug = ? AND release = ?"),
       releaseOf_(session.database(), "find a release",
-                 BELAY_LEDGER_QUERY "WHERE what = 1 AND slug = ? AND digest = ?"
-                                    " ORDER BY release DESC LIMIT 1"),
+                 BELAY_LEDGER_QUERY
+                 "WHERE what = 1 AND slug = ? AND digest = ?"
+                 " ORDER BY release DESC LIMIT 1"),
       after_(session.database(), "read the ledger of flows",
              BELAY_LEDGER_QUERY "WHERE number > ? ORDER BY number LIMIT 1"),
       backwards_(session.database(), "read the ledger of flows",
@@ -81,8 +83,8 @@ Status LedgerTable::add(FlowChangeRow& row) {
   if (row.what == FlowChange::kReleased) {
     BELAY_ASSIGN(const auto there, release(row.slug, row.release));
     if (there) {
-      return Error{ErrorCode::kConflict,
-                   "flow " + row.slug + " has a release " + std::to_string(row.release) + " already"};
+      return Error{ErrorCode::kConflict, "flow " + row.slug + " has a release " +
+                                             std::to_string(row.release) + " already"};
     }
   }
   End end = start();

@@ -38,9 +38,9 @@ enum class Access {
 Status lockAlone(Database& database) {
   Status set = database.setPragma("locking_mode", "EXCLUSIVE", "exclusive");
   if (set.ok() || !sqlite::linkedLibraryNeedsSingleConnection()) return set;
-  return Error{ErrorCode::kDependencyRefused,
-               "SQLite " + sqlite::libraryVersion() +
-                   " is safe with one exclusive connection only; " + set.error().message};
+  return Error{ErrorCode::kDependencyRefused, "SQLite " + sqlite::libraryVersion() +
+                                                  " is safe with one exclusive connection only; " +
+                                                  set.error().message};
 }
 
 Status configureWriter(Database& database, const JournalOptions& options) {
@@ -87,7 +87,8 @@ Result<std::unique_ptr<Database>> connectWhenFree(const JournalOptions& options,
     auto database = connect(options, access);
     if (database.ok() || database.error().code != ErrorCode::kJournalLocked) return database;
     if (left <= std::chrono::milliseconds{0}) {
-      return Error{ErrorCode::kJournalLocked, options.path + " is held by another process",
+      return Error{ErrorCode::kJournalLocked,
+                   options.path + " is held by another process",
                    {"a daemon that runs is asked through its socket: belay doctor"}};
     }
     std::this_thread::sleep_for(kLockPause);

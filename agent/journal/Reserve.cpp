@@ -14,8 +14,7 @@ namespace belay::journal {
 
 base::Status Reserve::take() {
   if (bytes_ == 0) return {};
-  const base::UniqueFd fd(
-      ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const base::UniqueFd fd(::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd.valid()) return base::errnoError(errno, "create reserve " + path_);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return base::errnoError(errno, "look at reserve " + path_);

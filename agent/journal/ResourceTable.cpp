@@ -1,7 +1,7 @@
 #include "agent/journal/ResourceTable.h"
 
-#define BELAY_RESOURCE_QUERY                                                              \
-  "SELECT s.ref, s.digest, r.id, s.step, s.name, s.media_type, s.size, s.created_ms"      \
+#define BELAY_RESOURCE_QUERY                                                         \
+  "SELECT s.ref, s.digest, r.id, s.step, s.name, s.media_type, s.size, s.created_ms" \
   " FROM resources AS s JOIN runs AS r ON r.number = s.run "
 
 namespace belay::journal {
@@ -19,9 +19,14 @@ Result<ResourceRow> readRow(const sqlite::Execution& rows) {
     return Error{ErrorCode::kJournalCorrupt,
                  "the run of resource " + rows.string(0) + " is damaged"};
   }
-  return ResourceRow{rows.string(0), rows.string(1), std::move(run).value(),
-                     rows.string(3), rows.string(4), rows.string(5),
-                     static_cast<std::uint64_t>(rows.integer(6)), rows.integer(7)};
+  return ResourceRow{rows.string(0),
+                     rows.string(1),
+                     std::move(run).value(),
+                     rows.string(3),
+                     rows.string(4),
+                     rows.string(5),
+                     static_cast<std::uint64_t>(rows.integer(6)),
+                     rows.integer(7)};
 }
 
 }  // namespace
@@ -35,8 +40,9 @@ ResourceTable::ResourceTable(Session& session)
       all_(session.database(), "list resources",
            BELAY_RESOURCE_QUERY "ORDER BY s.number DESC LIMIT ?"),
       ofRun_(session.database(), "list resources of a run",
-             BELAY_RESOURCE_QUERY "WHERE s.run = (SELECT number FROM runs WHERE id = ?)"
-                                  " ORDER BY s.number DESC LIMIT ?"),
+             BELAY_RESOURCE_QUERY
+             "WHERE s.run = (SELECT number FROM runs WHERE id = ?)"
+             " ORDER BY s.number DESC LIMIT ?"),
       referenced_(session.database(), "find resource by digest",
                   "SELECT 1 FROM resources WHERE digest = ? LIMIT 1") {}
 

@@ -43,8 +43,7 @@ Result<PruneReport> Retention::prune(std::int64_t beforeMs, std::size_t most, st
   return report;
 }
 
-Result<PruneReport> Retention::remove(std::int64_t beforeMs, std::size_t most,
-                                      std::int64_t nowMs) {
+Result<PruneReport> Retention::remove(std::int64_t beforeMs, std::size_t most, std::int64_t nowMs) {
   PruneReport report;
   BELAY_ASSIGN(const std::vector<Ended> runs, ended(beforeMs, most));
   for (const Ended& run : runs) {

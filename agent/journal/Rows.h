@@ -13,9 +13,9 @@ namespace belay::journal {
 
 /// Where a run's chain ends. Kept beside the run's state, so that appending needs no read.
 struct RunHead {
-  std::int64_t number = 0;               ///< The run's row; small, for keys.
-  std::uint64_t seq = 0;                 ///< Of the last event; from 1, no gaps.
-  std::array<std::uint8_t, 32> hash{};   ///< Of the last event; before the first, of the run's id.
+  std::int64_t number = 0;              ///< The run's row; small, for keys.
+  std::uint64_t seq = 0;                ///< Of the last event; from 1, no gaps.
+  std::array<std::uint8_t, 32> hash{};  ///< Of the last event; before the first, of the run's id.
 };
 
 /// Projection of a run: what lists show.
@@ -23,9 +23,9 @@ struct RunRow {
   base::RunId id;
   std::string slug;
   std::string flowDigest;
-  std::string source;       ///< "live:N", "release:N" or "draft"
+  std::string source;  ///< "live:N", "release:N" or "draft"
   engine::RunStatus status = engine::RunStatus::kRunning;
-  std::string step;         ///< Where it is, or where it failed.
+  std::string step;  ///< Where it is, or where it failed.
   std::string errorCode;
   std::string errorMessage;
   std::string startedBy;
@@ -35,10 +35,10 @@ struct RunRow {
 };
 
 struct RunFilter {
-  std::string slug;                                ///< Empty: all.
-  std::vector<engine::RunStatus> statuses;         ///< Empty: all.
-  std::int64_t createdBeforeMs = 0;                ///< 0: no bound.
-  std::string before;                              ///< Page: runs older than this id; empty: all.
+  std::string slug;                         ///< Empty: all.
+  std::vector<engine::RunStatus> statuses;  ///< Empty: all.
+  std::int64_t createdBeforeMs = 0;         ///< 0: no bound.
+  std::string before;                       ///< Page: runs older than this id; empty: all.
   std::size_t most = 50;
 };
 
@@ -55,7 +55,7 @@ struct WaitRow {
   base::WaitId id;
   base::RunId run;
   std::string slug;
-  std::string step;           ///< Path.
+  std::string step;  ///< Path.
   flow::WaitKind kind = flow::WaitKind::kTime;
   WaitStatus status = WaitStatus::kOpen;
   std::string requestJson;
@@ -69,7 +69,7 @@ struct WaitRow {
 
 struct WaitFilter {
   bool openOnly = true;
-  std::string run;                      ///< Empty: all.
+  std::string run;  ///< Empty: all.
   std::optional<flow::WaitKind> kind;
   std::size_t most = 100;
 };
@@ -118,8 +118,8 @@ struct KvRow {
 };
 
 struct ResourceRow {
-  std::string ref;        ///< "res://…"
-  std::string digest;     ///< Hex SHA-256 of the content.
+  std::string ref;     ///< "res://…"
+  std::string digest;  ///< Hex SHA-256 of the content.
   base::RunId run;
   std::string step;
   std::string name;
@@ -129,7 +129,7 @@ struct ResourceRow {
 };
 
 struct ResourceFilter {
-  std::string run;     ///< Empty: all.
+  std::string run;  ///< Empty: all.
   std::size_t most = 100;
 };
 

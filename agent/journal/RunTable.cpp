@@ -4,7 +4,7 @@
 
 #include "agent/journal/Chain.h"
 
-#define BELAY_RUN_COLUMNS                                                                   \
+#define BELAY_RUN_COLUMNS                                                                \
   "id, slug, flow_digest, source, status, step, error_code, error_message, started_by, " \
   "created_ms, updated_ms, finished_ms, number"
 

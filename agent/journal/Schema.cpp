@@ -96,7 +96,8 @@ constexpr const char* kVersion1[] = {
     "CREATE INDEX start_keys_by_run ON start_keys (run)",
 };
 
-// What is live, released or archived follows from this table alone: there is nothing to keep in step.
+// What is live, released or archived follows from this table alone: there is nothing to keep in
+// step.
 constexpr const char* kVersion2[] = {
     "CREATE TABLE flow_changes (number INTEGER PRIMARY KEY, slug TEXT NOT NULL,"
     " what INTEGER NOT NULL, release INTEGER NOT NULL, digest TEXT NOT NULL, note TEXT NOT NULL,"

@@ -89,7 +89,7 @@ class Session {
   bool inTransaction_ = false;
   bool fullMode_ = false;
   std::uint64_t inode_ = 0;  // of the file when it was opened
-  int walPages_ = 0;  // written by SQLite's hook after each commit
+  int walPages_ = 0;         // written by SQLite's hook after each commit
   std::uint64_t commits_ = 0;
   std::uint64_t rollbacks_ = 0;
 };

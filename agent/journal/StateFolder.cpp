@@ -29,12 +29,24 @@ constexpr std::uint64_t kFuse = 0x65735546;
 
 // From linux/magic.h and the sources of those that are not in it.
 constexpr std::array<FileSystemRow, 18> kNetworkFileSystems{{
-    {0x6969, "nfs"},         {0x517b, "smb"},          {0xff534d42, "cifs"},
-    {0xfe534d42, "smb2"},    {0x564c, "ncp"},          {0x01021997, "9p"},
-    {0x5346414f, "afs"},     {0x6b414653, "kafs"},     {0x73757245, "coda"},
-    {0x00c36400, "ceph"},    {0x0bd00bd0, "lustre"},   {0x47504653, "gpfs"},
-    {0x7461636f, "ocfs2"},   {0x01161970, "gfs2"},     {0x19830326, "fhgfs (beegfs)"},
-    {0x786f4256, "vboxsf"},  {0xbacbacbc, "vmhgfs"},   {0x7c7c6673, "prl_fs"},
+    {0x6969, "nfs"},
+    {0x517b, "smb"},
+    {0xff534d42, "cifs"},
+    {0xfe534d42, "smb2"},
+    {0x564c, "ncp"},
+    {0x01021997, "9p"},
+    {0x5346414f, "afs"},
+    {0x6b414653, "kafs"},
+    {0x73757245, "coda"},
+    {0x00c36400, "ceph"},
+    {0x0bd00bd0, "lustre"},
+    {0x47504653, "gpfs"},
+    {0x7461636f, "ocfs2"},
+    {0x01161970, "gfs2"},
+    {0x19830326, "fhgfs (beegfs)"},
+    {0x786f4256, "vboxsf"},
+    {0xbacbacbc, "vmhgfs"},
+    {0x7c7c6673, "prl_fs"},
 }};
 
 std::string modeText(mode_t mode) {

@@ -15,8 +15,8 @@ using FileSystemOf = std::function<base::Result<std::uint64_t>(const std::string
 
 /// What a state folder is looked at with.
 struct FolderRules {
-  bool readOnly = false;   ///< Root may read what another user owns.
-  bool allowFuse = false;  ///< Takes FUSE for local.
+  bool readOnly = false;      ///< Root may read what another user owns.
+  bool allowFuse = false;     ///< Takes FUSE for local.
   FileSystemOf fileSystemOf;  ///< Empty: asks the system.
 };
 

@@ -36,17 +36,17 @@ constexpr std::array<TableRow, 5> kNumbered{{
      "SELECT max(seq), sum(n) FROM (SELECT seq, length(run_id) + length(hash) + at_ms AS n"
      " FROM host_chain NOT INDEXED WHERE seq > ? ORDER BY seq LIMIT ?)"},
     {"flow_changes",
-     "SELECT max(number), sum(n) FROM (SELECT number, length(slug) + length(digest) + length(note) +"
+     "SELECT max(number), sum(n) FROM (SELECT number, length(slug) + length(digest) + length(note) "
+     "+"
      " length(origin) + length(by_whom) + length(hash) + at_ms AS n"
      " FROM flow_changes NOT INDEXED WHERE number > ? ORDER BY number LIMIT ?)"},
 }};
 
 /// The others are small: SQLite checks each at once.
 constexpr std::array<const char*, 8> kOthers{
-    "PRAGMA quick_check(flows)",      "PRAGMA quick_check(host_anchor)",
-    "PRAGMA quick_check(meta)",       "PRAGMA quick_check(timers)",
-    "PRAGMA quick_check(flow_heads)", "PRAGMA quick_check(bindings)",
-    "PRAGMA quick_check(kv)",         "PRAGMA quick_check(start_keys)"};
+    "PRAGMA quick_check(flows)",  "PRAGMA quick_check(host_anchor)", "PRAGMA quick_check(meta)",
+    "PRAGMA quick_check(timers)", "PRAGMA quick_check(flow_heads)",  "PRAGMA quick_check(bindings)",
+    "PRAGMA quick_check(kv)",     "PRAGMA quick_check(start_keys)"};
 
 }  // namespace
 
@@ -88,9 +88,9 @@ Status StructureCheck::stepEvents(CheckCursor& cursor, std::size_t rowsMost) {
     }
     cursor.row = rows.integer(0);
     if (rows.isNull(2) || rows.integer(2) != cursor.row) {
-      return Error{ErrorCode::kJournalCorrupt,
-                   session_.database().path() + ": event in row " + std::to_string(cursor.row) +
-                       " is not found through its index"};
+      return Error{ErrorCode::kJournalCorrupt, session_.database().path() + ": event in row " +
+                                                   std::to_string(cursor.row) +
+                                                   " is not found through its index"};
     }
   }
   return {};

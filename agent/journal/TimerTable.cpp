@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#define BELAY_TIMER_QUERY                                                              \
-  "SELECT t.run, r.id, t.key, t.boot_id, t.due_boot_ms, t.due_wall_ms, t.on_wall"      \
+#define BELAY_TIMER_QUERY                                                         \
+  "SELECT t.run, r.id, t.key, t.boot_id, t.due_boot_ms, t.due_wall_ms, t.on_wall" \
   " FROM timers AS t JOIN runs AS r ON r.number = t.run "
 
 namespace belay::journal {
@@ -25,11 +25,13 @@ TimerTable::TimerTable(Session& session, const base::Clock& clock)
       removeOf_(session.database(), "disarm timers", "DELETE FROM timers WHERE run = ?"),
       find_(session.database(), "read timer", BELAY_TIMER_QUERY "WHERE t.run = ? AND t.key = ?"),
       dueBoot_(session.database(), "read due timers",
-               BELAY_TIMER_QUERY "WHERE t.on_wall = 0 AND t.due_boot_ms <= ?"
-                                 " ORDER BY t.due_boot_ms LIMIT ?"),
+               BELAY_TIMER_QUERY
+               "WHERE t.on_wall = 0 AND t.due_boot_ms <= ?"
+               " ORDER BY t.due_boot_ms LIMIT ?"),
       dueWall_(session.database(), "read due timers",
-               BELAY_TIMER_QUERY "WHERE t.on_wall = 1 AND t.due_wall_ms <= ?"
-                                 " ORDER BY t.due_wall_ms LIMIT ?"),
+               BELAY_TIMER_QUERY
+               "WHERE t.on_wall = 1 AND t.due_wall_ms <= ?"
+               " ORDER BY t.due_wall_ms LIMIT ?"),
       nextBoot_(session.database(), "read the next timer",
                 "SELECT due_boot_ms FROM timers WHERE on_wall = 0 ORDER BY due_boot_ms LIMIT 1"),
       nextWall_(session.database(), "read the next timer",

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#define BELAY_WAIT_QUERY                                                                      \
-  "SELECT w.number, w.id, r.id, r.slug, w.step, w.kind, w.status, w.request,"                 \
-  " w.request_digest, w.token_hash, w.event_name, w.opened_ms, w.closed_ms, w.expires_ms"     \
+#define BELAY_WAIT_QUERY                                                                  \
+  "SELECT w.number, w.id, r.id, r.slug, w.step, w.kind, w.status, w.request,"             \
+  " w.request_digest, w.token_hash, w.event_name, w.opened_ms, w.closed_ms, w.expires_ms" \
   " FROM waits AS w JOIN runs AS r ON r.number = w.run "
 
 namespace belay::journal {
@@ -93,13 +93,15 @@ WaitTable::WaitTable(Session& session)
       find_(session.database(), "find wait", BELAY_WAIT_QUERY "WHERE w.id = ?"),
       all_(session.database(), "list waits", BELAY_WAIT_QUERY "ORDER BY w.number DESC"),
       ofRun_(session.database(), "list waits of a run",
-             BELAY_WAIT_QUERY "WHERE w.run = (SELECT number FROM runs WHERE id = ?)"
-                              " ORDER BY w.number DESC"),
+             BELAY_WAIT_QUERY
+             "WHERE w.run = (SELECT number FROM runs WHERE id = ?)"
+             " ORDER BY w.number DESC"),
       open_(session.database(), "list open waits",
             BELAY_WAIT_QUERY "WHERE w.status = 0 AND w.kind = ? ORDER BY w.number DESC"),
       forEvent_(session.database(), "find waits for an event",
-                BELAY_WAIT_QUERY "WHERE w.status = 0 AND w.kind = 2 AND w.event_name = ?"
-                                 " ORDER BY w.number LIMIT ?") {}
+                BELAY_WAIT_QUERY
+                "WHERE w.status = 0 AND w.kind = 2 AND w.event_name = ?"
+                " ORDER BY w.number LIMIT ?") {}
 
 Status WaitTable::add(const WaitRow& row) {
   BELAY_TRY(session_.write(insert_, row.id.str(), row.step, static_cast<int>(row.kind),

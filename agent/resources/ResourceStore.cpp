@@ -94,7 +94,10 @@ struct ResourceStore::Pending {
 
 ResourceStore::ResourceStore(Private, std::string folder, const base::Clock& clock,
                              base::Random& random)
-    : folder_(std::move(folder)), clock_(clock), random_(random), own_(base::makeToken(random, 6)) {}
+    : folder_(std::move(folder)),
+      clock_(clock),
+      random_(random),
+      own_(base::makeToken(random, 6)) {}
 
 Result<std::unique_ptr<ResourceStore>> ResourceStore::open(const std::string& folder,
                                                            const base::Clock& clock,

@@ -40,41 +40,49 @@ std::string withinRound(const ActiveBlock& block) {
 
 }  // namespace
 
-Status BlockSteps::fail(LiveRun& run, const flow::Step& step, const StepKey& key, const Error& error) {
+Status BlockSteps::fail(LiveRun& run, const flow::Step& step, const StepKey& key,
+                        const Error& error) {
   if (endsTransaction(error.code)) return error;
   StepFinished finished;
   finished.key = key;
   return steps_.fail(run, step, std::move(finished), failureOf(error));
 }
 
-Status BlockSteps::enter(LiveRun& run, const flow::Step& step, std::size_t index, const StepKey& key) {
+Status BlockSteps::enter(LiveRun& run, const flow::Step& step, std::size_t index,
+                         const StepKey& key) {
   const flow::Control& control = step.control;
   BlockStarted started;
   started.key = key;
   started.failFast = control.failFast;
   if (control.finalize) started.finalize = firstOf(run, *control.finalize);
   for (const std::size_t block : control.blocks) started.firsts.push_back(firstOf(run, block));
-  if (step.family == flow::Family::kForEach) return enterForEach(run, step, index, std::move(started));
+  if (step.family == flow::Family::kForEach)
+    return enterForEach(run, step, index, std::move(started));
   if (step.family == flow::Family::kLoop) return enterLoop(run, step, std::move(started));
   started.kind = engine::BlockKind::kParallel;
-  for (const std::size_t block : control.blocks) started.names.push_back(run.flow->flow.blocks[block].name);
+  for (const std::size_t block : control.blocks)
+    started.names.push_back(run.flow->flow.blocks[block].name);
   started.count = static_cast<std::uint32_t>(started.names.size());
   return core_.record(run, std::move(started));
 }
 
-Status BlockSteps::enterForEach(LiveRun& run, const flow::Step& step, std::size_t index, BlockStarted started) {
+Status BlockSteps::enterForEach(LiveRun& run, const flow::Step& step, std::size_t index,
+                                BlockStarted started) {
   const StepKey key = started.key;
   auto rendered = steps_.render(run, step, index, key);
   if (!rendered) return fail(run, step, key, rendered.error());
   auto items = json::parse(*rendered);
   if (!items) return fail(run, step, key, items.error());
   if (!items->isArray()) {
-    return fail(run, step, key, Error{ErrorCode::kInvalidArgument, "items of step " + key.path + " must be a list"});
+    return fail(
+        run, step, key,
+        Error{ErrorCode::kInvalidArgument, "items of step " + key.path + " must be a list"});
   }
   const std::size_t count = items->asArray().size();
   if (count > kItemsMax) {
-    return fail(run, step, key, Error{ErrorCode::kLimit, "step " + key.path + " has " + std::to_string(count) +
-                                                             " items, and may have " + std::to_string(kItemsMax)});
+    return fail(run, step, key,
+                Error{ErrorCode::kLimit, "step " + key.path + " has " + std::to_string(count) +
+                                             " items, and may have " + std::to_string(kItemsMax)});
   }
   started.kind = engine::BlockKind::kForEach;
   started.count = static_cast<std::uint32_t>(count);
@@ -114,12 +122,14 @@ Status BlockSteps::nextRound(LiveRun& run, const StepKey& key) {
   if (!asksUntil) scope.showIndex(block->next + 1);
   auto holds = core_.world().evaluator.test(
       run.flow->module, asksUntil ? *step.control.untilHolds : *step.control.whileHolds, scope);
-  if (!holds) return fail(run, step, key, std::move(holds).error().in(asksUntil ? "until" : "while"));
+  if (!holds)
+    return fail(run, step, key, std::move(holds).error().in(asksUntil ? "until" : "while"));
   if (*holds == asksUntil) return succeed(run, step, *block);
   if (block->ended >= block->started.count) {
     if (!step.control.failAtMax) return succeed(run, step, *block);
     return fail(run, step, key,
-                Error{ErrorCode::kStepVisits, "loop " + key.path + " has made " + std::to_string(block->ended) +
+                Error{ErrorCode::kStepVisits, "loop " + key.path + " has made " +
+                                                  std::to_string(block->ended) +
                                                   " rounds (max), and was not at its end"});
   }
   auto pause = pauseOf(run, step, key, block->next, scope);
@@ -127,8 +137,8 @@ Status BlockSteps::nextRound(LiveRun& run, const StepKey& key) {
   return core_.record(run, engine::RoundStarted{key, block->next + 1, *pause});
 }
 
-Result<std::int64_t> BlockSteps::pauseOf(LiveRun& run, const flow::Step& step, const StepKey& key, std::uint32_t round,
-                                         const RunScope& scope) {
+Result<std::int64_t> BlockSteps::pauseOf(LiveRun& run, const flow::Step& step, const StepKey& key,
+                                         std::uint32_t round, const RunScope& scope) {
   const flow::Control& control = step.control;
   if (control.interval) {
     auto pauseMs = steps_.durationOf(run, *control.interval, scope);
@@ -152,7 +162,8 @@ Status BlockSteps::succeed(LiveRun& run, const flow::Step& step, const ActiveBlo
 Status BlockSteps::roundDue(LiveRun& run, const std::string& path) {
   const auto found = run.state.blocks.find(path);
   // While paused the timer is spent; resuming arms it anew.
-  if (found == run.state.blocks.end() || found->second.phase != ActiveBlock::Phase::kPausing || run.state.paused) {
+  if (found == run.state.blocks.end() || found->second.phase != ActiveBlock::Phase::kPausing ||
+      run.state.paused) {
     return {};
   }
   return core_.record(run, engine::RoundStarted{found->second.started.key, found->second.next, 0});

@@ -31,7 +31,8 @@ Status Core::record(LiveRun& run, engine::EventBody body) {
   BELAY_TRY(world_.journal.appendEvent(run.head, name, event.atMs, text));
   if (seals) BELAY_TRY(world_.journal.sealRun(run.head, event.atMs));
   for (engine::Effect& effect : effects) {
-    // Timers stand in the journal: they are put there with the event that asks for them, and never owed.
+    // Timers stand in the journal: they are put there with the event that asks for them, and never
+    // owed.
     if (const auto* retry = std::get_if<engine::ArmRetry>(&effect)) {
       BELAY_TRY(arm(run, "retry:" + retry->key.path, retry->delayMs));
     } else if (const auto* round = std::get_if<engine::ArmRound>(&effect)) {
@@ -99,7 +100,8 @@ Status Core::flush() {
     run->dirty = false;
     const bool wasFinal = engine::isFinal(run->row.status);
     if (project(run->state, run->row)) BELAY_TRY(world_.journal.updateRun(run->head, run->row));
-    if (activeRuns_) *activeRuns_ += (wasFinal ? 1 : 0) - (engine::isFinal(run->row.status) ? 1 : 0);
+    if (activeRuns_)
+      *activeRuns_ += (wasFinal ? 1 : 0) - (engine::isFinal(run->row.status) ? 1 : 0);
     const engine::RunStatus status = run->row.status;
     if (engine::isFinal(status) || status == engine::RunStatus::kWaiting) runs_.drop(id);
   }

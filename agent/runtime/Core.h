@@ -38,7 +38,7 @@ struct RuntimeSettings {
   std::size_t inlineBytesMax = 64u << 10;  ///< Outputs above it become resources.
   std::size_t activeRunsMax = 100'000;     ///< Runs that have not ended, waiting ones included.
   std::size_t flowsCached = 64;
-  std::string epoch = "1";                 ///< Of this host; part of every idempotency key.
+  std::string epoch = "1";  ///< Of this host; part of every idempotency key.
 };
 
 /// What is done after the commit.
@@ -60,7 +60,8 @@ struct Owed {
   bool recovering = false;
 };
 
-/// Records events and keeps what they cause: the one place where state, journal and queue change together.
+/// Records events and keeps what they cause: the one place where state, journal and queue change
+/// together.
 ///
 /// Threads: the loop.
 /// Errors:  those of the journal, and kJournalCorrupt; all end the transaction at hand.
@@ -75,8 +76,9 @@ class Core {
 
   /// Applies the event, appends it to the run's chain, arms its timers, queues what else it owes.
   base::Status record(LiveRun& run, engine::EventBody body);
-  /// That the decisions in a run's history, where it came from disk, are those that were signed: looked at once, before
-  /// the run goes on. Errors: kDecisionInvalid, for as long as the run is in memory.
+  /// That the decisions in a run's history, where it came from disk, are those that were signed:
+  /// looked at once, before the run goes on. Errors: kDecisionInvalid, for as long as the run is in
+  /// memory.
   base::Status trusts(LiveRun& run);
   /// Puts a new run's first row in place before its first event.
   base::Status create(LiveRun& run);
@@ -93,7 +95,8 @@ class Core {
   base::Status flush();
   /// The runs that changed in a transaction that has been committed, each once.
   std::vector<base::RunId> takeChanged();
-  /// After a rollback: forgets everything that was not committed; returns the runs that had something to do.
+  /// After a rollback: forgets everything that was not committed; returns the runs that had
+  /// something to do.
   std::vector<base::RunId> forget();
 
   /// Runs that have not ended. Counted in memory, because every start asks.
@@ -113,7 +116,8 @@ class Core {
   std::deque<Owed> owed_;
   std::vector<Order> orders_;
   std::vector<base::RunId> touched_;
-  std::optional<std::int64_t> activeRuns_;  ///< Nothing: not yet counted, or uncertain after a rollback.
+  std::optional<std::int64_t>
+      activeRuns_;                    ///< Nothing: not yet counted, or uncertain after a rollback.
   std::vector<base::RunId> changed_;  ///< Flushed, not yet committed.
 };
 

@@ -19,7 +19,8 @@ Result<std::shared_ptr<const LoadedFlow>> prepare(flow::Flow flow) {
   loaded->module.functions = flow.functions;
   loaded->module.templates = flow.templates;
   for (const flow::Step& step : flow.steps) {
-    BELAY_ASSIGN(json::Value spec, step.spec.empty() ? Result<json::Value>(json::Value()) : json::parse(step.spec));
+    BELAY_ASSIGN(json::Value spec,
+                 step.spec.empty() ? Result<json::Value>(json::Value()) : json::parse(step.spec));
     loaded->specs.push_back(std::move(spec));
   }
   if (!flow.output.empty()) {
@@ -63,7 +64,8 @@ Result<std::shared_ptr<const LoadedFlow>> FlowCache::get(const std::string& dige
   auto parsed = flow::parseFlow(row->content, row->slug, format);
   if (!parsed) return std::move(parsed).error().in("flow " + digest + " of the journal");
   if (parsed->digest != digest) {
-    return Error{ErrorCode::kJournalChainBroken, "flow " + digest + " of the journal has the digest " + parsed->digest};
+    return Error{ErrorCode::kJournalChainBroken,
+                 "flow " + digest + " of the journal has the digest " + parsed->digest};
   }
   return put(std::move(*parsed));
 }

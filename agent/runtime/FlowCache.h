@@ -20,8 +20,8 @@ namespace belay::runtime {
 struct LoadedFlow {
   flow::Flow flow;
   script::Module module;
-  std::vector<json::Value> specs;          ///< Of the steps, in their order.
-  std::optional<json::Value> output;       ///< With templates.
+  std::vector<json::Value> specs;     ///< Of the steps, in their order.
+  std::optional<json::Value> output;  ///< With templates.
   std::optional<json::Schema> inputSchema;
 };
 
@@ -33,7 +33,8 @@ class FlowCache {
  public:
   FlowCache(journal::Journal& journal, std::size_t most) : journal_(journal), most_(most) {}
 
-  /// Errors: kNotFound when the journal has no such flow; kJournalChainBroken when it is not what was put.
+  /// Errors: kNotFound when the journal has no such flow; kJournalChainBroken when it is not what
+  /// was put.
   base::Result<std::shared_ptr<const LoadedFlow>> get(const std::string& digest);
   /// Puts a flow that was just checked, so that it need not be parsed again.
   std::shared_ptr<const LoadedFlow> put(flow::Flow flow);

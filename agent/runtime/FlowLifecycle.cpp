@@ -18,7 +18,8 @@ using journal::Journal;
 
 namespace {
 
-/// So many releases are searched for the beginning of a digest, and promotions for one to go back to.
+/// So many releases are searched for the beginning of a digest, and promotions for one to go back
+/// to.
 constexpr std::size_t kRowsSearched = 1000;
 constexpr std::string_view kDigestPrefix = "sha256:";
 /// Shorter beginnings of digests are guesses.
@@ -36,7 +37,8 @@ Status noFlow(Journal& journal, std::string_view slug) {
   for (const journal::FlowHeadRow& head : heads) names.push_back(head.slug);
   std::string message = "there is no flow \"" + base::visible(slug) + "\" on this host";
   if (const auto near = base::nearest(slug, names)) message += "; did you mean \"" + *near + "\"?";
-  return Error{ErrorCode::kNotFound, std::move(message), {"belay flow list", "belay flow push FILE"}};
+  return Error{
+      ErrorCode::kNotFound, std::move(message), {"belay flow list", "belay flow push FILE"}};
 }
 
 Error noRelease(std::string_view slug, std::string_view which) {
@@ -79,9 +81,10 @@ Result<FlowChangeRow> findRelease(Journal& journal, std::string_view slug, std::
   for (const FlowChangeRow& row : rows) {
     if (!beginsDigest(row.digest, which)) continue;
     if (match && match->digest != row.digest) {
-      return Error{ErrorCode::kReleaseNotFound,
-                   "several releases of flow " + std::string(slug) + " begin with " + base::visible(which),
-                   {command("releases", slug)}};
+      return Error{
+          ErrorCode::kReleaseNotFound,
+          "several releases of flow " + std::string(slug) + " begin with " + base::visible(which),
+          {command("releases", slug)}};
     }
     if (!match) match = &row;
   }
@@ -96,7 +99,8 @@ Status mayReplace(const FlowState& state, const journal::FlowRow& flow, const Dr
   if (present == flow.digest || rule.force) return {};
   const bool asked = !rule.ifDraft.empty();
   if (asked && (present == rule.ifDraft || beginsDigest(present, rule.ifDraft))) return {};
-  const bool sameAuthor = state.draft && !author.origin.empty() && state.draft->origin == author.origin &&
+  const bool sameAuthor = state.draft && !author.origin.empty() &&
+                          state.draft->origin == author.origin &&
                           personOf(state.draft->by) == personOf(author.by);
   if (!asked && sameAuthor) return {};
   std::string message = "the draft of " + state.head.slug + " is " + present;
@@ -106,7 +110,8 @@ Status mayReplace(const FlowState& state, const journal::FlowRow& flow, const Dr
     message += " at " + base::formatInstant(state.draft->atMs);
   }
   message += asked ? ", not " + base::visible(rule.ifDraft) : "; this push would replace it";
-  return Error{ErrorCode::kFlowDraftChanged, std::move(message),
+  return Error{ErrorCode::kFlowDraftChanged,
+               std::move(message),
                {command("diff", state.head.slug, "--from draft --to FILE"),
                 "belay flow push FILE --if-draft " + present}};
 }
@@ -118,7 +123,8 @@ Result<std::vector<FlowChangeRow>> lineOfLive(Journal& journal, std::string_view
   BELAY_ASSIGN(const std::vector<FlowChangeRow> back,
                journal.flowChanges(slug, FlowChange::kRolledBack, 0, kRowsSearched));
   rows.insert(rows.end(), back.begin(), back.end());
-  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  std::sort(rows.begin(), rows.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
   std::vector<FlowChangeRow> line;
   for (FlowChangeRow& row : rows) {
     if (row.what == FlowChange::kRolledBack) {
@@ -130,8 +136,8 @@ Result<std::vector<FlowChangeRow>> lineOfLive(Journal& journal, std::string_view
   return line;
 }
 
-Result<Promoted> makeLive(Journal& journal, const FlowState& state, FlowChange what, const FlowChangeRow& release,
-                          const Author& author, std::int64_t nowMs) {
+Result<Promoted> makeLive(Journal& journal, const FlowState& state, FlowChange what,
+                          const FlowChangeRow& release, const Author& author, std::int64_t nowMs) {
   Promoted out;
   if (state.live) out.before = state.live->release;
   if (state.live && state.live->release == release.release) {
@@ -149,8 +155,9 @@ Result<Promoted> makeLive(Journal& journal, const FlowState& state, FlowChange w
   return out;
 }
 
-Result<FlowChangeRow> addRelease(Journal& journal, const std::string& slug, const std::string& digest,
-                                 const std::string& note, const Author& author, std::int64_t nowMs) {
+Result<FlowChangeRow> addRelease(Journal& journal, const std::string& slug,
+                                 const std::string& digest, const std::string& note,
+                                 const Author& author, std::int64_t nowMs) {
   BELAY_ASSIGN(const auto newest, journal.lastFlowChange(slug, FlowChange::kReleased));
   FlowChangeRow row;
   row.slug = slug;
@@ -200,7 +207,8 @@ Result<FlowVersion> findVersion(Journal& journal, std::string_view slug, std::st
   if (which == "draft") return FlowVersion{state.head.draftDigest, "draft", 0};
   if (which == "live") {
     if (state.live) {
-      return FlowVersion{state.live->digest, "live:" + std::to_string(state.live->release), state.live->release};
+      return FlowVersion{state.live->digest, "live:" + std::to_string(state.live->release),
+                         state.live->release};
     }
     Error error{ErrorCode::kFlowNotLive, "no release of flow " + state.head.slug + " is live", {}};
     if (!state.newest) error.actions.push_back(command("release", slug));
@@ -209,7 +217,8 @@ Result<FlowVersion> findVersion(Journal& journal, std::string_view slug, std::st
     return error;
   }
   auto found = findRelease(journal, slug, which);
-  if (found) return FlowVersion{found->digest, "release:" + std::to_string(found->release), found->release};
+  if (found)
+    return FlowVersion{found->digest, "release:" + std::to_string(found->release), found->release};
   if (found.error().code != ErrorCode::kReleaseNotFound) return std::move(found).error();
   BELAY_ASSIGN(const auto content, journal.flowByDigest(which));
   if (content && content->slug == slug) return FlowVersion{content->digest, "draft", 0};
@@ -229,7 +238,8 @@ Result<DraftPut> putDraft(Journal& journal, const journal::FlowRow& flow, const 
   if (!head) {
     if (!rule.ifDraft.empty() && rule.ifDraft != "none") {
       return Error{ErrorCode::kFlowDraftChanged,
-                   "flow " + flow.slug + " has no draft on this host, so it is not " + base::visible(rule.ifDraft),
+                   "flow " + flow.slug + " has no draft on this host, so it is not " +
+                       base::visible(rule.ifDraft),
                    {"belay flow push FILE --if-draft none"}};
     }
     BELAY_TRY(setDraft(journal, flow, author));
@@ -253,20 +263,22 @@ Result<FlowChangeRow> makeRelease(Journal& journal, std::string_view slug, const
   BELAY_TRY(refuseArchived(state));
   const std::string& draft = state.head.draftDigest;
   if (!rule.ifDraft.empty() && draft != rule.ifDraft && !beginsDigest(draft, rule.ifDraft)) {
-    return Error{ErrorCode::kFlowDraftChanged,
-                 "the draft of " + state.head.slug + " is " + draft + ", not " + base::visible(rule.ifDraft),
-                 {command("diff", slug)}};
+    return Error{
+        ErrorCode::kFlowDraftChanged,
+        "the draft of " + state.head.slug + " is " + draft + ", not " + base::visible(rule.ifDraft),
+        {command("diff", slug)}};
   }
   if (state.newest && state.newest->digest == draft && !rule.force) {
     return Error{ErrorCode::kFlowUnchanged,
-                 "the draft of " + state.head.slug + " is release " + std::to_string(state.newest->release) + " already",
+                 "the draft of " + state.head.slug + " is release " +
+                     std::to_string(state.newest->release) + " already",
                  {command("promote", slug), command("release", slug, "--force")}};
   }
   return addRelease(journal, state.head.slug, draft, note, author, nowMs);
 }
 
-Result<Imported> importRelease(Journal& journal, const journal::FlowRow& flow, const std::string& note,
-                               const Author& author) {
+Result<Imported> importRelease(Journal& journal, const journal::FlowRow& flow,
+                               const std::string& note, const Author& author) {
   BELAY_ASSIGN(const auto head, journal.flowHead(flow.slug));
   if (!head) BELAY_TRY(setDraft(journal, flow, author));
   BELAY_ASSIGN(const FlowState state, flowState(journal, flow.slug));
@@ -279,12 +291,13 @@ Result<Imported> importRelease(Journal& journal, const journal::FlowRow& flow, c
     out.release = *there;
     return out;
   }
-  BELAY_ASSIGN(out.release, addRelease(journal, flow.slug, flow.digest, note, author, flow.createdMs));
+  BELAY_ASSIGN(out.release,
+               addRelease(journal, flow.slug, flow.digest, note, author, flow.createdMs));
   return out;
 }
 
-Result<Promoted> promote(Journal& journal, std::string_view slug, std::string_view which, const Author& author,
-                         std::int64_t nowMs) {
+Result<Promoted> promote(Journal& journal, std::string_view slug, std::string_view which,
+                         const Author& author, std::int64_t nowMs) {
   BELAY_ASSIGN(const FlowState state, flowState(journal, slug));
   BELAY_TRY(refuseArchived(state));
   if (!which.empty()) {
@@ -292,28 +305,33 @@ Result<Promoted> promote(Journal& journal, std::string_view slug, std::string_vi
     return makeLive(journal, state, FlowChange::kPromoted, release, author, nowMs);
   }
   if (!state.newest) {
-    return Error{ErrorCode::kReleaseNotFound, "flow " + state.head.slug + " has no release yet",
+    return Error{ErrorCode::kReleaseNotFound,
+                 "flow " + state.head.slug + " has no release yet",
                  {command("release", slug)}};
   }
   return makeLive(journal, state, FlowChange::kPromoted, *state.newest, author, nowMs);
 }
 
-Result<Promoted> rollBack(Journal& journal, std::string_view slug, std::string_view which, const Author& author,
-                          std::int64_t nowMs) {
+Result<Promoted> rollBack(Journal& journal, std::string_view slug, std::string_view which,
+                          const Author& author, std::int64_t nowMs) {
   BELAY_ASSIGN(const FlowState state, flowState(journal, slug));
   BELAY_TRY(refuseArchived(state));
   BELAY_ASSIGN(const std::vector<FlowChangeRow> line, lineOfLive(journal, slug));
   if (which.empty()) {
     if (line.size() >= 2) {
-      return makeLive(journal, state, FlowChange::kRolledBack, line[line.size() - 2], author, nowMs);
+      return makeLive(journal, state, FlowChange::kRolledBack, line[line.size() - 2], author,
+                      nowMs);
     }
-    const std::string now = line.empty() ? "" : " before release " + std::to_string(line.back().release);
-    return Error{ErrorCode::kFlowNotLive, "no release of flow " + state.head.slug + " was live" + now,
+    const std::string now =
+        line.empty() ? "" : " before release " + std::to_string(line.back().release);
+    return Error{ErrorCode::kFlowNotLive,
+                 "no release of flow " + state.head.slug + " was live" + now,
                  {command("releases", slug), command("promote", slug, "N")}};
   }
   BELAY_ASSIGN(const FlowChangeRow release, findRelease(journal, slug, which));
-  const bool wasLive = std::any_of(line.begin(), line.end(),
-                                   [&](const FlowChangeRow& row) { return row.release == release.release; });
+  const bool wasLive = std::any_of(line.begin(), line.end(), [&](const FlowChangeRow& row) {
+    return row.release == release.release;
+  });
   if (!wasLive) {
     return Error{ErrorCode::kFlowNotLive,
                  "release " + std::to_string(release.release) + " of flow " + state.head.slug +
@@ -323,7 +341,8 @@ Result<Promoted> rollBack(Journal& journal, std::string_view slug, std::string_v
   return makeLive(journal, state, FlowChange::kRolledBack, release, author, nowMs);
 }
 
-Result<bool> archive(Journal& journal, std::string_view slug, bool undo, const Author& author, std::int64_t nowMs) {
+Result<bool> archive(Journal& journal, std::string_view slug, bool undo, const Author& author,
+                     std::int64_t nowMs) {
   BELAY_ASSIGN(const FlowState state, flowState(journal, slug));
   if (state.archived.has_value() != undo) return false;
   FlowChangeRow row;

@@ -11,7 +11,8 @@
 namespace belay::runtime {
 
 // The way of a flow from draft to live. Everything here writes into the journal's open transaction
-// and reads what that wrote. Threads: the journal's owner. Errors: of the journal besides those named.
+// and reads what that wrote. Threads: the journal's owner. Errors: of the journal besides those
+// named.
 
 /// Who makes a change, and where its content came from.
 struct Author {
@@ -53,7 +54,7 @@ struct DraftRule {
   bool force = false;  ///< Whatever is there.
 };
 struct DraftPut {
-  std::string replaced;    ///< Digest of the draft before; empty: there was none, or it is the same.
+  std::string replaced;  ///< Digest of the draft before; empty: there was none, or it is the same.
   std::string replacedBy;  ///< Who had put it, when that was another author; empty: the same one.
 };
 /// Stores a checked flow and makes it the draft of its slug.

@@ -51,7 +51,8 @@ Status Loop::takeTasks() {
     // The last is taken first below.
     std::reverse(tasks_.begin(), tasks_.end());
   }
-  // On a full disk each request stands or falls alone: a cancel must not be rolled back with its neighbour.
+  // On a full disk each request stands or falls alone: a cancel must not be rolled back with its
+  // neighbour.
   std::size_t most = runtime_.journal().fullMode() ? 1 : settings_.tasksPerRound;
   for (; most > 0 && !tasks_.empty(); --most) {
     taskRound_.push_back(std::move(tasks_.back()));

@@ -15,7 +15,8 @@ namespace belay::runtime {
 using Ack = std::function<void(const base::Status&)>;
 
 /// Work for the loop, from another thread: uses the runtime, leaves acknowledgements behind.
-/// Returns an error only when the transaction at hand must end; what is wrong with the request goes into an ack.
+/// Returns an error only when the transaction at hand must end; what is wrong with the request goes
+/// into an ack.
 using Task = std::function<base::Status(Runtime&, std::vector<Ack>&)>;
 
 struct LoopSettings {
@@ -33,7 +34,8 @@ struct NextStep {
   std::optional<std::int64_t> wallMs;
 };
 
-/// The one thread's work: in, apply, commit, acknowledge, hand out. A runner calls step() and waits as it says.
+/// The one thread's work: in, apply, commit, acknowledge, hand out. A runner calls step() and waits
+/// as it says.
 ///
 /// Group commit: all that came in while the last commit was being synced shares the next one.
 ///
@@ -48,11 +50,12 @@ class Loop {
   bool post(Task task);
   /// Takes results; never refuses one.
   ResultSink resultSink();
-  /// Runs `call` in the owner's thread, once, outside of any transaction. Any thread; never refused.
+  /// Runs `call` in the owner's thread, once, outside of any transaction. Any thread; never
+  /// refused.
   void call(std::function<void()> call);
 
-  /// Called after each commit that changed runs, with their ids, each once; before the first step().
-  /// Runs in the owner's thread and must not block.
+  /// Called after each commit that changed runs, with their ids, each once; before the first
+  /// step(). Runs in the owner's thread and must not block.
   void onCommit(std::function<void(const std::vector<base::RunId>&)> listener);
 
   base::Result<NextStep> step();
@@ -77,10 +80,13 @@ class Loop {
   // Owner only.
   std::function<void(const std::vector<base::RunId>&)> committed_;
   std::vector<Task> tasks_;
-  std::vector<std::function<base::Status(Runtime&)>> taken_;  ///< Results of the transaction at hand.
-  std::vector<Task> taskRound_;  ///< Of the transaction at hand, for a second try with the reserve's room.
+  std::vector<std::function<base::Status(Runtime&)>>
+      taken_;  ///< Results of the transaction at hand.
+  std::vector<Task>
+      taskRound_;  ///< Of the transaction at hand, for a second try with the reserve's room.
   std::vector<Ack> acks_;
-  bool triedAgain_ = false;  ///< Since the last commit: on a full disk a request gets one second try.
+  bool triedAgain_ =
+      false;  ///< Since the last commit: on a full disk a request gets one second try.
   std::int64_t heldUntilBootMs_ = 0;  ///< While the disk is full.
 };
 

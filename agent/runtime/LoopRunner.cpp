@@ -33,7 +33,8 @@ Result<std::unique_ptr<LoopRunner>> LoopRunner::create() {
   runner->bootTimer_.reset(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
   runner->wallTimer_.reset(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK));
   for (const base::UniqueFd* fd : {&runner->wake_, &runner->bootTimer_, &runner->wallTimer_}) {
-    if (!runner->epoll_.valid() || !fd->valid()) return base::errnoError(errno, "make the loop's descriptors");
+    if (!runner->epoll_.valid() || !fd->valid())
+      return base::errnoError(errno, "make the loop's descriptors");
     const int raw = fd->get();
     BELAY_TRY(runner->watch(raw, [raw] { drain(raw); }));
   }
@@ -50,7 +51,8 @@ Status LoopRunner::watch(int fd, std::function<void()> onReadable) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = watched_.size();
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return base::errnoError(errno, "watch a descriptor");
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+    return base::errnoError(errno, "watch a descriptor");
   watched_.emplace_back(fd, std::move(onReadable));
   return {};
 }
@@ -62,7 +64,8 @@ Status LoopRunner::arm(int timer, std::int64_t dueMs, bool onWallClock) {
     when.it_value.tv_nsec = (dueMs % 1000) * 1'000'000 + 1;  // Never zero, which would disarm it.
   }
   const int flags = TFD_TIMER_ABSTIME | (onWallClock ? TFD_TIMER_CANCEL_ON_SET : 0);
-  if (::timerfd_settime(timer, flags, &when, nullptr) != 0) return base::errnoError(errno, "arm a timer");
+  if (::timerfd_settime(timer, flags, &when, nullptr) != 0)
+    return base::errnoError(errno, "arm a timer");
   return {};
 }
 
@@ -72,9 +75,11 @@ Status LoopRunner::wait(const NextStep& next, std::int64_t idleBootMs) {
   BELAY_TRY(arm(bootTimer_.get(), bootMs, false));
   BELAY_TRY(arm(wallTimer_.get(), next.wallMs.value_or(0), true));
   std::array<epoll_event, 16> events{};
-  const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), next.now ? 0 : -1);
+  const int count =
+      ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), next.now ? 0 : -1);
   if (count < 0 && errno != EINTR) return base::errnoError(errno, "wait");
-  for (int i = 0; i < count; ++i) watched_[events.at(static_cast<std::size_t>(i)).data.u64].second();
+  for (int i = 0; i < count; ++i)
+    watched_[events.at(static_cast<std::size_t>(i)).data.u64].second();
   return {};
 }
 

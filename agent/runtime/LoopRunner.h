@@ -13,8 +13,8 @@
 
 namespace belay::runtime {
 
-/// Waits for the loop: until something is posted, a descriptor is readable, or a timer is due. Sleeps without any
-/// wake-up in between; the wall clock is watched for jumps.
+/// Waits for the loop: until something is posted, a descriptor is readable, or a timer is due.
+/// Sleeps without any wake-up in between; the wall clock is watched for jumps.
 ///
 /// Threads: run() and watch() the owner; wake() any.
 /// Errors:  kIo; and what Loop::step() fails with.
@@ -26,7 +26,8 @@ class LoopRunner {
   void wake() noexcept;
   /// Calls `onReadable` in the owner's thread while `fd` is readable. Before run().
   base::Status watch(int fd, std::function<void()> onReadable);
-  /// Called when the loop has nothing to do; returns the boot time in ms at which it wants to be called again, or 0.
+  /// Called when the loop has nothing to do; returns the boot time in ms at which it wants to be
+  /// called again, or 0.
   void onIdle(std::function<std::int64_t()> idle) { idle_ = std::move(idle); }
   /// Called before each wait, also while the loop is busy.
   void onRound(std::function<void()> round) { round_ = std::move(round); }

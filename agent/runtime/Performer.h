@@ -26,23 +26,25 @@ struct Attempt {
   flow::Family family = flow::Family::kRun;
   flow::EffectClass effect = flow::EffectClass::kOnce;
   flow::Persist persist = flow::Persist::kAuto;
-  std::string renderedJson;      ///< Secrets as `{"secret": NAME}`.
+  std::string renderedJson;  ///< Secrets as `{"secret": NAME}`.
   std::string idempotencyKey;
-  std::string bootId;            ///< Boot in which the intent was committed.
+  std::string bootId;  ///< Boot in which the intent was committed.
   std::int64_t timeoutMs = 0;
-  std::string callbackWait;      ///< The wait whose token this step hands out; empty: none.
-  std::map<std::string, std::string> bindings;  ///< Names of the flow's `requires` to connections of the host.
+  std::string callbackWait;  ///< The wait whose token this step hands out; empty: none.
+  std::map<std::string, std::string>
+      bindings;  ///< Names of the flow's `requires` to connections of the host.
 };
 
 /// How a try ended.
 struct StepResult {
   bool ok = true;
-  std::string outputJson;                    ///< JSON; empty: undefined. Given for failures too where there is one.
-  std::optional<engine::Failure> failure;    ///< Set unless ok.
-  std::int64_t retryAfterMs = 0;             ///< What the peer asked for; 0: nothing.
-  bool ambiguous = false;                    ///< It is not known whether it took effect; `reason` says why.
+  std::string outputJson;  ///< JSON; empty: undefined. Given for failures too where there is one.
+  std::optional<engine::Failure> failure;  ///< Set unless ok.
+  std::int64_t retryAfterMs = 0;           ///< What the peer asked for; 0: nothing.
+  bool ambiguous = false;  ///< It is not known whether it took effect; `reason` says why.
   std::string reason;
-  std::vector<journal::ResourceRow> resources;  ///< Stored already; their rows join the step's commit.
+  std::vector<journal::ResourceRow>
+      resources;  ///< Stored already; their rows join the step's commit.
   std::int64_t durationMs = 0;
 };
 
@@ -51,17 +53,18 @@ using ResultSink = std::function<void(const base::RunId&, const engine::StepKey&
 
 /// Performs the attempts of one family outside the loop.
 ///
-/// Threads: called by the loop, which it must not block; results come through the sink it was made with.
+/// Threads: called by the loop, which it must not block; results come through the sink it was made
+/// with.
 class Performer {
  public:
   virtual ~Performer() = default;
 
-  /// Exactly what start() would do, for the policy: executables and URLs resolved, secrets by name. Reads at most the
-  /// host's own files. An error is the step's failure; nothing has left then.
+  /// Exactly what start() would do, for the policy: executables and URLs resolved, secrets by name.
+  /// Reads at most the host's own files. An error is the step's failure; nothing has left then.
   virtual base::Result<trust::RenderedEffect> describe(const Attempt& attempt) const = 0;
   virtual void start(const Attempt& attempt) = 0;
-  /// True when recover() can find out what became of an attempt. Otherwise, after a crash, attempts that may be repeated
-  /// are started again, and those that may not become ambiguous.
+  /// True when recover() can find out what became of an attempt. Otherwise, after a crash, attempts
+  /// that may be repeated are started again, and those that may not become ambiguous.
   virtual bool recovers() const { return false; }
   /// Takes up an attempt whose intent is in the journal and whose end is not.
   virtual void recover(const Attempt& attempt) { start(attempt); }
@@ -87,10 +90,12 @@ struct InlineOutcome {
   std::string stateJson;   ///< Empty: unchanged.
 };
 
-/// Performs a step inside the journal's transaction: what it does is there exactly when its record is.
+/// Performs a step inside the journal's transaction: what it does is there exactly when its record
+/// is.
 ///
 /// Threads: the loop.
-/// Errors:  become the failure of the step, but for kJournalIo, kJournalCorrupt and kDiskFull, which end the transaction.
+/// Errors:  become the failure of the step, but for kJournalIo, kJournalCorrupt and kDiskFull,
+/// which end the transaction.
 class InlineStep {
  public:
   virtual ~InlineStep() = default;
@@ -102,22 +107,25 @@ class LargeOutputs {
  public:
   virtual ~LargeOutputs() = default;
   /// Durability: stored on return.
-  virtual base::Result<journal::ResourceRow> store(std::string_view content, std::string_view mediaType,
+  virtual base::Result<journal::ResourceRow> store(std::string_view content,
+                                                   std::string_view mediaType,
                                                    std::string_view name) = 0;
   virtual base::Result<std::string> load(std::string_view ref) = 0;
 };
 
-/// True for errors after which the transaction at hand cannot be committed. kJournalChainBroken is none of them: it is
-/// found while the rows of one run are read, before anything is written for it.
+/// True for errors after which the transaction at hand cannot be committed. kJournalChainBroken is
+/// none of them: it is found while the rows of one run are read, before anything is written for it.
 inline bool endsTransaction(base::ErrorCode code) {
   return code == base::ErrorCode::kJournalIo || code == base::ErrorCode::kJournalCorrupt ||
          code == base::ErrorCode::kDiskFull;
 }
 
-/// An error of reading what one run has in the journal, before anything was written for it. Damaged rows are the
-/// trouble of that run and of who asks for it, so that the code becomes kJournalChainBroken; an I/O error stays one.
+/// An error of reading what one run has in the journal, before anything was written for it. Damaged
+/// rows are the trouble of that run and of who asks for it, so that the code becomes
+/// kJournalChainBroken; an I/O error stays one.
 inline base::Error ofOneRun(base::Error error) {
-  if (error.code == base::ErrorCode::kJournalCorrupt) error.code = base::ErrorCode::kJournalChainBroken;
+  if (error.code == base::ErrorCode::kJournalCorrupt)
+    error.code = base::ErrorCode::kJournalChainBroken;
   return error;
 }
 

@@ -18,7 +18,8 @@ bool isDecided(const engine::WaitResolved& resolved) {
 }
 
 Error invalid(const std::string& path, const std::string& why) {
-  return Error{ErrorCode::kDecisionInvalid, "the recorded decision of step " + path + " is not believed: " + why,
+  return Error{ErrorCode::kDecisionInvalid,
+               "the recorded decision of step " + path + " is not believed: " + why,
                {"belay journal verify"}};
 }
 
@@ -26,20 +27,24 @@ Error invalid(const std::string& path, const std::string& why) {
 
 void RecordedDecisions::note(const engine::EventBody& body) {
   if (const auto* opened = std::get_if<engine::WaitOpened>(&body)) {
-    if (opened->kind == flow::WaitKind::kApproval) asked_[opened->key.path] = Asked{*opened, std::nullopt};
+    if (opened->kind == flow::WaitKind::kApproval)
+      asked_[opened->key.path] = Asked{*opened, std::nullopt};
   } else if (const auto* resolved = std::get_if<engine::WaitResolved>(&body)) {
     const auto asked = asked_.find(resolved->key.path);
-    if (asked != asked_.end() && asked->second.opened.wait == resolved->wait) asked->second.resolved = *resolved;
+    if (asked != asked_.end() && asked->second.opened.wait == resolved->wait)
+      asked->second.resolved = *resolved;
   }
 }
 
 Status RecordedDecisions::verifyAnswer(const Asked& asked, const trust::DecisionKeys& keys) {
   const std::string& path = asked.opened.key.path;
   const engine::WaitResolved& resolved = *asked.resolved;
-  const auto verified = trust::verifyDecision(resolved.decision, keys, crypto::sha256(asked.opened.requestJson));
+  const auto verified =
+      trust::verifyDecision(resolved.decision, keys, crypto::sha256(asked.opened.requestJson));
   if (!verified) return invalid(path, verified.error().message);
   const trust::Decision& decision = verified->decision;
-  if ((decision.answer == trust::DecisionAnswer::kApprove) != (resolved.answer == WaitAnswer::kApproved)) {
+  if ((decision.answer == trust::DecisionAnswer::kApprove) !=
+      (resolved.answer == WaitAnswer::kApproved)) {
     return invalid(path, "it says something else than the history");
   }
   // The same way that the answer went when it was taken: what the form coerces comes out the same.
@@ -51,7 +56,8 @@ Status RecordedDecisions::verifyAnswer(const Asked& asked, const trust::Decision
   return {};
 }
 
-Status RecordedDecisions::verify(const engine::RunState& state, const trust::DecisionKeys& keys) const {
+Status RecordedDecisions::verify(const engine::RunState& state,
+                                 const trust::DecisionKeys& keys) const {
   for (const auto& [path, asked] : asked_) {
     const bool decided = asked.resolved && isDecided(*asked.resolved);
     if (decided) BELAY_TRY(verifyAnswer(asked, keys));

@@ -11,9 +11,10 @@
 
 namespace belay::runtime {
 
-/// What persons decided according to the history of a run: the latest visit of each approval. A history that was read
-/// from disk is held against the signatures once before the run goes on from it, because the chain of the journal has
-/// no key: a row that was altered together with all hashes behind it still fits the chain.
+/// What persons decided according to the history of a run: the latest visit of each approval. A
+/// history that was read from disk is held against the signatures once before the run goes on from
+/// it, because the chain of the journal has no key: a row that was altered together with all hashes
+/// behind it still fits the chain.
 ///
 /// Threads: owner.
 class RecordedDecisions {
@@ -23,8 +24,9 @@ class RecordedDecisions {
   /// A step whose wait was answered since: that decision was verified when it was taken.
   void settle(const std::string& path) { asked_.erase(path); }
 
-  /// That each decision is signed by a key of `keys`, for the request that the run made, and says what the history says;
-  /// and that no approval counts as given without one. Errors: kDecisionInvalid naming the step.
+  /// That each decision is signed by a key of `keys`, for the request that the run made, and says
+  /// what the history says; and that no approval counts as given without one. Errors:
+  /// kDecisionInvalid naming the step.
   base::Status verify(const engine::RunState& state, const trust::DecisionKeys& keys) const;
 
  private:

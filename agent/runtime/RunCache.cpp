@@ -12,7 +12,8 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
-Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id, RecordedDecisions* decisions) {
+Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id,
+                                RecordedDecisions* decisions) {
   constexpr std::size_t kBatch = 512;
   engine::RunState state;
   state.id = id;
@@ -20,7 +21,8 @@ Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id
     BELAY_ASSIGN(const std::vector<journal::EventRow> rows, journal.events(id, after, kBatch));
     for (const journal::EventRow& row : rows) {
       auto body = engine::decodeBody(row.name, row.body);
-      if (!body) return std::move(body).error().in("run " + id.str() + ", event " + std::to_string(row.seq));
+      if (!body)
+        return std::move(body).error().in("run " + id.str() + ", event " + std::to_string(row.seq));
       if (decisions) decisions->note(*body);
       // The effects were performed, or come again from owed().
       BELAY_TRY(engine::apply(state, engine::Event{row.atMs, std::move(*body)}));
@@ -34,15 +36,20 @@ bool project(const engine::RunState& state, journal::RunRow& row) {
   journal::RunRow next = row;
   next.status = state.status();
   next.step.clear();
-  if (!state.active.empty()) next.step = state.active.front().started.key.path;
-  else if (!state.ready.empty()) next.step = state.ready.front();
-  else if (state.finished) next.step = state.finished->failedStep;
+  if (!state.active.empty())
+    next.step = state.active.front().started.key.path;
+  else if (!state.ready.empty())
+    next.step = state.ready.front();
+  else if (state.finished)
+    next.step = state.finished->failedStep;
   const bool failed = state.finished && state.finished->failure;
   next.errorCode = failed ? state.finished->failure->code : "";
   next.errorMessage = failed ? state.finished->failure->message : "";
   next.finishedMs = state.finished ? state.updatedAtMs : 0;
-  // The step at hand is shown by `run show`, from the events; writing it for each step would double the work of a step.
-  const bool changed = next.status != row.status || next.errorCode != row.errorCode || next.finishedMs != row.finishedMs;
+  // The step at hand is shown by `run show`, from the events; writing it for each step would double
+  // the work of a step.
+  const bool changed = next.status != row.status || next.errorCode != row.errorCode ||
+                       next.finishedMs != row.finishedMs;
   if (changed) {
     next.updatedMs = state.updatedAtMs;
     row = std::move(next);
@@ -50,7 +57,8 @@ bool project(const engine::RunState& state, journal::RunRow& row) {
   return changed;
 }
 
-Result<const std::vector<std::string>*> ItemCache::of(const engine::ActiveBlock& block, LargeOutputs& outputs) {
+Result<const std::vector<std::string>*> ItemCache::of(const engine::ActiveBlock& block,
+                                                      LargeOutputs& outputs) {
   const engine::BlockStarted& e = block.started;
   List& list = lists_[e.key.path];
   if (list.visit == e.key.visit) return &list.items;

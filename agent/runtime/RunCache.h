@@ -23,7 +23,8 @@ namespace belay::runtime {
 class ItemCache {
  public:
   /// JSON texts, in order. Errors: those of the resource that the list was kept as; kJsonSyntax.
-  base::Result<const std::vector<std::string>*> of(const engine::ActiveBlock& block, LargeOutputs& outputs);
+  base::Result<const std::vector<std::string>*> of(const engine::ActiveBlock& block,
+                                                   LargeOutputs& outputs);
   /// Lets go of the items of a step that has ended.
   void drop(const std::string& path) { lists_.erase(path); }
 
@@ -42,13 +43,14 @@ struct LiveRun {
   journal::RunRow row;
   std::shared_ptr<const LoadedFlow> flow;  ///< Shared with the cache of flows and other runs.
   ItemCache items;
-  bool dirty = false;                      ///< The row has to be written again.
+  bool dirty = false;  ///< The row has to be written again.
   /// Of a history that was read from disk, until they have been verified.
   std::unique_ptr<RecordedDecisions> unverified;
-  std::optional<base::Error> distrust;     ///< Why this run may not go on.
+  std::optional<base::Error> distrust;  ///< Why this run may not go on.
 };
 
-/// The runs that move. A run that only waits costs disk and no memory: it is loaded again when its wait is answered.
+/// The runs that move. A run that only waits costs disk and no memory: it is loaded again when its
+/// wait is answered.
 ///
 /// Threads: the loop.
 class RunCache {
@@ -57,7 +59,8 @@ class RunCache {
       : journal_(journal), flows_(flows), log_(log) {}
 
   /// The run, loaded by applying its events where it is not in memory. Errors: kRunNotFound;
-  /// kJournalIo; any other: this run cannot be read, which was logged, and all others can go on (ofOneRun()).
+  /// kJournalIo; any other: this run cannot be read, which was logged, and all others can go on
+  /// (ofOneRun()).
   base::Result<LiveRun*> get(const base::RunId& id);
   LiveRun* find(const base::RunId& id);
   LiveRun& add(std::unique_ptr<LiveRun> run);
@@ -75,7 +78,8 @@ class RunCache {
   std::map<base::RunId, std::unique_ptr<LiveRun>> runs_;
 };
 
-/// Rebuilds a state from the journal. Used by reads too, with the daemon down. `decisions`: takes those of the history.
+/// Rebuilds a state from the journal. Used by reads too, with the daemon down. `decisions`: takes
+/// those of the history.
 base::Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id,
                                       RecordedDecisions* decisions = nullptr);
 

@@ -24,13 +24,16 @@ std::uint64_t mix(std::uint64_t seed, std::string_view text) {
 }
 
 void writeFailure(json::Writer& out, const engine::Failure& failure) {
-  out.beginObject().member("code", failure.code).member("class", flow::failureClassName(failure.kind));
+  out.beginObject()
+      .member("code", failure.code)
+      .member("class", flow::failureClassName(failure.kind));
   out.member("message", failure.message);
 }
 
 }  // namespace
 
-RunScope::RunScope(LiveRun& run, LargeOutputs& outputs, std::string_view path, std::uint32_t visit, std::int64_t nowMs)
+RunScope::RunScope(LiveRun& run, LargeOutputs& outputs, std::string_view path, std::uint32_t visit,
+                   std::int64_t nowMs)
     : live_(run), run_(run.state), flow_(*run.flow), outputs_(outputs), path_(path), nowMs_(nowMs) {
   seed_ = mix(run_.created.seed ^ (std::uint64_t{visit} << 32), path);
 }
@@ -45,10 +48,12 @@ std::string RunScope::resolve(std::string_view id) const {
 
 template <typename Condition>
 std::optional<RunScope::Enclosing> RunScope::enclosing(Condition holds) const {
-  for (std::string_view scope = engine::scopeOf(path_); !scope.empty(); scope = engine::scopeOf(scope)) {
+  for (std::string_view scope = engine::scopeOf(path_); !scope.empty();
+       scope = engine::scopeOf(scope)) {
     auto name = engine::childOf(scope);
     const auto block = name ? run_.blocks.find(name->container) : run_.blocks.end();
-    if (block != run_.blocks.end() && holds(block->second, *name)) return Enclosing{&block->second, std::move(*name)};
+    if (block != run_.blocks.end() && holds(block->second, *name))
+      return Enclosing{&block->second, std::move(*name)};
   }
   return std::nullopt;
 }
@@ -103,15 +108,21 @@ const std::string* RunScope::json(Name name) const {
     return &*slot;
   };
   switch (name) {
-    case Name::kInput: return &run_.created.inputJson;
-    case Name::kState: return overlay_ && !overlay_->stateJson.empty() ? &overlay_->stateJson : &run_.stateJson;
-    case Name::kRun: return made([this] { return runJson(); });
-    case Name::kTrigger: return run_.created.triggerJson.empty() ? nullptr : &run_.created.triggerJson;
+    case Name::kInput:
+      return &run_.created.inputJson;
+    case Name::kState:
+      return overlay_ && !overlay_->stateJson.empty() ? &overlay_->stateJson : &run_.stateJson;
+    case Name::kRun:
+      return made([this] { return runJson(); });
+    case Name::kTrigger:
+      return run_.created.triggerJson.empty() ? nullptr : &run_.created.triggerJson;
     case Name::kError:
       if (!run_.lastError && !(overlay_ && overlay_->failure)) return nullptr;
       return made([this] { return errorJson(); });
-    case Name::kEvent: return event_;
-    case Name::kItem: return item();
+    case Name::kEvent:
+      return event_;
+    case Name::kItem:
+      return item();
     case Name::kIndex: {
       std::optional<std::string>& slot = made_.at(static_cast<std::size_t>(name));
       if (!slot) slot = index();
@@ -138,7 +149,8 @@ std::optional<std::string> RunScope::step(std::string_view id) const {
   writer.member("visit", static_cast<std::int64_t>(key.visit));
   if (!output.empty()) writer.rawMember("output", output);
   if (!ref.empty()) {
-    // A resource that cannot be read leaves the output undefined; the expression that needs it then fails by name.
+    // A resource that cannot be read leaves the output undefined; the expression that needs it then
+    // fails by name.
     if (const auto text = outputs_.load(ref)) writer.rawMember("output", *text);
   }
   if (failure) {

@@ -19,11 +19,13 @@ namespace belay::runtime {
 /// Ownership: borrows all it is given.
 class RunScope final : public script::Scope {
  public:
-  /// `path` says from where it is looked: the steps of its own child and of those around it are seen. Path and `visit`
-  /// seed the randomness; `nowMs` is what Date shows.
-  RunScope(LiveRun& run, LargeOutputs& outputs, std::string_view path, std::uint32_t visit, std::int64_t nowMs);
+  /// `path` says from where it is looked: the steps of its own child and of those around it are
+  /// seen. Path and `visit` seed the randomness; `nowMs` is what Date shows.
+  RunScope(LiveRun& run, LargeOutputs& outputs, std::string_view path, std::uint32_t visit,
+           std::int64_t nowMs);
 
-  /// Shows a step as ended before its event is there: for the expressions that choose what follows it.
+  /// Shows a step as ended before its event is there: for the expressions that choose what follows
+  /// it.
   void overlay(const engine::StepFinished& finished);
   /// Shows a number as `index`: that of the round which a loop is about to begin.
   void showIndex(std::uint32_t index) { index_ = std::to_string(index); }

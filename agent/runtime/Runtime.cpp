@@ -15,7 +15,9 @@ using base::Status;
 namespace {
 
 /// A run that cannot be read, which is in the log, must not keep all others from going on.
-Status passOver(const Error& error) { return endsTransaction(error.code) ? Status{error} : Status{}; }
+Status passOver(const Error& error) {
+  return endsTransaction(error.code) ? Status{error} : Status{};
+}
 
 }  // namespace
 
@@ -26,7 +28,8 @@ Runtime::Runtime(World world, RuntimeSettings settings)
 
 Status Runtime::recover() {
   World& world = core_.world();
-  BELAY_TRY(world.journal.rebaseTimers(world.clock.bootId(), world.clock.sinceBoot().count(), world.clock.wallMs()));
+  BELAY_TRY(world.journal.rebaseTimers(world.clock.bootId(), world.clock.sinceBoot().count(),
+                                       world.clock.wallMs()));
   BELAY_ASSIGN(const std::vector<journal::RunRow> rows, world.journal.unfinishedRuns());
   for (const journal::RunRow& row : rows) BELAY_TRY(takeUp(row.id, true));
   return {};
@@ -46,18 +49,21 @@ Status Runtime::takeUp(const RunId& id, bool recovering) {
 Result<Started> Runtime::start(const StartRequest& request) {
   World& world = core_.world();
   if (!request.idempotencyKey.empty()) {
-    BELAY_ASSIGN(const std::optional<RunId> known, world.journal.runByStartKey(request.idempotencyKey));
+    BELAY_ASSIGN(const std::optional<RunId> known,
+                 world.journal.runByStartKey(request.idempotencyKey));
     if (known) return Started{*known, true};
   }
   if (refusal_) return *refusal_;
   if (world.journal.fullMode()) {
-    return Error{ErrorCode::kDiskFull, "the disk is full: no new run starts until there is room",
+    return Error{ErrorCode::kDiskFull,
+                 "the disk is full: no new run starts until there is room",
                  {"belay journal prune --older-than 30d", "belay journal stats"}};
   }
   BELAY_ASSIGN(const std::uint64_t active, core_.activeRuns());
   if (active >= core_.settings().activeRunsMax) {
-    return Error{ErrorCode::kQueueFull, "limits.active_runs = " + std::to_string(core_.settings().activeRunsMax) +
-                                            " runs have not ended"};
+    return Error{ErrorCode::kQueueFull,
+                 "limits.active_runs = " + std::to_string(core_.settings().activeRunsMax) +
+                     " runs have not ended"};
   }
   BELAY_ASSIGN(const std::shared_ptr<const LoadedFlow> flow, core_.flows().get(request.digest));
 
@@ -65,13 +71,15 @@ Result<Started> Runtime::start(const StartRequest& request) {
   if (flow->inputSchema) {
     const auto violations = flow->inputSchema->coerce(input);
     if (!violations.empty()) {
-      return Error{ErrorCode::kInputInvalid, "input of flow " + flow->flow.slug.str() + ": " + json::describe(violations),
+      return Error{ErrorCode::kInputInvalid,
+                   "input of flow " + flow->flow.slug.str() + ": " + json::describe(violations),
                    {"belay flow show " + flow->flow.slug.str()}};
     }
   }
 
   auto run = std::make_unique<LiveRun>();
-  BELAY_ASSIGN(run->state.id, RunId::parse("r" + base::makeSortableId(world.clock.wallMs(), world.random)));
+  BELAY_ASSIGN(run->state.id,
+               RunId::parse("r" + base::makeSortableId(world.clock.wallMs(), world.random)));
   run->flow = flow;
   run->row.id = run->state.id;
   run->row.slug = flow->flow.slug.str();
@@ -94,7 +102,8 @@ Result<Started> Runtime::start(const StartRequest& request) {
   created.startedBy = request.by;
   created.firstStep = flow->flow.steps.front().id.str();
   if (flow->flow.onFailure) {
-    created.onFailure = flow->flow.steps[flow->flow.blocks[*flow->flow.onFailure].steps.front()].id.str();
+    created.onFailure =
+        flow->flow.steps[flow->flow.blocks[*flow->flow.onFailure].steps.front()].id.str();
   }
   std::array<std::uint8_t, 6> noise{};
   world.random.fill(noise);
@@ -108,20 +117,27 @@ Status Runtime::control(const RunId& id, Verb verb, const std::string& by) {
   BELAY_ASSIGN(LiveRun * run, core_.runs().get(id));
   const engine::RunState& state = run->state;
   if (state.finished) {
-    return Error{ErrorCode::kRunFinished,
-                 "run " + id.str() + " has ended: " + std::string(engine::runStatusName(state.status())),
-                 {"belay run show " + id.str()}};
+    return Error{
+        ErrorCode::kRunFinished,
+        "run " + id.str() + " has ended: " + std::string(engine::runStatusName(state.status())),
+        {"belay run show " + id.str()}};
   }
   if (verb == Verb::kPause && state.stopping) {
-    return Error{ErrorCode::kRunState, "run " + id.str() + " is being stopped: what is in flight is all that is left of it",
-                 {"belay run cancel " + id.str()}};
+    return Error{
+        ErrorCode::kRunState,
+        "run " + id.str() + " is being stopped: what is in flight is all that is left of it",
+        {"belay run cancel " + id.str()}};
   }
   switch (verb) {
     // Asked twice is done once: the second asker wanted the same.
-    case Verb::kPause: return state.paused ? Status{} : core_.record(*run, engine::RunPaused{by});
-    case Verb::kResume: return state.paused ? core_.record(*run, engine::RunResumed{by}) : Status{};
-    case Verb::kStop: return state.stopping ? Status{} : core_.record(*run, engine::RunStopRequested{by});
-    case Verb::kCancel: return core_.record(*run, engine::RunCancelRequested{by});
+    case Verb::kPause:
+      return state.paused ? Status{} : core_.record(*run, engine::RunPaused{by});
+    case Verb::kResume:
+      return state.paused ? core_.record(*run, engine::RunResumed{by}) : Status{};
+    case Verb::kStop:
+      return state.stopping ? Status{} : core_.record(*run, engine::RunStopRequested{by});
+    case Verb::kCancel:
+      return core_.record(*run, engine::RunCancelRequested{by});
   }
   return {};
 }
@@ -130,20 +146,22 @@ Status Runtime::retry(const RunId& id, const std::string& step, const std::strin
   BELAY_ASSIGN(LiveRun * run, core_.runs().get(id));
   const engine::RunState& state = run->state;
   if (!state.finished || state.finished->end == engine::RunEnd::kSucceeded) {
-    return Error{ErrorCode::kRunState, "run " + id.str() + " is " + std::string(engine::runStatusName(state.status())) +
+    return Error{ErrorCode::kRunState, "run " + id.str() + " is " +
+                                           std::string(engine::runStatusName(state.status())) +
                                            "; only a run that failed or was ended can be retried"};
   }
   const std::string from = step.empty() ? state.finished->failedStep : step;
   if (!run->flow->flow.indexOf(from)) {
-    return Error{ErrorCode::kFlowUnknownStep, from.empty() ? "run " + id.str() + " did not fail in a step: name one"
-                                                           : "the flow has no step \"" + from + "\"",
+    return Error{ErrorCode::kFlowUnknownStep,
+                 from.empty() ? "run " + id.str() + " did not fail in a step: name one"
+                              : "the flow has no step \"" + from + "\"",
                  {"belay run retry " + id.str() + " --from STEP"}};
   }
   return core_.record(*run, engine::RunRetried{from, by});
 }
 
-Status Runtime::resolve(const RunId& id, const std::string& step, engine::Resolution resolution, const std::string& by,
-                        const std::string& note) {
+Status Runtime::resolve(const RunId& id, const std::string& step, engine::Resolution resolution,
+                        const std::string& by, const std::string& note) {
   BELAY_ASSIGN(LiveRun * run, core_.runs().get(id));
   return steps_.resolve(*run, step, resolution, by, note);
 }
@@ -156,8 +174,9 @@ Status Runtime::finishAttempt(const RunId& id, const engine::StepKey& key, StepR
 
 Result<bool> Runtime::fireTimers(std::size_t most) {
   World& world = core_.world();
-  BELAY_ASSIGN(const std::vector<journal::TimerRow> timers,
-               world.journal.dueTimers(world.clock.sinceBoot().count(), world.clock.wallMs(), most));
+  BELAY_ASSIGN(
+      const std::vector<journal::TimerRow> timers,
+      world.journal.dueTimers(world.clock.sinceBoot().count(), world.clock.wallMs(), most));
   for (const journal::TimerRow& timer : timers) BELAY_TRY(handleTimer(timer));
   return timers.size() == most;
 }
@@ -186,7 +205,8 @@ Status Runtime::handle(const Owed& owed) {
   auto found = core_.runs().get(owed.run);
   if (!found) return passOver(found.error());
   LiveRun* run = *found;
-  if (const auto* close = std::get_if<engine::CloseWait>(&owed.effect)) return waits_.close(*run, *close);
+  if (const auto* close = std::get_if<engine::CloseWait>(&owed.effect))
+    return waits_.close(*run, *close);
   if (const auto* cancel = std::get_if<engine::CancelStep>(&owed.effect)) {
     inFlight_.erase({owed.run, cancel->key.path});
     return steps_.cancel(*run, cancel->key);
@@ -201,8 +221,10 @@ Status Runtime::handle(const Owed& owed) {
   if (const auto* perform = std::get_if<engine::PerformStep>(&owed.effect)) {
     return steps_.perform(*run, perform->key, owed.recovering);
   }
-  if (const auto* next = std::get_if<engine::NextRound>(&owed.effect)) return steps_.blocks().nextRound(*run, next->key);
-  if (const auto* end = std::get_if<engine::EndBlock>(&owed.effect)) return steps_.blocks().end(*run, end->key);
+  if (const auto* next = std::get_if<engine::NextRound>(&owed.effect))
+    return steps_.blocks().nextRound(*run, next->key);
+  if (const auto* end = std::get_if<engine::EndBlock>(&owed.effect))
+    return steps_.blocks().end(*run, end->key);
   return steps_.finishRun(*run, std::get<engine::FinishRun>(owed.effect).end);
 }
 

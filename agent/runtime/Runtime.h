@@ -17,10 +17,10 @@ namespace belay::runtime {
 struct StartRequest {
   std::string digest;
   std::string source = "draft";
-  json::Value input;            ///< Object; coerced and checked against the flow's schema.
+  json::Value input;  ///< Object; coerced and checked against the flow's schema.
   std::string triggerJson = R"({"type":"manual"})";
   std::string by;
-  std::string idempotencyKey;   ///< Empty: none. The same key again gives the same run.
+  std::string idempotencyKey;  ///< Empty: none. The same key again gives the same run.
 };
 
 struct Started {
@@ -30,11 +30,13 @@ struct Started {
 
 enum class Verb : std::uint8_t { kPause, kResume, kStop, kCancel };
 
-/// The runs of a host: takes requests, results and timers, and turns them into events. Nothing that it was asked for
-/// holds before the journal's next commit; nothing leaves the process before it either.
+/// The runs of a host: takes requests, results and timers, and turns them into events. Nothing that
+/// it was asked for holds before the journal's next commit; nothing leaves the process before it
+/// either.
 ///
 /// Threads: the loop.
-/// Errors:  of the request, after which nothing was written; or one that ends the transaction (endsTransaction()).
+/// Errors:  of the request, after which nothing was written; or one that ends the transaction
+/// (endsTransaction()).
 class Runtime {
  public:
   Runtime(World world, RuntimeSettings settings);
@@ -54,10 +56,12 @@ class Runtime {
 
   base::Result<Started> start(const StartRequest& request);
   base::Status control(const base::RunId& run, Verb verb, const std::string& by);
-  /// A run that failed, was stopped or cancelled goes on: from `step`, or from where it failed when that is empty.
+  /// A run that failed, was stopped or cancelled goes on: from `step`, or from where it failed when
+  /// that is empty.
   base::Status retry(const base::RunId& run, const std::string& step, const std::string& by);
-  base::Status resolve(const base::RunId& run, const std::string& step, engine::Resolution resolution,
-                       const std::string& by, const std::string& note);
+  base::Status resolve(const base::RunId& run, const std::string& step,
+                       engine::Resolution resolution, const std::string& by,
+                       const std::string& note);
   base::Status finishAttempt(const base::RunId& run, const engine::StepKey& key, StepResult result);
 
   /// Handles timers that are due, at most `most`; true when there may be more.

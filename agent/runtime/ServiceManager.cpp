@@ -11,12 +11,14 @@
 
 namespace belay::runtime {
 
-ServiceManager::ServiceManager(const base::EnvironmentLookup& environment, const base::Clock& clock, std::int64_t pid)
+ServiceManager::ServiceManager(const base::EnvironmentLookup& environment, const base::Clock& clock,
+                               std::int64_t pid)
     : clock_(clock), socket_(environment("NOTIFY_SOCKET").value_or("")) {
   const auto period = base::parseUnsigned(environment("WATCHDOG_USEC").value_or(""));
   const auto meant = base::parseUnsigned(environment("WATCHDOG_PID").value_or(std::to_string(pid)));
   if (period && meant == static_cast<std::uint64_t>(pid)) {
-    period_ = std::chrono::milliseconds{std::max<std::int64_t>(static_cast<std::int64_t>(*period / 2000), 1)};
+    period_ = std::chrono::milliseconds{
+        std::max<std::int64_t>(static_cast<std::int64_t>(*period / 2000), 1)};
   }
 }
 

@@ -30,7 +30,9 @@ void Steps::setPerformer(flow::Family family, Performer& performer) {
   performers_.at(static_cast<std::size_t>(family)) = &performer;
 }
 
-void Steps::setInline(flow::Family family, InlineStep& step) { inlines_.at(static_cast<std::size_t>(family)) = &step; }
+void Steps::setInline(flow::Family family, InlineStep& step) {
+  inlines_.at(static_cast<std::size_t>(family)) = &step;
+}
 
 Performer& Steps::performerOf(flow::Family family) {
   Performer* performer = performers_.at(static_cast<std::size_t>(family));
@@ -52,17 +54,19 @@ Status Steps::enter(LiveRun& run, const std::string& path) {
     StepFinished finished;
     finished.key = key;
     // Beyond on_error, which would only be the next step that may not begin.
-    return recordFailure(run, step, std::move(finished), failureOf(trusted.error()), Next{Next::Kind::kFail, {}});
+    return recordFailure(run, step, std::move(finished), failureOf(trusted.error()),
+                         Next{Next::Kind::kFail, {}});
   }
   if (key.visit > step.maxVisits) {
     StepFinished finished;
     finished.key = key;
     // Beyond on_error: a loop that never ends must not be kept alive by its own error path.
-    return recordFailure(run, step, std::move(finished),
-                         failureOf(Error{ErrorCode::kStepVisits, "step " + path + " was visited more than " +
-                                                                     std::to_string(step.maxVisits) +
-                                                                     " times (max_visits)"}),
-                         Next{Next::Kind::kFail, {}});
+    return recordFailure(
+        run, step, std::move(finished),
+        failureOf(Error{ErrorCode::kStepVisits, "step " + path + " was visited more than " +
+                                                    std::to_string(step.maxVisits) +
+                                                    " times (max_visits)"}),
+        Next{Next::Kind::kFail, {}});
   }
   if (step.when) {
     const RunScope scope = scopeOf(run, key);
@@ -79,13 +83,16 @@ Status Steps::enter(LiveRun& run, const std::string& path) {
 
 Status Steps::enterFamily(LiveRun& run, const flow::Step& step, std::size_t index, StepKey key) {
   switch (step.family) {
-    case flow::Family::kSwitch: return enterSwitch(run, step, key);
+    case flow::Family::kSwitch:
+      return enterSwitch(run, step, key);
     case flow::Family::kFunction:
     case flow::Family::kKv:
-    case flow::Family::kSet: return enterInline(run, step, index, key);
+    case flow::Family::kSet:
+      return enterInline(run, step, index, key);
     case flow::Family::kParallel:
     case flow::Family::kForEach:
-    case flow::Family::kLoop: return blocks_.enter(run, step, index, key);
+    case flow::Family::kLoop:
+      return blocks_.enter(run, step, index, key);
     case flow::Family::kSleep:
     case flow::Family::kWait: {
       const RunScope scope = scopeOf(run, key);
@@ -95,7 +102,8 @@ Status Steps::enterFamily(LiveRun& run, const flow::Step& step, std::size_t inde
       finished.key = key;
       return fail(run, step, std::move(finished), failureOf(opened.error()));
     }
-    default: return startPerformed(run, step, index, key);
+    default:
+      return startPerformed(run, step, index, key);
   }
 }
 
@@ -113,22 +121,33 @@ Status Steps::enterSwitch(LiveRun& run, const flow::Step& step, const StepKey& k
   for (const flow::SwitchCase& option : step.cases) {
     Result<bool> holds = true;
     if (option.when) holds = core_.world().evaluator.test(run.flow->module, *option.when, scope);
-    if (!holds) return fail(run, step, std::move(finished), failureOf(std::move(holds).error().in("switch")));
+    if (!holds)
+      return fail(run, step, std::move(finished), failureOf(std::move(holds).error().in("switch")));
     if (!*holds) continue;
-    finished.next = option.next == "end" ? Next{Next::Kind::kEnd, {}} : Next{Next::Kind::kStep, option.next};
+    finished.next =
+        option.next == "end" ? Next{Next::Kind::kEnd, {}} : Next{Next::Kind::kStep, option.next};
     return core_.record(run, std::move(finished));
   }
-  return fail(run, step, std::move(finished),
-              failureOf(Error{ErrorCode::kSwitchNoCase, "no case of switch " + key.path + " holds"}));
+  return fail(
+      run, step, std::move(finished),
+      failureOf(Error{ErrorCode::kSwitchNoCase, "no case of switch " + key.path + " holds"}));
 }
 
-Status Steps::enterInline(LiveRun& run, const flow::Step& step, std::size_t index, const StepKey& key) {
+Status Steps::enterInline(LiveRun& run, const flow::Step& step, std::size_t index,
+                          const StepKey& key) {
   InlineStep* performer = inlines_.at(static_cast<std::size_t>(step.family));
   BELAY_CHECK(performer != nullptr);
   const RunScope scope = scopeOf(run, key);
   const std::int64_t startedMs = core_.world().clock.sinceBoot().count();
-  const InlineContext context{step,  run.state, key, run.flow->module, scope, core_.world().evaluator,
-                              core_.world().journal, run.flow->specs[index], core_.wallMs()};
+  const InlineContext context{step,
+                              run.state,
+                              key,
+                              run.flow->module,
+                              scope,
+                              core_.world().evaluator,
+                              core_.world().journal,
+                              run.flow->specs[index],
+                              core_.wallMs()};
   auto outcome = performer->perform(context);
   StepFinished finished;
   finished.key = key;
@@ -142,9 +161,11 @@ Status Steps::enterInline(LiveRun& run, const flow::Step& step, std::size_t inde
   return succeed(run, step, std::move(finished));
 }
 
-Result<std::string> Steps::render(LiveRun& run, const flow::Step& step, std::size_t index, const StepKey& key) {
+Result<std::string> Steps::render(LiveRun& run, const flow::Step& step, std::size_t index,
+                                  const StepKey& key) {
   const RunScope scope = scopeOf(run, key);
-  auto rendered = core_.world().evaluator.renderValue(run.flow->module, run.flow->specs[index], scope);
+  auto rendered =
+      core_.world().evaluator.renderValue(run.flow->module, run.flow->specs[index], scope);
   if (!rendered) return std::move(rendered).error().in("step " + step.id.str());
   return std::move(rendered->json);
 }
@@ -156,13 +177,16 @@ Result<std::int64_t> Steps::timeoutOf(LiveRun& run, const flow::Step& step, cons
   return timeoutMs;
 }
 
-Result<std::int64_t> Steps::durationOf(LiveRun& run, const std::string& text, const RunScope& scope) {
-  BELAY_ASSIGN(const std::string rendered, core_.world().evaluator.renderText(run.flow->module, text, scope));
+Result<std::int64_t> Steps::durationOf(LiveRun& run, const std::string& text,
+                                       const RunScope& scope) {
+  BELAY_ASSIGN(const std::string rendered,
+               core_.world().evaluator.renderText(run.flow->module, text, scope));
   BELAY_ASSIGN(const std::chrono::milliseconds duration, base::parseDuration(rendered));
   return std::int64_t{duration.count()};
 }
 
-Status Steps::startPerformed(LiveRun& run, const flow::Step& step, std::size_t index, const StepKey& key) {
+Status Steps::startPerformed(LiveRun& run, const flow::Step& step, std::size_t index,
+                             const StepKey& key) {
   StepFinished failed;
   failed.key = key;
   auto rendered = render(run, step, index, key);
@@ -190,7 +214,8 @@ Status Steps::startPerformed(LiveRun& run, const flow::Step& step, std::size_t i
 Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
   const engine::ActiveStep* active = run.state.findActive(key.path);
   // Cancelled, or ended otherwise, since it was queued.
-  if (!active || active->started.key != key || active->phase != engine::StepPhase::kStarted) return {};
+  if (!active || active->started.key != key || active->phase != engine::StepPhase::kStarted)
+    return {};
   const flow::Step& step = stepAt(run, key.path);
   Attempt attempt;
   attempt.run = run.state.id;
@@ -204,10 +229,13 @@ Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
   attempt.bootId = active->started.bootId;
   attempt.timeoutMs = active->started.timeoutMs;
   attempt.callbackWait = Waits::handedOut(run, key.path, attempt.renderedJson);
-  BELAY_ASSIGN(const std::vector<journal::BindingRow> bindings, core_.world().journal.bindings(attempt.slug));
-  for (const journal::BindingRow& binding : bindings) attempt.bindings[binding.name] = binding.connection;
+  BELAY_ASSIGN(const std::vector<journal::BindingRow> bindings,
+               core_.world().journal.bindings(attempt.slug));
+  for (const journal::BindingRow& binding : bindings)
+    attempt.bindings[binding.name] = binding.connection;
 
-  // The only path to a performer, and so the only place where the policy is asked. What is adopted was asked for before.
+  // The only path to a performer, and so the only place where the policy is asked. What is adopted
+  // was asked for before.
   const bool adopts = recovering && performerOf(step.family).recovers();
   if (const Status permitted = adopts ? Status{} : permit(run, attempt); !permitted) {
     StepResult refused;
@@ -215,10 +243,13 @@ Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
     refused.failure = failureOf(permitted.error());
     return finishAttempt(run, key, std::move(refused));
   }
-  if (recovering && !performerOf(step.family).recovers() && attempt.effect == flow::EffectClass::kOnce) {
-    return core_.record(run, engine::StepAmbiguous{
-                                 key, "the daemon ended while the step was in flight, and it is not known whether it "
-                                      "took effect"});
+  if (recovering && !performerOf(step.family).recovers() &&
+      attempt.effect == flow::EffectClass::kOnce) {
+    return core_.record(
+        run, engine::StepAmbiguous{
+                 key,
+                 "the daemon ended while the step was in flight, and it is not known whether it "
+                 "took effect"});
   }
   core_.order(StartAttempt{std::move(attempt), recovering});
   return {};
@@ -232,7 +263,8 @@ Status Steps::permit(LiveRun& run, const Attempt& attempt) {
 
 Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result) {
   const engine::ActiveStep* active = run.state.findActive(key.path);
-  if (!active || active->started.key != key || active->phase != engine::StepPhase::kStarted) return {};
+  if (!active || active->started.key != key || active->phase != engine::StepPhase::kStarted)
+    return {};
   const flow::Step& step = stepAt(run, key.path);
   for (journal::ResourceRow& row : result.resources) {
     row.run = run.state.id;
@@ -303,11 +335,12 @@ Status Steps::finishRun(LiveRun& run, engine::RunEnd end) {
   return core_.world().journal.removeTimersOf(run.head);
 }
 
-Status Steps::resolve(LiveRun& run, const std::string& path, engine::Resolution resolution, const std::string& by,
-                      const std::string& note) {
+Status Steps::resolve(LiveRun& run, const std::string& path, engine::Resolution resolution,
+                      const std::string& by, const std::string& note) {
   const engine::ActiveStep* active = run.state.findActive(path);
   if (!active || active->phase != engine::StepPhase::kAmbiguous) {
-    return Error{ErrorCode::kRunState, "step " + path + " of run " + run.state.id.str() + " is not ambiguous",
+    return Error{ErrorCode::kRunState,
+                 "step " + path + " of run " + run.state.id.str() + " is not ambiguous",
                  {"belay run show " + run.state.id.str()}};
   }
   StepFinished finished;
@@ -320,18 +353,20 @@ Status Steps::resolve(LiveRun& run, const std::string& path, engine::Resolution 
   if (resolution == engine::Resolution::kSucceeded) return succeed(run, step, std::move(finished));
   finished.outputJson.clear();
   return fail(run, step, std::move(finished),
-              failureOf(Error{ErrorCode::kStepFailed, "resolved as failed by " + by + (note.empty() ? "" : ": " + note)}));
+              failureOf(Error{ErrorCode::kStepFailed,
+                              "resolved as failed by " + by + (note.empty() ? "" : ": " + note)}));
 }
 
 Status Steps::keepLarge(LiveRun& run, StepFinished& finished) {
   if (finished.outputJson.size() <= core_.settings().inlineBytesMax) return {};
-  BELAY_ASSIGN(finished.outputRef, storeLarge(run, finished.key.path, finished.outputJson, "output"));
+  BELAY_ASSIGN(finished.outputRef,
+               storeLarge(run, finished.key.path, finished.outputJson, "output"));
   finished.outputJson.clear();
   return {};
 }
 
-Result<std::string> Steps::storeLarge(LiveRun& run, const std::string& path, const std::string& text,
-                                      const std::string& what) {
+Result<std::string> Steps::storeLarge(LiveRun& run, const std::string& path,
+                                      const std::string& text, const std::string& what) {
   const std::string name(engine::stepIdOf(path));
   BELAY_ASSIGN(journal::ResourceRow row,
                core_.world().outputs.store(text, "application/json", name + "." + what + ".json"));
@@ -349,22 +384,26 @@ Status Steps::succeed(LiveRun& run, const flow::Step& step, StepFinished finishe
   return core_.record(run, std::move(finished));
 }
 
-Status Steps::fail(LiveRun& run, const flow::Step& step, StepFinished finished, engine::Failure failure) {
+Status Steps::fail(LiveRun& run, const flow::Step& step, StepFinished finished,
+                   engine::Failure failure) {
   finished.outcome = StepOutcome::kFailed;
   finished.failure = failure;
   BELAY_TRY(keepLarge(run, finished));
   Next next{Next::Kind::kFail, {}};
-  if (step.onError.kind == flow::OnError::Kind::kStep) next = Next{Next::Kind::kStep, step.onError.step.str()};
+  if (step.onError.kind == flow::OnError::Kind::kStep)
+    next = Next{Next::Kind::kStep, step.onError.step.str()};
   if (step.onError.kind == flow::OnError::Kind::kSkip) {
     auto chosen = chooseNext(run, step, finished);
-    if (chosen) next = std::move(*chosen);
-    else failure = failureOf(chosen.error());
+    if (chosen)
+      next = std::move(*chosen);
+    else
+      failure = failureOf(chosen.error());
   }
   return recordFailure(run, step, std::move(finished), std::move(failure), std::move(next));
 }
 
-Status Steps::recordFailure(LiveRun& run, const flow::Step& step, StepFinished finished, engine::Failure failure,
-                            Next next) {
+Status Steps::recordFailure(LiveRun& run, const flow::Step& step, StepFinished finished,
+                            engine::Failure failure, Next next) {
   static_cast<void>(step);
   finished.outcome = StepOutcome::kFailed;
   finished.failure = std::move(failure);
@@ -402,8 +441,10 @@ Result<Next> Steps::chooseNext(LiveRun& run, const flow::Step& step, const StepF
 void Steps::carryOut(const Order& order) {
   if (const auto* start = std::get_if<StartAttempt>(&order)) {
     Performer& performer = performerOf(start->attempt.family);
-    if (start->recovering && performer.recovers()) performer.recover(start->attempt);
-    else performer.start(start->attempt);
+    if (start->recovering && performer.recovers())
+      performer.recover(start->attempt);
+    else
+      performer.start(start->attempt);
     return;
   }
   const auto& cancel = std::get<CancelAttempt>(order);

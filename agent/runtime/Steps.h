@@ -11,8 +11,8 @@ namespace belay::runtime {
 
 class Waits;
 
-/// Enters steps, takes their results, and chooses what follows them. All evaluation of expressions happens here, before
-/// the event that records it.
+/// Enters steps, takes their results, and chooses what follows them. All evaluation of expressions
+/// happens here, before the event that records it.
 ///
 /// Threads: the loop.
 /// Errors:  only those that end the transaction; what goes wrong with a step is the step's failure.
@@ -33,21 +33,25 @@ class Steps {
   base::Status retryNow(LiveRun& run, const std::string& path);
   base::Status cancel(LiveRun& run, const engine::StepKey& key);
   base::Status finishRun(LiveRun& run, engine::RunEnd end);
-  base::Status resolve(LiveRun& run, const std::string& path, engine::Resolution resolution, const std::string& by,
-                       const std::string& note);
+  base::Status resolve(LiveRun& run, const std::string& path, engine::Resolution resolution,
+                       const std::string& by, const std::string& note);
 
   /// Ends a visit well: evaluates `next` with the outcome in scope, and records both.
   base::Status succeed(LiveRun& run, const flow::Step& step, engine::StepFinished finished);
   /// Ends a visit badly: on_error decides where the run goes.
-  base::Status fail(LiveRun& run, const flow::Step& step, engine::StepFinished finished, engine::Failure failure);
+  base::Status fail(LiveRun& run, const flow::Step& step, engine::StepFinished finished,
+                    engine::Failure failure);
 
   /// The value under the family's key with its expressions evaluated.
-  base::Result<std::string> render(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
-  /// Keeps a text that is too large for the journal as a resource of the step, and gives its reference.
-  base::Result<std::string> storeLarge(LiveRun& run, const std::string& path, const std::string& text,
-                                       const std::string& what);
+  base::Result<std::string> render(LiveRun& run, const flow::Step& step, std::size_t index,
+                                   const engine::StepKey& key);
+  /// Keeps a text that is too large for the journal as a resource of the step, and gives its
+  /// reference.
+  base::Result<std::string> storeLarge(LiveRun& run, const std::string& path,
+                                       const std::string& text, const std::string& what);
   /// A duration, or a template that gives one.
-  base::Result<std::int64_t> durationOf(LiveRun& run, const std::string& text, const RunScope& scope);
+  base::Result<std::int64_t> durationOf(LiveRun& run, const std::string& text,
+                                        const RunScope& scope);
   /// Since the visit began, by the wall clock; never below 0.
   std::int64_t elapsedMs(const LiveRun& run, const engine::StepKey& key) const;
 
@@ -55,15 +59,20 @@ class Steps {
   void carryOut(const Order& order);
 
  private:
-  base::Status enterFamily(LiveRun& run, const flow::Step& step, std::size_t index, engine::StepKey key);
+  base::Status enterFamily(LiveRun& run, const flow::Step& step, std::size_t index,
+                           engine::StepKey key);
   base::Status enterSwitch(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
-  base::Status enterInline(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
-  base::Status startPerformed(LiveRun& run, const flow::Step& step, std::size_t index, const engine::StepKey& key);
+  base::Status enterInline(LiveRun& run, const flow::Step& step, std::size_t index,
+                           const engine::StepKey& key);
+  base::Status startPerformed(LiveRun& run, const flow::Step& step, std::size_t index,
+                              const engine::StepKey& key);
   base::Status permit(LiveRun& run, const Attempt& attempt);
-  base::Result<std::int64_t> timeoutOf(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
+  base::Result<std::int64_t> timeoutOf(LiveRun& run, const flow::Step& step,
+                                       const engine::StepKey& key);
   base::Status skip(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
   /// Where the run goes after `finished`. Errors: of the expression, kStepUnknownNext.
-  base::Result<engine::Next> chooseNext(LiveRun& run, const flow::Step& step, const engine::StepFinished& finished);
+  base::Result<engine::Next> chooseNext(LiveRun& run, const flow::Step& step,
+                                        const engine::StepFinished& finished);
   base::Status keepLarge(LiveRun& run, engine::StepFinished& finished);
   base::Status recordFailure(LiveRun& run, const flow::Step& step, engine::StepFinished finished,
                              engine::Failure failure, engine::Next next);

@@ -16,7 +16,8 @@ using engine::WaitAnswer;
 
 namespace {
 
-Status checkSchema(const json::Value& schema, json::Value& value, ErrorCode code, const std::string& what) {
+Status checkSchema(const json::Value& schema, json::Value& value, ErrorCode code,
+                   const std::string& what) {
   auto compiled = json::Schema::compile(schema);
   if (!compiled) return std::move(compiled).error().in(what);
   const auto violations = compiled->coerce(value);
@@ -32,7 +33,8 @@ Status checkForm(const json::Value& request, json::Value& form) {
     return checkSchema(*schema, form, ErrorCode::kDecisionInvalid, "the form");
   }
   if (!form.isObject() || !form.asObject().empty()) {
-    return Error{ErrorCode::kDecisionInvalid, "the request has no form, so the decision may have no values"};
+    return Error{ErrorCode::kDecisionInvalid,
+                 "the request has no form, so the decision may have no values"};
   }
   return {};
 }
@@ -60,13 +62,15 @@ std::string eventJson(std::string_view name, std::string_view bodyJson, std::int
   return out;
 }
 
-std::string waitOutput(const engine::WaitOpened& opened, const engine::WaitResolved& resolved, std::int64_t atMs) {
+std::string waitOutput(const engine::WaitOpened& opened, const engine::WaitResolved& resolved,
+                       std::int64_t atMs) {
   std::string out;
   json::Writer writer(out);
   writer.beginObject();
   const bool timedOut = resolved.answer == WaitAnswer::kTimedOut;
   if (opened.kind == flow::WaitKind::kApproval) {
-    writer.member("approved", resolved.answer == WaitAnswer::kApproved).member("timed_out", timedOut);
+    writer.member("approved", resolved.answer == WaitAnswer::kApproved)
+        .member("timed_out", timedOut);
     if (!resolved.by.empty()) writer.member("by", resolved.by);
     const auto body = json::parse(resolved.bodyJson.empty() ? "{}" : resolved.bodyJson);
     BELAY_CHECK(body.ok());
@@ -80,7 +84,8 @@ std::string waitOutput(const engine::WaitOpened& opened, const engine::WaitResol
   return out;
 }
 
-std::optional<engine::Failure> waitFailure(const engine::WaitOpened& opened, const engine::WaitResolved& resolved,
+std::optional<engine::Failure> waitFailure(const engine::WaitOpened& opened,
+                                           const engine::WaitResolved& resolved,
                                            bool failOnReject) {
   engine::Failure failure;
   if (resolved.answer == WaitAnswer::kTimedOut && opened.onTimeout == flow::OnTimeout::kFail) {
@@ -89,8 +94,9 @@ std::optional<engine::Failure> waitFailure(const engine::WaitOpened& opened, con
     failure.message = "nobody answered the wait of step " + opened.key.path + " in time";
     return failure;
   }
-  const bool denied = resolved.answer == WaitAnswer::kRejected ||
-                      (resolved.answer == WaitAnswer::kTimedOut && opened.onTimeout == flow::OnTimeout::kReject);
+  const bool denied =
+      resolved.answer == WaitAnswer::kRejected ||
+      (resolved.answer == WaitAnswer::kTimedOut && opened.onTimeout == flow::OnTimeout::kReject);
   if (denied && failOnReject) {
     failure.code = base::errorText(ErrorCode::kWaitRejected);
     failure.message = "the approval of step " + opened.key.path + " was rejected" +

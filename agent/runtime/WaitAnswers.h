@@ -15,7 +15,8 @@ namespace belay::runtime {
 
 /// Coerces and checks the values of an approval's form. Errors: kDecisionInvalid naming the field.
 base::Status checkForm(const json::Value& request, json::Value& form);
-/// Checks a callback's body against the schema of its wait, coercing it. Errors: kJsonSyntax, kSchemaViolation.
+/// Checks a callback's body against the schema of its wait, coercing it. Errors: kJsonSyntax,
+/// kSchemaViolation.
 base::Status checkBody(const json::Value& request, std::string& bodyJson);
 
 /// `{"comment": …, "form": …}`
@@ -24,10 +25,12 @@ std::string decisionBody(const json::Value& form, const std::string& comment);
 std::string eventJson(std::string_view name, std::string_view bodyJson, std::int64_t atMs);
 
 /// The output of a wait's step:
-/// approval `{approved, timed_out, by, comment, form, at}`; callback and event `{body, timed_out, at}`; time `{at}`.
-std::string waitOutput(const engine::WaitOpened& opened, const engine::WaitResolved& resolved, std::int64_t atMs);
+/// approval `{approved, timed_out, by, comment, form, at}`; callback and event `{body, timed_out,
+/// at}`; time `{at}`.
+std::string waitOutput(const engine::WaitOpened& opened, const engine::WaitResolved& resolved,
+                       std::int64_t atMs);
 /// Why the step fails, if this answer makes it fail.
-std::optional<engine::Failure> waitFailure(const engine::WaitOpened& opened, const engine::WaitResolved& resolved,
-                                           bool failOnReject);
+std::optional<engine::Failure> waitFailure(const engine::WaitOpened& opened,
+                                           const engine::WaitResolved& resolved, bool failOnReject);
 
 }  // namespace belay::runtime

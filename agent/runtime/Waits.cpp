@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include "agent/engine/Path.h"
 #include "agent/runtime/Steps.h"
 #include "agent/runtime/WaitAnswers.h"
 #include "agent/script/TextOutput.h"
-#include "agent/engine/Path.h"
 #include "common/base/Units.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
@@ -22,11 +22,13 @@ using engine::WaitAnswer;
 namespace {
 
 /// How the run opened a wait that is still open; null pointer: it is not.
-const engine::WaitOpened* openedIn(const engine::RunState& state, const std::string& path, const base::WaitId& wait) {
+const engine::WaitOpened* openedIn(const engine::RunState& state, const std::string& path,
+                                   const base::WaitId& wait) {
   const engine::ActiveStep* active = state.findActive(path);
   if (active && active->wait && active->wait->wait == wait) return &*active->wait;
   const auto early = state.early.find(path);
-  return early != state.early.end() && early->second.opened.wait == wait ? &early->second.opened : nullptr;
+  return early != state.early.end() && early->second.opened.wait == wait ? &early->second.opened
+                                                                         : nullptr;
 }
 
 }  // namespace
@@ -36,8 +38,8 @@ struct Waits::Open {
   engine::WaitOpened event;
 };
 
-Status Waits::open(LiveRun& run, const flow::Step& step, const json::Value& spec, const engine::StepKey& key,
-                   const RunScope& scope) {
+Status Waits::open(LiveRun& run, const flow::Step& step, const json::Value& spec,
+                   const engine::StepKey& key, const RunScope& scope) {
   if (const auto early = run.state.early.find(key.path); early != run.state.early.end()) {
     const engine::EarlyWait wait = early->second;
     if (wait.answer) return finish(run, wait.opened, *wait.answer);
@@ -47,22 +49,27 @@ Status Waits::open(LiveRun& run, const flow::Step& step, const json::Value& spec
   return recordOpen(run, std::move(open));
 }
 
-Status Waits::openEarly(LiveRun& run, const flow::Step& step, const std::string& stepPath, const std::string& renderedJson,
-                        const RunScope& scope) {
-  if (step.family != flow::Family::kRun || renderedJson.find("\"callback\"") == std::string::npos) return {};
+Status Waits::openEarly(LiveRun& run, const flow::Step& step, const std::string& stepPath,
+                        const std::string& renderedJson, const RunScope& scope) {
+  if (step.family != flow::Family::kRun || renderedJson.find("\"callback\"") == std::string::npos)
+    return {};
   BELAY_ASSIGN(const json::Value rendered, json::parse(renderedJson));
   const std::string id = rendered.text("callback");
   const std::string path = engine::pathIn(engine::scopeOf(stepPath), id);
   if (id.empty() || run.state.early.count(path) != 0) return {};
   const auto index = run.flow->flow.indexOf(id);
-  if (!index) return Error{ErrorCode::kFlowUnknownStep, "callback names \"" + id + "\", which is no step of the flow"};
+  if (!index)
+    return Error{ErrorCode::kFlowUnknownStep,
+                 "callback names \"" + id + "\", which is no step of the flow"};
   const auto visits = run.state.visits.find(path);
   const engine::StepKey key{path, visits == run.state.visits.end() ? 1u : visits->second + 1u, 1};
-  BELAY_ASSIGN(Open open, render(run, run.flow->flow.steps[*index], run.flow->specs[*index], key, scope));
+  BELAY_ASSIGN(Open open,
+               render(run, run.flow->flow.steps[*index], run.flow->specs[*index], key, scope));
   return recordOpen(run, std::move(open));
 }
 
-std::string Waits::handedOut(const LiveRun& run, const std::string& stepPath, const std::string& renderedJson) {
+std::string Waits::handedOut(const LiveRun& run, const std::string& stepPath,
+                             const std::string& renderedJson) {
   if (renderedJson.find("\"callback\"") == std::string::npos) return {};
   const auto rendered = json::parse(renderedJson);
   const std::string id = rendered ? rendered->text("callback") : "";
@@ -76,14 +83,16 @@ std::string Waits::handedOut(const LiveRun& run, const std::string& stepPath, co
 
 Result<Waits::Open> Waits::render(LiveRun& run, const flow::Step& step, const json::Value& spec,
                                   const engine::StepKey& key, const RunScope& scope) {
-  BELAY_ASSIGN(const script::Evaluated text, core_.world().evaluator.renderValue(run.flow->module, spec, scope));
+  BELAY_ASSIGN(const script::Evaluated text,
+               core_.world().evaluator.renderValue(run.flow->module, spec, scope));
   BELAY_ASSIGN(json::Value rendered, json::parse(text.json));
   Open open;
   open.event.key = key;
   open.event.kind = step.wait.kind;
   open.event.onTimeout = step.wait.onTimeout;
-  BELAY_ASSIGN(open.event.wait,
-               base::WaitId::parse("w" + base::makeSortableId(core_.wallMs(), core_.world().random)));
+  BELAY_ASSIGN(
+      open.event.wait,
+      base::WaitId::parse("w" + base::makeSortableId(core_.wallMs(), core_.world().random)));
   if (step.wait.kind == flow::WaitKind::kTime) {
     BELAY_TRY(renderTime(open, rendered));
     return open;
@@ -108,7 +117,8 @@ Status Waits::renderTime(Open& open, const json::Value& rendered) {
   }
   const json::Value* length = rendered.find("for");
   if (!length || !length->isString()) {
-    return Error{ErrorCode::kInvalidArgument, "step " + open.event.key.path + " needs for: or until: as a text"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "step " + open.event.key.path + " needs for: or until: as a text"};
   }
   BELAY_ASSIGN(const std::chrono::milliseconds delay, base::parseDuration(length->asString()));
   open.event.delayMs = delay.count();
@@ -139,7 +149,8 @@ Status Waits::renderRequest(Open& open, LiveRun& run, const json::Value& rendere
   if (open.event.kind == flow::WaitKind::kEvent) {
     open.event.eventName = request.text("name");
     if (open.event.eventName.empty()) {
-      return Error{ErrorCode::kInvalidArgument, "step " + open.event.key.path + ": the event has no name"};
+      return Error{ErrorCode::kInvalidArgument,
+                   "step " + open.event.key.path + ": the event has no name"};
     }
   }
   open.event.requestJson = json::print(request);
@@ -147,7 +158,8 @@ Status Waits::renderRequest(Open& open, LiveRun& run, const json::Value& rendere
   return {};
 }
 
-Result<json::Value> Waits::artifactsOf(LiveRun& run, const engine::StepKey& key, const json::Value& rendered) {
+Result<json::Value> Waits::artifactsOf(LiveRun& run, const engine::StepKey& key,
+                                       const json::Value& rendered) {
   json::Array artifacts;
   const json::Value* given = rendered.find("artifacts");
   if (!given || !given->isArray()) return json::Value(std::move(artifacts));
@@ -155,18 +167,23 @@ Result<json::Value> Waits::artifactsOf(LiveRun& run, const engine::StepKey& key,
     const std::string name = "artifact-" + std::to_string(artifacts.size() + 1);
     std::string ref = item.isString() ? item.asString() : item.text("ref");
     if (!ref.starts_with("res://")) {
-      // What is small enough to stand in the journal is stored too: an approval is bound to a digest.
+      // What is small enough to stand in the journal is stored too: an approval is bound to a
+      // digest.
       const std::string* text = script::textOf(item);
       const std::string content = text ? *text : json::print(item);
-      BELAY_ASSIGN(journal::ResourceRow row,
-                   core_.world().outputs.store(content, text ? "text/plain" : "application/json", name));
+      BELAY_ASSIGN(
+          journal::ResourceRow row,
+          core_.world().outputs.store(content, text ? "text/plain" : "application/json", name));
       row.run = run.state.id;
       row.step = key.path;
       BELAY_TRY(core_.world().journal.addResource(row));
       ref = row.ref;
     }
-    BELAY_ASSIGN(const std::optional<journal::ResourceRow> stored, core_.world().journal.resource(ref));
-    if (!stored) return Error{ErrorCode::kResourceNotFound, "artifact " + ref + " is not a resource of this host"};
+    BELAY_ASSIGN(const std::optional<journal::ResourceRow> stored,
+                 core_.world().journal.resource(ref));
+    if (!stored)
+      return Error{ErrorCode::kResourceNotFound,
+                   "artifact " + ref + " is not a resource of this host"};
     json::Value artifact;
     artifact.set("name", item.text("name", stored->name));
     artifact.set("ref", stored->ref);
@@ -211,31 +228,40 @@ Result<journal::WaitRow> Waits::openRow(const base::WaitId& wait, flow::WaitKind
   auto read = core_.world().journal.wait(wait);
   if (!read) return ofOneRun(std::move(read).error());
   std::optional<journal::WaitRow> row = std::move(*read);
-  if (!row) return Error{ErrorCode::kWaitNotFound, "there is no wait " + wait.str(), {"belay wait list"}};
+  if (!row)
+    return Error{ErrorCode::kWaitNotFound, "there is no wait " + wait.str(), {"belay wait list"}};
   if (row->kind != kind) {
     return Error{ErrorCode::kWaitKind, "wait " + wait.str() + " is for " +
-                                           (row->kind == flow::WaitKind::kTime ? "a time" : std::string("an answer of kind ") +
-                                            std::string(flow::waitKindName(row->kind)))};
+                                           (row->kind == flow::WaitKind::kTime
+                                                ? "a time"
+                                                : std::string("an answer of kind ") +
+                                                      std::string(flow::waitKindName(row->kind)))};
   }
   if (row->status != journal::WaitStatus::kOpen) {
-    return Error{ErrorCode::kWaitClosed, "wait " + wait.str() + " is no longer open",
+    return Error{ErrorCode::kWaitClosed,
+                 "wait " + wait.str() + " is no longer open",
                  {"belay run show " + row->run.str()}};
   }
   return std::move(*row);
 }
 
-Status Waits::checkRequest(LiveRun& run, const journal::WaitRow& row, const trust::VerifiedDecision& decision) {
+Status Waits::checkRequest(LiveRun& run, const journal::WaitRow& row,
+                           const trust::VerifiedDecision& decision) {
   const auto refused = [&row](const std::string& why) {
-    return Error{ErrorCode::kDecisionInvalid, "the decision about wait " + row.id.str() + " is refused: " + why,
+    return Error{ErrorCode::kDecisionInvalid,
+                 "the decision about wait " + row.id.str() + " is refused: " + why,
                  {"belay wait show " + row.id.str()}};
   };
   const trust::DecisionKeys::Known* key = core_.world().decisionKeys.find(decision.kid);
-  if (!key || key->decisionClass != decision.decision.decisionClass) return refused("its key is not believed any more");
+  if (!key || key->decisionClass != decision.decision.decisionClass)
+    return refused("its key is not believed any more");
   const engine::WaitOpened* opened = openedIn(run.state, row.step, row.id);
   if (!opened) return Error{ErrorCode::kWaitClosed, "wait " + row.id.str() + " is no longer open"};
   // What a person saw is the row; what the run asked is in its chain.
-  if (opened->requestJson != row.requestJson) return refused("the wait shows another request than its run made");
-  if (decision.decision.request != crypto::sha256(opened->requestJson)) return refused("it answers another request");
+  if (opened->requestJson != row.requestJson)
+    return refused("the wait shows another request than its run made");
+  if (decision.decision.request != crypto::sha256(opened->requestJson))
+    return refused("it answers another request");
   return {};
 }
 
@@ -246,7 +272,10 @@ Status Waits::checkInTime(LiveRun& run, const base::WaitId& wait) {
   if (!timer) return {};
   const bool due = timer->onWallClock ? timer->dueWallMs <= core_.wallMs()
                                       : timer->dueBootMs <= core_.world().clock.sinceBoot().count();
-  if (due) return Error{ErrorCode::kWaitClosed, "wait " + wait.str() + " has expired", {"belay run show " + run.state.id.str()}};
+  if (due)
+    return Error{ErrorCode::kWaitClosed,
+                 "wait " + wait.str() + " has expired",
+                 {"belay run show " + run.state.id.str()}};
   return {};
 }
 
@@ -266,10 +295,12 @@ Status Waits::answerApproval(const base::WaitId& wait, const trust::VerifiedDeci
   resolved.bodyJson = decisionBody(form, verified.decision.comment);
   resolved.decision = verified.compact;
   resolved.by = by;
-  return resolve(*run, std::move(resolved), approved ? journal::WaitStatus::kAnswered : journal::WaitStatus::kRejected);
+  return resolve(*run, std::move(resolved),
+                 approved ? journal::WaitStatus::kAnswered : journal::WaitStatus::kRejected);
 }
 
-Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJson, const std::string& by) {
+Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJson,
+                             const std::string& by) {
   BELAY_ASSIGN(const journal::WaitRow row, openRow(wait, flow::WaitKind::kCallback));
   BELAY_ASSIGN(const json::Value request, json::parse(row.requestJson));
   std::string body = bodyJson;
@@ -284,7 +315,8 @@ Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJs
   return resolve(*run, std::move(resolved), journal::WaitStatus::kAnswered);
 }
 
-Result<Emitted> Waits::emit(const std::string& name, const std::string& bodyJson, const std::string& by) {
+Result<Emitted> Waits::emit(const std::string& name, const std::string& bodyJson,
+                            const std::string& by) {
   constexpr std::size_t kWaitsMax = 10'000;
   Emitted emitted;
   const auto rows = core_.world().journal.waitsForEvent(name, kWaitsMax);
@@ -332,7 +364,8 @@ Status Waits::timeUp(LiveRun& run, const base::WaitId& wait) {
   const bool reached = row->kind == flow::WaitKind::kTime;
   resolved.answer = reached ? WaitAnswer::kTimeReached : WaitAnswer::kTimedOut;
   Status answered =
-      resolve(run, std::move(resolved), reached ? journal::WaitStatus::kAnswered : journal::WaitStatus::kTimedOut);
+      resolve(run, std::move(resolved),
+              reached ? journal::WaitStatus::kAnswered : journal::WaitStatus::kTimedOut);
   // Its run was stopped in this very transaction, and its row is about to be closed.
   if (!answered && answered.error().code == ErrorCode::kWaitClosed) return {};
   return answered;
@@ -340,8 +373,10 @@ Status Waits::timeUp(LiveRun& run, const base::WaitId& wait) {
 
 Status Waits::resolve(LiveRun& run, engine::WaitResolved resolved, journal::WaitStatus status) {
   const engine::WaitOpened* found = openedIn(run.state, resolved.key.path, resolved.wait);
-  if (!found) return Error{ErrorCode::kWaitClosed, "wait " + resolved.wait.str() + " is no longer open"};
-  const bool byTime = resolved.answer == WaitAnswer::kTimeReached || resolved.answer == WaitAnswer::kTimedOut;
+  if (!found)
+    return Error{ErrorCode::kWaitClosed, "wait " + resolved.wait.str() + " is no longer open"};
+  const bool byTime =
+      resolved.answer == WaitAnswer::kTimeReached || resolved.answer == WaitAnswer::kTimedOut;
   if (!byTime) BELAY_TRY(checkInTime(run, resolved.wait));
   const engine::WaitOpened opened = *found;
   const bool isActive = run.state.findActive(resolved.key.path) != nullptr;
@@ -353,7 +388,8 @@ Status Waits::resolve(LiveRun& run, engine::WaitResolved resolved, journal::Wait
   return isActive ? finish(run, opened, resolved) : Status{};
 }
 
-Status Waits::finish(LiveRun& run, const engine::WaitOpened& opened, const engine::WaitResolved& resolved) {
+Status Waits::finish(LiveRun& run, const engine::WaitOpened& opened,
+                     const engine::WaitResolved& resolved) {
   const flow::Step& step = stepAt(run, opened.key.path);
   engine::StepFinished finished;
   finished.key = opened.key;
@@ -365,7 +401,8 @@ Status Waits::finish(LiveRun& run, const engine::WaitOpened& opened, const engin
 }
 
 Status Waits::close(LiveRun& run, const engine::CloseWait& close) {
-  const Status closed = core_.world().journal.closeWait(close.wait, journal::WaitStatus::kClosed, core_.wallMs());
+  const Status closed =
+      core_.world().journal.closeWait(close.wait, journal::WaitStatus::kClosed, core_.wallMs());
   if (!closed && closed.error().code != ErrorCode::kWaitClosed) {
     BELAY_TRY(unreadable(run, close.wait, closed.error()));
   }
@@ -376,7 +413,8 @@ Status Waits::close(LiveRun& run, const engine::CloseWait& close) {
 Status Waits::unreadable(LiveRun& run, const base::WaitId& wait, Error error) {
   error = ofOneRun(std::move(error));
   if (endsTransaction(error.code)) return error;
-  core_.world().log.error("wait.unreadable", error, {{"run", run.state.id.str()}, {"wait", wait.str()}});
+  core_.world().log.error("wait.unreadable", error,
+                          {{"run", run.state.id.str()}, {"wait", wait.str()}});
   return {};
 }
 

@@ -19,7 +19,8 @@ struct Emitted {
 /// Opens waits and takes their answers.
 ///
 /// Threads: the loop.
-/// Errors:  kWaitNotFound, kWaitClosed (answered, expired, or closed with its run), kWaitKind, kDecisionInvalid,
+/// Errors:  kWaitNotFound, kWaitClosed (answered, expired, or closed with its run), kWaitKind,
+/// kDecisionInvalid,
 ///          kSchemaViolation to whoever answers; else as Core.
 class Waits {
  public:
@@ -27,22 +28,28 @@ class Waits {
   void setSteps(Steps& steps) { steps_ = &steps; }
 
   /// Opens the wait of a wait or sleep step, or takes over the one that was opened early.
-  base::Status open(LiveRun& run, const flow::Step& step, const json::Value& spec, const engine::StepKey& key,
-                    const RunScope& scope);
-  /// Opens the wait that a step names under `callback:` before that step starts; nothing when it names none.
+  base::Status open(LiveRun& run, const flow::Step& step, const json::Value& spec,
+                    const engine::StepKey& key, const RunScope& scope);
+  /// Opens the wait that a step names under `callback:` before that step starts; nothing when it
+  /// names none.
   base::Status openEarly(LiveRun& run, const flow::Step& step, const std::string& stepPath,
                          const std::string& renderedJson, const RunScope& scope);
 
   /// The wait that such a step hands out; empty when it names none.
-  static std::string handedOut(const LiveRun& run, const std::string& stepPath, const std::string& renderedJson);
+  static std::string handedOut(const LiveRun& run, const std::string& stepPath,
+                               const std::string& renderedJson);
 
-  /// Consumes a decision: its key must still be believed, it must be about the very request that the run made and that
-  /// the wait shows, its form must fit, and the wait must be open. `by` is shown beside it.
+  /// Consumes a decision: its key must still be believed, it must be about the very request that
+  /// the run made and that the wait shows, its form must fit, and the wait must be open. `by` is
+  /// shown beside it.
   base::Status answerApproval(const base::WaitId& wait, const trust::VerifiedDecision& decision,
                               const std::string& by);
-  /// `bodyJson` is checked against the schema of the wait; a body that does not match leaves it open.
-  base::Status answerCallback(const base::WaitId& wait, const std::string& bodyJson, const std::string& by);
-  base::Result<Emitted> emit(const std::string& name, const std::string& bodyJson, const std::string& by);
+  /// `bodyJson` is checked against the schema of the wait; a body that does not match leaves it
+  /// open.
+  base::Status answerCallback(const base::WaitId& wait, const std::string& bodyJson,
+                              const std::string& by);
+  base::Result<Emitted> emit(const std::string& name, const std::string& bodyJson,
+                             const std::string& by);
   /// The timer of a wait is due.
   base::Status timeUp(LiveRun& run, const base::WaitId& wait);
   base::Status close(LiveRun& run, const engine::CloseWait& close);
@@ -50,19 +57,23 @@ class Waits {
  private:
   struct Open;
 
-  base::Result<Open> render(LiveRun& run, const flow::Step& step, const json::Value& spec, const engine::StepKey& key,
-                            const RunScope& scope);
+  base::Result<Open> render(LiveRun& run, const flow::Step& step, const json::Value& spec,
+                            const engine::StepKey& key, const RunScope& scope);
   base::Status renderTime(Open& open, const json::Value& rendered);
   base::Status renderRequest(Open& open, LiveRun& run, const json::Value& rendered);
-  base::Result<json::Value> artifactsOf(LiveRun& run, const engine::StepKey& key, const json::Value& rendered);
+  base::Result<json::Value> artifactsOf(LiveRun& run, const engine::StepKey& key,
+                                        const json::Value& rendered);
   base::Status recordOpen(LiveRun& run, Open open);
   base::Result<journal::WaitRow> openRow(const base::WaitId& wait, flow::WaitKind kind);
-  base::Status checkRequest(LiveRun& run, const journal::WaitRow& row, const trust::VerifiedDecision& decision);
+  base::Status checkRequest(LiveRun& run, const journal::WaitRow& row,
+                            const trust::VerifiedDecision& decision);
   base::Status checkInTime(LiveRun& run, const base::WaitId& wait);
   base::Status resolve(LiveRun& run, engine::WaitResolved resolved, journal::WaitStatus status);
-  /// The row of a wait that its run has come past cannot be read: a line of the log, unless that ends the transaction.
+  /// The row of a wait that its run has come past cannot be read: a line of the log, unless that
+  /// ends the transaction.
   base::Status unreadable(LiveRun& run, const base::WaitId& wait, base::Error error);
-  base::Status finish(LiveRun& run, const engine::WaitOpened& opened, const engine::WaitResolved& resolved);
+  base::Status finish(LiveRun& run, const engine::WaitOpened& opened,
+                      const engine::WaitResolved& resolved);
   base::Status armTimer(LiveRun& run, const engine::WaitOpened& opened);
 
   Core& core_;

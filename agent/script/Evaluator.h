@@ -39,10 +39,10 @@ struct Evaluated {
 ///          kExpressionOutput (too large, or no JSON: a function, a symbol, a BigInt, NaN, a
 ///          cycle). After any of them the evaluator is as good as new.
 ///
-/// A text output, `{text, truncated, ref}`, reads as a string, but is an object: compare it by `==` or
-/// String(x), not by `===`, and ask for its length where an empty one is meant.
-/// In text a value becomes: a string as it is; a text output its text; null and undefined nothing;
-/// numbers and booleans as JavaScript writes them; anything else compact JSON.
+/// A text output, `{text, truncated, ref}`, reads as a string, but is an object: compare it by `==`
+/// or String(x), not by `===`, and ask for its length where an empty one is meant. In text a value
+/// becomes: a string as it is; a text output its text; null and undefined nothing; numbers and
+/// booleans as JavaScript writes them; anything else compact JSON.
 class Evaluator {
  public:
   virtual ~Evaluator() = default;

@@ -13,8 +13,8 @@ namespace belay::script {
 /// needs the same.
 std::string_view interpreterVersion();
 
-/// The Evaluator on QuickJS: one heap and one context with frozen intrinsics, made by the first call
-/// and kept.
+/// The Evaluator on QuickJS: one heap and one context with frozen intrinsics, made by the first
+/// call and kept.
 ///
 /// Threads: owner; it may be handed to another thread between calls.
 /// Memory:  the context holds about 200 KB, and the compiled modules up to Limits::compiledBytes.

@@ -16,43 +16,56 @@ void visitStoreOptions(SettingsType& s, Visitor& v) {
   using namespace std::chrono_literals;
   v.section("state", "Where the daemon keeps what it must not lose.");
   v.text("state.folder", s.state.folder,
-         "Journal, keys, vault, resources and jobs. Must be on a local disk and belong to the daemon alone.\n"
-         "Empty: /var/lib/belay in system mode, $XDG_STATE_HOME/belay (~/.local/state/belay) in user mode.");
+         "Journal, keys, vault, resources and jobs. Must be on a local disk and belong to the "
+         "daemon alone.\n"
+         "Empty: /var/lib/belay in system mode, $XDG_STATE_HOME/belay (~/.local/state/belay) in "
+         "user mode.");
 
   v.section("api", "The daemon listens on one Unix socket and on no network address.");
   v.text("api.socket", s.api.socket,
-         "Empty: /run/belay/belay.sock in system mode, $XDG_RUNTIME_DIR/belay/belay.sock in user mode.");
+         "Empty: /run/belay/belay.sock in system mode, $XDG_RUNTIME_DIR/belay/belay.sock in user "
+         "mode.");
   v.list("api.operators", s.api.operators,
-         "Who may start, approve and change: user names, uids, \"group:NAME\" or \"group:GID\". Root and the daemon's\n"
+         "Who may start, approve and change: user names, uids, \"group:NAME\" or \"group:GID\". "
+         "Root and the daemon's\n"
          "own user always may. Everybody else is refused.");
   v.list("api.readers", s.api.readers, "Who may only look; written as the operators are.");
   v.bytes("api.body_max", s.api.bodyBytesMax, 1u << 10, 64u << 20, "Largest body of a request.");
   v.number("api.connections_max", s.api.connectionsMax, 4, 10'000, "Connections at a time.");
 
   v.section("journal", "The one database.");
-  v.bytes("journal.wal_max", s.journal.walMaxBytes, 1u << 20, 4ull << 30,
-          "The write-ahead log is checkpointed when the daemon is idle, and in any case beyond this.");
+  v.bytes(
+      "journal.wal_max", s.journal.walMaxBytes, 1u << 20, 4ull << 30,
+      "The write-ahead log is checkpointed when the daemon is idle, and in any case beyond this.");
   v.bytes("journal.reserve", s.journal.reserveBytes, 1u << 20, 1ull << 30,
-          "Kept free of use, and released on a full disk, so that cancel, approve and prune still work.");
+          "Kept free of use, and released on a full disk, so that cancel, approve and prune still "
+          "work.");
   v.bytes("journal.cache", s.journal.cacheBytes, 256u << 10, 1ull << 30, "Page cache in memory.");
-  v.duration("journal.retention", s.journal.retention, 0ms, 87'600h,
-             "Runs that ended longer ago are removed with all they stored; 0s keeps them for ever.");
+  v.duration(
+      "journal.retention", s.journal.retention, 0ms, 87'600h,
+      "Runs that ended longer ago are removed with all they stored; 0s keeps them for ever.");
 
-  v.section("limits", "Bounds of the daemon. An error that one of them causes names it and its value.");
+  v.section("limits",
+            "Bounds of the daemon. An error that one of them causes names it and its value.");
   v.bytes("limits.memory", s.limits.memoryBytes, 0, 1ull << 42,
           "Address space of the daemon (RLIMIT_AS), at least 64 MiB; 0: as the host has it.");
-  v.bytes("limits.disk", s.limits.diskBytes, 0, 1ull << 50,
-          "Size of the state folder above which no new run starts; 0: only the disk itself bounds it.");
-  v.number("limits.cpu", s.limits.cpu, 0, 4096, "Processors that the daemon and its jobs may use; 0: all.");
-  v.number("limits.active_runs", s.limits.activeRuns, 1, 10'000'000, "Runs that have not ended, waiting ones included.");
+  v.bytes(
+      "limits.disk", s.limits.diskBytes, 0, 1ull << 50,
+      "Size of the state folder above which no new run starts; 0: only the disk itself bounds it.");
+  v.number("limits.cpu", s.limits.cpu, 0, 4096,
+           "Processors that the daemon and its jobs may use; 0: all.");
+  v.number("limits.active_runs", s.limits.activeRuns, 1, 10'000'000,
+           "Runs that have not ended, waiting ones included.");
   v.bytes("limits.inline_output", s.limits.inlineBytes, 1u << 10, 1u << 20,
           "Outputs above it become resources; expressions read them as before.");
   v.number("limits.expression_ticks", s.limits.expressionTicks, 10'000, 1'000'000'000,
            "Work of one expression; about 20 ns each.");
-  v.bytes("limits.expression_memory", s.limits.expressionMemoryBytes, 1u << 20, 1u << 30, "Memory of one expression.");
-  v.bytes("limits.expression_stack", s.limits.expressionStackBytes, 64u << 10, 1u << 20, "Stack of one expression.");
-  v.bytes("limits.expression_output", s.limits.expressionOutputBytes, 1u << 10, 16u << 20, "Result of one expression.");
-
+  v.bytes("limits.expression_memory", s.limits.expressionMemoryBytes, 1u << 20, 1u << 30,
+          "Memory of one expression.");
+  v.bytes("limits.expression_stack", s.limits.expressionStackBytes, 64u << 10, 1u << 20,
+          "Stack of one expression.");
+  v.bytes("limits.expression_output", s.limits.expressionOutputBytes, 1u << 10, 16u << 20,
+          "Result of one expression.");
 }
 
 /// The other half of the list: what steps and the process itself are bounded by.
@@ -60,42 +73,58 @@ template <typename SettingsType, typename Visitor>
 void visitWorkOptions(SettingsType& s, Visitor& v) {
   using namespace std::chrono_literals;
   v.section("jobs", "Commands that `run` steps start.");
-  v.number("jobs.running_max", s.jobs.runningMax, 1, 1024, "Jobs at a time; more wait for their turn.");
-  v.duration("jobs.grace", s.jobs.grace, 0ms, 1h, "Between SIGTERM and the kill of the whole tree.");
+  v.number("jobs.running_max", s.jobs.runningMax, 1, 1024,
+           "Jobs at a time; more wait for their turn.");
+  v.duration("jobs.grace", s.jobs.grace, 0ms, 1h,
+             "Between SIGTERM and the kill of the whole tree.");
   v.bytes("jobs.log_max", s.jobs.logBytesMax, 1u << 10, 1ull << 40,
-          "Kept of each output stream of a job; what comes after is counted and dropped, and the job goes on.");
-  v.bytes("jobs.result_max", s.jobs.resultBytesMax, 1u << 10, 16u << 20, "What a job may write to its result descriptor.");
+          "Kept of each output stream of a job; what comes after is counted and dropped, and the "
+          "job goes on.");
+  v.bytes("jobs.result_max", s.jobs.resultBytesMax, 1u << 10, 16u << 20,
+          "What a job may write to its result descriptor.");
   v.text("jobs.path", s.jobs.path, "PATH of jobs.");
   v.list("jobs.pass_environment", s.jobs.passEnvironment,
-         "Variables of the daemon's environment that jobs get as well. Without this they get PATH, HOME, USER, LANG\n"
+         "Variables of the daemon's environment that jobs get as well. Without this they get PATH, "
+         "HOME, USER, LANG\n"
          "and what the step names.");
-  v.text("jobs.work_folder", s.jobs.workFolder, "Where jobs without cwd: run. Empty: work/ in the state folder.");
+  v.text("jobs.work_folder", s.jobs.workFolder,
+         "Where jobs without cwd: run. Empty: work/ in the state folder.");
   v.number("jobs.processes_max", s.jobs.processesMax, 0, 1'000'000,
            "Processes of the user (RLIMIT_NPROC; does not bind root); 0: as the host has it.");
-  v.number("jobs.open_files_max", s.jobs.openFilesMax, 0, 1'000'000, "Open files of a process; 0: as the host has it.");
-  v.bytes("jobs.memory_max", s.jobs.memoryBytes, 0, 1ull << 42, "Address space of a process; 0: as the host has it.");
-  v.bytes("jobs.file_max", s.jobs.fileBytes, 0, 1ull << 50, "Largest file that a process may write; 0: as the host has it.");
+  v.number("jobs.open_files_max", s.jobs.openFilesMax, 0, 1'000'000,
+           "Open files of a process; 0: as the host has it.");
+  v.bytes("jobs.memory_max", s.jobs.memoryBytes, 0, 1ull << 42,
+          "Address space of a process; 0: as the host has it.");
+  v.bytes("jobs.file_max", s.jobs.fileBytes, 0, 1ull << 50,
+          "Largest file that a process may write; 0: as the host has it.");
 
   v.section("http", "Requests of `http` and `notify` steps.");
   v.text("http.proxy", s.http.proxy,
-         "Empty: none. \"environment\": http_proxy, https_proxy and no_proxy of the daemon. Else the URL of a proxy.");
-  v.list("http.no_proxy", s.http.noProxy, "Hosts, .domains, addresses and networks that are reached directly.");
+         "Empty: none. \"environment\": http_proxy, https_proxy and no_proxy of the daemon. Else "
+         "the URL of a proxy.");
+  v.list("http.no_proxy", s.http.noProxy,
+         "Hosts, .domains, addresses and networks that are reached directly.");
   v.text("http.ca_file", s.http.caFile, "Certificates to trust, as PEM. Empty: the system's.");
   v.number("http.workers", s.http.workers, 1, 256, "Requests at a time.");
-  v.bytes("http.response_max", s.http.responseBytesMax, 1u << 10, 1u << 30, "Largest body of a response.");
-  v.duration("http.connect_timeout", s.http.connectTimeout, 100ms, 5min, "For name, connection, proxy and TLS together.");
+  v.bytes("http.response_max", s.http.responseBytesMax, 1u << 10, 1u << 30,
+          "Largest body of a response.");
+  v.duration("http.connect_timeout", s.http.connectTimeout, 100ms, 5min,
+             "For name, connection, proxy and TLS together.");
 
   v.section("daemon", "The process.");
-  v.duration("daemon.drain", s.daemon.drain, 0ms, 10min, "How long SIGTERM waits for requests in flight. Jobs go on without the daemon.");
+  v.duration("daemon.drain", s.daemon.drain, 0ms, 10min,
+             "How long SIGTERM waits for requests in flight. Jobs go on without the daemon.");
 
   v.section("policy", "What flows may do on this host.");
   v.text("policy.file", s.policyFile,
-         "Only what this file allows is done. Empty: policy.yaml beside this file, if it is there; otherwise user mode\n"
+         "Only what this file allows is done. Empty: policy.yaml beside this file, if it is there; "
+         "otherwise user mode\n"
          "allows commands, and http to all but link-local and metadata addresses.");
 }
 
-/// Calls `visitor` once for each option, with its dotted name, its field, its bounds and its words: the one list that
-/// parser, shipped example and output share. A visitor has section(), text(), list(), number(), bytes() and duration().
+/// Calls `visitor` once for each option, with its dotted name, its field, its bounds and its words:
+/// the one list that parser, shipped example and output share. A visitor has section(), text(),
+/// list(), number(), bytes() and duration().
 template <typename SettingsType, typename Visitor>
 void visitOptions(SettingsType& settings, Visitor& visitor) {
   visitStoreOptions(settings, visitor);

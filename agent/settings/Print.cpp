@@ -34,10 +34,12 @@ class Example {
   void list(std::string_view name, const std::vector<std::string>& value, std::string_view words) {
     option(name, "[" + base::join(value, ", ") + "]", words);
   }
-  void number(std::string_view name, std::int64_t value, std::int64_t, std::int64_t, std::string_view words) {
+  void number(std::string_view name, std::int64_t value, std::int64_t, std::int64_t,
+              std::string_view words) {
     option(name, std::to_string(value), words);
   }
-  void bytes(std::string_view name, std::uint64_t value, std::uint64_t, std::uint64_t, std::string_view words) {
+  void bytes(std::string_view name, std::uint64_t value, std::uint64_t, std::uint64_t,
+             std::string_view words) {
     option(name, exactBytes(value), words);
   }
   void duration(std::string_view name, std::chrono::milliseconds value, std::chrono::milliseconds,
@@ -64,8 +66,10 @@ class Example {
 };
 
 constexpr std::string_view kConnections =
-    "\n# How to reach other systems, apart from flows; a flow names what it needs under requires:, and\n"
-    "# `belay flow configure` binds the two. Credentials are in the vault (`belay secret set NAME`).\n"
+    "\n# How to reach other systems, apart from flows; a flow names what it needs under requires:, "
+    "and\n"
+    "# `belay flow configure` binds the two. Credentials are in the vault (`belay secret set "
+    "NAME`).\n"
     "connections:\n"
     "  # tracker:\n"
     "  #   type: http\n"
@@ -78,17 +82,21 @@ constexpr std::string_view kConnections =
 
 class ToJson {
  public:
-  void section(std::string_view name, std::string_view) { root_.set(name, json::Value(json::Object{})); }
+  void section(std::string_view name, std::string_view) {
+    root_.set(name, json::Value(json::Object{}));
+  }
   void text(std::string_view name, const std::string& value, std::string_view) { put(name, value); }
   void list(std::string_view name, const std::vector<std::string>& value, std::string_view) {
     json::Array items;
     for (const std::string& item : value) items.push_back(item);
     put(name, std::move(items));
   }
-  void number(std::string_view name, std::int64_t value, std::int64_t, std::int64_t, std::string_view) {
+  void number(std::string_view name, std::int64_t value, std::int64_t, std::int64_t,
+              std::string_view) {
     put(name, value);
   }
-  void bytes(std::string_view name, std::uint64_t value, std::uint64_t, std::uint64_t, std::string_view) {
+  void bytes(std::string_view name, std::uint64_t value, std::uint64_t, std::uint64_t,
+             std::string_view) {
     put(name, value);
   }
   void duration(std::string_view name, std::chrono::milliseconds value, std::chrono::milliseconds,

@@ -18,9 +18,10 @@ struct StateSettings {
 
 /// `api:` the Unix socket; there is no other way in.
 struct ApiSettings {
-  std::string socket;                  ///< Empty: of the mode.
-  std::vector<std::string> operators;  ///< "alice", "1000", "group:ops", "group:998"; may change things.
-  std::vector<std::string> readers;    ///< May only look.
+  std::string socket;  ///< Empty: of the mode.
+  std::vector<std::string>
+      operators;  ///< "alice", "1000", "group:ops", "group:998"; may change things.
+  std::vector<std::string> readers;  ///< May only look.
   std::uint64_t bodyBytesMax = 4u << 20;
   std::int64_t connectionsMax = 256;
 };
@@ -29,14 +30,15 @@ struct JournalSettings {
   std::uint64_t walMaxBytes = 64u << 20;
   std::uint64_t reserveBytes = 4u << 20;
   std::uint64_t cacheBytes = 2u << 20;
-  std::chrono::milliseconds retention{std::chrono::hours{24 * 90}};  ///< Of ended runs; 0: for ever.
+  std::chrono::milliseconds retention{
+      std::chrono::hours{24 * 90}};  ///< Of ended runs; 0: for ever.
 };
 
 /// `limits:` bounds of the daemon. Each error that one causes names it and its value.
 struct LimitSettings {
-  std::uint64_t memoryBytes = 0;        ///< Of the daemon's address space; 0: as the host has it.
-  std::uint64_t diskBytes = 0;          ///< Of the state folder; above it no new run starts; 0: none.
-  std::int64_t cpu = 0;                 ///< Processors that the daemon may use; 0: all.
+  std::uint64_t memoryBytes = 0;  ///< Of the daemon's address space; 0: as the host has it.
+  std::uint64_t diskBytes = 0;    ///< Of the state folder; above it no new run starts; 0: none.
+  std::int64_t cpu = 0;           ///< Processors that the daemon may use; 0: all.
   std::int64_t activeRuns = 100'000;
   std::uint64_t inlineBytes = 64u << 10;
   std::int64_t expressionTicks = 5'000'000;
@@ -48,22 +50,23 @@ struct LimitSettings {
 struct JobSettings {
   std::int64_t runningMax = 64;
   std::chrono::milliseconds grace{5000};
-  std::uint64_t logBytesMax = 128u << 20;      ///< Of each stream of a job.
+  std::uint64_t logBytesMax = 128u << 20;  ///< Of each stream of a job.
   std::uint64_t resultBytesMax = 1u << 20;
-  std::string path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";  ///< PATH of jobs.
-  std::vector<std::string> passEnvironment;    ///< Variables of the daemon that jobs get too.
-  std::string workFolder;                      ///< Folder of jobs without `cwd`; empty: <state>/work.
-  std::int64_t processesMax = 0;               ///< RLIMIT_NPROC; 0: as the host has it.
+  std::string path =
+      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";  ///< PATH of jobs.
+  std::vector<std::string> passEnvironment;  ///< Variables of the daemon that jobs get too.
+  std::string workFolder;                    ///< Folder of jobs without `cwd`; empty: <state>/work.
+  std::int64_t processesMax = 0;             ///< RLIMIT_NPROC; 0: as the host has it.
   std::int64_t openFilesMax = 0;
-  std::uint64_t memoryBytes = 0;               ///< RLIMIT_AS of each process.
+  std::uint64_t memoryBytes = 0;  ///< RLIMIT_AS of each process.
   std::uint64_t fileBytes = 0;
 };
 
 struct HttpSettings {
-  std::string proxy;                      ///< "environment", a URL, or empty: none.
+  std::string proxy;  ///< "environment", a URL, or empty: none.
   std::vector<std::string> noProxy;
-  std::string caFile;                     ///< Empty: the system's.
-  std::int64_t workers = 8;               ///< Requests at a time.
+  std::string caFile;        ///< Empty: the system's.
+  std::int64_t workers = 8;  ///< Requests at a time.
   std::uint64_t responseBytesMax = 16u << 20;
   std::chrono::milliseconds connectTimeout{10'000};
 };
@@ -72,8 +75,8 @@ struct DaemonSettings {
   std::chrono::milliseconds drain{10'000};  ///< For requests in flight at SIGTERM.
 };
 
-/// All options of a host. Every field has its default here, its words in config/belay.yaml, and its row in the table
-/// of Options.h.
+/// All options of a host. Every field has its default here, its words in config/belay.yaml, and its
+/// row in the table of Options.h.
 struct Settings {
   StateSettings state;
   ApiSettings api;
@@ -82,12 +85,12 @@ struct Settings {
   JobSettings jobs;
   HttpSettings http;
   DaemonSettings daemon;
-  std::string policyFile;      ///< Empty: policy.yaml beside the settings, if it is there.
-  json::Value connections;     ///< Read by vault::ConnectionStore.
+  std::string policyFile;   ///< Empty: policy.yaml beside the settings, if it is there.
+  json::Value connections;  ///< Read by vault::ConnectionStore.
 };
 
-/// Reads YAML. Unknown keys, bad units and values out of range are errors with file, line and the nearest right key.
-/// Errors: kSettingsInvalid.
+/// Reads YAML. Unknown keys, bad units and values out of range are errors with file, line and the
+/// nearest right key. Errors: kSettingsInvalid.
 base::Result<Settings> parseSettings(std::string_view text, const std::string& source);
 
 /// Text of config/belay.yaml: every option with its words, its default commented out.

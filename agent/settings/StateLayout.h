@@ -4,7 +4,8 @@
 
 namespace belay::settings {
 
-/// The entries of the state folder: the daemon, and the commands that work while it is down, agree on them here.
+/// The entries of the state folder: the daemon, and the commands that work while it is down, agree
+/// on them here.
 struct StateLayout {
   std::string folder;
 

@@ -17,7 +17,8 @@ std::optional<std::string> asText(const json::Value& value) {
 }
 
 Error Fields::wrong(std::string_view name, const std::string& what) const {
-  return Error{ErrorCode::kInvalidArgument, "step " + step_ + ": " + std::string(name) + " " + what};
+  return Error{ErrorCode::kInvalidArgument,
+               "step " + step_ + ": " + std::string(name) + " " + what};
 }
 
 bool Fields::has(std::string_view name) const {
@@ -39,8 +40,8 @@ Result<std::vector<std::string>> Fields::texts(std::string_view name) const {
   for (const json::Value& item : list.asArray()) {
     auto text = asText(item);
     if (!text) {
-      return wrong(name, "has an item that is no text: " + std::string(json::kindName(item)) + " at " +
-                             std::to_string(out.size()));
+      return wrong(name, "has an item that is no text: " + std::string(json::kindName(item)) +
+                             " at " + std::to_string(out.size()));
     }
     out.push_back(std::move(*text));
   }
@@ -81,7 +82,8 @@ Result<std::vector<std::int64_t>> Fields::integers(std::string_view name) const 
   return out;
 }
 
-Result<std::vector<std::pair<std::string, vault::TextOrSecret>>> Fields::valuesOf(std::string_view name) const {
+Result<std::vector<std::pair<std::string, vault::TextOrSecret>>> Fields::valuesOf(
+    std::string_view name) const {
   std::vector<std::pair<std::string, vault::TextOrSecret>> out;
   if (!has(name)) return out;
   const json::Value& object = *values_.find(name);
@@ -93,7 +95,8 @@ Result<std::vector<std::pair<std::string, vault::TextOrSecret>>> Fields::valuesO
       continue;
     }
     auto text = asText(member.second);
-    if (!text) return wrong(std::string(name) + "." + member.first, "must be a text or {secret: NAME}");
+    if (!text)
+      return wrong(std::string(name) + "." + member.first, "must be a text or {secret: NAME}");
     out.emplace_back(member.first, std::move(*text));
   }
   return out;

@@ -33,7 +33,8 @@ class Fields {
   base::Result<std::uint64_t> bytes(std::string_view name, std::uint64_t fallback) const;
   base::Result<std::vector<std::int64_t>> integers(std::string_view name) const;
   /// An object of texts, each of which may be `{secret: NAME}`.
-  base::Result<std::vector<std::pair<std::string, vault::TextOrSecret>>> valuesOf(std::string_view name) const;
+  base::Result<std::vector<std::pair<std::string, vault::TextOrSecret>>> valuesOf(
+      std::string_view name) const;
 
   base::Error wrong(std::string_view name, const std::string& what) const;
 

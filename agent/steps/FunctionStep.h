@@ -4,7 +4,8 @@
 
 namespace belay::steps {
 
-/// `function`: calls a function of the flow (`name`) or `code` with `input`, by default the run's. Threads: the loop.
+/// `function`: calls a function of the flow (`name`) or `code` with `input`, by default the run's.
+/// Threads: the loop.
 class FunctionStep final : public runtime::InlineStep {
  public:
   base::Result<runtime::InlineOutcome> perform(const runtime::InlineContext& context) override;

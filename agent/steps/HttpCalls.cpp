@@ -34,7 +34,8 @@ StepResult resultOf(const Attempt& attempt, const http::ClientFailure& failure) 
   if (failure.outOfTime && attempt.timeoutMs > 0) {
     out.code = base::errorText(ErrorCode::kStepTimeout);
     out.message = "the request of step " + attempt.key.path + " took longer than its timeout of " +
-                  base::formatDuration(std::chrono::milliseconds{attempt.timeoutMs}) + ": " + failure.error.message;
+                  base::formatDuration(std::chrono::milliseconds{attempt.timeoutMs}) + ": " +
+                  failure.error.message;
   }
   out.nothingLeft = !failure.sent;
   if (failure.sent && attempt.effect == flow::EffectClass::kOnce) {
@@ -52,16 +53,17 @@ void HttpCalls::send(const Attempt& attempt, http::ClientRequest request,
     base::MutexLock lock(mutex_);
     calls_[key] = token;
   }
-  const bool posted = pool_.post([this, attempt, key, token, request = std::move(request), finish]() mutable {
-    request.cancel = token.get();
-    StepResult result = finish(client_.send(request));
-    {
-      base::MutexLock lock(mutex_);
-      const auto found = calls_.find(key);
-      if (found != calls_.end() && found->second == token) calls_.erase(found);
-    }
-    sink_(attempt.run, attempt.key, std::move(result));
-  });
+  const bool posted =
+      pool_.post([this, attempt, key, token, request = std::move(request), finish]() mutable {
+        request.cancel = token.get();
+        StepResult result = finish(client_.send(request));
+        {
+          base::MutexLock lock(mutex_);
+          const auto found = calls_.find(key);
+          if (found != calls_.end() && found->second == token) calls_.erase(found);
+        }
+        sink_(attempt.run, attempt.key, std::move(result));
+      });
   if (posted) return;
   {
     base::MutexLock lock(mutex_);
@@ -75,7 +77,8 @@ void HttpCalls::refuse(const Attempt& attempt, const Error& error) {
   result.ok = false;
   engine::Failure& failure = result.failure.emplace();
   failure.code = base::errorText(error.code);
-  failure.kind = error.code == ErrorCode::kBusy ? flow::FailureClass::kUnavailable : flow::FailureClass::kOther;
+  failure.kind = error.code == ErrorCode::kBusy ? flow::FailureClass::kUnavailable
+                                                : flow::FailureClass::kOther;
   failure.message = error.message;
   failure.nothingLeft = true;
   sink_(attempt.run, attempt.key, std::move(result));

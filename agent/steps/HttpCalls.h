@@ -46,10 +46,11 @@ class HttpCalls {
   std::map<Key, std::shared_ptr<base::CancelToken>> calls_ BELAY_GUARDED_BY(mutex_);
 };
 
-/// The failure of a request that got no response; for a `once` step of which something left, it is not known whether it
-/// took effect.
+/// The failure of a request that got no response; for a `once` step of which something left, it is
+/// not known whether it took effect.
 runtime::StepResult resultOf(const runtime::Attempt& attempt, const http::ClientFailure& failure);
-/// Names the connection of a request and the secrets that it fills in, with their versions, for the policy.
+/// Names the connection of a request and the secrets that it fills in, with their versions, for the
+/// policy.
 base::Status describeConnection(trust::HttpEffect& effect, const vault::Connection& connection,
                                 const vault::SecretSource& secrets);
 /// The class of failure that a name of common/http stands for.

@@ -34,8 +34,8 @@ struct HttpStep::Call {
 
 namespace {
 
-Result<const vault::Connection*> findConnection(const vault::ConnectionStore& store, const Attempt& attempt,
-                                                const std::string& name) {
+Result<const vault::Connection*> findConnection(const vault::ConnectionStore& store,
+                                                const Attempt& attempt, const std::string& name) {
   const auto bound = attempt.bindings.find(name);
   return store.find(bound == attempt.bindings.end() ? name : bound->second);
 }
@@ -51,7 +51,8 @@ Result<std::string> withQuery(std::string target, const json::Value& values, con
     for (const json::Value& item : member.second.isArray() ? member.second.asArray() : one) {
       if (item.isNull()) continue;
       const auto text = asText(item);
-      if (!text) return fields.wrong("query." + member.first, "must be a text, a number or a list of them");
+      if (!text)
+        return fields.wrong("query." + member.first, "must be a text, a number or a list of them");
       target += separator + http::percentEncode(member.first) + "=" + http::percentEncode(*text);
       separator = '&';
     }
@@ -66,8 +67,9 @@ Result<HttpStep::Call> HttpStep::read(const Attempt& attempt) const {
   const Fields fields(values, attempt.key.path);
   Call call;
   BELAY_ASSIGN(call.method, fields.text("method", "GET"));
-  std::transform(call.method.begin(), call.method.end(), call.method.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  std::transform(call.method.begin(), call.method.end(), call.method.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
   BELAY_ASSIGN(const std::string url, fields.text("url"));
   BELAY_ASSIGN(const std::string connection, fields.text("connection"));
   if (connection.empty()) {
@@ -88,7 +90,8 @@ Result<HttpStep::Call> HttpStep::read(const Attempt& attempt) const {
     if (!call.body.empty()) call.contentType = "text/plain; charset=utf-8";
   }
   BELAY_ASSIGN(call.responseAs, fields.text("response_as", "auto"));
-  BELAY_ASSIGN(call.responseBytesMax, fields.bytes("max_response_bytes", settings_.responseBytesMax));
+  BELAY_ASSIGN(call.responseBytesMax,
+               fields.bytes("max_response_bytes", settings_.responseBytesMax));
   call.responseBytesMax = std::min(call.responseBytesMax, settings_.responseBytesMax);
   BELAY_ASSIGN(call.okStatus, fields.integers("ok_status"));
   return call;
@@ -158,14 +161,18 @@ void HttpStep::start(const Attempt& attempt) {
   if (!request) return world_.calls.refuse(attempt, request.error());
   const std::int64_t startedMs = world_.clock.sinceBoot().count();
   const auto shared = std::make_shared<Call>(std::move(*call));
-  world_.calls.send(attempt, std::move(*request), [this, attempt, shared, startedMs](http::ClientOutcome outcome) {
-    return finish(attempt, *shared, std::move(outcome), startedMs);
-  });
+  world_.calls.send(attempt, std::move(*request),
+                    [this, attempt, shared, startedMs](http::ClientOutcome outcome) {
+                      return finish(attempt, *shared, std::move(outcome), startedMs);
+                    });
 }
 
-void HttpStep::cancel(const base::RunId& run, const engine::StepKey& key) { world_.calls.cancel(run, key.path); }
+void HttpStep::cancel(const base::RunId& run, const engine::StepKey& key) {
+  world_.calls.cancel(run, key.path);
+}
 
-Result<json::Value> HttpStep::bodyOf(const Attempt& attempt, const Call& call, const http::ClientResponse& response,
+Result<json::Value> HttpStep::bodyOf(const Attempt& attempt, const Call& call,
+                                     const http::ClientResponse& response,
                                      std::vector<journal::ResourceRow>& rows) const {
   const std::string* type = response.headers.find("Content-Type");
   const std::string mediaType = type ? *type : "application/octet-stream";
@@ -177,7 +184,8 @@ Result<json::Value> HttpStep::bodyOf(const Attempt& attempt, const Call& call, c
     return described;
   }
   const bool looksJson = mediaType.find("json") != std::string::npos;
-  if (call.responseAs == "json" || (call.responseAs == "auto" && looksJson && !response.body.empty())) {
+  if (call.responseAs == "json" ||
+      (call.responseAs == "auto" && looksJson && !response.body.empty())) {
     BELAY_ASSIGN(const std::string clean, world_.outputs.redact(response.body));
     auto parsed = json::parse(clean);
     if (parsed) return parsed;
@@ -202,26 +210,32 @@ StepResult HttpStep::finish(const Attempt& attempt, const Call& call, http::Clie
     const std::string before = headers.text(name);
     // A server may give back what it was sent.
     auto value = world_.outputs.redact(field.value);
-    if (!value) body = std::move(value).error();
-    else headers.set(name, before.empty() ? *value : before + ", " + *value);
+    if (!value)
+      body = std::move(value).error();
+    else
+      headers.set(name, before.empty() ? *value : before + ", " + *value);
   }
   output.set("headers", std::move(headers));
   if (body) output.set("body", std::move(*body));
   output.set("duration_ms", result.durationMs);
   result.outputJson = json::print(output);
 
-  const bool named = std::find(call.okStatus.begin(), call.okStatus.end(), response.status) != call.okStatus.end();
+  const bool named =
+      std::find(call.okStatus.begin(), call.okStatus.end(), response.status) != call.okStatus.end();
   const bool fine = call.okStatus.empty() ? response.status < 400 : named;
   if (fine && body) return result;
   result.ok = false;
   engine::Failure& failure = result.failure.emplace();
   if (!fine) {
-    failure.code = base::errorText(response.status == 429 ? ErrorCode::kRateLimited : ErrorCode::kHttpStatus);
+    failure.code =
+        base::errorText(response.status == 429 ? ErrorCode::kRateLimited : ErrorCode::kHttpStatus);
     failure.kind = failureClassOf(http::retryClassOf(response.status));
-    failure.message = call.method + " " + call.url.str() + " answered " + std::to_string(response.status) + " " + response.reason;
+    failure.message = call.method + " " + call.url.str() + " answered " +
+                      std::to_string(response.status) + " " + response.reason;
     // The server refused before it did anything.
     failure.nothingLeft = response.status == 429;
-    if (const auto wait = http::retryAfter(response.headers, world_.clock.wallMs())) result.retryAfterMs = wait->count();
+    if (const auto wait = http::retryAfter(response.headers, world_.clock.wallMs()))
+      result.retryAfterMs = wait->count();
   } else {
     failure.code = base::errorText(body.error().code);
     failure.message = body.error().message;

@@ -12,8 +12,8 @@
 
 namespace belay::steps {
 
-/// `http`: one request. Output `{status, headers, body, duration_ms}`; a status from 400 on fails the step unless
-/// `ok_status` names it.
+/// `http`: one request. Output `{status, headers, body, duration_ms}`; a status from 400 on fails
+/// the step unless `ok_status` names it.
 ///
 /// Threads:   the loop; results come from the pool.
 /// Ownership: borrows all it is given.
@@ -26,7 +26,8 @@ class HttpStep final : public runtime::Performer {
     const vault::SecretSource& secrets;
     const base::Clock& clock;
   };
-  HttpStep(World world, settings::HttpSettings settings) : world_(world), settings_(std::move(settings)) {}
+  HttpStep(World world, settings::HttpSettings settings)
+      : world_(world), settings_(std::move(settings)) {}
 
   base::Result<trust::RenderedEffect> describe(const runtime::Attempt& attempt) const override;
   void start(const runtime::Attempt& attempt) override;
@@ -35,9 +36,10 @@ class HttpStep final : public runtime::Performer {
  private:
   struct Call;  ///< A rendered step, read and resolved.
   base::Result<Call> read(const runtime::Attempt& attempt) const;
-  base::Result<http::ClientRequest> makeRequest(const runtime::Attempt& attempt, const Call& call) const;
-  runtime::StepResult finish(const runtime::Attempt& attempt, const Call& call, http::ClientOutcome outcome,
-                             std::int64_t startedMs) const;
+  base::Result<http::ClientRequest> makeRequest(const runtime::Attempt& attempt,
+                                                const Call& call) const;
+  runtime::StepResult finish(const runtime::Attempt& attempt, const Call& call,
+                             http::ClientOutcome outcome, std::int64_t startedMs) const;
   base::Result<json::Value> bodyOf(const runtime::Attempt& attempt, const Call& call,
                                    const http::ClientResponse& response,
                                    std::vector<journal::ResourceRow>& rows) const;

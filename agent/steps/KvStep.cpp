@@ -16,13 +16,14 @@ using Kind = KvOperation::Kind;
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Kind>, 7> kOperations{{{"get", Kind::kGet},
-                                                                        {"exists", Kind::kExists},
-                                                                        {"set", Kind::kSet},
-                                                                        {"delete", Kind::kDelete},
-                                                                        {"increment", Kind::kIncrement},
-                                                                        {"append", Kind::kAppend},
-                                                                        {"list", Kind::kList}}};
+constexpr std::array<std::pair<std::string_view, Kind>, 7> kOperations{
+    {{"get", Kind::kGet},
+     {"exists", Kind::kExists},
+     {"set", Kind::kSet},
+     {"delete", Kind::kDelete},
+     {"increment", Kind::kIncrement},
+     {"append", Kind::kAppend},
+     {"list", Kind::kList}}};
 
 Result<KvOperation> readOperation(const json::Value& spec, const std::string& step) {
   const Fields fields(spec, step);
@@ -45,16 +46,19 @@ Result<KvOperation> readOperation(const json::Value& spec, const std::string& st
 }
 
 /// The value that an operation leaves behind.
-Result<json::Value> nextValue(const KvOperation& operation, const json::Value& previous, bool exists) {
+Result<json::Value> nextValue(const KvOperation& operation, const json::Value& previous,
+                              bool exists) {
   if (operation.kind == Kind::kSet) return operation.value;
-  const Error wrongKind{ErrorCode::kConflict, "the value of key \"" + operation.key + "\" is " +
-                                                  std::string(json::kindName(previous)) +
-                                                  (operation.kind == Kind::kIncrement ? ", not a number" : ", not a list")};
+  const Error wrongKind{
+      ErrorCode::kConflict,
+      "the value of key \"" + operation.key + "\" is " + std::string(json::kindName(previous)) +
+          (operation.kind == Kind::kIncrement ? ", not a number" : ", not a list")};
   if (operation.kind == Kind::kIncrement) {
     if (exists && !previous.isNumber()) return wrongKind;
     const double sum = (exists ? previous.asNumber() : 0.0) + static_cast<double>(operation.by);
     if (std::fabs(sum) > 9007199254740992.0) {
-      return Error{ErrorCode::kLimit, "the number under key \"" + operation.key + "\" would leave the range of exact numbers"};
+      return Error{ErrorCode::kLimit, "the number under key \"" + operation.key +
+                                          "\" would leave the range of exact numbers"};
     }
     return json::Value(sum);
   }
@@ -64,7 +68,8 @@ Result<json::Value> nextValue(const KvOperation& operation, const json::Value& p
   return list;
 }
 
-Result<json::Value> listKeys(journal::Journal& journal, const KvOperation& operation, std::int64_t nowMs) {
+Result<json::Value> listKeys(journal::Journal& journal, const KvOperation& operation,
+                             std::int64_t nowMs) {
   BELAY_ASSIGN(const std::vector<journal::KvRow> rows,
                journal.kvList(operation.space, operation.key, nowMs, KvStep::kListMax));
   json::Array items;
@@ -82,12 +87,14 @@ Result<json::Value> listKeys(journal::Journal& journal, const KvOperation& opera
 
 }  // namespace
 
-Result<json::Value> performKv(journal::Journal& journal, const KvOperation& operation, std::int64_t nowMs) {
+Result<json::Value> performKv(journal::Journal& journal, const KvOperation& operation,
+                              std::int64_t nowMs) {
   if (operation.kind == Kind::kList) return listKeys(journal, operation, nowMs);
   if (operation.key.empty() || operation.key.size() > 512) {
     return Error{ErrorCode::kInvalidArgument, "a key has 1 to 512 bytes"};
   }
-  BELAY_ASSIGN(const std::optional<journal::KvRow> row, journal.kv(operation.space, operation.key, nowMs));
+  BELAY_ASSIGN(const std::optional<journal::KvRow> row,
+               journal.kv(operation.space, operation.key, nowMs));
   json::Value previous;
   if (row) {
     BELAY_ASSIGN(previous, json::parse(row->valueJson));
@@ -110,12 +117,15 @@ Result<json::Value> performKv(journal::Journal& journal, const KvOperation& oper
   BELAY_ASSIGN(json::Value value, nextValue(operation, previous, row.has_value()));
   journal::KvRow next{operation.space, operation.key, json::print(value), 0, nowMs};
   if (next.valueJson.size() > KvStep::kValueBytesMax) {
-    return Error{ErrorCode::kLimit, "the value of key \"" + operation.key + "\" would be larger than " +
-                                        base::formatBytes(KvStep::kValueBytesMax) + "; keep it as a resource"};
+    return Error{ErrorCode::kLimit,
+                 "the value of key \"" + operation.key + "\" would be larger than " +
+                     base::formatBytes(KvStep::kValueBytesMax) + "; keep it as a resource"};
   }
   // Without a ttl of its own, an increment or append leaves the end of its key's life as it was.
-  if (operation.ttlMs != 0) next.expiresMs = nowMs + operation.ttlMs;
-  else if (row && operation.kind != Kind::kSet) next.expiresMs = row->expiresMs;
+  if (operation.ttlMs != 0)
+    next.expiresMs = nowMs + operation.ttlMs;
+  else if (row && operation.kind != Kind::kSet)
+    next.expiresMs = row->expiresMs;
   BELAY_TRY(journal.putKv(next));
   out.set("value", std::move(value));
   out.set("exists", row.has_value());

@@ -7,11 +7,13 @@
 
 namespace belay::steps {
 
-/// `kv`: one operation on the host's key-value store, in the transaction that records the step: exactly once.
+/// `kv`: one operation on the host's key-value store, in the transaction that records the step:
+/// exactly once.
 ///
 ///   get: KEY | exists: KEY | delete: KEY | list: PREFIX
 ///   set: KEY, value:, ttl:, if_not_exists: | increment: KEY, by: | append: KEY, value:
-/// `space:` keeps keys of different flows apart; "default" without it. Output: {value, exists, previous} or {items}.
+/// `space:` keeps keys of different flows apart; "default" without it. Output: {value, exists,
+/// previous} or {items}.
 ///
 /// Threads: the loop.
 class KvStep final : public runtime::InlineStep {
@@ -33,8 +35,9 @@ struct KvOperation {
   bool ifNotExists = false;
 };
 
-/// Performs it in the open transaction; returns the output. Errors: kInvalidArgument, kLimit, kConflict (a value of another
-/// kind than increment or append needs), and those of the journal.
-base::Result<json::Value> performKv(journal::Journal& journal, const KvOperation& operation, std::int64_t nowMs);
+/// Performs it in the open transaction; returns the output. Errors: kInvalidArgument, kLimit,
+/// kConflict (a value of another kind than increment or append needs), and those of the journal.
+base::Result<json::Value> performKv(journal::Journal& journal, const KvOperation& operation,
+                                    std::int64_t nowMs);
 
 }  // namespace belay::steps

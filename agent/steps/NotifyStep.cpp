@@ -89,14 +89,18 @@ void NotifyStep::start(const Attempt& attempt) {
   auto request = makeRequest(attempt);
   if (!request) return world_.calls.refuse(attempt, request.error());
   const std::int64_t startedMs = world_.clock.sinceBoot().count();
-  world_.calls.send(attempt, std::move(*request), [this, attempt, startedMs](const http::ClientOutcome& outcome) {
-    return finish(attempt, outcome, startedMs);
-  });
+  world_.calls.send(attempt, std::move(*request),
+                    [this, attempt, startedMs](const http::ClientOutcome& outcome) {
+                      return finish(attempt, outcome, startedMs);
+                    });
 }
 
-void NotifyStep::cancel(const base::RunId& run, const engine::StepKey& key) { world_.calls.cancel(run, key.path); }
+void NotifyStep::cancel(const base::RunId& run, const engine::StepKey& key) {
+  world_.calls.cancel(run, key.path);
+}
 
-StepResult NotifyStep::finish(const Attempt& attempt, const http::ClientOutcome& outcome, std::int64_t startedMs) const {
+StepResult NotifyStep::finish(const Attempt& attempt, const http::ClientOutcome& outcome,
+                              std::int64_t startedMs) const {
   if (!outcome.ok()) return resultOf(attempt, outcome.failure());
   const http::ClientResponse& response = outcome.response();
   StepResult result;
@@ -109,12 +113,14 @@ StepResult NotifyStep::finish(const Attempt& attempt, const http::ClientOutcome&
   if (response.status < 400) return result;
   result.ok = false;
   engine::Failure& failure = result.failure.emplace();
-  failure.code = base::errorText(response.status == 429 ? ErrorCode::kRateLimited : ErrorCode::kHttpStatus);
+  failure.code =
+      base::errorText(response.status == 429 ? ErrorCode::kRateLimited : ErrorCode::kHttpStatus);
   failure.kind = failureClassOf(http::retryClassOf(response.status));
   failure.message = "the chat answered " + std::to_string(response.status) + " " + response.reason;
   // A status below 500 says that the receiver did not take the message.
   failure.nothingLeft = response.status < 500;
-  if (const auto wait = http::retryAfter(response.headers, world_.clock.wallMs())) result.retryAfterMs = wait->count();
+  if (const auto wait = http::retryAfter(response.headers, world_.clock.wallMs()))
+    result.retryAfterMs = wait->count();
   return result;
 }
 

@@ -11,8 +11,9 @@
 
 namespace belay::steps {
 
-/// `notify`: a text to a chat connection, as a webhook that is signed where the connection has a signing secret.
-/// Output `{delivery_id, status, duration_ms}`; the delivery id is the same over attempts.
+/// `notify`: a text to a chat connection, as a webhook that is signed where the connection has a
+/// signing secret. Output `{delivery_id, status, duration_ms}`; the delivery id is the same over
+/// attempts.
 ///
 /// Threads:   the loop; results come from the pool.
 /// Ownership: borrows all it is given.
@@ -24,7 +25,8 @@ class NotifyStep final : public runtime::Performer {
     const vault::SecretSource& secrets;
     const base::Clock& clock;
   };
-  NotifyStep(World world, settings::HttpSettings settings) : world_(world), settings_(std::move(settings)) {}
+  NotifyStep(World world, settings::HttpSettings settings)
+      : world_(world), settings_(std::move(settings)) {}
 
   base::Result<trust::RenderedEffect> describe(const runtime::Attempt& attempt) const override;
   void start(const runtime::Attempt& attempt) override;

@@ -30,15 +30,16 @@ std::string_view cut(std::string_view text, std::size_t most) {
   return text.substr(0, end);
 }
 
-/// NUL and bytes that are no UTF-8 as U+FFFD: the output of a command may be anything, JSON may not. The resource of a
-/// large output has all bytes as they were.
+/// NUL and bytes that are no UTF-8 as U+FFFD: the output of a command may be anything, JSON may
+/// not. The resource of a large output has all bytes as they were.
 std::string toUtf8(std::string_view text) {
   const bool hasNul = text.find('\0') != std::string_view::npos;
   if (!hasNul && base::isUtf8(text)) return std::string(text);
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     std::size_t length = text[i] == '\0' ? 5 : 1;
-    while (length <= 4 && i + length <= text.size() && !base::isUtf8(text.substr(i, length))) ++length;
+    while (length <= 4 && i + length <= text.size() && !base::isUtf8(text.substr(i, length)))
+      ++length;
     if (length <= 4 && i + length <= text.size()) {
       out += text.substr(i, length);
       i += length;
@@ -90,7 +91,8 @@ json::Value Outputs::describe(const journal::ResourceRow& row) {
   return out;
 }
 
-Result<json::Value> Outputs::keepText(std::string_view text, flow::Persist persist, std::string_view name,
+Result<json::Value> Outputs::keepText(std::string_view text, flow::Persist persist,
+                                      std::string_view name,
                                       std::vector<journal::ResourceRow>& rows) {
   BELAY_ASSIGN(const std::string clean, redact(text));
   const bool tooLarge = clean.size() > inlineMax_;
@@ -125,8 +127,9 @@ Result<resources::Resource> Outputs::putRedacted(int file) {
   return store_.putPieces(next, std::numeric_limits<std::uint64_t>::max());
 }
 
-Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size, int file, flow::Persist persist,
-                                      std::string_view name, std::vector<journal::ResourceRow>& rows) {
+Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size, int file,
+                                      flow::Persist persist, std::string_view name,
+                                      std::vector<journal::ResourceRow>& rows) {
   const bool tooLarge = size > inlineMax_;
   std::optional<std::string> ref;
   if (persist == flow::Persist::kAlways || (persist == flow::Persist::kAuto && tooLarge)) {

@@ -20,22 +20,21 @@ class Outputs final : public runtime::LargeOutputs {
  public:
   Outputs(resources::ResourceStore& store, const vault::Vault& vault, const base::Clock& clock,
           std::size_t inlineMax)
-      : store_(store),
-        vault_(vault),
-        clock_(clock),
-        inlineMax_(inlineMax) {}
+      : store_(store), vault_(vault), clock_(clock), inlineMax_(inlineMax) {}
 
   base::Result<journal::ResourceRow> store(std::string_view content, std::string_view mediaType,
                                            std::string_view name) override;
   base::Result<std::string> load(std::string_view ref) override;
 
   /// `{text, truncated, ref}` of a text; the row of its resource joins `rows` when one was made.
-  base::Result<json::Value> keepText(std::string_view text, flow::Persist persist, std::string_view name,
+  base::Result<json::Value> keepText(std::string_view text, flow::Persist persist,
+                                     std::string_view name,
                                      std::vector<journal::ResourceRow>& rows);
-  /// The same for a file that may be larger than memory: `head` is its beginning, `file` all of it. Where `head` was cut
-  /// within what may be a secret, the text ends before it.
-  base::Result<json::Value> keepFile(std::string_view head, std::uint64_t size, int file, flow::Persist persist,
-                                     std::string_view name, std::vector<journal::ResourceRow>& rows);
+  /// The same for a file that may be larger than memory: `head` is its beginning, `file` all of it.
+  /// Where `head` was cut within what may be a secret, the text ends before it.
+  base::Result<json::Value> keepFile(std::string_view head, std::uint64_t size, int file,
+                                     flow::Persist persist, std::string_view name,
+                                     std::vector<journal::ResourceRow>& rows);
   /// `{ref, digest, size, media_type, name}` of a resource that was just stored.
   static json::Value describe(const journal::ResourceRow& row);
 
@@ -44,7 +43,8 @@ class Outputs final : public runtime::LargeOutputs {
   resources::ResourceStore& resources() { return store_; }
 
  private:
-  journal::ResourceRow rowOf(const resources::Resource& resource, std::string_view mediaType, std::string_view name) const;
+  journal::ResourceRow rowOf(const resources::Resource& resource, std::string_view mediaType,
+                             std::string_view name) const;
   base::Result<resources::Resource> putRedacted(int file);
 
   resources::ResourceStore& store_;

@@ -25,7 +25,8 @@ base::Status readStdin(const json::Value& values, const Fields& fields, RunSpec&
   }
   if (given->flag("truncated")) {
     return Error{ErrorCode::kInvalidArgument,
-                 "stdin is an output that was cut and not kept; set persist: auto or always on the step that made it"};
+                 "stdin is an output that was cut and not kept; set persist: auto or always on the "
+                 "step that made it"};
   }
   BELAY_ASSIGN(spec.stdinText, fields.text("stdin"));
   return {};
@@ -33,7 +34,8 @@ base::Status readStdin(const json::Value& values, const Fields& fields, RunSpec&
 
 }  // namespace
 
-Result<RunSpec> readRunSpec(const runtime::Attempt& attempt, const settings::JobSettings& settings) {
+Result<RunSpec> readRunSpec(const runtime::Attempt& attempt,
+                            const settings::JobSettings& settings) {
   BELAY_ASSIGN(const json::Value values, json::parse(attempt.renderedJson));
   const Fields fields(values, attempt.key.path);
   RunSpec spec;
@@ -41,14 +43,17 @@ Result<RunSpec> readRunSpec(const runtime::Attempt& attempt, const settings::Job
   BELAY_ASSIGN(spec.script, fields.text("script"));
   if (fields.has("shell")) {
     const json::Value& shell = *values.find("shell");
-    if (shell.isString()) spec.shell = {shell.asString()};
-    else BELAY_TRY([&]() -> base::Status {
-      BELAY_ASSIGN(spec.shell, fields.texts("shell"));
-      return {};
-    }());
+    if (shell.isString())
+      spec.shell = {shell.asString()};
+    else
+      BELAY_TRY([&]() -> base::Status {
+        BELAY_ASSIGN(spec.shell, fields.texts("shell"));
+        return {};
+      }());
   }
   BELAY_ASSIGN(spec.cwd, fields.text("cwd"));
-  if (!spec.cwd.empty() && spec.cwd.front() != '/') return fields.wrong("cwd", "must be an absolute path");
+  if (!spec.cwd.empty() && spec.cwd.front() != '/')
+    return fields.wrong("cwd", "must be an absolute path");
   BELAY_ASSIGN(spec.env, fields.valuesOf("env"));
   BELAY_TRY(readStdin(values, fields, spec));
   BELAY_ASSIGN(const std::vector<std::int64_t> codes, fields.integers("ok_exit_codes"));

@@ -26,13 +26,20 @@ engine::Failure failureFrom(const Error& error, bool nothingLeft) {
   failure.message = error.message;
   failure.nothingLeft = nothingLeft;
   switch (error.code) {
-    case ErrorCode::kStepTimeout: failure.kind = flow::FailureClass::kTimeout; break;
+    case ErrorCode::kStepTimeout:
+      failure.kind = flow::FailureClass::kTimeout;
+      break;
     case ErrorCode::kStepExitCode:
-    case ErrorCode::kJobSignalled: failure.kind = flow::FailureClass::kExitCode; break;
+    case ErrorCode::kJobSignalled:
+      failure.kind = flow::FailureClass::kExitCode;
+      break;
     case ErrorCode::kBusy:
     case ErrorCode::kDiskFull:
-    case ErrorCode::kJobLost: failure.kind = flow::FailureClass::kUnavailable; break;
-    default: break;
+    case ErrorCode::kJobLost:
+      failure.kind = flow::FailureClass::kUnavailable;
+      break;
+    default:
+      break;
   }
   return failure;
 }
@@ -45,7 +52,8 @@ struct Ended {
   std::vector<int> okExitCodes;
 };
 
-StepResult resultOf(const Ended& ended, json::Value out, json::Value err, std::vector<journal::ResourceRow> rows) {
+StepResult resultOf(const Ended& ended, json::Value out, json::Value err,
+                    std::vector<journal::ResourceRow> rows) {
   StepResult result;
   result.resources = std::move(rows);
   result.durationMs = ended.outcome.durationMs();
@@ -68,7 +76,8 @@ StepResult resultOf(const Ended& ended, json::Value out, json::Value err, std::v
 
 }  // namespace
 
-base::JobId jobIdOf(const base::RunId& run, const engine::StepKey& key, std::string_view idempotencyKey) {
+base::JobId jobIdOf(const base::RunId& run, const engine::StepKey& key,
+                    std::string_view idempotencyKey) {
   // The run's id in front, so that a folder tells whose it is.
   auto id = base::JobId::parse(run.str() + "-" + std::string(idempotencyKey.substr(0, 16)) + "-" +
                                std::to_string(key.attempt));
@@ -76,7 +85,9 @@ base::JobId jobIdOf(const base::RunId& run, const engine::StepKey& key, std::str
   return *id;
 }
 
-base::JobId jobIdOf(const Attempt& attempt) { return jobIdOf(attempt.run, attempt.key, attempt.idempotencyKey); }
+base::JobId jobIdOf(const Attempt& attempt) {
+  return jobIdOf(attempt.run, attempt.key, attempt.idempotencyKey);
+}
 
 RunStep::RunStep(World world, settings::JobSettings settings, runtime::ResultSink sink)
     : world_(std::move(world)), settings_(std::move(settings)), sink_(std::move(sink)) {}
@@ -113,14 +124,16 @@ Result<trust::RenderedEffect> RunStep::describe(const Attempt& attempt) const {
     }
     effect.env.push_back(std::move(shown));
   }
-  if (!spec.stdinRef.empty()) effect.stdinDigest = spec.stdinRef.substr(spec.stdinRef.rfind('/') + 1);
-  else if (!spec.stdinText.empty()) effect.stdinDigest = crypto::sha256(spec.stdinText).hex();
+  if (!spec.stdinRef.empty())
+    effect.stdinDigest = spec.stdinRef.substr(spec.stdinRef.rfind('/') + 1);
+  else if (!spec.stdinText.empty())
+    effect.stdinDigest = crypto::sha256(spec.stdinText).hex();
   effect.profile = "bare";
   return trust::RenderedEffect{"run", attempt.slug, attempt.key.path, std::move(effect)};
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(const Attempt& attempt,
-                                                                                 const RunSpec& spec) {
+Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(
+    const Attempt& attempt, const RunSpec& spec) {
   std::map<std::string, std::string> out{{"PATH", settings_.path}, {"LANG", "C.UTF-8"}};
   std::vector<std::string> passed{"HOME", "USER", "TZ"};
   passed.insert(passed.end(), settings_.passEnvironment.begin(), settings_.passEnvironment.end());
@@ -163,8 +176,10 @@ Result<jobs::JobSpec> RunStep::makeJob(const Attempt& attempt, const RunSpec& sp
   job.grace = settings_.grace;
   job.logBytesMax = spec.maxOutput;
   job.resultBytesMax = settings_.resultBytesMax;
-  if (settings_.processesMax > 0) job.limits.processes = static_cast<std::uint64_t>(settings_.processesMax);
-  if (settings_.openFilesMax > 0) job.limits.openFiles = static_cast<std::uint64_t>(settings_.openFilesMax);
+  if (settings_.processesMax > 0)
+    job.limits.processes = static_cast<std::uint64_t>(settings_.processesMax);
+  if (settings_.openFilesMax > 0)
+    job.limits.openFiles = static_cast<std::uint64_t>(settings_.openFilesMax);
   if (settings_.memoryBytes > 0) job.limits.addressSpaceBytes = settings_.memoryBytes;
   if (settings_.fileBytes > 0) job.limits.fileBytes = settings_.fileBytes;
   return job;
@@ -229,10 +244,15 @@ void RunStep::recover(const Attempt& attempt) {
   const auto adopted = world_.jobs.adopt(id, attempt.bootId);
   if (!adopted) return fail(attempt, adopted.error(), false);
   switch (adopted->state) {
-    case jobs::Adoption::State::kRunning: running_.emplace(id, attempt); return;
-    case jobs::Adoption::State::kEnded: return finish(attempt, id);
-    case jobs::Adoption::State::kNotStarted: return start(attempt);
-    case jobs::Adoption::State::kLost: break;
+    case jobs::Adoption::State::kRunning:
+      running_.emplace(id, attempt);
+      return;
+    case jobs::Adoption::State::kEnded:
+      return finish(attempt, id);
+    case jobs::Adoption::State::kNotStarted:
+      return start(attempt);
+    case jobs::Adoption::State::kLost:
+      break;
   }
   lose(attempt, Error{ErrorCode::kJobLost, adopted->reason});
 }
@@ -247,7 +267,9 @@ void RunStep::lose(const Attempt& attempt, const Error& error) {
 }
 
 void RunStep::cancel(const base::RunId& run, const engine::StepKey& key) {
-  const auto isIt = [&](const Attempt& attempt) { return attempt.run == run && attempt.key.path == key.path; };
+  const auto isIt = [&](const Attempt& attempt) {
+    return attempt.run == run && attempt.key.path == key.path;
+  };
   std::erase_if(waiting_, isIt);
   std::erase_if(preparing_, [&](const auto& entry) { return isIt(entry.second); });
   for (const auto& [id, attempt] : running_) {
@@ -280,13 +302,16 @@ void RunStep::startWaiting() {
 
 void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
   auto outcome = world_.jobs.collect(id);
-  if (!outcome && outcome.error().code == ErrorCode::kJobLost) return lose(attempt, outcome.error());
+  if (!outcome && outcome.error().code == ErrorCode::kJobLost)
+    return lose(attempt, outcome.error());
   if (!outcome) return fail(attempt, outcome.error(), outcome.error().code == ErrorCode::kJobSpawn);
   const auto spec = readRunSpec(attempt, settings_);
   if (!spec) return fail(attempt, spec.error(), false);
   auto ended = std::make_shared<Ended>(Ended{attempt, id, std::move(*outcome), spec->okExitCodes});
-  auto standardOut = std::make_shared<Result<base::UniqueFd>>(world_.jobs.openLog(id, jobs::LogStream::kStdout));
-  auto standardErr = std::make_shared<Result<base::UniqueFd>>(world_.jobs.openLog(id, jobs::LogStream::kStderr));
+  auto standardOut =
+      std::make_shared<Result<base::UniqueFd>>(world_.jobs.openLog(id, jobs::LogStream::kStdout));
+  auto standardErr =
+      std::make_shared<Result<base::UniqueFd>>(world_.jobs.openLog(id, jobs::LogStream::kStderr));
   const auto collect = [this, ended, standardOut, standardErr] {
     const auto keep = [&]() -> Result<StepResult> {
       if (!standardOut->ok()) return standardOut->error();
@@ -295,23 +320,29 @@ void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
       std::vector<journal::ResourceRow> rows;
       if (ended->outcome.result) {
         // A job may write a secret that it was given wherever it likes.
-        BELAY_ASSIGN(const std::string clean, world_.outputs.redact(json::print(*ended->outcome.result)));
+        BELAY_ASSIGN(const std::string clean,
+                     world_.outputs.redact(json::print(*ended->outcome.result)));
         BELAY_ASSIGN(ended->outcome.result, json::parse(clean));
       }
       BELAY_ASSIGN(json::Value out,
-                   world_.outputs.keepFile(ended->outcome.stdoutHead, record.stdoutBytes, (*standardOut)->get(),
-                                           ended->attempt.persist, ended->attempt.key.path + ".stdout", rows));
+                   world_.outputs.keepFile(ended->outcome.stdoutHead, record.stdoutBytes,
+                                           (*standardOut)->get(), ended->attempt.persist,
+                                           ended->attempt.key.path + ".stdout", rows));
       BELAY_ASSIGN(json::Value err,
-                   world_.outputs.keepFile(ended->outcome.stderrHead, record.stderrBytes, (*standardErr)->get(),
-                                           ended->attempt.persist, ended->attempt.key.path + ".stderr", rows));
+                   world_.outputs.keepFile(ended->outcome.stderrHead, record.stderrBytes,
+                                           (*standardErr)->get(), ended->attempt.persist,
+                                           ended->attempt.key.path + ".stderr", rows));
       return resultOf(*ended, std::move(out), std::move(err), std::move(rows));
     };
     auto result = keep();
-    if (result) sink_(ended->attempt.run, ended->attempt.key, std::move(*result));
-    else fail(ended->attempt, result.error(), false);
+    if (result)
+      sink_(ended->attempt.run, ended->attempt.key, std::move(*result));
+    else
+      fail(ended->attempt, result.error(), false);
   };
   const jobs::ExitRecord& record = ended->outcome.record;
-  const bool small = record.stdoutBytes <= jobs::kLogHeadBytesMax && record.stderrBytes <= jobs::kLogHeadBytesMax &&
+  const bool small = record.stdoutBytes <= jobs::kLogHeadBytesMax &&
+                     record.stderrBytes <= jobs::kLogHeadBytesMax &&
                      attempt.persist != flow::Persist::kAlways;
   // Storing megabytes would hold up the loop; what is small is done before a thread would wake.
   if (small || !world_.pool.post(collect)) collect();

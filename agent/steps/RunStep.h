@@ -13,8 +13,8 @@
 #include "agent/runtime/Performer.h"
 #include "agent/settings/Settings.h"
 #include "agent/steps/Outputs.h"
-#include "agent/vault/Connection.h"
 #include "agent/steps/WorkerPool.h"
+#include "agent/vault/Connection.h"
 #include "agent/vault/SecretSource.h"
 #include "common/base/Clock.h"
 #include "common/base/Environment.h"
@@ -35,7 +35,8 @@ struct RunSpec {
   std::uint64_t maxOutput = 0;
   std::string callback;  ///< Step whose wait this one hands out.
 };
-base::Result<RunSpec> readRunSpec(const runtime::Attempt& attempt, const settings::JobSettings& settings);
+base::Result<RunSpec> readRunSpec(const runtime::Attempt& attempt,
+                                  const settings::JobSettings& settings);
 
 /// Gives the token with which a wait of kind callback can be answered.
 using CallbackToken = std::function<std::string(const std::string& wait)>;
@@ -56,7 +57,8 @@ class RunStep final : public runtime::Performer {
     CallbackToken callbackToken;
     log::Log& log;
     std::string materialFolder;  ///< For read-only copies of resources.
-    std::function<void(std::function<void()>)> onLoop;  ///< Runs something in the loop, soon. Any thread.
+    std::function<void(std::function<void()>)>
+        onLoop;  ///< Runs something in the loop, soon. Any thread.
   };
   RunStep(World world, settings::JobSettings settings, runtime::ResultSink sink);
 
@@ -71,8 +73,8 @@ class RunStep final : public runtime::Performer {
 
  private:
   base::Result<jobs::JobSpec> makeJob(const runtime::Attempt& attempt, const RunSpec& spec);
-  base::Result<std::vector<std::pair<std::string, std::string>>> environmentOf(const runtime::Attempt& attempt,
-                                                                                const RunSpec& spec);
+  base::Result<std::vector<std::pair<std::string, std::string>>> environmentOf(
+      const runtime::Attempt& attempt, const RunSpec& spec);
   std::string executableOf(const RunSpec& spec) const;
   base::Status launch(const runtime::Attempt& attempt);
   void launchWithInput(const runtime::Attempt& attempt, const std::string& ref);
@@ -94,7 +96,8 @@ class RunStep final : public runtime::Performer {
 };
 
 /// The job of an attempt: the same after a restart.
-base::JobId jobIdOf(const base::RunId& run, const engine::StepKey& key, std::string_view idempotencyKey);
+base::JobId jobIdOf(const base::RunId& run, const engine::StepKey& key,
+                    std::string_view idempotencyKey);
 base::JobId jobIdOf(const runtime::Attempt& attempt);
 
 }  // namespace belay::steps

@@ -24,7 +24,8 @@ WorkerPool::~WorkerPool() {
 bool WorkerPool::post(std::function<void()> work) {
   if (!queue_.tryPush(std::move(work))) return false;
   base::MutexLock lock(mutex_);
-  if (idle_ < queue_.size() && threads_.size() < threadsMax_) threads_.emplace_back([this] { run(); });
+  if (idle_ < queue_.size() && threads_.size() < threadsMax_)
+    threads_.emplace_back([this] { run(); });
   return true;
 }
 

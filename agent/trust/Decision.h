@@ -30,7 +30,6 @@ struct Decision {
   std::int64_t atMs = 0;  ///< Wall time, to show.
 };
 
-
 /// The keys that are believed, each for one class.
 ///
 /// Threads: owner while keys are added; then any.
@@ -48,8 +47,8 @@ class DecisionKeys {
   std::map<std::string, Known, std::less<>> keys_;
 };
 
-/// A decision that is believed, with what the journal keeps of it. Only the two functions below make
-/// one, so that whoever takes it by this type cannot be handed something that nobody verified.
+/// A decision that is believed, with what the journal keeps of it. Only the two functions below
+/// make one, so that whoever takes it by this type cannot be handed something that nobody verified.
 class VerifiedDecision {
  public:
   Decision decision;
@@ -62,8 +61,8 @@ class VerifiedDecision {
       : decision(std::move(d)), kid(std::move(k)), payload(std::move(p)), compact(std::move(c)) {}
   friend base::Result<VerifiedDecision> verifyDecision(std::string_view, const DecisionKeys&,
                                                        const crypto::Digest&);
-  friend base::Result<VerifiedDecision> signVerified(const crypto::P256PrivateKey&,
-                                                     const Decision&, const DecisionKeys&);
+  friend base::Result<VerifiedDecision> signVerified(const crypto::P256PrivateKey&, const Decision&,
+                                                     const DecisionKeys&);
 };
 
 /// A signed decision: compact JWS of typ belay-decision+jws.

@@ -95,7 +95,8 @@ Result<SecretRef> ConnectionReader::secretRef(const json::Value& value,
   BELAY_TRY(onlyKeys(value, pointer, kSecretKeys));
   const std::string name = value.text("secret");
   if (!base::isSecretName(name)) {
-    return invalid(pointer, "write {secret: NAME}, where NAME matches " + std::string(base::kSecretNamePattern));
+    return invalid(pointer, "write {secret: NAME}, where NAME matches " +
+                                std::string(base::kSecretNamePattern));
   }
   return SecretRef{name};
 }
@@ -174,7 +175,8 @@ Result<HttpAuth> ConnectionReader::auth() const {
   out.kind = type == "bearer" ? HttpAuth::Kind::kBearer : HttpAuth::Kind::kBasic;
   out.secret.name = auth->text("secret");
   if (!base::isSecretName(out.secret.name)) {
-    return invalid("/auth/secret", "it must be the name of a secret: " + std::string(base::kSecretNamePattern));
+    return invalid("/auth/secret",
+                   "it must be the name of a secret: " + std::string(base::kSecretNamePattern));
   }
   const json::Value* user = auth->find("user");
   if ((user != nullptr) != (out.kind == HttpAuth::Kind::kBasic)) {

@@ -109,7 +109,8 @@ Result<Vault::Entries> Vault::decode(const std::string& text) const {
     entry.sizeAtMost = static_cast<std::uint64_t>(item.integer("size_at_most"));
     entry.redacted = item.flag("redacted");
     auto sealed = base::fromBase64(item.text("sealed"));
-    if (!sealed || !base::isSecretName(item.text("name"))) return damaged(path_, "an entry is malformed");
+    if (!sealed || !base::isSecretName(item.text("name")))
+      return damaged(path_, "an entry is malformed");
     entry.sealed = std::move(*sealed);
     entries.emplace(item.text("name"), std::move(entry));
   }

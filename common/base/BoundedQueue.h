@@ -10,7 +10,8 @@
 
 namespace belay::base {
 
-/// A queue of values between threads, with a bound that a producer meets at once instead of waiting.
+/// A queue of values between threads, with a bound that a producer meets at once instead of
+/// waiting.
 ///
 /// Threads: any.
 template <typename T>
@@ -30,7 +31,8 @@ class BoundedQueue {
   /// Takes all that is there, without waiting.
   std::vector<T> takeAll() {
     MutexLock lock(mutex_);
-    std::vector<T> out(std::make_move_iterator(items_.begin()), std::make_move_iterator(items_.end()));
+    std::vector<T> out(std::make_move_iterator(items_.begin()),
+                       std::make_move_iterator(items_.end()));
     items_.clear();
     return out;
   }

@@ -10,7 +10,7 @@ namespace belay::base {
 }  // namespace belay::base
 
 /// An invariant of the program: always on, aborts. Never for input from disk, peer or user.
-#define BELAY_CHECK(condition)                                              \
-  do {                                                                      \
+#define BELAY_CHECK(condition)                                                  \
+  do {                                                                          \
     if (!(condition)) ::belay::base::failCheck(#condition, __FILE__, __LINE__); \
   } while (false)

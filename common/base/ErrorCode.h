@@ -7,7 +7,8 @@
 
 namespace belay::base {
 
-/// Every failure that a caller can meet. One row each in the table of ErrorCode.cpp, one page each in docs/errors/.
+/// Every failure that a caller can meet. One row each in the table of ErrorCode.cpp, one page each
+/// in docs/errors/.
 enum class ErrorCode : std::uint16_t {
 #define BELAY_ERROR(name, text, exitCode, httpStatus, summary) name,
 #include "common/base/ErrorCodes.inc"
@@ -15,7 +16,8 @@ enum class ErrorCode : std::uint16_t {
   kCount,
 };
 
-/// What the programs do with a code: the word that users see, the exit code of the CLI, the status of the API.
+/// What the programs do with a code: the word that users see, the exit code of the CLI, the status
+/// of the API.
 struct ErrorRow {
   ErrorCode code;
   std::string_view text;     ///< Stable, "BLY-…"; never reused for another meaning.

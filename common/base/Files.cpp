@@ -40,7 +40,8 @@ Status removeBelow(int folderFd, const std::string& shown) {
     const int below = ::openat(at, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (below < 0) return errnoError(errno, "open folder " + shown + "/" + name);
     BELAY_TRY(removeBelow(below, shown + "/" + name));
-    if (::unlinkat(at, name.c_str(), AT_REMOVEDIR) != 0) return errnoError(errno, "remove " + shown + "/" + name);
+    if (::unlinkat(at, name.c_str(), AT_REMOVEDIR) != 0)
+      return errnoError(errno, "remove " + shown + "/" + name);
   }
   return {};
 }
@@ -49,7 +50,9 @@ Status removeBelow(int folderFd, const std::string& shown) {
 
 Error errnoError(int error, const std::string& what) {
   const bool full = error == ENOSPC || error == EDQUOT;
-  const ErrorCode code = full ? ErrorCode::kDiskFull : error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
+  const ErrorCode code = full              ? ErrorCode::kDiskFull
+                         : error == ENOENT ? ErrorCode::kNotFound
+                                           : ErrorCode::kIo;
   return Error{code, what + ": " + std::strerror(error)};
 }
 
@@ -70,7 +73,8 @@ Result<std::string> readFile(const std::string& path, std::uint64_t maxBytes) {
     if (got < 0 && errno != EINTR) return errnoError(errno, "read " + path);
     content.resize(had + (got > 0 ? static_cast<std::size_t>(got) : 0));
     if (content.size() > maxBytes) {
-      return Error{ErrorCode::kLimit, path + " is larger than " + std::to_string(maxBytes) + " bytes"};
+      return Error{ErrorCode::kLimit,
+                   path + " is larger than " + std::to_string(maxBytes) + " bytes"};
     }
     if (got == 0) return content;
   }
@@ -94,12 +98,14 @@ Status syncFolder(const std::string& path) {
 
 Status writeFileDurably(const std::string& path, std::string_view content, unsigned mode) {
   const std::string temporary = path + ".new";
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
+  UniqueFd fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
   if (!fd.valid()) return errnoError(errno, "create " + temporary);
   BELAY_TRY(writeAll(fd.get(), content, temporary));
   if (::fsync(fd.get()) != 0) return errnoError(errno, "sync " + temporary);
   fd.reset();
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return errnoError(errno, "rename " + temporary);
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return errnoError(errno, "rename " + temporary);
   return syncFolder(parentOf(path));
 }
 
@@ -122,7 +128,8 @@ Status makeFolders(const std::string& path) {
 
 bool isExecutable(const std::string& path) {
   struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(path.c_str(), X_OK) == 0;
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+         ::access(path.c_str(), X_OK) == 0;
 }
 
 std::string resolvePath(const std::string& path) {
@@ -149,7 +156,8 @@ Result<std::vector<std::string>> listFolder(const std::string& path) {
 
 Result<std::uint64_t> treeBytes(const std::string& path) {
   struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0) return errno == ENOENT ? Result<std::uint64_t>(0) : errnoError(errno, "stat " + path);
+  if (::lstat(path.c_str(), &info) != 0)
+    return errno == ENOENT ? Result<std::uint64_t>(0) : errnoError(errno, "stat " + path);
   std::uint64_t bytes = static_cast<std::uint64_t>(info.st_blocks) * 512;
   if (!S_ISDIR(info.st_mode)) return bytes;
   BELAY_ASSIGN(const std::vector<std::string> names, listFolder(path));

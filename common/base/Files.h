@@ -10,14 +10,16 @@
 
 namespace belay::base {
 
-// Small files on the host's own disk. Everything here is for the daemon's own folders, never for trees that a job can write.
-// Threads: any. Errors: kIo with the path and the reason; kNotFound; kLimit; kDiskFull.
+// Small files on the host's own disk. Everything here is for the daemon's own folders, never for
+// trees that a job can write. Threads: any. Errors: kIo with the path and the reason; kNotFound;
+// kLimit; kDiskFull.
 
 /// Opens for reading without following a link in the last component.
 Result<UniqueFd> openForReading(const std::string& path);
 /// The whole file, or kLimit when it is larger than `maxBytes`.
 Result<std::string> readFile(const std::string& path, std::uint64_t maxBytes);
-/// Durability: the new content is complete and on disk on return (temporary name, fsync, rename, fsync of the folder).
+/// Durability: the new content is complete and on disk on return (temporary name, fsync, rename,
+/// fsync of the folder).
 Status writeFileDurably(const std::string& path, std::string_view content, unsigned mode = 0600);
 /// Writes all of `content`, resuming after short writes and EINTR.
 Status writeAll(int fd, std::string_view content, const std::string& what);
@@ -38,7 +40,8 @@ Status removeFile(const std::string& path);
 /// Removes a tree below its own descriptor, never following links.
 Status removeTree(const std::string& path);
 
-/// An Error from errno, for adapters: kDiskFull for ENOSPC and EDQUOT, kNotFound for ENOENT, else kIo.
+/// An Error from errno, for adapters: kDiskFull for ENOSPC and EDQUOT, kNotFound for ENOENT, else
+/// kIo.
 Error errnoError(int error, const std::string& what);
 
 }  // namespace belay::base

@@ -9,10 +9,12 @@
 
 namespace belay::base {
 
-/// True for [a-z0-9][a-z0-9_-]{0,63}: the only shape of a name that becomes part of a path, a key or a URL.
+/// True for [a-z0-9][a-z0-9_-]{0,63}: the only shape of a name that becomes part of a path, a key
+/// or a URL.
 bool isIdentifier(std::string_view text);
 
-/// A name of one kind. Distinct per Tag, so that a run's id cannot be passed where a slug is wanted.
+/// A name of one kind. Distinct per Tag, so that a run's id cannot be passed where a slug is
+/// wanted.
 ///
 /// Errors: parse() gives kFlowBadSlug and says which rule is broken.
 template <typename Tag>
@@ -23,9 +25,9 @@ class Identifier {
 
   static Result<Identifier> parse(std::string_view text) {
     if (!isIdentifier(text)) {
-      return Error{ErrorCode::kFlowBadSlug,
-                   std::string(Tag::kWhat) + " \"" + std::string(text.substr(0, 80)) +
-                       "\" must match [a-z0-9][a-z0-9_-]{0,63}"};
+      return Error{ErrorCode::kFlowBadSlug, std::string(Tag::kWhat) + " \"" +
+                                                std::string(text.substr(0, 80)) +
+                                                "\" must match [a-z0-9][a-z0-9_-]{0,63}"};
     }
     return Identifier(std::string(text));
   }
@@ -39,11 +41,21 @@ class Identifier {
   std::string text_;
 };
 
-struct RunIdTag { static constexpr std::string_view kWhat = "run id"; };
-struct StepIdTag { static constexpr std::string_view kWhat = "step id"; };
-struct SlugTag { static constexpr std::string_view kWhat = "slug"; };
-struct WaitIdTag { static constexpr std::string_view kWhat = "wait id"; };
-struct JobIdTag { static constexpr std::string_view kWhat = "job id"; };
+struct RunIdTag {
+  static constexpr std::string_view kWhat = "run id";
+};
+struct StepIdTag {
+  static constexpr std::string_view kWhat = "step id";
+};
+struct SlugTag {
+  static constexpr std::string_view kWhat = "slug";
+};
+struct WaitIdTag {
+  static constexpr std::string_view kWhat = "wait id";
+};
+struct JobIdTag {
+  static constexpr std::string_view kWhat = "job id";
+};
 
 using RunId = Identifier<RunIdTag>;
 using StepId = Identifier<StepIdTag>;

@@ -7,7 +7,8 @@ namespace belay::base {
 
 namespace {
 
-/// Insertions and deletions that the exact search takes on: its memory and time grow with the square.
+/// Insertions and deletions that the exact search takes on: its memory and time grow with the
+/// square.
 constexpr std::ptrdiff_t kEditsMost = 1000;
 
 std::vector<std::string_view> linesOf(std::string_view text) {
@@ -64,7 +65,8 @@ class Search {
   /// True when diagonal k of `edits` is reached by an insertion.
   bool isInsertion(std::ptrdiff_t edits, std::ptrdiff_t k) const {
     const Row& before = rows_[static_cast<std::size_t>(edits) - 1];
-    return k == -edits || (k != edits && at(before, edits - 1, k - 1) < at(before, edits - 1, k + 1));
+    return k == -edits ||
+           (k != edits && at(before, edits - 1, k - 1) < at(before, edits - 1, k + 1));
   }
 
   bool advance(std::ptrdiff_t edits) {
@@ -120,8 +122,10 @@ std::vector<DiffLine> merge(const std::vector<std::string_view>& from,
   std::vector<DiffLine> all;
   std::size_t i = 0, j = 0;
   while (i < from.size() || j < to.size()) {
-    if (i < from.size() && marks.removed[i]) all.push_back({'-', from[i++]});
-    else if (j < to.size() && marks.added[j]) all.push_back({'+', to[j++]});
+    if (i < from.size() && marks.removed[i])
+      all.push_back({'-', from[i++]});
+    else if (j < to.size() && marks.added[j])
+      all.push_back({'+', to[j++]});
     else {
       all.push_back({' ', from[i++]});
       ++j;
@@ -189,7 +193,8 @@ std::string unifiedText(const LineDiff& diff, std::string_view fromName, std::st
   if (diff.hunks.empty()) return "";
   std::string out = "--- " + std::string(fromName) + "\n+++ " + std::string(toName) + "\n";
   for (const DiffHunk& hunk : diff.hunks) {
-    out += "@@ -" + range(hunk.fromLine, hunk.fromCount) + " +" + range(hunk.toLine, hunk.toCount) + " @@\n";
+    out += "@@ -" + range(hunk.fromLine, hunk.fromCount) + " +" + range(hunk.toLine, hunk.toCount) +
+           " @@\n";
     for (const DiffLine& line : hunk.lines) {
       out += line.mark;
       out += line.text;

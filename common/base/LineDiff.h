@@ -25,7 +25,8 @@ struct LineDiff {
 };
 
 /// What makes `to` of `from`, line by line; the smallest such difference unless the texts differ in
-/// more than about a thousand lines, then one block. Takes milliseconds at most for texts of 256 KiB.
+/// more than about a thousand lines, then one block. Takes milliseconds at most for texts of 256
+/// KiB.
 ///
 /// Threads:   any.
 /// Ownership: the lines point into `from` and `to`.

@@ -3,7 +3,8 @@
 #include <condition_variable>
 #include <mutex>
 
-// Clang's thread-safety analysis; std::mutex of libstdc++ is not a capability, so it is wrapped here.
+// Clang's thread-safety analysis; std::mutex of libstdc++ is not a capability, so it is wrapped
+// here.
 #if defined(__clang__)
 #define BELAY_THREAD_ATTRIBUTE(x) __attribute__((x))
 #else
@@ -27,7 +28,10 @@ class BELAY_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
 /// Holds a Mutex for a scope.
 class BELAY_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
  public:
-  explicit MutexLock(Mutex& mutex) BELAY_THREAD_ATTRIBUTE(acquire_capability(mutex)) : mutex_(mutex) { mutex_.lock(); }
+  explicit MutexLock(Mutex& mutex) BELAY_THREAD_ATTRIBUTE(acquire_capability(mutex))
+      : mutex_(mutex) {
+    mutex_.lock();
+  }
   ~MutexLock() BELAY_THREAD_ATTRIBUTE(release_capability()) { mutex_.unlock(); }
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;

@@ -21,7 +21,8 @@ class OsRandom final : public Random {
   void fill(std::span<std::uint8_t> out) override;
 };
 
-/// A name that sorts by time: 9 characters of wall milliseconds and 7 random ones, [0-9a-z] without i, l, o, u.
+/// A name that sorts by time: 9 characters of wall milliseconds and 7 random ones, [0-9a-z] without
+/// i, l, o, u.
 std::string makeSortableId(std::int64_t wallMs, Random& random);
 
 /// `bytes` random bytes as unpadded base64url: for tokens and nonces.

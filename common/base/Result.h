@@ -21,9 +21,10 @@ struct SourcePlace {
 /// An expected failure: what is wrong, where, and what the reader can do about it.
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
-  std::string message;               ///< Names the object; one sentence without a final stop.
-  std::vector<std::string> actions;  ///< What to do next, most useful first; commands where there are some.
-  SourcePlace place;                 ///< Set where the error is in a text.
+  std::string message;  ///< Names the object; one sentence without a final stop.
+  std::vector<std::string>
+      actions;        ///< What to do next, most useful first; commands where there are some.
+  SourcePlace place;  ///< Set where the error is in a text.
 
   Error(ErrorCode errorCode, std::string errorMessage, std::vector<std::string> nextActions = {})
       : code(errorCode), message(std::move(errorMessage)), actions(std::move(nextActions)) {}
@@ -111,16 +112,16 @@ class [[nodiscard]] Status {
 #define BELAY_CONCAT(a, b) BELAY_CONCAT_INNER(a, b)
 
 /// Returns the error of a Status (or Result) to the caller of this function.
-#define BELAY_TRY(expression)                                     \
-  do {                                                            \
-    auto belayTried = (expression);                               \
-    if (!belayTried.ok()) return std::move(belayTried).error();   \
+#define BELAY_TRY(expression)                                   \
+  do {                                                          \
+    auto belayTried = (expression);                             \
+    if (!belayTried.ok()) return std::move(belayTried).error(); \
   } while (false)
 
 /// `BELAY_ASSIGN(auto x, makeX());` declares x from a Result, or returns its error.
-#define BELAY_ASSIGN_INNER(name, declaration, expression)  \
-  auto name = (expression);                                \
-  if (!name.ok()) return std::move(name).error();          \
+#define BELAY_ASSIGN_INNER(name, declaration, expression) \
+  auto name = (expression);                               \
+  if (!name.ok()) return std::move(name).error();         \
   declaration = std::move(name).value()
 #define BELAY_ASSIGN(declaration, expression) \
   BELAY_ASSIGN_INNER(BELAY_CONCAT(belayResult, __LINE__), declaration, expression)

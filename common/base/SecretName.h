@@ -6,7 +6,8 @@
 
 namespace belay::base {
 
-/// What the name of a secret looks like, wherever one is stored or used. Capital and small letters differ.
+/// What the name of a secret looks like, wherever one is stored or used. Capital and small letters
+/// differ.
 inline constexpr std::string_view kSecretNamePattern = "[A-Za-z0-9_][A-Za-z0-9_-]{0,63}";
 
 /// True for kSecretNamePattern, and only then.

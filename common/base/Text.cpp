@@ -265,7 +265,9 @@ std::optional<std::string> fromBase64(std::string_view text) {
   return decode64(text.substr(0, text.size() - padding), kBase64Values);
 }
 
-std::optional<std::string> fromBase64Url(std::string_view text) { return decode64(text, kBase64UrlValues); }
+std::optional<std::string> fromBase64Url(std::string_view text) {
+  return decode64(text, kBase64UrlValues);
+}
 
 bool equalsInConstantTime(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;

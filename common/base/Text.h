@@ -16,14 +16,16 @@ std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string join(std::span<const std::string> parts, std::string_view separator);
 
-/// The candidate nearest to `word` by edit distance (swaps count once), if it is near enough to be meant.
-std::optional<std::string> nearest(std::string_view word, std::span<const std::string_view> candidates);
+/// The candidate nearest to `word` by edit distance (swaps count once), if it is near enough to be
+/// meant.
+std::optional<std::string> nearest(std::string_view word,
+                                   std::span<const std::string_view> candidates);
 
 /// True when `text` is well-formed UTF-8 (no surrogates, no overlong forms).
 bool isUtf8(std::string_view text);
 
-/// Control, bidirectional and zero-width characters as visible escapes, so that text cannot hide or move text on a terminal.
-/// Newline and tab stay when `keepLines`.
+/// Control, bidirectional and zero-width characters as visible escapes, so that text cannot hide or
+/// move text on a terminal. Newline and tab stay when `keepLines`.
 std::string visible(std::string_view text, bool keepLines = false);
 
 /// Decimal without sign, the whole text; nothing on overflow.

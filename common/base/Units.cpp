@@ -17,8 +17,8 @@ struct DurationUnit {
   std::int64_t ms;
 };
 // Largest first: formatDuration takes them in this order.
-constexpr std::array<DurationUnit, 5> kDurationUnits{{
-    {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
+constexpr std::array<DurationUnit, 5> kDurationUnits{
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
 constexpr std::int64_t kMaxDurationMs = 10LL * 366 * 86'400'000;
 
 struct ByteUnit {
@@ -37,12 +37,14 @@ constexpr std::array<ByteUnit, 9> kByteUnits{{{"", 1},
 
 Error badDuration(std::string_view text) {
   return Error{ErrorCode::kInvalidArgument,
-               "\"" + visible(text.substr(0, 40)) + "\" is not a duration; write for example 250ms, 30s, 10m, 2h, 1h30m or 7d"};
+               "\"" + visible(text.substr(0, 40)) +
+                   "\" is not a duration; write for example 250ms, 30s, 10m, 2h, 1h30m or 7d"};
 }
 
 /// Days since 1970-01-01 of a date of the proleptic Gregorian calendar.
 std::int64_t daysFromCivil(int year, unsigned month, unsigned day) {
-  return std::chrono::sys_days{std::chrono::year{year} / std::chrono::month{month} / std::chrono::day{day}}
+  return std::chrono::sys_days{std::chrono::year{year} / std::chrono::month{month} /
+                               std::chrono::day{day}}
       .time_since_epoch()
       .count();
 }
@@ -59,7 +61,8 @@ Result<milliseconds> parseDuration(std::string_view text) {
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), amount);
     if (error != std::errc() || amount < 0) return badDuration(text);
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-    const std::string_view name = rest.substr(0, std::min(rest.find_first_of("0123456789"), rest.size()));
+    const std::string_view name =
+        rest.substr(0, std::min(rest.find_first_of("0123456789"), rest.size()));
     rest.remove_prefix(name.size());
     std::int64_t unit = 0;
     for (const DurationUnit& row : kDurationUnits) {
@@ -90,7 +93,8 @@ std::string formatDuration(milliseconds duration) {
 
 Result<std::uint64_t> parseBytes(std::string_view text) {
   const Error bad{ErrorCode::kInvalidArgument,
-                  "\"" + visible(text.substr(0, 40)) + "\" is not a size; write for example 512, 64 KiB, 16 MiB or 2 GB"};
+                  "\"" + visible(text.substr(0, 40)) +
+                      "\" is not a size; write for example 512, 64 KiB, 16 MiB or 2 GB"};
   const std::string_view trimmed = trim(text);
   const std::size_t digits = std::min(trimmed.find_first_not_of("0123456789"), trimmed.size());
   const auto amount = parseUnsigned(trimmed.substr(0, digits));
@@ -113,7 +117,8 @@ std::string formatBytes(std::uint64_t bytes) {
     ++unit;
   }
   std::array<char, 32> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value, kNames.at(unit));
+  std::snprintf(buffer.data(), buffer.size(), unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s",
+                value, kNames.at(unit));
   return buffer.data();
 }
 
@@ -124,38 +129,43 @@ std::string formatInstant(std::int64_t wallMs) {
   const year_month_day date{day};
   const hh_mm_ss<milliseconds> time{when - day};
   std::array<char, 64> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
-                static_cast<int>(time.seconds().count()), static_cast<int>(time.subseconds().count()));
+  std::snprintf(buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+                static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
+                static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()),
+                static_cast<int>(time.subseconds().count()));
   return buffer.data();
 }
 
 Result<std::int64_t> parseInstant(std::string_view text) {
   const Error bad{ErrorCode::kInvalidArgument,
-                  "\"" + visible(text.substr(0, 40)) + "\" is not a time; write for example 2026-11-21T06:00:00Z"};
+                  "\"" + visible(text.substr(0, 40)) +
+                      "\" is not a time; write for example 2026-11-21T06:00:00Z"};
   const auto number = [&](std::size_t at, std::size_t length) -> int {
     if (at + length > text.size()) return -1;
     const auto value = parseUnsigned(text.substr(at, length));
     return value && text[at] != '+' ? static_cast<int>(*value) : -1;
   };
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') ||
-      text[13] != ':' || text[16] != ':') {
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' ||
+      (text[10] != 'T' && text[10] != 't' && text[10] != ' ') || text[13] != ':' ||
+      text[16] != ':') {
     return bad;
   }
   const int year = number(0, 4), month = number(5, 2), day = number(8, 2);
   const int hour = number(11, 2), minute = number(14, 2), second = number(17, 2);
-  const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{static_cast<unsigned>(month)},
+  const std::chrono::year_month_day date{std::chrono::year{year},
+                                         std::chrono::month{static_cast<unsigned>(month)},
                                          std::chrono::day{static_cast<unsigned>(day)}};
-  if (year < 1970 || month < 1 || day < 1 || !date.ok() || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-      second < 0 || second > 60) {
+  if (year < 1970 || month < 1 || day < 1 || !date.ok() || hour < 0 || hour > 23 || minute < 0 ||
+      minute > 59 || second < 0 || second > 60) {
     return bad;
   }
   std::size_t at = 19;
   int ms = 0;
   if (text[at] == '.') {
     const std::size_t from = ++at;
-    for (int scale = 100; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10) {
+    for (int scale = 100; at < text.size() && text[at] >= '0' && text[at] <= '9';
+         ++at, scale /= 10) {
       ms += (text[at] - '0') * scale;
     }
     if (at == from) return bad;
@@ -169,7 +179,8 @@ Result<std::int64_t> parseInstant(std::string_view text) {
   } else if (zone != "Z" && zone != "z") {
     return bad;
   }
-  const std::int64_t days = daysFromCivil(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
+  const std::int64_t days =
+      daysFromCivil(year, static_cast<unsigned>(month), static_cast<unsigned>(day));
   return ((days * 24 + hour) * 60 + minute - offsetMinutes) * 60'000 + second * 1'000 + ms;
 }
 

@@ -1,9 +1,9 @@
 #include "common/crypto/P256.h"
 
-#include <mbedtls/ecdsa.h>
-
 #include <algorithm>
 #include <optional>
+
+#include <mbedtls/ecdsa.h>
 
 #include "common/base/Check.h"
 #include "common/base/Text.h"

@@ -1,8 +1,8 @@
 #include "common/crypto/SealKey.h"
 
-#include <mbedtls/gcm.h>
-
 #include <algorithm>
+
+#include <mbedtls/gcm.h>
 
 #include "common/base/Check.h"
 #include "common/crypto/Hmac.h"

@@ -1,11 +1,11 @@
 #include "common/crypto/Sha256.h"
 
-#include <mbedtls/sha256.h>
-
 #include <algorithm>
 #include <cstring>
 #include <new>
 #include <type_traits>
+
+#include <mbedtls/sha256.h>
 
 #include "common/base/Check.h"
 #include "common/base/Text.h"

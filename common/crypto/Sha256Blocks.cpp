@@ -36,8 +36,9 @@ bool hasSha256Instructions() noexcept {
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & kSha) != 0;
 }
 
-__attribute__((target("sha,sse4.1,ssse3")))
-void sha256Blocks(Sha256Words& words, const unsigned char* blocks, std::size_t count) noexcept {
+__attribute__((target("sha,sse4.1,ssse3"))) void sha256Blocks(Sha256Words& words,
+                                                              const unsigned char* blocks,
+                                                              std::size_t count) noexcept {
   const __m128i bigEndian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
   // The instructions want the words a to h as the halves abef and cdgh, highest first.
   const __m128i badc = _mm_shuffle_epi32(load(words.data()), 0xb1);

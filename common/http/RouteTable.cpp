@@ -96,8 +96,8 @@ std::size_t RouteTable::findRoute(const std::string& method,
 Handler::Admission RouteTable::admit(ServerRequest& request) {
   std::vector<std::string> segments;
   if (!splitPath(request.path, segments)) {
-    return refuseUnknown(
-        request, 404, Error{ErrorCode::kHttpRoute, "the path is not written in its one form"});
+    return refuseUnknown(request, 404,
+                         Error{ErrorCode::kHttpRoute, "the path is not written in its one form"});
   }
   std::string allowed;
   const std::size_t row = findRoute(request.method, segments, allowed);

@@ -19,7 +19,7 @@ struct ServerSettings {
   std::size_t connectionsMax = 1024;  ///< One more is answered 503 and closed.
   /// Of these, only for root and the server's own user: others cannot lock them out.
   std::size_t connectionsReserved = 8;
-  std::size_t pipelineMax = 32;       ///< Requests of one connection that wait for their answers.
+  std::size_t pipelineMax = 32;  ///< Requests of one connection that wait for their answers.
   std::size_t requestLineBytesMax = 8u << 10;
   std::size_t headerBytesMax = 32u << 10;  ///< All header lines of a request together.
   std::size_t headersMax = 100;

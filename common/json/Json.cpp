@@ -1,8 +1,8 @@
 #include "common/json/Json.h"
 
-#include <cjson/cJSON.h>
-
 #include <memory>
+
+#include <cjson/cJSON.h>
 
 #include "common/base/FreeWith.h"
 #include "common/json/Strict.h"
@@ -21,21 +21,28 @@ using Tree = std::unique_ptr<cJSON, base::FreeWith<&cJSON_Delete>>;
 
 Value fromTree(const cJSON& node) {
   switch (node.type & 0xFF) {
-    case cJSON_False: return Value(false);
-    case cJSON_True: return Value(true);
-    case cJSON_Number: return Value(node.valuedouble);
-    case cJSON_String: return Value(node.valuestring);
+    case cJSON_False:
+      return Value(false);
+    case cJSON_True:
+      return Value(true);
+    case cJSON_Number:
+      return Value(node.valuedouble);
+    case cJSON_String:
+      return Value(node.valuestring);
     case cJSON_Array: {
       Array items;
-      for (const cJSON* item = node.child; item; item = item->next) items.push_back(fromTree(*item));
+      for (const cJSON* item = node.child; item; item = item->next)
+        items.push_back(fromTree(*item));
       return Value(std::move(items));
     }
     case cJSON_Object: {
       Object members;
-      for (const cJSON* item = node.child; item; item = item->next) members.emplace_back(item->string, fromTree(*item));
+      for (const cJSON* item = node.child; item; item = item->next)
+        members.emplace_back(item->string, fromTree(*item));
       return Value(std::move(members));
     }
-    default: return Value();
+    default:
+      return Value();
   }
 }
 

@@ -15,8 +15,8 @@ struct ParseLimits {
   int depthMax = 128;
 };
 
-/// Parses strict JSON (RFC 8259): valid UTF-8, no duplicate member names, no trailing bytes, no NUL, no lone surrogates,
-/// numbers by the grammar and finite.
+/// Parses strict JSON (RFC 8259): valid UTF-8, no duplicate member names, no trailing bytes, no
+/// NUL, no lone surrogates, numbers by the grammar and finite.
 ///
 /// Errors: kJsonSyntax with line, column and JSON Pointer; kLimit.
 base::Result<Value> parse(std::string_view text, const ParseLimits& limits = {});

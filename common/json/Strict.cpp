@@ -38,9 +38,11 @@ class Checker {
     const std::string_view before = text_.substr(0, std::min(at_, text_.size()));
     place.line = 1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
     const std::size_t lineStart = before.rfind('\n');
-    place.column = 1 + static_cast<int>(before.size() - (lineStart == std::string_view::npos ? 0 : lineStart + 1));
+    place.column = 1 + static_cast<int>(before.size() -
+                                        (lineStart == std::string_view::npos ? 0 : lineStart + 1));
     for (const std::string& token : path_) place.pointer += "/" + token;
-    std::string message = "JSON at line " + std::to_string(place.line) + ", column " + std::to_string(place.column) + ": " + what;
+    std::string message = "JSON at line " + std::to_string(place.line) + ", column " +
+                          std::to_string(place.column) + ": " + what;
     return Error{ErrorCode::kJsonSyntax, std::move(message)}.at(std::move(place));
   }
 
@@ -51,7 +53,9 @@ class Checker {
     return true;
   }
   void skipSpace() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+      ++at_;
   }
 
   Status value(int depth) {
@@ -59,13 +63,20 @@ class Checker {
       return Error{ErrorCode::kLimit, "JSON nests deeper than " + std::to_string(limits_.depthMax)};
     }
     switch (peek()) {
-      case '{': return object(depth);
-      case '[': return array(depth);
-      case '"': return string(nullptr);
-      case 't': return word("true");
-      case 'f': return word("false");
-      case 'n': return word("null");
-      default: return number();
+      case '{':
+        return object(depth);
+      case '[':
+        return array(depth);
+      case '"':
+        return string(nullptr);
+      case 't':
+        return word("true");
+      case 'f':
+        return word("false");
+      case 'n':
+        return word("null");
+      default:
+        return number();
     }
   }
 
@@ -85,8 +96,10 @@ class Checker {
   Status number() {
     const std::size_t from = at_;
     take('-');
-    if (!take('0')) BELAY_TRY(digits());
-    else if (peek() >= '0' && peek() <= '9') return fail("a number must not begin with 0");
+    if (!take('0'))
+      BELAY_TRY(digits());
+    else if (peek() >= '0' && peek() <= '9')
+      return fail("a number must not begin with 0");
     if (take('.')) BELAY_TRY(digits());
     if (take('e') || take('E')) {
       if (!take('+')) take('-');
@@ -97,8 +110,7 @@ class Checker {
       return fail("a number has at most " + std::to_string(kNumberCharsMax) + " characters");
     }
     double parsed = 0;
-    const auto [end, error] =
-        std::from_chars(number.data(), number.data() + number.size(), parsed);
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), parsed);
     static_cast<void>(end);
     // Out of range is also what rounds to zero, and from_chars does not say which of the two it is.
     if (error == std::errc::result_out_of_range && isLarge(number)) {
@@ -131,7 +143,8 @@ class Checker {
   Status unit(unsigned& out) {
     if (at_ + 4 > text_.size()) return fail("unfinished \\u escape");
     const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + at_ + 4, out, 16);
-    if (error != std::errc() || end != text_.data() + at_ + 4) return fail("\\u needs four hexadecimal digits");
+    if (error != std::errc() || end != text_.data() + at_ + 4)
+      return fail("\\u needs four hexadecimal digits");
     at_ += 4;
     return {};
   }
@@ -188,8 +201,10 @@ class Checker {
       if (c < 0x20) return fail("control character in a string; write it as an escape");
       ++at_;
       if (c == '"') return {};
-      if (c == '\\') BELAY_TRY(escape(out));
-      else if (out) *out += static_cast<char>(c);
+      if (c == '\\')
+        BELAY_TRY(escape(out));
+      else if (out)
+        *out += static_cast<char>(c);
     }
   }
 
@@ -240,7 +255,8 @@ class Checker {
 
 Status checkStrict(std::string_view text, const ParseLimits& limits) {
   if (text.size() > limits.bytesMax) {
-    return Error{ErrorCode::kLimit, "JSON is larger than " + std::to_string(limits.bytesMax) + " bytes"};
+    return Error{ErrorCode::kLimit,
+                 "JSON is larger than " + std::to_string(limits.bytesMax) + " bytes"};
   }
   if (!base::isUtf8(text)) return Error{ErrorCode::kJsonSyntax, "JSON is not valid UTF-8"};
   return Checker(text, limits).run();

@@ -62,7 +62,9 @@ const Value* Value::find(std::string_view name) const {
   return nullptr;
 }
 
-Value* Value::find(std::string_view name) { return const_cast<Value*>(std::as_const(*this).find(name)); }
+Value* Value::find(std::string_view name) {
+  return const_cast<Value*>(std::as_const(*this).find(name));
+}
 
 Value& Value::set(std::string_view name, Value value) {
   if (isNull()) data_ = Object{};
@@ -106,8 +108,10 @@ const Value* Value::at(std::string_view pointer) const {
   for (const std::string_view token : base::split(pointer.substr(1), '/')) {
     std::string name;
     for (std::size_t i = 0; i < token.size(); ++i) {
-      if (token[i] == '~' && i + 1 < token.size()) name += token[++i] == '1' ? '/' : '~';
-      else name += token[i];
+      if (token[i] == '~' && i + 1 < token.size())
+        name += token[++i] == '1' ? '/' : '~';
+      else
+        name += token[i];
     }
     if (here->isArray()) {
       const auto index = base::parseUnsigned(name);
@@ -133,12 +137,18 @@ bool Value::operator==(const Value& other) const {
 
 std::string_view kindName(const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::kNull: return "null";
-    case Value::Kind::kBoolean: return "boolean";
-    case Value::Kind::kNumber: return value.isInteger() ? "integer" : "number";
-    case Value::Kind::kString: return "string";
-    case Value::Kind::kArray: return "array";
-    case Value::Kind::kObject: return "object";
+    case Value::Kind::kNull:
+      return "null";
+    case Value::Kind::kBoolean:
+      return "boolean";
+    case Value::Kind::kNumber:
+      return value.isInteger() ? "integer" : "number";
+    case Value::Kind::kString:
+      return "string";
+    case Value::Kind::kArray:
+      return "array";
+    case Value::Kind::kObject:
+      return "object";
   }
   return "null";
 }
@@ -146,9 +156,12 @@ std::string_view kindName(const Value& value) {
 std::string pointerToken(std::string_view name) {
   std::string out;
   for (const char c : name) {
-    if (c == '~') out += "~0";
-    else if (c == '/') out += "~1";
-    else out += c;
+    if (c == '~')
+      out += "~0";
+    else if (c == '/')
+      out += "~1";
+    else
+      out += c;
   }
   return out;
 }

@@ -67,7 +67,8 @@ class Value {
   void erase(std::string_view name);
   void push(Value value);
 
-  // Lenient readers for records that this program wrote itself: a default where the member is missing or of another kind.
+  // Lenient readers for records that this program wrote itself: a default where the member is
+  // missing or of another kind.
   std::string text(std::string_view name, std::string_view fallback = {}) const;
   std::int64_t integer(std::string_view name, std::int64_t fallback = 0) const;
   bool flag(std::string_view name, bool fallback = false) const;

@@ -17,11 +17,21 @@ void appendQuoted(std::string& out, std::string_view text) {
     plainFrom = i + 1;
     out += '\\';
     switch (c) {
-      case '"': out += '"'; break;
-      case '\\': out += '\\'; break;
-      case '\n': out += 'n'; break;
-      case '\r': out += 'r'; break;
-      case '\t': out += 't'; break;
+      case '"':
+        out += '"';
+        break;
+      case '\\':
+        out += '\\';
+        break;
+      case '\n':
+        out += 'n';
+        break;
+      case '\r':
+        out += 'r';
+        break;
+      case '\t':
+        out += 't';
+        break;
       default:
         out += "u00";
         out += kDigits[c >> 4];
@@ -98,10 +108,14 @@ Writer& Writer::raw(std::string_view json) {
 
 Writer& Writer::value(const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::kNull: return null();
-    case Value::Kind::kBoolean: return boolean(value.asBool());
-    case Value::Kind::kNumber: return number(value.asNumber());
-    case Value::Kind::kString: return string(value.asString());
+    case Value::Kind::kNull:
+      return null();
+    case Value::Kind::kBoolean:
+      return boolean(value.asBool());
+    case Value::Kind::kNumber:
+      return number(value.asNumber());
+    case Value::Kind::kString:
+      return string(value.asString());
     case Value::Kind::kArray:
       beginArray();
       for (const Value& item : value.asArray()) this->value(item);

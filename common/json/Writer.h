@@ -8,7 +8,8 @@
 
 namespace belay::json {
 
-/// Appends compact JSON to a string, member by member, without building a tree: for records that are written often.
+/// Appends compact JSON to a string, member by member, without building a tree: for records that
+/// are written often.
 ///
 /// Threads:   owner.
 /// Ownership: the string must outlive the writer.

@@ -19,23 +19,33 @@ constexpr int kValueBytesMax = 16 << 20;
 
 ErrorCode codeOf(int resultCode, int systemError) {
   switch (resultCode & 0xff) {
-    case SQLITE_FULL: return ErrorCode::kDiskFull;
-    case SQLITE_CORRUPT: return ErrorCode::kJournalCorrupt;
-    case SQLITE_NOTADB: return ErrorCode::kJournalForeign;
+    case SQLITE_FULL:
+      return ErrorCode::kDiskFull;
+    case SQLITE_CORRUPT:
+      return ErrorCode::kJournalCorrupt;
+    case SQLITE_NOTADB:
+      return ErrorCode::kJournalForeign;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return ErrorCode::kJournalLocked;
-    case SQLITE_CONSTRAINT: return ErrorCode::kConflict;
-    case SQLITE_TOOBIG: return ErrorCode::kLimit;
+    case SQLITE_LOCKED:
+      return ErrorCode::kJournalLocked;
+    case SQLITE_CONSTRAINT:
+      return ErrorCode::kConflict;
+    case SQLITE_TOOBIG:
+      return ErrorCode::kLimit;
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH: return ErrorCode::kPermission;
-    // A used-up quota is a full disk. SQLite knows only ENOSPC as one; it undoes its write for both.
+    case SQLITE_AUTH:
+      return ErrorCode::kPermission;
+    // A used-up quota is a full disk. SQLite knows only ENOSPC as one; it undoes its write for
+    // both.
     case SQLITE_IOERR:
       return resultCode == SQLITE_IOERR_WRITE && systemError == EDQUOT ? ErrorCode::kDiskFull
                                                                        : ErrorCode::kJournalIo;
     case SQLITE_CANTOPEN:
-    case SQLITE_PROTOCOL: return ErrorCode::kJournalIo;
-    default: return ErrorCode::kInternal;
+    case SQLITE_PROTOCOL:
+      return ErrorCode::kJournalIo;
+    default:
+      return ErrorCode::kInternal;
   }
 }
 
@@ -77,10 +87,9 @@ Status Database::harden() {
   sqlite3_limit(raw(), SQLITE_LIMIT_LENGTH, kValueBytesMax);
   sqlite3_limit(raw(), SQLITE_LIMIT_ATTACHED, 1);
   sqlite3_limit(raw(), SQLITE_LIMIT_TRIGGER_DEPTH, 1);
-  for (const auto& [option, on] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1},
-                                   std::pair{SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-                                   std::pair{SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
-                                   std::pair{SQLITE_DBCONFIG_ENABLE_VIEW, 0}}) {
+  for (const auto& [option, on] :
+       {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1}, std::pair{SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        std::pair{SQLITE_DBCONFIG_ENABLE_TRIGGER, 0}, std::pair{SQLITE_DBCONFIG_ENABLE_VIEW, 0}}) {
     const int configured = sqlite3_db_config(raw(), option, on, nullptr);
     if (configured != SQLITE_OK) return error(configured, "harden");
   }

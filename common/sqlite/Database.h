@@ -27,12 +27,13 @@ struct OpenOptions {
 
 /// One connection to one SQLite database.
 ///
-/// Hardened at open: DEFENSIVE, no trusted schema, no memory map, checked cells, at most one attached
-/// database (VACUUM INTO needs it), texts and blobs of at most 16 MiB.
+/// Hardened at open: DEFENSIVE, no trusted schema, no memory map, checked cells, at most one
+/// attached database (VACUUM INTO needs it), texts and blobs of at most 16 MiB.
 ///
 /// Threads:   the owner thread only.
 /// Ownership: must outlive every Statement that was made for it.
-/// Errors:    kDiskFull, kJournalIo, kJournalCorrupt, kJournalForeign (not a database), kConflict (a
+/// Errors:    kDiskFull, kJournalIo, kJournalCorrupt, kJournalForeign (not a database), kConflict
+/// (a
 ///            constraint), kJournalLocked, kLimit, kPermission (read only), kInternal (wrong SQL).
 ///            Messages name the statement. Out of memory aborts.
 class Database {

@@ -1,5 +1,5 @@
-// The standard library, precompiled for BELAY_FAST (config/cmake/Fast.cmake). Sources include what they use all the
-// same: the other builds have no such header.
+// The standard library, precompiled for BELAY_FAST (config/cmake/Fast.cmake). Sources include what
+// they use all the same: the other builds have no such header.
 #include <algorithm>
 #include <array>
 #include <atomic>

@@ -85,10 +85,11 @@ Sample measureRaw(const std::string& folder, double seconds, int rows) {
   sqlite::OpenOptions options;
   options.path = folder + "/raw.db";
   auto database = must(sqlite::Database::open(options));
-  must(database->exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                      "CREATE TABLE journal (id INTEGER PRIMARY KEY, run INTEGER, payload TEXT);"
-                      "CREATE TABLE runs (id INTEGER PRIMARY KEY, seq INTEGER, status TEXT)",
-                      "create"));
+  must(
+      database->exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                     "CREATE TABLE journal (id INTEGER PRIMARY KEY, run INTEGER, payload TEXT);"
+                     "CREATE TABLE runs (id INTEGER PRIMARY KEY, seq INTEGER, status TEXT)",
+                     "create"));
   for (int i = 0; i < 64; ++i) must(database->exec("INSERT INTO runs VALUES (NULL, 0, '')", "run"));
   sqlite::Statement begin(*database, "begin", "BEGIN IMMEDIATE");
   sqlite::Statement commit(*database, "commit", "COMMIT");

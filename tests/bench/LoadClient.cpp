@@ -1,10 +1,10 @@
-// A client of the API that costs little beside the daemon that it measures: one thread, poll, one connection for each
-// thing in flight. Prints one JSON object.
+// A client of the API that costs little beside the daemon that it measures: one thread, poll, one
+// connection for each thing in flight. Prints one JSON object.
 //
 //   load_client SOCKET runs SLUG COUNT AT-A-TIME    starts runs and waits for the end of each
 //   load_client SOCKET start SLUG COUNT AT-A-TIME   only starts them
-//   load_client SOCKET approve COUNT AT-A-TIME      approves every open wait, until COUNT runs have ended since
-//   load_client SOCKET get TARGET COUNT AT-A-TIME   reads
+//   load_client SOCKET approve COUNT AT-A-TIME      approves every open wait, until COUNT runs have
+//   ended since load_client SOCKET get TARGET COUNT AT-A-TIME   reads
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -54,7 +54,8 @@ int connectTo(const std::string& path) {
 std::string request(const std::string& method, const std::string& target, const std::string& body) {
   std::string out = method + " " + target + " HTTP/1.1\r\nHost: localhost\r\n";
   if (!body.empty()) {
-    out += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+    out +=
+        "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   }
   return out + "\r\n" + body;
 }
@@ -79,7 +80,8 @@ std::string member(std::string_view text, const std::string& name) {
 class Connection {
  public:
   explicit Connection(const std::string& socket) : fd_(connectTo(socket)) {}
-  Connection(Connection&& other) noexcept : fd_(std::exchange(other.fd_, -1)), in_(std::move(other.in_)) {}
+  Connection(Connection&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), in_(std::move(other.in_)) {}
   Connection(const Connection&) = delete;
   ~Connection() {
     if (fd_ >= 0) ::close(fd_);
@@ -102,7 +104,8 @@ class Connection {
     const std::size_t head = in_.find("\r\n\r\n");
     if (head == std::string::npos) return false;
     const std::size_t at = in_.find("Content-Length: ");
-    if (at == std::string::npos || at > head) fail("an answer without Content-Length: " + in_.substr(0, 300));
+    if (at == std::string::npos || at > head)
+      fail("an answer without Content-Length: " + in_.substr(0, 300));
     const std::size_t length = std::strtoul(in_.c_str() + at + 16, nullptr, 10);
     if (in_.size() < head + 4 + length) return false;
     body = in_.substr(head + 4, length);
@@ -122,9 +125,10 @@ class Connection {
   std::string in_;
 };
 
-/// Keeps `atATime` things in flight. `next` gives the next request of a connection after the last answer of it (empty
-/// at its beginning), or nothing when it is done.
-void drive(const std::string& socket, int atATime, const std::function<std::string(int, const std::string&)>& next) {
+/// Keeps `atATime` things in flight. `next` gives the next request of a connection after the last
+/// answer of it (empty at its beginning), or nothing when it is done.
+void drive(const std::string& socket, int atATime,
+           const std::function<std::string(int, const std::string&)>& next) {
   std::vector<Connection> connections;
   for (int i = 0; i < atATime; ++i) connections.emplace_back(socket);
   std::vector<pollfd> polled;
@@ -132,8 +136,10 @@ void drive(const std::string& socket, int atATime, const std::function<std::stri
   for (int i = 0; i < atATime; ++i) {
     polled.push_back({connections[static_cast<std::size_t>(i)].fd(), POLLIN, 0});
     const std::string first = next(i, "");
-    if (first.empty()) polled.back().fd = -1;
-    else ++live, connections[static_cast<std::size_t>(i)].send(first);
+    if (first.empty())
+      polled.back().fd = -1;
+    else
+      ++live, connections[static_cast<std::size_t>(i)].send(first);
   }
   while (live > 0) {
     if (::poll(polled.data(), polled.size(), 120'000) <= 0) fail("no answer in two minutes");
@@ -155,10 +161,12 @@ void checkOk(const std::string& body) {
   if (!body.starts_with("{\"ok\":true")) fail(body.substr(0, 500));
 }
 
-void runs(const std::string& socket, const std::string& slug, int count, int atATime, bool toTheEnd) {
+void runs(const std::string& socket, const std::string& slug, int count, int atATime,
+          bool toTheEnd) {
   std::vector<bool> waiting(static_cast<std::size_t>(atATime), false);
   int started = 0;
-  const std::string start = request("POST", "/v1/runs", "{\"flow\":\"" + slug + "\",\"draft\":true}");
+  const std::string start =
+      request("POST", "/v1/runs", "{\"flow\":\"" + slug + "\",\"draft\":true}");
   drive(socket, atATime, [&](int index, const std::string& body) -> std::string {
     const auto i = static_cast<std::size_t>(index);
     if (!body.empty()) checkOk(body);
@@ -166,7 +174,8 @@ void runs(const std::string& socket, const std::string& slug, int count, int atA
       waiting[i] = true;
       return request("GET", "/v1/runs/" + member(body, "id") + "/wait?for=60s", "");
     }
-    if (waiting[i] && body.find("\"status\":\"succeeded\"") == std::string::npos) fail(body.substr(0, 500));
+    if (waiting[i] && body.find("\"status\":\"succeeded\"") == std::string::npos)
+      fail(body.substr(0, 500));
     waiting[i] = false;
     return started++ < count ? start : "";
   });
@@ -192,11 +201,13 @@ void approve(const std::string& socket, int count, int atATime) {
       if (next >= waits.size() || approved >= count) return "";
       ++approved;
       const auto& [id, digest] = waits[next++];
-      return request("POST", "/v1/waits/" + id + "/approve", "{\"request_digest\":\"" + digest + "\"}");
+      return request("POST", "/v1/waits/" + id + "/approve",
+                     "{\"request_digest\":\"" + digest + "\"}");
     });
   }
   for (const auto start = Clock::now(); secondsSince(start) < 60;) {
-    const std::string left = reader.ask(request("GET", "/v1/runs?status=running,waiting&limit=1", ""));
+    const std::string left =
+        reader.ask(request("GET", "/v1/runs?status=running,waiting&limit=1", ""));
     checkOk(left);
     if (left.find("\"runs\":[]") != std::string::npos) return;
   }
@@ -223,10 +234,14 @@ int main(int argc, char** argv) {
   const int count = std::atoi(words[named ? 3 : 2].c_str());
   const int atATime = std::atoi(words[named ? 4 : 3].c_str());
   const auto start = Clock::now();
-  if (what == "runs" || what == "start") runs(socket, words[2], count, atATime, what == "runs");
-  else if (what == "approve") approve(socket, count, atATime);
-  else if (what == "get") get(socket, words[2], count, atATime);
-  else fail("what is " + what + "?");
+  if (what == "runs" || what == "start")
+    runs(socket, words[2], count, atATime, what == "runs");
+  else if (what == "approve")
+    approve(socket, count, atATime);
+  else if (what == "get")
+    get(socket, words[2], count, atATime);
+  else
+    fail("what is " + what + "?");
   std::printf("{\"count\":%d,\"seconds\":%.6f}\n", count, secondsSince(start));
   return 0;
 }

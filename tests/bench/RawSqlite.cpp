@@ -1,5 +1,6 @@
-// The yardstick of durable steps: what SQLite itself does on the disk of the given folder with the least that a step
-// journal writes: one row inserted and one updated per step, WAL, synchronous = FULL. Prints one JSON object.
+// The yardstick of durable steps: what SQLite itself does on the disk of the given folder with the
+// least that a step journal writes: one row inserted and one updated per step, WAL, synchronous =
+// FULL. Prints one JSON object.
 //
 //   raw_sqlite FOLDER ROWS-A-COMMIT SECONDS
 
@@ -33,10 +34,11 @@ std::unique_ptr<sqlite::Database> open(const std::string& path) {
   sqlite::OpenOptions options;
   options.path = path;
   auto database = must(sqlite::Database::open(options));
-  must(database->exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                      "CREATE TABLE journal (id INTEGER PRIMARY KEY, run INTEGER, payload TEXT);"
-                      "CREATE TABLE runs (id INTEGER PRIMARY KEY, seq INTEGER, status TEXT)",
-                      "create"));
+  must(
+      database->exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                     "CREATE TABLE journal (id INTEGER PRIMARY KEY, run INTEGER, payload TEXT);"
+                     "CREATE TABLE runs (id INTEGER PRIMARY KEY, seq INTEGER, status TEXT)",
+                     "create"));
   for (int i = 0; i < 64; ++i) must(database->exec("INSERT INTO runs VALUES (NULL, 0, '')", "run"));
   return database;
 }
@@ -72,8 +74,8 @@ int main(int argc, char** argv) {
     must(sqlite::Execution(commit).run());
     ++commits;
   }
-  std::printf("{\"commits_per_second\":%.0f,\"rows_per_second\":%.0f}\n", static_cast<double>(commits) / took,
-              static_cast<double>(commits) * rows / took);
+  std::printf("{\"commits_per_second\":%.0f,\"rows_per_second\":%.0f}\n",
+              static_cast<double>(commits) / took, static_cast<double>(commits) * rows / took);
   database.reset();
   must(base::removeTree(folder));
   return 0;

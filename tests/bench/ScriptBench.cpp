@@ -1,5 +1,5 @@
-// Measures what one call of the evaluator costs, in nanoseconds of processor time: the best of several
-// rounds, so that other load on the machine does not count.
+// Measures what one call of the evaluator costs, in nanoseconds of processor time: the best of
+// several rounds, so that other load on the machine does not count.
 //
 // Prints one line per case: name, value, unit.
 
@@ -54,44 +54,60 @@ int main() {
       R"({"n":"${{ state.attempts + 1 }}","text":"Hello ${{ input.name }}","plain":[1,"two",null]})");
   BELAY_CHECK(tree.ok());
 
-  report("function_step", bestNs(20'000, [&] {
-           const auto value = evaluator.callFunction(module, "increment", R"({"a":1})", scope);
-           BELAY_CHECK(value.ok() && value->json == R"({"a":2})");
-         }),
+  report("function_step",
+         bestNs(20'000,
+                [&] {
+                  const auto value =
+                      evaluator.callFunction(module, "increment", R"({"a":1})", scope);
+                  BELAY_CHECK(value.ok() && value->json == R"({"a":2})");
+                }),
          "ns");
-  report("code_step", bestNs(20'000, [&] {
-           const auto value = evaluator.callCode(module, "return {a: input.a + 1};", R"({"a":1})", scope);
-           BELAY_CHECK(value.ok() && value->json == R"({"a":2})");
-         }),
+  report("code_step",
+         bestNs(20'000,
+                [&] {
+                  const auto value =
+                      evaluator.callCode(module, "return {a: input.a + 1};", R"({"a":1})", scope);
+                  BELAY_CHECK(value.ok() && value->json == R"({"a":2})");
+                }),
          "ns");
-  report("expression_on_state", bestNs(20'000, [&] {
-           const auto value = evaluator.evaluate(module, "state.attempts + 1", scope);
-           BELAY_CHECK(value.ok() && value->json == "4");
-         }),
+  report("expression_on_state",
+         bestNs(20'000,
+                [&] {
+                  const auto value = evaluator.evaluate(module, "state.attempts + 1", scope);
+                  BELAY_CHECK(value.ok() && value->json == "4");
+                }),
          "ns");
-  report("expression_on_step", bestNs(20'000, [&] {
-           const auto value = evaluator.test(module, "steps.build.output.exit_code === 0", scope);
-           BELAY_CHECK(value.ok() && *value);
-         }),
+  report("expression_on_step",
+         bestNs(20'000,
+                [&] {
+                  const auto value =
+                      evaluator.test(module, "steps.build.output.exit_code === 0", scope);
+                  BELAY_CHECK(value.ok() && *value);
+                }),
          "ns");
-  report("text_output", bestNs(20'000, [&] {
-           const auto text = evaluator.renderText(module, "It says ${{ steps.build.output.stdout }}", scope);
-           BELAY_CHECK(text.ok() && *text == "It says all good\n");
-         }),
+  report("text_output",
+         bestNs(20'000,
+                [&] {
+                  const auto text = evaluator.renderText(
+                      module, "It says ${{ steps.build.output.stdout }}", scope);
+                  BELAY_CHECK(text.ok() && *text == "It says all good\n");
+                }),
          "ns");
-  report("tree_of_three", bestNs(20'000, [&] {
-           BELAY_CHECK(evaluator.renderValue(module, *tree, scope).ok());
-         }),
+  report("tree_of_three",
+         bestNs(20'000, [&] { BELAY_CHECK(evaluator.renderValue(module, *tree, scope).ok()); }),
          "ns");
-  report("plain_text", bestNs(20'000, [&] {
-           BELAY_CHECK(evaluator.renderText(module, "no expression in it", scope).ok());
-         }),
-         "ns");
+  report(
+      "plain_text",
+      bestNs(20'000,
+             [&] { BELAY_CHECK(evaluator.renderText(module, "no expression in it", scope).ok()); }),
+      "ns");
   report("context", static_cast<double>(evaluator.memoryBytes()), "bytes");
-  report("new_evaluator", bestNs(50, [&] {
-           QuickJsEvaluator fresh;
-           BELAY_CHECK(fresh.evaluate(module, "1", scope).ok());
-         }),
+  report("new_evaluator",
+         bestNs(50,
+                [&] {
+                  QuickJsEvaluator fresh;
+                  BELAY_CHECK(fresh.evaluate(module, "1", scope).ok());
+                }),
          "ns");
   return 0;
 }

@@ -28,15 +28,17 @@ test::FakeScope makeScope() {
   scope.set(script::Name::kInput, R"({"name":"Ada","n":3,"list":[1,2,3],"deep":{"a":{"b":null}}})");
   scope.set(script::Name::kState, R"({"count":1})");
   scope.set(script::Name::kRun, R"({"id":"r1"})");
-  scope.setStep("one", R"({"output":{"text":"long","truncated":true,"ref":"res://x"},"status":"ok"})");
+  scope.setStep("one",
+                R"({"output":{"text":"long","truncated":true,"ref":"res://x"},"status":"ok"})");
   return scope;
 }
 
 void checkError(const base::Error& error) {
   using base::ErrorCode;
   static const std::set<ErrorCode> known = {
-      ErrorCode::kFlowExpressionSyntax, ErrorCode::kExpressionFailed, ErrorCode::kExpressionTicks,
-      ErrorCode::kExpressionMemory,     ErrorCode::kExpressionStack,  ErrorCode::kExpressionOutput,
+      ErrorCode::kFlowExpressionSyntax, ErrorCode::kExpressionFailed,
+      ErrorCode::kExpressionTicks,      ErrorCode::kExpressionMemory,
+      ErrorCode::kExpressionStack,      ErrorCode::kExpressionOutput,
       ErrorCode::kFlowUnknownName,      ErrorCode::kLimit};
   BELAY_CHECK(known.count(error.code) == 1);
 }
@@ -54,10 +56,12 @@ void checkSame(const base::Result<script::Evaluated>& first,
 class Target {
  public:
   void run(std::string_view text) {
-    if (const auto status = checker_.checkExpression(text); !status.ok()) checkError(status.error());
+    if (const auto status = checker_.checkExpression(text); !status.ok())
+      checkError(status.error());
     if (const auto status = checker_.checkFunction(text); !status.ok()) checkError(status.error());
     if (const auto status = checker_.checkTemplate(text); !status.ok()) checkError(status.error());
-    checkSame(evaluator_.evaluate(module_, text, scope_), evaluator_.evaluate(module_, text, scope_));
+    checkSame(evaluator_.evaluate(module_, text, scope_),
+              evaluator_.evaluate(module_, text, scope_));
     const auto rendered = evaluator_.renderText(module_, text, scope_);
     if (!rendered.ok()) checkError(rendered.error());
     const std::string input = R"({"n":1})";
@@ -78,7 +82,8 @@ class Target {
 
   script::SyntaxChecker checker_{smallLimits()};
   script::QuickJsEvaluator evaluator_{smallLimits()};
-  const script::Module module_{"fuzz", {{"twice", "x => x * 2"}}, {{"hello", "Hello ${{ input.name }}"}}};
+  const script::Module module_{
+      "fuzz", {{"twice", "x => x * 2"}}, {{"hello", "Hello ${{ input.name }}"}}};
   const test::FakeScope scope_ = makeScope();
 };
 

@@ -37,7 +37,8 @@ http::RouteTable makeTable() {
     const std::size_t bodyBytesMax = info.method == "GET" ? 0 : 4096;
     routes.push_back({info.method, info.pattern, info.auth, bodyBytesMax, "", answer});
   }
-  return {std::move(routes), [](std::string_view, const http::ServerRequest&) { return std::nullopt; },
+  return {std::move(routes),
+          [](std::string_view, const http::ServerRequest&) { return std::nullopt; },
           api::errorResponse};
 }
 
@@ -78,7 +79,8 @@ class Target {
 
   void run(std::string_view bytes) {
     std::array<int, 2> ends{};
-    BELAY_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0);
+    BELAY_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) ==
+                0);
     const base::UniqueFd client(ends[1]);
     BELAY_CHECK(server_->adopt(base::UniqueFd(ends[0]), {nullptr, true}).ok());
     const std::string_view first = bytes.substr(0, bytes.size() / 2);

@@ -12,14 +12,18 @@ class Writer {
   Writer(test::SeededRandom& random, std::string slug) : random_(random), slug_(std::move(slug)) {}
 
   std::string write() {
-    text_ = "slug: " + slug_ + "\nstate: {rounds: 0, sum: 0}\nfunctions: {add: \"x => ({n: x.a + x.b})\"}\nsteps:\n";
+    text_ = "slug: " + slug_ +
+            "\nstate: {rounds: 0, sum: 0}\nfunctions: {add: \"x => ({n: x.a + x.b})\"}\nsteps:\n";
     const std::size_t count = 3 + random_.below(8);
     for (std::size_t i = 0; i < count; ++i) step("s" + std::to_string(i));
     // One jump back, bounded by the state, so that steps have several visits.
     text_ += "  - id: count\n    set: {rounds: \"${{ state.rounds + 1 }}\"}\n";
     const std::string target = "s" + std::to_string(random_.below(count));
-    text_ += "    next: \"${{ state.rounds < " + std::to_string(1 + random_.below(3)) + " ? '" + target + "' : 'end' }}\"\n";
-    text_ += "  - id: rescue\n    function: {code: \"return error ? error.code : null\"}\n    next: end\n";
+    text_ += "    next: \"${{ state.rounds < " + std::to_string(1 + random_.below(3)) + " ? '" +
+             target + "' : 'end' }}\"\n";
+    text_ +=
+        "  - id: rescue\n    function: {code: \"return error ? error.code : null\"}\n    next: "
+        "end\n";
     text_ += "output: {rounds: \"${{ state.rounds }}\", sum: \"${{ state.sum }}\"}\n";
     return text_;
   }
@@ -33,16 +37,21 @@ class Writer {
     const std::string before = std::move(text_);
     text_.clear();
     switch (random_.below(3)) {
-      case 0: parallel(id); break;
+      case 0:
+        parallel(id);
+        break;
       case 1:
-        text_ += "    for_each:\n      items: [" + std::string(chance(10) ? "" : "3, 1, 2, 5, 4") + "]\n";
+        text_ += "    for_each:\n      items: [" + std::string(chance(10) ? "" : "3, 1, 2, 5, 4") +
+                 "]\n";
         text_ += "      max_parallel: " + std::to_string(1 + random_.below(3)) + "\n";
         if (chance(40)) text_ += "      on_item_error: wait_all\n";
         list(id, "steps");
         break;
       default:
-        text_ += "    loop:\n      " + std::string(chance(50) ? "until: \"${{ index >= 2 }}\"" : "while: \"${{ state.sum < 9 }}\"");
-        text_ += "\n      max: " + std::to_string(1 + random_.below(4)) + "\n      on_max: " + (chance(80) ? "continue" : "fail");
+        text_ += "    loop:\n      " + std::string(chance(50) ? "until: \"${{ index >= 2 }}\""
+                                                              : "while: \"${{ state.sum < 9 }}\"");
+        text_ += "\n      max: " + std::to_string(1 + random_.below(4)) +
+                 "\n      on_max: " + (chance(80) ? "continue" : "fail");
         text_ += chance(40) ? "\n      interval: 3m\n" : "\n";
         list(id, "steps");
     }
@@ -92,41 +101,66 @@ class Writer {
     // A switch in a short list would leave no way to the step behind it.
     if (depth_ > 0 && what == 5) what = 2;
     switch (what) {
-      case 0: text_ += "    function: {name: add, input: {a: \"${{ state.sum }}\", b: 1}}\n"; break;
-      case 1: text_ += "    set: {sum: \"${{ state.sum + " + std::to_string(random_.below(5)) + " }}\"}\n"; break;
-      case 2: text_ += "    kv: {increment: total}\n"; break;
-      case 3: text_ += "    sleep: {for: " + std::to_string(1 + random_.below(300)) + "s}\n"; break;
-      case 4: wait(); break;
+      case 0:
+        text_ += "    function: {name: add, input: {a: \"${{ state.sum }}\", b: 1}}\n";
+        break;
+      case 1:
+        text_ +=
+            "    set: {sum: \"${{ state.sum + " + std::to_string(random_.below(5)) + " }}\"}\n";
+        break;
+      case 2:
+        text_ += "    kv: {increment: total}\n";
+        break;
+      case 3:
+        text_ += "    sleep: {for: " + std::to_string(1 + random_.below(300)) + "s}\n";
+        break;
+      case 4:
+        wait();
+        break;
       case 5:
-        text_ += "    switch:\n      - {when: \"${{ state.sum > 2 }}\", next: count}\n      - {next: " +
-                 std::string(chance(50) ? "count" : "end") + "}\n";
+        text_ +=
+            "    switch:\n      - {when: \"${{ state.sum > 2 }}\", next: count}\n      - {next: " +
+            std::string(chance(50) ? "count" : "end") + "}\n";
         break;
       case 6:
-        text_ += "    http: {method: " + std::string(chance(50) ? "GET" : "POST") + ", url: \"http://peer.test/\"}\n";
+        text_ += "    http: {method: " + std::string(chance(50) ? "GET" : "POST") +
+                 ", url: \"http://peer.test/\"}\n";
         performed = true;
         break;
       case 9:
-      case 10: within(id); return;
+      case 10:
+        within(id);
+        return;
       default:
         text_ += "    run: {command: [tool, \"${{ String(state.sum) }}\"]}\n";
         if (chance(30)) text_ += "    effect: idempotent\n";
         performed = true;
     }
     if (performed && chance(50)) {
-      text_ += "    retry: {max_attempts: " + std::to_string(2 + random_.below(3)) + ", backoff: {initial: 2s, max: 1m}}\n";
+      text_ += "    retry: {max_attempts: " + std::to_string(2 + random_.below(3)) +
+               ", backoff: {initial: 2s, max: 1m}}\n";
     }
-    if (performed && chance(60)) text_ += depth_ > 0 || chance(50) ? "    on_error: skip\n" : "    on_error: rescue\n";
+    if (performed && chance(60))
+      text_ += depth_ > 0 || chance(50) ? "    on_error: skip\n" : "    on_error: rescue\n";
   }
 
   void wait() {
     switch (random_.below(4)) {
       case 0:
-        text_ += "    wait:\n      approval: {summary: \"Go on with ${{ state.sum }}?\"}\n      timeout: 2h\n"
-                 "      on_reject: " + std::string(chance(50) ? "fail" : "continue") + "\n";
+        text_ +=
+            "    wait:\n      approval: {summary: \"Go on with ${{ state.sum }}?\"}\n      "
+            "timeout: 2h\n"
+            "      on_reject: " +
+            std::string(chance(50) ? "fail" : "continue") + "\n";
         break;
-      case 1: text_ += "    wait: {callback: {}, timeout: 1h, on_timeout: continue}\n"; break;
-      case 2: text_ += "    wait: {event: {name: tick}, timeout: 1h, on_timeout: continue}\n"; break;
-      default: text_ += "    wait: {for: " + std::to_string(1 + random_.below(90)) + "m}\n";
+      case 1:
+        text_ += "    wait: {callback: {}, timeout: 1h, on_timeout: continue}\n";
+        break;
+      case 2:
+        text_ += "    wait: {event: {name: tick}, timeout: 1h, on_timeout: continue}\n";
+        break;
+      default:
+        text_ += "    wait: {for: " + std::to_string(1 + random_.below(90)) + "m}\n";
     }
   }
 
@@ -138,6 +172,8 @@ class Writer {
 
 }  // namespace
 
-std::string randomFlow(test::SeededRandom& random, const std::string& slug) { return Writer(random, slug).write(); }
+std::string randomFlow(test::SeededRandom& random, const std::string& slug) {
+  return Writer(random, slug).write();
+}
 
 }  // namespace belay::sim

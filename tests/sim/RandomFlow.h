@@ -6,10 +6,10 @@
 
 namespace belay::sim {
 
-/// The text of a flow that is valid, ends, and is different for each seed: functions, state, the key-value store,
-/// sleeps, approvals, callbacks, events, commands, requests, branches, parallel parts, lists of items, bounded loops,
-/// retries and error paths.
-/// Each `kv` step adds 1 to the key "total", so that the store tells how many of them took effect.
+/// The text of a flow that is valid, ends, and is different for each seed: functions, state, the
+/// key-value store, sleeps, approvals, callbacks, events, commands, requests, branches, parallel
+/// parts, lists of items, bounded loops, retries and error paths. Each `kv` step adds 1 to the key
+/// "total", so that the store tells how many of them took effect.
 std::string randomFlow(test::SeededRandom& random, const std::string& slug);
 
 }  // namespace belay::sim

@@ -1,5 +1,5 @@
-// Runs simulations by seed: `simulate COUNT [FIRST]`, `simulate --seed N` for one, twice, with its trace.
-// Prints the seed of each that broke a promise; the last line is "N passed, N failed".
+// Runs simulations by seed: `simulate COUNT [FIRST]`, `simulate --seed N` for one, twice, with its
+// trace. Prints the seed of each that broke a promise; the last line is "N passed, N failed".
 
 #include <cstdio>
 #include <cstdlib>
@@ -12,25 +12,28 @@ namespace {
 bool runOne(std::uint64_t seed, bool twice) {
   const belay::sim::Outcome outcome = belay::sim::Simulation(seed).run();
   if (!outcome.violation.empty()) {
-    std::printf("seed=%llu FAILED: %s\n", static_cast<unsigned long long>(seed), outcome.violation.c_str());
+    std::printf("seed=%llu FAILED: %s\n", static_cast<unsigned long long>(seed),
+                outcome.violation.c_str());
     return false;
   }
   if (!twice) return true;
   const belay::sim::Outcome again = belay::sim::Simulation(seed).run();
-  std::printf("seed=%llu runs=%llu events=%llu kills=%llu cuts=%llu trace=%s\n", static_cast<unsigned long long>(seed),
-              static_cast<unsigned long long>(outcome.runs), static_cast<unsigned long long>(outcome.events),
-              static_cast<unsigned long long>(outcome.crashes), static_cast<unsigned long long>(outcome.cuts),
-              outcome.trace.c_str());
+  std::printf("seed=%llu runs=%llu events=%llu kills=%llu cuts=%llu trace=%s\n",
+              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(outcome.runs),
+              static_cast<unsigned long long>(outcome.events),
+              static_cast<unsigned long long>(outcome.crashes),
+              static_cast<unsigned long long>(outcome.cuts), outcome.trace.c_str());
   if (outcome.trace == again.trace) return true;
-  std::printf("seed=%llu FAILED: another trace the second time: %s\n", static_cast<unsigned long long>(seed),
-              again.trace.c_str());
+  std::printf("seed=%llu FAILED: another trace the second time: %s\n",
+              static_cast<unsigned long long>(seed), again.trace.c_str());
   return false;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::strcmp(argv[1], "--seed") == 0) return runOne(std::strtoull(argv[2], nullptr, 10), true) ? 0 : 1;
+  if (argc == 3 && std::strcmp(argv[1], "--seed") == 0)
+    return runOne(std::strtoull(argv[2], nullptr, 10), true) ? 0 : 1;
   const std::uint64_t count = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 100;
   const std::uint64_t first = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
   std::uint64_t failed = 0;

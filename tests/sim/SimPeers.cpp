@@ -46,7 +46,8 @@ void SimPeers::begin(const Attempt& attempt, bool isJob) {
   if (count > 1 && (isJob || attempt.effect == flow::EffectClass::kOnce)) {
     violation_ = "effect of step " + attempt.key.path + " was performed twice under key " + key;
   }
-  Pending pending{attempt, clock_.sinceBoot().count() + static_cast<std::int64_t>(random_.below(120'000)),
+  Pending pending{attempt,
+                  clock_.sinceBoot().count() + static_cast<std::int64_t>(random_.below(120'000)),
                   randomResult(attempt), true};
   (isJob ? jobs_ : requests_).insert_or_assign(key, std::move(pending));
 }

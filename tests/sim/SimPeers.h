@@ -11,15 +11,16 @@
 
 namespace belay::sim {
 
-/// The world outside of the daemon, which keeps count: jobs that outlive it, a server, a store of large outputs.
-/// It survives the death of the daemon; a power cut ends its jobs.
+/// The world outside of the daemon, which keeps count: jobs that outlive it, a server, a store of
+/// large outputs. It survives the death of the daemon; a power cut ends its jobs.
 class SimPeers {
  public:
   SimPeers(test::SeededRandom& random, test::SimClock& clock) : random_(random), clock_(clock) {}
 
   /// Effects that reached the world, by idempotency key and attempt.
   const std::map<std::string, int>& effects() const { return effects_; }
-  /// A `once` effect that reached the world twice under one key and attempt, or the like; empty: none.
+  /// A `once` effect that reached the world twice under one key and attempt, or the like; empty:
+  /// none.
   const std::string& violation() const { return violation_; }
 
   /// The daemon is new: results go to this sink, and requests that were in flight are gone.

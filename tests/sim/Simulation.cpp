@@ -39,7 +39,10 @@ struct Simulation::Process {
 };
 
 Simulation::Simulation(std::uint64_t seed)
-    : random_(seed), worldRandom_(seed ^ 0x9E3779B97F4A7C15ULL), peers_(worldRandom_, clock_), decisionKey_(makeKey()) {
+    : random_(seed),
+      worldRandom_(seed ^ 0x9E3779B97F4A7C15ULL),
+      peers_(worldRandom_, clock_),
+      decisionKey_(makeKey()) {
   decisionKeys_.add(decisionKey_.publicKey(), trust::DecisionClass::kLocal);
   disk_.onSync([this] {
     if (cutAtSync_ == 0 || cut_ || disk_.syncs() + 1 < cutAtSync_) return;
@@ -70,8 +73,8 @@ void Simulation::boot() {
   if (!opened) return fail("the journal does not open: " + opened.error().message);
   process->journal = std::move(*opened);
   process->runtime = std::make_unique<runtime::Runtime>(
-      runtime::World{*process->journal, process->evaluator, outputs_, policy_, clock_, random_, log_,
-                     decisionKeys_},
+      runtime::World{*process->journal, process->evaluator, outputs_, policy_, clock_, random_,
+                     log_, decisionKeys_},
       runtime::RuntimeSettings{});
   runtime::Steps& steps = process->runtime->steps();
   steps.setPerformer(flow::Family::kRun, process->jobs);
@@ -79,7 +82,8 @@ void Simulation::boot() {
   steps.setInline(flow::Family::kSet, process->set);
   steps.setInline(flow::Family::kFunction, process->function);
   steps.setInline(flow::Family::kKv, process->kv);
-  process->loop = std::make_unique<runtime::Loop>(*process->runtime, runtime::LoopSettings{}, log_, [] {});
+  process->loop =
+      std::make_unique<runtime::Loop>(*process->runtime, runtime::LoopSettings{}, log_, [] {});
   process_ = std::move(process);
   peers_.setDead(false);
   peers_.attach(process_->loop->resultSink());
@@ -131,8 +135,9 @@ void Simulation::startRun() {
   if (!flow) return fail("a random flow is not valid: " + flow.error().message + "\n" + text);
   const std::string key = random_.below(3) == 0 ? "key-" + std::to_string(random_.below(5)) : "";
   process_->loop->post([this, text, key, flow = *flow](runtime::Runtime& runtime,
-                                                   std::vector<runtime::Ack>& acks) -> Status {
-    BELAY_TRY(runtime.journal().putFlow({flow.digest, flow.slug.str(), "yaml", text, clock_.wallMs()}));
+                                                       std::vector<runtime::Ack>& acks) -> Status {
+    BELAY_TRY(
+        runtime.journal().putFlow({flow.digest, flow.slug.str(), "yaml", text, clock_.wallMs()}));
     runtime::StartRequest request;
     request.digest = flow.digest;
     request.by = "uid:0";
@@ -163,7 +168,8 @@ Status Simulation::decide(runtime::Runtime& runtime, const journal::WaitRow& wai
   decision.request = crypto::sha256(wait.requestJson);
   decision.answer = approved ? trust::DecisionAnswer::kApprove : trust::DecisionAnswer::kReject;
   decision.atMs = clock_.wallMs();
-  BELAY_ASSIGN(const trust::VerifiedDecision verified, trust::signVerified(decisionKey_, decision, decisionKeys_));
+  BELAY_ASSIGN(const trust::VerifiedDecision verified,
+               trust::signVerified(decisionKey_, decision, decisionKeys_));
   return runtime.waits().answerApproval(wait.id, verified, "uid:0");
 }
 
@@ -187,8 +193,9 @@ void Simulation::answerSomething() {
   // Asked twice now and then: the second answer must not count.
   for (std::uint64_t i = 0; i <= random_.below(2); ++i) {
     process_->loop->post([=, this](runtime::Runtime& runtime, std::vector<runtime::Ack>& acks) {
-      const Status answered = isApproval ? decide(runtime, *wait, approved)
-                                         : runtime.waits().answerCallback(wait->id, R"({"ok":true})", "uid:0");
+      const Status answered =
+          isApproval ? decide(runtime, *wait, approved)
+                     : runtime.waits().answerCallback(wait->id, R"({"ok":true})", "uid:0");
       if (answered.ok()) acks.push_back(ack(wait->id));
       return !answered && runtime::endsTransaction(answered.error().code) ? answered : Status{};
     });
@@ -203,7 +210,8 @@ std::vector<journal::RunRow> Simulation::rowsOf(bool ended) {
     fail("list of runs: " + rows.error().message);
     return {};
   }
-  std::erase_if(*rows, [ended](const journal::RunRow& row) { return engine::isFinal(row.status) != ended; });
+  std::erase_if(
+      *rows, [ended](const journal::RunRow& row) { return engine::isFinal(row.status) != ended; });
   return std::move(*rows);
 }
 
@@ -217,7 +225,8 @@ void Simulation::controlSomething() {
   if (!retries && verb == runtime::Verb::kCancel && random_.below(3) != 0) return;
   note("control " + run.str() + " " + std::to_string(static_cast<int>(verb)));
   process_->loop->post([=](runtime::Runtime& runtime, std::vector<runtime::Ack>&) {
-    const Status done = retries ? runtime.retry(run, "", "uid:0") : runtime.control(run, verb, "uid:0");
+    const Status done =
+        retries ? runtime.retry(run, "", "uid:0") : runtime.control(run, verb, "uid:0");
     return !done && runtime::endsTransaction(done.error().code) ? done : Status{};
   });
 }
@@ -226,17 +235,19 @@ void Simulation::resolveSomething() {
   for (const journal::RunRow& row : rowsOf(false)) {
     if (row.status != engine::RunStatus::kAmbiguous) continue;
     const auto how = static_cast<engine::Resolution>(random_.below(3));
-    process_->loop->post([run = row.id, how](runtime::Runtime& runtime, std::vector<runtime::Ack>&) {
-      auto state = runtime::replay(runtime.journal(), run);
-      if (!state) return Status{};
-      const auto& active = state->active;
-      const auto step = std::find_if(active.begin(), active.end(), [](const engine::ActiveStep& one) {
-        return one.phase == engine::StepPhase::kAmbiguous;
-      });
-      if (step == active.end()) return Status{};
-      const Status done = runtime.resolve(run, step->started.key.path, how, "uid:0", "");
-      return !done && runtime::endsTransaction(done.error().code) ? done : Status{};
-    });
+    process_->loop->post(
+        [run = row.id, how](runtime::Runtime& runtime, std::vector<runtime::Ack>&) {
+          auto state = runtime::replay(runtime.journal(), run);
+          if (!state) return Status{};
+          const auto& active = state->active;
+          const auto step =
+              std::find_if(active.begin(), active.end(), [](const engine::ActiveStep& one) {
+                return one.phase == engine::StepPhase::kAmbiguous;
+              });
+          if (step == active.end()) return Status{};
+          const Status done = runtime.resolve(run, step->started.key.path, how, "uid:0", "");
+          return !done && runtime::endsTransaction(done.error().code) ? done : Status{};
+        });
   }
 }
 
@@ -245,10 +256,13 @@ void Simulation::passTime() {
   std::int64_t next = peers_.nextMs();
   if (due && due->bootMs && (next == 0 || *due->bootMs < next)) next = *due->bootMs;
   const std::int64_t now = clock_.sinceBoot().count();
-  if (next > now && random_.below(4) != 0) clock_.advance(std::chrono::milliseconds{next - now});
-  else clock_.advance(std::chrono::milliseconds{random_.below(600'000)});
+  if (next > now && random_.below(4) != 0)
+    clock_.advance(std::chrono::milliseconds{next - now});
+  else
+    clock_.advance(std::chrono::milliseconds{random_.below(600'000)});
   if (random_.below(10) == 0) {
-    clock_.jumpWall(std::chrono::milliseconds{static_cast<std::int64_t>(random_.below(7'200'000)) - 3'600'000});
+    clock_.jumpWall(
+        std::chrono::milliseconds{static_cast<std::int64_t>(random_.below(7'200'000)) - 3'600'000});
   }
   peers_.deliver();
 }
@@ -256,12 +270,21 @@ void Simulation::passTime() {
 void Simulation::act() {
   switch (random_.below(8)) {
     case 0:
-    case 1: startRun(); break;
+    case 1:
+      startRun();
+      break;
     case 2:
-    case 3: answerSomething(); break;
-    case 4: controlSomething(); break;
-    case 5: resolveSomething(); break;
-    default: passTime();
+    case 3:
+      answerSomething();
+      break;
+    case 4:
+      controlSomething();
+      break;
+    case 5:
+      resolveSomething();
+      break;
+    default:
+      passTime();
   }
   if (random_.below(12) == 0) cutAtSync_ = disk_.syncs() + 1 + random_.below(3);
 }
@@ -287,9 +310,11 @@ void Simulation::settle() {
   for (const journal::RunRow& row : rowsOf(false)) {
     std::string last;
     if (const auto events = process_->journal->events(row.id, 0, 100'000)) {
-      for (const journal::EventRow& event : *events) last += "\n  " + event.name + " " + event.body.substr(0, 120);
+      for (const journal::EventRow& event : *events)
+        last += "\n  " + event.name + " " + event.body.substr(0, 120);
     }
-    fail("run " + row.id.str() + " of " + row.slug + " does not end: " + std::string(engine::runStatusName(row.status)) + last);
+    fail("run " + row.id.str() + " of " + row.slug +
+         " does not end: " + std::string(engine::runStatusName(row.status)) + last);
   }
 }
 
@@ -329,17 +354,20 @@ void Simulation::checkHistories() {
       if (isKv && end->outputJson.find("\"previous\"") != std::string::npos) ++increments;
     }
     const auto state = runtime::replay(*process_->journal, row.id);
-    if (!state || state->status() != row.status) fail("the row of run " + row.id.str() + " is not what its events say");
+    if (!state || state->status() != row.status)
+      fail("the row of run " + row.id.str() + " is not what its events say");
   }
   const auto total = process_->journal->kv("default", "total", clock_.wallMs());
   const std::string counted = total && *total ? (*total)->valueJson : "0";
   if (counted != std::to_string(increments)) {
-    fail("the store counts " + counted + " increments, the histories " + std::to_string(increments));
+    fail("the store counts " + counted + " increments, the histories " +
+         std::to_string(increments));
   }
   journal::VerifyCursor cursor;
   while (!cursor.done) {
     const auto report = process_->journal->verify(cursor, 10'000);
-    if (!report || !report->ok) return fail("verify: " + (report ? report->firstBad : report.error().message));
+    if (!report || !report->ok)
+      return fail("verify: " + (report ? report->firstBad : report.error().message));
   }
 }
 

@@ -33,10 +33,11 @@ struct Outcome {
   std::uint64_t runs = 0, events = 0, crashes = 0, cuts = 0;
 };
 
-/// The engine, the journal and the loop of one host under a simulated clock, disk and world, killed and cut off from
-/// power at random moments.
+/// The engine, the journal and the loop of one host under a simulated clock, disk and world, killed
+/// and cut off from power at random moments.
 ///
-/// The oracle stands outside: it believes only what was acknowledged before a crash, and what reached the world.
+/// The oracle stands outside: it believes only what was acknowledged before a crash, and what
+/// reached the world.
 ///
 /// Threads: owner.
 class Simulation {
@@ -80,10 +81,11 @@ class Simulation {
   trust::Policy policy_ = trust::Policy::builtInForUser();
   std::unique_ptr<Process> process_;
 
-  std::vector<std::string> flows_;          ///< Texts.
+  std::vector<std::string> flows_;  ///< Texts.
   std::set<base::RunId> acknowledgedRuns_;
   std::set<base::WaitId> acknowledgedAnswers_;
-  std::optional<test::FaultVfs::Disk> cut_;  ///< The disk at the moment of the power cut that is under way.
+  std::optional<test::FaultVfs::Disk>
+      cut_;  ///< The disk at the moment of the power cut that is under way.
   std::uint64_t cutAtSync_ = 0;
   std::uint64_t boots_ = 1;
   crypto::Sha256 trace_;

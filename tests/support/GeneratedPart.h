@@ -8,9 +8,11 @@
 
 namespace belay::test {
 
-/// The part of a page between "<!-- NAME -->" and "<!-- end of NAME -->"; empty when there is none. With
-/// BELAY_UPDATE_GOLDEN in the environment it is replaced by `wanted` first. Paths are from the root of the repository.
-inline std::string generatedPart(const std::string& page, const std::string& name, const std::string& wanted) {
+/// The part of a page between "<!-- NAME -->" and "<!-- end of NAME -->"; empty when there is none.
+/// With BELAY_UPDATE_GOLDEN in the environment it is replaced by `wanted` first. Paths are from the
+/// root of the repository.
+inline std::string generatedPart(const std::string& page, const std::string& name,
+                                 const std::string& wanted) {
   const auto text = base::readFile(page, 4u << 20);
   if (!text) return "";
   const std::string begin = "<!-- " + name + " -->\n";

@@ -9,7 +9,8 @@
 
 namespace belay::test {
 
-/// Holds the attempts that it is asked to start until a test ends them, and remembers all that it was asked.
+/// Holds the attempts that it is asked to start until a test ends them, and remembers all that it
+/// was asked.
 ///
 /// Threads: any.
 class HeldPerformer final : public runtime::Performer {

@@ -11,9 +11,9 @@
 
 namespace belay::test {
 
-/// What this program asks of the disk, in order: "sync NAME" and "rename NAME", with the last part of the path. The
-/// functions of the C library below are replaced in the whole program by ones that note the call, while a test wants
-/// it, and make it. For one source file of a test program.
+/// What this program asks of the disk, in order: "sync NAME" and "rename NAME", with the last part
+/// of the path. The functions of the C library below are replaced in the whole program by ones that
+/// note the call, while a test wants it, and make it. For one source file of a test program.
 ///
 /// Threads: one.
 class SyncLog {

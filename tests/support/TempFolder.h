@@ -12,7 +12,9 @@ namespace belay::test {
 /// A folder of its own for one test, removed with all below it.
 class TempFolder {
  public:
-  TempFolder() : path_("/tmp/belay-test-XXXXXX") { BELAY_CHECK(::mkdtemp(path_.data()) != nullptr); }
+  TempFolder() : path_("/tmp/belay-test-XXXXXX") {
+    BELAY_CHECK(::mkdtemp(path_.data()) != nullptr);
+  }
   ~TempFolder() { static_cast<void>(base::removeTree(path_)); }
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;

@@ -24,8 +24,9 @@
 
 namespace belay::test {
 
-/// The heart of a host: loop, runtime, evaluator and journal on a disk in memory, with a clock that stands still and
-/// performers that hold their attempts. `boot()` is a new process over what the disk has.
+/// The heart of a host: loop, runtime, evaluator and journal on a disk in memory, with a clock that
+/// stands still and performers that hold their attempts. `boot()` is a new process over what the
+/// disk has.
 ///
 /// Threads: one.
 class TestRuntime {
@@ -38,7 +39,8 @@ class TestRuntime {
 
   TestRuntime() { keys.add(key.publicKey(), trust::DecisionClass::kLocal); }
 
-  /// Ends the process that there is, without a word, and starts another, which takes up what is owed.
+  /// Ends the process that there is, without a word, and starts another, which takes up what is
+  /// owed.
   void boot() {
     end();
     journal::JournalOptions options;
@@ -88,15 +90,18 @@ class TestRuntime {
   /// Posts work for the loop, which may fail as a request does.
   std::shared_ptr<Asked> ask(std::function<base::Status(runtime::Runtime&)> work) {
     auto asked = std::make_shared<Asked>();
-    const bool taken = loop->post([asked, work](runtime::Runtime& on, std::vector<runtime::Ack>& acks) -> base::Status {
-      const base::Status done = work(on);
-      if (!done && runtime::endsTransaction(done.error().code)) {
-        acks.push_back([asked](const base::Status& end) { *asked = Asked{true, end}; });
-        return done;
-      }
-      acks.push_back([asked, done](const base::Status& end) { *asked = Asked{true, done.ok() ? end : done}; });
-      return {};
-    });
+    const bool taken = loop->post(
+        [asked, work](runtime::Runtime& on, std::vector<runtime::Ack>& acks) -> base::Status {
+          const base::Status done = work(on);
+          if (!done && runtime::endsTransaction(done.error().code)) {
+            acks.push_back([asked](const base::Status& end) { *asked = Asked{true, end}; });
+            return done;
+          }
+          acks.push_back([asked, done](const base::Status& end) {
+            *asked = Asked{true, done.ok() ? end : done};
+          });
+          return {};
+        });
     BELAY_CHECK(taken);
     return asked;
   }
@@ -105,7 +110,8 @@ class TestRuntime {
     const auto asked = ask(std::move(work));
     const auto settled = settle();
     if (!settled) return settled.error();
-    return asked->answered ? asked->status : base::Status{base::Error{base::ErrorCode::kTimeout, "no answer"}};
+    return asked->answered ? asked->status
+                           : base::Status{base::Error{base::ErrorCode::kTimeout, "no answer"}};
   }
 
   /// A flow of the steps that are given in YAML, put into the journal.
@@ -114,11 +120,13 @@ class TestRuntime {
     // Said aloud: whoever writes a test wants to know what is wrong with its flow.
     if (!flow) std::fprintf(stderr, "%s\n", flow.error().message.c_str());
     BELAY_CHECK(flow.ok());
-    BELAY_CHECK(on.journal().putFlow({flow->digest, flow->slug.str(), "yaml", yaml, clock.wallMs()}).ok());
+    BELAY_CHECK(
+        on.journal().putFlow({flow->digest, flow->slug.str(), "yaml", yaml, clock.wallMs()}).ok());
     return flow->digest;
   }
   /// Starts a run without letting the loop work. `run` is filled in when the loop has taken it.
-  std::shared_ptr<Asked> post(const std::string& yaml, std::shared_ptr<std::string> run, runtime::StartRequest request) {
+  std::shared_ptr<Asked> post(const std::string& yaml, std::shared_ptr<std::string> run,
+                              runtime::StartRequest request) {
     return ask([this, yaml, run, request](runtime::Runtime& on) mutable -> base::Status {
       request.digest = put(on, yaml);
       request.by = "uid:1000";
@@ -143,7 +151,8 @@ class TestRuntime {
     loop->resultSink()(attempt.run, attempt.key, std::move(result));
     BELAY_CHECK(settle().ok());
   }
-  void succeed(const runtime::Attempt& attempt, const std::string& outputJson = R"({"exit_code":0})") {
+  void succeed(const runtime::Attempt& attempt,
+               const std::string& outputJson = R"({"exit_code":0})") {
     runtime::StepResult result;
     result.outputJson = outputJson;
     finish(attempt, std::move(result));
@@ -187,7 +196,8 @@ class TestRuntime {
     return waits->front();
   }
 
-  base::Result<trust::VerifiedDecision> sign(const std::string& requestJson, bool approve, const std::string& form = "{}",
+  base::Result<trust::VerifiedDecision> sign(const std::string& requestJson, bool approve,
+                                             const std::string& form = "{}",
                                              const std::string& comment = {}) {
     trust::Decision decision;
     decision.person = "uid:1000";
@@ -201,7 +211,9 @@ class TestRuntime {
   }
   base::Status decide(const journal::WaitRow& wait, bool approve, const std::string& form = "{}") {
     BELAY_ASSIGN(const trust::VerifiedDecision decision, sign(wait.requestJson, approve, form));
-    return tell([&](runtime::Runtime& on) { return on.waits().answerApproval(wait.id, decision, "uid:1000"); });
+    return tell([&](runtime::Runtime& on) {
+      return on.waits().answerApproval(wait.id, decision, "uid:1000");
+    });
   }
 
   // Set before boot().
@@ -217,8 +229,8 @@ class TestRuntime {
   SeededRandom random;
   MemoryLog log;
   MemoryOutputs outputs;
-  HeldPerformer jobs{true};        ///< `run`: finds its attempts again.
-  HeldPerformer requests{false};   ///< `http`.
+  HeldPerformer jobs{true};       ///< `run`: finds its attempts again.
+  HeldPerformer requests{false};  ///< `http`.
   crypto::P256PrivateKey key = crypto::P256PrivateKey::generate(random);
   trust::DecisionKeys keys;
   int wakes = 0;

@@ -1,8 +1,9 @@
 // The main function of every CppUTest program: shuffles the tests and prints the seed.
 //
 // `unit_x -s 1234` repeats an order, `unit_x -g Group -n name` runs one test, `-v` names each.
-// Leaks: CppUTest's detector counts new and delete, but takes lazy globals of Poco for leaks and hides the heap from
-// sanitizers; where BELAY_TEST_LEAKS is 0 it is off, and the leak sanitizer of the asan build looks instead.
+// Leaks: CppUTest's detector counts new and delete, but takes lazy globals of Poco for leaks and
+// hides the heap from sanitizers; where BELAY_TEST_LEAKS is 0 it is off, and the leak sanitizer of
+// the asan build looks instead.
 
 #include <cstring>
 #include <vector>

@@ -3,7 +3,8 @@
 #include <span>
 #include <string_view>
 
-/// The repository's text files that are inside the binary: docs, error pages, schema, templates, defaults.
+/// The repository's text files that are inside the binary: docs, error pages, schema, templates,
+/// defaults.
 ///
 /// Threads: any; everything is constant.
 namespace belay::embedded {

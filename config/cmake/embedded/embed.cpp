@@ -24,8 +24,8 @@ void writeLiteral(std::ostream& out, const std::string& text) {
       } else if (byte >= 0x20 && byte < 0x7f) {
         out << raw;
       } else {
-        out << '\\' << static_cast<char>('0' + (byte >> 6)) << static_cast<char>('0' + (byte >> 3 & 7))
-            << static_cast<char>('0' + (byte & 7));
+        out << '\\' << static_cast<char>('0' + (byte >> 6))
+            << static_cast<char>('0' + (byte >> 3 & 7)) << static_cast<char>('0' + (byte & 7));
       }
     }
     out << '"';
@@ -49,7 +49,8 @@ int main(int argc, char** argv) {
     if (!line.empty()) paths.push_back(line);
   }
   std::ofstream out{argv[3], std::ios::binary | std::ios::trunc};
-  out << "#include <array>\n\n#include \"embedded/Embedded.h\"\n\nnamespace belay::embedded {\nnamespace {\n\n"
+  out << "#include <array>\n\n#include \"embedded/Embedded.h\"\n\nnamespace belay::embedded "
+         "{\nnamespace {\n\n"
       << "using std::literals::operator\"\"sv;\n\n"
       << "constexpr std::array<File, " << paths.size() << "> kFiles{{";
   for (const std::string& path : paths) {

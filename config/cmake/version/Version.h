@@ -15,7 +15,8 @@ struct Dependency {
   std::string_view package;  ///< Debian's: "3.6.6-0.1~deb13u1"
 };
 
-/// Returns "0.1.0" for a tagged release, else "0.1.0-dev+<commit>" (".dirty" follows when files had changed).
+/// Returns "0.1.0" for a tagged release, else "0.1.0-dev+<commit>" (".dirty" follows when files had
+/// changed).
 std::string_view string() noexcept;
 
 /// Returns the dependencies, sorted by name.

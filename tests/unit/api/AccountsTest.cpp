@@ -1,7 +1,6 @@
 // Account files as texts, and what they let a peer do.
 
 #include "agent/api/Accounts.h"
-
 #include "common/base/Files.h"
 #include "tests/support/TempFolder.h"
 
@@ -30,7 +29,7 @@ TEST_GROUP(Accounts) {
     CHECK(belay::base::writeFileDurably(folder.at("group"), kGroup).ok());
   }
   AccountFiles files() { return AccountFiles(folder.at("passwd"), folder.at("group")); }
-  static Role roleOf(Access& access, uid_t uid, gid_t gid) {
+  static Role roleOf(Access & access, uid_t uid, gid_t gid) {
     return access.callerOf(PeerCredentials{uid, gid, 1}).role;
   }
 };

@@ -1,5 +1,6 @@
-// The API over its real socket, with a real journal and runtime behind it; only steps that leave the process are fakes.
-// What is asked here is what a caller sees: status, envelope, and what later reads say.
+// The API over its real socket, with a real journal and runtime behind it; only steps that leave
+// the process are fakes. What is asked here is what a caller sees: status, envelope, and what later
+// reads say.
 
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -7,8 +8,8 @@
 
 #include <future>
 
-#include "common/base/Text.h"
 #include "agent/steps/RunStep.h"
+#include "common/base/Text.h"
 #include "tests/unit/api/TestHost.h"
 
 #include <CppUTest/TestHarness.h>
@@ -59,9 +60,7 @@ steps:
 
 }  // namespace
 
-TEST_GROUP(ApiServer) {
-  TestHost host;
-};
+TEST_GROUP(ApiServer) { TestHost host; };
 
 TEST(ApiServer, startsARunOfAFlowFileAndTellsItsEnd) {
   const std::string run = host.startRun(kSetFlow, "succeeded", R"({"who": "you"})");
@@ -75,7 +74,8 @@ TEST(ApiServer, startsARunOfAFlowFileAndTellsItsEnd) {
 
 TEST(ApiServer, saysWhatIsWrongWithAFlowAndWhere) {
   Value body;
-  body.set("content", "slug: x\nsteps:\n  - id: a\n    rum: {command: [ls]}\n").set("file", "x.flow.yaml");
+  body.set("content", "slug: x\nsteps:\n  - id: a\n    rum: {command: [ls]}\n")
+      .set("file", "x.flow.yaml");
   const Answer answer = host.post("/v1/runs", belay::json::print(body));
   CHECK(!answer.ok());
   LONGS_EQUAL(422, answer.status);
@@ -120,7 +120,8 @@ TEST(ApiServer, anApprovalEndsTheWaitAndNamesThePerson) {
   CHECK(waiting.at("/run/reason").find("waits for approval: Ship it?") != std::string::npos);
   const std::string wait = host.openWait();
   STRCMP_EQUAL(("belay approve " + wait).c_str(), waiting.at("/actions/1").c_str());
-  const Answer answer = host.post("/v1/waits/" + wait + "/approve", R"({"comment": "go", "form": {"ticket": 7}})");
+  const Answer answer =
+      host.post("/v1/waits/" + wait + "/approve", R"({"comment": "go", "form": {"ticket": 7}})");
   CHECK_TEXT(answer.ok(), answer.text.c_str());
   host.waitFor(run, "succeeded");
   const Answer shown = host.get("/v1/runs/" + run);
@@ -141,8 +142,8 @@ TEST(ApiServer, aRunIdNamesItsOneOpenWait) {
 TEST(ApiServer, aDecisionAboutAnotherRequestIsRefused) {
   const std::string run = host.startRun(kApprovalFlow, "waiting");
   const std::string digest(64, 'a');
-  const Answer answer =
-      host.post("/v1/waits/" + host.openWait() + "/approve", R"({"request_digest": ")" + digest + R"("})");
+  const Answer answer = host.post("/v1/waits/" + host.openWait() + "/approve",
+                                  R"({"request_digest": ")" + digest + R"("})");
   STRCMP_EQUAL("BLY-DECISION-INVALID", answer.code().c_str());
   LONGS_EQUAL(403, answer.status);
   STRCMP_EQUAL("waiting", host.get("/v1/runs/" + run).at("/run/status").c_str());
@@ -150,7 +151,8 @@ TEST(ApiServer, aDecisionAboutAnotherRequestIsRefused) {
 
 TEST(ApiServer, aFormThatDoesNotMatchLeavesTheWaitOpen) {
   host.startRun(kApprovalFlow, "waiting");
-  const Answer answer = host.post("/v1/waits/" + host.openWait() + "/approve", R"({"form": {"ticket": "x"}})");
+  const Answer answer =
+      host.post("/v1/waits/" + host.openWait() + "/approve", R"({"form": {"ticket": "x"}})");
   STRCMP_EQUAL("BLY-DECISION-INVALID", answer.code().c_str());
   CHECK(!host.openWait().empty());
 }
@@ -165,7 +167,8 @@ TEST(ApiServer, aSecondDecisionComesTooLate) {
 TEST(ApiServer, aCallbackOfAnOperatorNeedsNoToken) {
   const std::string run = host.startRun(kCallbackFlow, "waiting");
   const std::string wait = host.openWait();
-  STRCMP_EQUAL("BLY-SCHEMA-VIOLATION", host.post("/v1/callbacks/" + wait, R"({"n": "x"})").code().c_str());
+  STRCMP_EQUAL("BLY-SCHEMA-VIOLATION",
+               host.post("/v1/callbacks/" + wait, R"({"n": "x"})").code().c_str());
   CHECK(host.post("/v1/callbacks/" + wait, R"({"n": 3})").ok());
   host.waitFor(run, "succeeded");
   STRCMP_EQUAL("3", host.get("/v1/runs/" + run).at("/run/output/n").c_str());
@@ -174,7 +177,9 @@ TEST(ApiServer, aCallbackOfAnOperatorNeedsNoToken) {
 TEST(ApiServer, anEventAnswersTheWaitsForItsName) {
   const std::string run = host.startRun(kEventFlow, "waiting");
   STRCMP_EQUAL("0", host.post("/v1/events", R"({"name": "other"})").at("/answered").c_str());
-  STRCMP_EQUAL("1", host.post("/v1/events", R"({"name": "build.finished", "body": {"a": 1}})").at("/answered").c_str());
+  STRCMP_EQUAL("1", host.post("/v1/events", R"({"name": "build.finished", "body": {"a": 1}})")
+                        .at("/answered")
+                        .c_str());
   host.waitFor(run, "succeeded");
   STRCMP_EQUAL("succeeded", host.get("/v1/runs/" + run).at("/run/status").c_str());
 }
@@ -193,7 +198,8 @@ TEST(ApiServer, waitingForARunEndsWithItOrWithTheTime) {
   const Answer late = host.get("/v1/runs/" + run + "/wait?for=10ms");
   CHECK(late.ok());
   CHECK(late.envelope.meta.flag("timed_out"));
-  auto parked = std::async(std::launch::async, [&] { return host.get("/v1/runs/" + run + "/wait?for=20s"); });
+  auto parked =
+      std::async(std::launch::async, [&] { return host.get("/v1/runs/" + run + "/wait?for=20s"); });
   CHECK(host.post("/v1/waits/" + run + "/approve").ok());
   const Answer ended = parked.get();
   STRCMP_EQUAL("succeeded", ended.at("/run/status").c_str());
@@ -202,7 +208,8 @@ TEST(ApiServer, waitingForARunEndsWithItOrWithTheTime) {
 
 TEST(ApiServer, anEventStreamEndsWithItsRun) {
   const std::string run = host.startRun(kApprovalFlow, "waiting");
-  auto stream = std::async(std::launch::async, [&] { return host.readAll("/v1/runs/" + run + "/follow"); });
+  auto stream =
+      std::async(std::launch::async, [&] { return host.readAll("/v1/runs/" + run + "/follow"); });
   CHECK(host.post("/v1/waits/" + run + "/approve").ok());
   const std::string text = stream.get();
   CHECK(text.starts_with(R"({"seq":1,"event":"run_created")"));
@@ -237,7 +244,8 @@ TEST(ApiServer, aLogIsFollowedUntilTheRunHasEnded) {
   while (host.performer.started().empty()) ::usleep(1000);
   const auto attempt = host.performer.started().front();
   const auto job = belay::steps::jobIdOf(attempt);
-  auto stream = std::async(std::launch::async, [&] { return host.readAll("/v1/runs/" + run + "/logs?follow=true"); });
+  auto stream = std::async(std::launch::async,
+                           [&] { return host.readAll("/v1/runs/" + run + "/logs?follow=true"); });
   host.jobs.write(job, belay::jobs::LogStream::kStdout, "one\n");
   ::usleep(200'000);
   host.jobs.write(job, belay::jobs::LogStream::kStdout, "two\n");
@@ -248,7 +256,8 @@ TEST(ApiServer, aLogIsFollowedUntilTheRunHasEnded) {
 }
 
 TEST(ApiServer, keysAreChangedAndRead) {
-  CHECK(host.post("/v1/kv/default", R"({"operation": "set", "key": "a/b c", "value": {"n": 1}})").ok());
+  CHECK(host.post("/v1/kv/default", R"({"operation": "set", "key": "a/b c", "value": {"n": 1}})")
+            .ok());
   const Answer got = host.get("/v1/kv/default/value?key=a%2Fb%20c");
   STRCMP_EQUAL_TEXT("1", got.at("/entry/value/n").c_str(), got.text.c_str());
   CHECK(host.post("/v1/kv/default", R"({"operation": "increment", "key": "count", "by": 5})").ok());
@@ -258,7 +267,8 @@ TEST(ApiServer, keysAreChangedAndRead) {
 }
 
 TEST(ApiServer, theValueOfASecretNeverComesBack) {
-  const Answer set = host.call("PUT", "/v1/secrets/TOKEN", "hunter2-hunter2", {{"Content-Type", "application/octet-stream"}});
+  const Answer set = host.call("PUT", "/v1/secrets/TOKEN", "hunter2-hunter2",
+                               {{"Content-Type", "application/octet-stream"}});
   CHECK_TEXT(set.ok(), set.text.c_str());
   const Answer list = host.get("/v1/secrets");
   STRCMP_EQUAL("TOKEN", list.at("/secrets/0/name").c_str());
@@ -269,14 +279,17 @@ TEST(ApiServer, theValueOfASecretNeverComesBack) {
 
 TEST(ApiServer, bindsWhatAFlowRequires) {
   Value body;
-  body.set("content", "slug: tell\nrequires: [{name: chat, type: chat}]\nsteps:\n  - {id: a, set: {x: 1}}\n");
+  body.set("content",
+           "slug: tell\nrequires: [{name: chat, type: chat}]\nsteps:\n  - {id: a, set: {x: 1}}\n");
   CHECK(host.post("/v1/flows", belay::json::print(body)).ok());
   CHECK(host.call("PUT", "/v1/flows/tell/bindings/chat", R"({"connection": "team"})").ok());
   STRCMP_EQUAL("team", host.get("/v1/flows/tell").at("/flow/requires/0/connection").c_str());
-  STRCMP_EQUAL("BLY-CONNECTION-NOT-FOUND",
-               host.call("PUT", "/v1/flows/tell/bindings/chat", R"({"connection": "teem"})").code().c_str());
-  STRCMP_EQUAL("BLY-FLOW-UNKNOWN-NAME",
-               host.call("PUT", "/v1/flows/tell/bindings/chot", R"({"connection": "team"})").code().c_str());
+  STRCMP_EQUAL(
+      "BLY-CONNECTION-NOT-FOUND",
+      host.call("PUT", "/v1/flows/tell/bindings/chat", R"({"connection": "teem"})").code().c_str());
+  STRCMP_EQUAL(
+      "BLY-FLOW-UNKNOWN-NAME",
+      host.call("PUT", "/v1/flows/tell/bindings/chot", R"({"connection": "team"})").code().c_str());
 }
 
 TEST(ApiServer, aContentComesWhole) {
@@ -284,7 +297,8 @@ TEST(ApiServer, aContentComesWhole) {
   const auto stored = host.store->put(content);
   const std::string target = "/v1/resources/" + stored->digest.hex() + "/content";
   CHECK(host.readAll(target) == content);
-  STRCMP_EQUAL("BLY-RESOURCE-NOT-FOUND", host.get("/v1/resources/" + std::string(64, 'a') + "/content").code().c_str());
+  STRCMP_EQUAL("BLY-RESOURCE-NOT-FOUND",
+               host.get("/v1/resources/" + std::string(64, 'a') + "/content").code().c_str());
 }
 
 TEST(ApiServer, looksAfterTheJournal) {
@@ -293,7 +307,8 @@ TEST(ApiServer, looksAfterTheJournal) {
   STRCMP_EQUAL("1", host.post("/v1/journal/verify").at("/runs").c_str());
   const std::string copy = host.folder.at("copy.db");
   CHECK(host.post("/v1/journal/backup", R"({"target": ")" + copy + R"("})").ok());
-  STRCMP_EQUAL("BLY-CONFLICT", host.post("/v1/journal/backup", R"({"target": ")" + copy + R"("})").code().c_str());
+  STRCMP_EQUAL("BLY-CONFLICT",
+               host.post("/v1/journal/backup", R"({"target": ")" + copy + R"("})").code().c_str());
   ::usleep(5000);
   STRCMP_EQUAL("1", host.post("/v1/journal/prune", R"({"older_than": "1ms"})").at("/runs").c_str());
   STRCMP_EQUAL("BLY-RUN-NOT-FOUND", host.get("/v1/runs/" + run).code().c_str());
@@ -318,7 +333,8 @@ TEST(ApiServer, saysWhoAsks) {
 
 TEST(ApiServer, aDrainLetsParkedRequestsGo) {
   const std::string run = host.startRun(kApprovalFlow, "waiting");
-  auto parked = std::async(std::launch::async, [&] { return host.get("/v1/runs/" + run + "/wait?for=30s"); });
+  auto parked =
+      std::async(std::launch::async, [&] { return host.get("/v1/runs/" + run + "/wait?for=30s"); });
   ::usleep(50'000);
   host.server().drain(std::chrono::seconds{5});
   CHECK(parked.get().envelope.meta.flag("timed_out"));
@@ -333,14 +349,17 @@ TEST_GROUP(ApiStrangers) {
   }
   TestHost host{options()};
 
-  Answer asUser(uid_t uid, const std::string& method, const std::string& target, const std::string& body = {},
+  Answer asUser(uid_t uid, const std::string& method, const std::string& target,
+                const std::string& body = {},
                 const std::vector<std::pair<std::string, std::string>>& headers = {}) {
     ::chmod(host.folder.path().c_str(), 0755);
-    return std::async(std::launch::async, [&] {
-             BELAY_CHECK(::syscall(SYS_setresuid, uid, uid, -1) == 0);
-             Answer answer = host.call(method, target, body, headers);
-             return answer;
-           }).get();
+    return std::async(std::launch::async,
+                      [&] {
+                        BELAY_CHECK(::syscall(SYS_setresuid, uid, uid, -1) == 0);
+                        Answer answer = host.call(method, target, body, headers);
+                        return answer;
+                      })
+        .get();
   }
 };
 
@@ -366,7 +385,10 @@ TEST(ApiStrangers, answerACallbackWithItsTokenOnly) {
   const std::string wait = host.openWait();
   const std::string target = "/v1/callbacks/" + wait;
   STRCMP_EQUAL("BLY-CALLBACK-TOKEN", asUser(54321, "POST", target, R"({"n": 1})").code().c_str());
-  STRCMP_EQUAL("BLY-CALLBACK-TOKEN",
-               asUser(54321, "POST", target, R"({"n": 1})", {{"Authorization", "Bearer token-other"}}).code().c_str());
-  CHECK(asUser(54321, "POST", target, R"({"n": 1})", {{"Authorization", "Bearer token-" + wait}}).ok());
+  STRCMP_EQUAL("BLY-CALLBACK-TOKEN", asUser(54321, "POST", target, R"({"n": 1})",
+                                            {{"Authorization", "Bearer token-other"}})
+                                         .code()
+                                         .c_str());
+  CHECK(asUser(54321, "POST", target, R"({"n": 1})", {{"Authorization", "Bearer token-" + wait}})
+            .ok());
 }

@@ -1,7 +1,6 @@
 // The envelope is a promise to programs: its exact text is asked for.
 
 #include "agent/api/Envelope.h"
-
 #include "agent/api/Subscriptions.h"
 
 #include <CppUTest/TestHarness.h>
@@ -11,18 +10,20 @@ using belay::base::Error;
 using belay::base::ErrorCode;
 using belay::base::RunId;
 
-TEST_GROUP(Envelope) {};
+TEST_GROUP(Envelope){};
 
 TEST(Envelope, successHasDataAndSchema) {
   Envelope envelope;
   envelope.data.set("n", 1);
   envelope.meta.set("source", "daemon");
-  STRCMP_EQUAL(R"({"ok":true,"data":{"n":1},"meta":{"schema":1,"source":"daemon"}})", printEnvelope(envelope).c_str());
+  STRCMP_EQUAL(R"({"ok":true,"data":{"n":1},"meta":{"schema":1,"source":"daemon"}})",
+               printEnvelope(envelope).c_str());
 }
 
 TEST(Envelope, anErrorHasCodeMessageAndActions) {
   Envelope envelope;
-  envelope.error = Error{ErrorCode::kRunNotFound, "there is no run r1", {"belay run list"}}.at({"f.yaml", 3, 4, "/a"});
+  envelope.error = Error{ErrorCode::kRunNotFound, "there is no run r1", {"belay run list"}}.at(
+      {"f.yaml", 3, 4, "/a"});
   STRCMP_EQUAL(
       R"({"ok":false,"error":{"code":"BLY-RUN-NOT-FOUND","message":"there is no run r1","actions":["belay run list"],)"
       R"("place":{"file":"f.yaml","line":3,"column":4,"pointer":"/a"}},"meta":{"schema":1}})",
@@ -39,7 +40,8 @@ TEST(Envelope, readsBackWhatItWrote) {
 }
 
 TEST(Envelope, aCodeOfANewerDaemonIsShown) {
-  const auto back = parseEnvelope(R"({"ok":false,"error":{"code":"BLY-NEW","message":"m"},"meta":{"schema":1}})");
+  const auto back =
+      parseEnvelope(R"({"ok":false,"error":{"code":"BLY-NEW","message":"m"},"meta":{"schema":1}})");
   STRCMP_EQUAL("BLY-NEW: m", back->error->message.c_str());
 }
 
@@ -57,7 +59,8 @@ TEST_GROUP(Subscriptions) {
 
 TEST(Subscriptions, tellOnlyWhoAskedForTheRun) {
   int told = 0;
-  all.add(a, [&] { ++told; }, [] {});
+  all.add(
+      a, [&] { ++told; }, [] {});
   all.tell({b});
   LONGS_EQUAL(0, told);
   all.tell({a, b});
@@ -67,8 +70,10 @@ TEST(Subscriptions, tellOnlyWhoAskedForTheRun) {
 TEST(Subscriptions, whoIsToldMayEndAnother) {
   int told = 0;
   Subscriptions::Id second = 0;
-  const Subscriptions::Id first = all.add(a, [&] { all.remove(second); }, [] {});
-  second = all.add(a, [&] { ++told; }, [] {});
+  const Subscriptions::Id first = all.add(
+      a, [&] { all.remove(second); }, [] {});
+  second = all.add(
+      a, [&] { ++told; }, [] {});
   all.tell({a});
   LONGS_EQUAL(0, told);
   all.remove(first);
@@ -77,8 +82,10 @@ TEST(Subscriptions, whoIsToldMayEndAnother) {
 
 TEST(Subscriptions, closeLetsEverybodyGo) {
   int closed = 0;
-  all.add(a, [] {}, [&] { ++closed; });
-  all.add(b, [] {}, [&] { ++closed; });
+  all.add(
+      a, [] {}, [&] { ++closed; });
+  all.add(
+      b, [] {}, [&] { ++closed; });
   all.close();
   LONGS_EQUAL(2, closed);
   LONGS_EQUAL(0, all.size());

@@ -13,7 +13,8 @@ namespace {
 
 std::string flowText(const std::string& word) {
   return "slug: hello\nname: Hello\ntags: [greeting, prod]\nrequires: [{name: chat, type: chat}]\n"
-         "state: {said: none}\nsteps:\n  - {id: say, set: {said: " + word + "}}\n";
+         "state: {said: none}\nsteps:\n  - {id: say, set: {said: " +
+         word + "}}\n";
 }
 
 }  // namespace
@@ -45,7 +46,8 @@ TEST(Lifecycle, aRunTakesWhatIsLiveUnlessItSaysMore) {
   STRCMP_EQUAL("release:2", sourceOf(R"({"flow": "hello", "release": "2"})").c_str());
   STRCMP_EQUAL("draft", sourceOf(R"({"flow": "hello", "draft": true})").c_str());
   STRCMP_EQUAL("BLY-RELEASE-NOT-FOUND", sourceOf(R"({"flow": "hello", "release": "3"})").c_str());
-  STRCMP_EQUAL("BLY-INVALID-ARGUMENT", sourceOf(R"({"flow": "hello", "release": "2", "draft": true})").c_str());
+  STRCMP_EQUAL("BLY-INVALID-ARGUMENT",
+               sourceOf(R"({"flow": "hello", "release": "2", "draft": true})").c_str());
 }
 
 TEST(Lifecycle, aStartKeyGivesItsRunWhateverIsLiveNow) {
@@ -63,7 +65,8 @@ TEST(Lifecycle, aPushOfUnknownOriginReplacesOnlyWhatItNames) {
   const Answer first = put("one");
   STRCMP_EQUAL("BLY-FLOW-DRAFT-CHANGED", put("two").code().c_str());
   CHECK(put("two", Value().set("if_draft", first.at("/digest"))).ok());
-  STRCMP_EQUAL("BLY-FLOW-DRAFT-CHANGED", put("three", Value().set("if_draft", first.at("/digest"))).code().c_str());
+  STRCMP_EQUAL("BLY-FLOW-DRAFT-CHANGED",
+               put("three", Value().set("if_draft", first.at("/digest"))).code().c_str());
   CHECK(put("four", Value().set("force", true).set("origin", "/f")).ok());
   CHECK(put("five", Value().set("origin", "/f")).ok());
 }
@@ -77,7 +80,8 @@ TEST(Lifecycle, theListShowsDraftReleaseAndLive) {
   STRCMP_EQUAL("2", list.at("/flows/0/newest_release/number").c_str());
   STRCMP_EQUAL("1", list.at("/flows/0/live/release").c_str());
   STRCMP_EQUAL("false", list.at("/flows/0/archived").c_str());
-  STRCMP_EQUAL(list.at("/flows/0/draft_digest").c_str(), host.get("/v1/flows/hello").at("/flow/draft_digest").c_str());
+  STRCMP_EQUAL(list.at("/flows/0/draft_digest").c_str(),
+               host.get("/v1/flows/hello").at("/flow/draft_digest").c_str());
 }
 
 TEST(Lifecycle, contentsComeByTheirNames) {
@@ -85,7 +89,8 @@ TEST(Lifecycle, contentsComeByTheirNames) {
   CHECK(host.post("/v1/flows/hello/promote", "{}").ok());
   CHECK(putForced("two").ok());
   STRCMP_EQUAL(flowText("two").c_str(), host.get("/v1/flows/hello/content").at("/content").c_str());
-  STRCMP_EQUAL(flowText("one").c_str(), host.get("/v1/flows/hello/content?of=live").at("/content").c_str());
+  STRCMP_EQUAL(flowText("one").c_str(),
+               host.get("/v1/flows/hello/content?of=live").at("/content").c_str());
   const Answer diff = host.get("/v1/flows/hello/diff");
   STRCMP_EQUAL("live:1", diff.at("/from/name").c_str());
   STRCMP_EQUAL("1", diff.at("/added").c_str());
@@ -114,14 +119,18 @@ TEST(Lifecycle, anExportIsAnImport) {
   const Answer exported = host.get("/v1/flows/hello/export?release=1");
   CHECK(exported.ok());
   STRCMP_EQUAL("BLY-FLOW-NOT-LIVE", host.get("/v1/flows/hello/export").code().c_str());
-  STRCMP_EQUAL("BLY-RELEASE-NOT-FOUND", host.get("/v1/flows/hello/export?release=draft").code().c_str());
+  STRCMP_EQUAL("BLY-RELEASE-NOT-FOUND",
+               host.get("/v1/flows/hello/export?release=draft").code().c_str());
   TestHost other;
   const Answer imported = other.post("/v1/imports", belay::json::print(exported.data()));
   STRCMP_EQUAL("1", imported.at("/release/number").c_str());
   STRCMP_EQUAL("n", imported.at("/release/note").c_str());
   STRCMP_EQUAL("(nothing)", other.get("/v1/flows/hello").at("/flow/live").c_str());
-  STRCMP_EQUAL("true", other.post("/v1/imports", belay::json::print(exported.data())).at("/existing").c_str());
-  STRCMP_EQUAL(flowText("one").c_str(), other.get("/v1/flows/hello/content?of=1").at("/content").c_str());
+  STRCMP_EQUAL(
+      "true",
+      other.post("/v1/imports", belay::json::print(exported.data())).at("/existing").c_str());
+  STRCMP_EQUAL(flowText("one").c_str(),
+               other.get("/v1/flows/hello/content?of=1").at("/content").c_str());
 }
 
 TEST(Lifecycle, anImportThatWasChangedIsRefused) {
@@ -152,8 +161,10 @@ TEST(Lifecycle, whatIsRequiredAndNotBoundIsSaid) {
 TEST(Lifecycle, flowsAreFoundByTextAndTag) {
   CHECK(put("one").ok());
   STRCMP_EQUAL("[\"tag\"]", host.get("/v1/search/flows?tag=prod").at("/flows/0/matches").c_str());
-  STRCMP_EQUAL("[\"slug\",\"name\"]", host.get("/v1/search/flows?text=HELL").at("/flows/0/matches").c_str());
-  STRCMP_EQUAL("[\"content\"]", host.get("/v1/search/flows?text=said").at("/flows/0/matches").c_str());
+  STRCMP_EQUAL("[\"slug\",\"name\"]",
+               host.get("/v1/search/flows?text=HELL").at("/flows/0/matches").c_str());
+  STRCMP_EQUAL("[\"content\"]",
+               host.get("/v1/search/flows?text=said").at("/flows/0/matches").c_str());
   STRCMP_EQUAL("[]", host.get("/v1/search/flows?text=said&tag=pro").at("/flows").c_str());
   STRCMP_EQUAL("BLY-INVALID-ARGUMENT", host.get("/v1/search/flows").code().c_str());
 }

@@ -9,7 +9,9 @@ namespace engine = belay::engine;
 
 namespace {
 
-engine::StepKey key(const char* path, unsigned visit = 1, unsigned attempt = 1) { return {path, visit, attempt}; }
+engine::StepKey key(const char* path, unsigned visit = 1, unsigned attempt = 1) {
+  return {path, visit, attempt};
+}
 
 engine::StepStarted started(const engine::StepKey& k) {
   engine::StepStarted e;
@@ -41,9 +43,7 @@ engine::WaitOpened approval(const engine::StepKey& k) {
 
 }  // namespace
 
-TEST_GROUP(RunHistory) {
-  RunHistory history;
-};
+TEST_GROUP(RunHistory) { RunHistory history; };
 
 TEST(RunHistory, countsAttemptsOfAVisitWithTheirTimes) {
   history.add(1000, started(key("a")));

@@ -34,16 +34,19 @@ TestHost::TestHost(api::ApiOptions options)
   BELAY_CHECK(opened.ok());
   journal_ = std::move(*opened);
   std::string sealing(crypto::SealKey::kBytes, 'k');
-  vault = std::move(*vault::Vault::open(folder.at("state/vault.sealed"), *crypto::SealKey::fromBytes(sealing), clock, random));
+  vault = std::move(*vault::Vault::open(folder.at("state/vault.sealed"),
+                                        *crypto::SealKey::fromBytes(sealing), clock, random));
   store = std::move(*resources::ResourceStore::open(folder.at("state/resources"), clock, random));
   runner_ = std::move(*runtime::LoopRunner::create());
   runtime_ = std::make_unique<runtime::Runtime>(
-      runtime::World{*journal_, evaluator_, outputs, policy_, clock, random, log, keys_}, runtime::RuntimeSettings{});
+      runtime::World{*journal_, evaluator_, outputs, policy_, clock, random, log, keys_},
+      runtime::RuntimeSettings{});
   runtime_->steps().setPerformer(flow::Family::kRun, performer);
   runtime_->steps().setInline(flow::Family::kSet, set_);
   runtime_->steps().setInline(flow::Family::kKv, kv_);
   runtime_->steps().setInline(flow::Family::kFunction, function_);
-  loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, log, [this] { runner_->wake(); });
+  loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, log,
+                                          [this] { runner_->wake(); });
   socket = folder.at("belay.sock");
   options.socket = socket;
   auto server = api::ApiServer::create(
@@ -53,9 +56,8 @@ TestHost::TestHost(api::ApiOptions options)
                             &makeSyntaxCheck});
   BELAY_CHECK(server.ok());
   server_ = std::move(*server);
-  thread_ = std::thread([this] {
-    BELAY_CHECK(runner_->run(*loop_, [this] { return stopping_.load(); }).ok());
-  });
+  thread_ = std::thread(
+      [this] { BELAY_CHECK(runner_->run(*loop_, [this] { return stopping_.load(); }).ok()); });
 }
 
 TestHost::~TestHost() {
@@ -86,11 +88,10 @@ Answer TestHost::call(const std::string& method, const std::string& target, cons
   return answer;
 }
 
-std::string TestHost::readAll(const std::string& target) {
-  return call("GET", target).text;
-}
+std::string TestHost::readAll(const std::string& target) { return call("GET", target).text; }
 
-std::string TestHost::startRun(const std::string& flowYaml, const std::string& status, const std::string& input) {
+std::string TestHost::startRun(const std::string& flowYaml, const std::string& status,
+                               const std::string& input) {
   json::Value body;
   body.set("content", flowYaml).set("file", "test.flow.yaml").set("input", *json::parse(input));
   const Answer answer = post("/v1/runs", json::print(body));

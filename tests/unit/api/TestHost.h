@@ -39,16 +39,22 @@ class ScriptedJobs final : public jobs::JobRunner {
     log += text;
   }
   base::Status start(const jobs::JobSpec&) override { return {}; }
-  base::Result<jobs::Adoption> adopt(const base::JobId&, std::string_view) override { return jobs::Adoption{}; }
+  base::Result<jobs::Adoption> adopt(const base::JobId&, std::string_view) override {
+    return jobs::Adoption{};
+  }
   base::Status cancel(const base::JobId&, std::chrono::milliseconds) override { return {}; }
   int wakeFd() const override { return -1; }
   std::vector<base::JobId> takeEnded() override { return {}; }
   base::Result<jobs::JobOutcome> collect(const base::JobId&) override { return jobs::JobOutcome{}; }
-  base::Result<base::UniqueFd> openLog(const base::JobId&, jobs::LogStream) override { return base::UniqueFd(); }
+  base::Result<base::UniqueFd> openLog(const base::JobId&, jobs::LogStream) override {
+    return base::UniqueFd();
+  }
   base::Status remove(const base::JobId&) override { return {}; }
-  base::Result<std::size_t> removeEnded(std::int64_t, std::size_t) override { return std::size_t{0}; }
-  base::Result<std::string> readLog(const base::JobId& id, jobs::LogStream stream, std::uint64_t offset,
-                                    std::size_t bytesMax) override {
+  base::Result<std::size_t> removeEnded(std::int64_t, std::size_t) override {
+    return std::size_t{0};
+  }
+  base::Result<std::string> readLog(const base::JobId& id, jobs::LogStream stream,
+                                    std::uint64_t offset, std::size_t bytesMax) override {
     base::MutexLock lock(mutex_);
     const Job& job = jobs_[id.str()];
     return (stream == jobs::LogStream::kStdout ? job.out : job.err).substr(offset, bytesMax);
@@ -80,7 +86,9 @@ struct Answer {
   api::Envelope envelope;
 
   bool ok() const { return !envelope.error; }
-  std::string code() const { return envelope.error ? std::string(base::errorText(envelope.error->code)) : ""; }
+  std::string code() const {
+    return envelope.error ? std::string(base::errorText(envelope.error->code)) : "";
+  }
   const json::Value& data() const { return envelope.data; }
   std::string at(const std::string& pointer) const {
     const json::Value* value = envelope.data.at(pointer);
@@ -97,11 +105,14 @@ class TestHost {
   Answer call(const std::string& method, const std::string& target, const std::string& body = {},
               const std::vector<std::pair<std::string, std::string>>& headers = {});
   Answer get(const std::string& target) { return call("GET", target); }
-  Answer post(const std::string& target, const std::string& body = {}) { return call("POST", target, body); }
+  Answer post(const std::string& target, const std::string& body = {}) {
+    return call("POST", target, body);
+  }
   /// The whole of a streamed answer.
   std::string readAll(const std::string& target);
   /// Starts a run of a flow and returns its id; waits until the run is in `status`.
-  std::string startRun(const std::string& flowYaml, const std::string& status, const std::string& input = "{}");
+  std::string startRun(const std::string& flowYaml, const std::string& status,
+                       const std::string& input = "{}");
   void waitFor(const std::string& run, const std::string& status);
   /// Ends the attempt that the performer holds.
   void finish(const runtime::Attempt& attempt, const std::string& outputJson);

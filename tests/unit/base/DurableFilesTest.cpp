@@ -4,11 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "CppUTest/TestHarness.h"
 #include "common/base/Files.h"
 #include "tests/support/SyncLog.h"
 #include "tests/support/TempFolder.h"
-
-#include "CppUTest/TestHarness.h"
 
 using namespace belay::base;
 using belay::test::SyncLog;
@@ -22,6 +21,7 @@ TEST_GROUP(DurableFiles) {
 TEST(DurableFiles, theContentIsOnDiskBeforeTheNameAndTheNameBeforeTheEnd) {
   const SyncLog disk;
   CHECK(writeFileDurably(folder.at("file"), "content").ok());
-  const std::vector<std::string> wanted = {"sync file.new", "rename file", "sync " + nameOfFolder()};
+  const std::vector<std::string> wanted = {"sync file.new", "rename file",
+                                           "sync " + nameOfFolder()};
   CHECK(disk.lines() == wanted);
 }

@@ -2,10 +2,9 @@
 
 #include <string>
 
+#include "CppUTest/TestHarness.h"
 #include "common/base/LineDiff.h"
 #include "tests/support/SeededRandom.h"
-
-#include "CppUTest/TestHarness.h"
 
 using namespace belay::base;
 
@@ -64,7 +63,8 @@ TEST(LineDiff, ofAnEmptyTextNamesLineZero) {
 }
 
 TEST(LineDiff, saysWhereAnEndOfLineIsMissing) {
-  STRCMP_EQUAL("--- a\n+++ b\n@@ -1 +1 @@\n-x\n+x\n\\ No newline at end of file\n", unified("x\n", "x").c_str());
+  STRCMP_EQUAL("--- a\n+++ b\n@@ -1 +1 @@\n-x\n+x\n\\ No newline at end of file\n",
+               unified("x\n", "x").c_str());
 }
 
 TEST(LineDiff, joinsChangesThatAreCloseAndSplitsThoseThatAreNot) {
@@ -90,8 +90,10 @@ TEST(LineDiff, makesOneTextOfTheOtherAndFindsTheSmallestChange) {
       const std::string line(1, static_cast<char>('a' + pick(6)));
       const unsigned fate = pick(8);
       before += line + "\n";
-      if (fate == 0) ++removed;
-      else after += line + "\n";
+      if (fate == 0)
+        ++removed;
+      else
+        after += line + "\n";
       if (fate == 1) {
         after += "new\n";
         ++added;

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "CppUTest/TestHarness.h"
 #include "common/base/BoundedQueue.h"
 #include "common/base/Clock.h"
 #include "common/base/Ids.h"
@@ -17,8 +18,6 @@
 #include "common/base/Text.h"
 #include "common/base/UniqueFd.h"
 #include "tests/support/SeededRandom.h"
-
-#include "CppUTest/TestHarness.h"
 
 using namespace belay::base;
 
@@ -45,17 +44,18 @@ TEST(Ids, areComparedAndHashedByTheirText) {
   CHECK(StepId().empty());
 }
 
-TEST_GROUP(SecretName) {};
+TEST_GROUP(SecretName){};
 
 TEST(SecretName, isOfOneShapeInAllPlaces) {
-  for (const std::string& good : {std::string("GITHUB_TOKEN"), std::string("tok"), std::string("0"), std::string("_"),
-                                  std::string("a-b"), std::string(64, 'Z')}) {
+  for (const std::string& good : {std::string("GITHUB_TOKEN"), std::string("tok"), std::string("0"),
+                                  std::string("_"), std::string("a-b"), std::string(64, 'Z')}) {
     CHECK_TEXT(belay::base::isSecretName(good), good.c_str());
     CHECK(belay::base::checkSecretName(good).ok());
   }
   for (const std::string& bad :
-       {std::string(), std::string(65, 'x'), std::string("-a"), std::string("a b"), std::string("a.b"),
-        std::string("a/b"), std::string("a\0b", 3), std::string("\xc3\xa4"), std::string("${{x}}")}) {
+       {std::string(), std::string(65, 'x'), std::string("-a"), std::string("a b"),
+        std::string("a.b"), std::string("a/b"), std::string("a\0b", 3), std::string("\xc3\xa4"),
+        std::string("${{x}}")}) {
     CHECK_FALSE_TEXT(belay::base::isSecretName(bad), bad.c_str());
     CHECK(belay::base::checkSecretName(bad).error().code == ErrorCode::kInvalidArgument);
   }

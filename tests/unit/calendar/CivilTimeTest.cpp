@@ -2,9 +2,8 @@
 
 #include <string>
 
-#include "common/calendar/CivilTime.h"
-
 #include "CppUTest/TestHarness.h"
+#include "common/calendar/CivilTime.h"
 
 using namespace belay::calendar;
 

@@ -14,13 +14,13 @@ using belay::test::FakeWorld;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
-TEST_GROUP(CommandLine) {
-  FakeWorld world;
-};
+TEST_GROUP(CommandLine) { FakeWorld world; };
 
 TEST(CommandLine, withoutACommandListsThemOnStandardErrorAndFails) {
   LONGS_EQUAL(2, world.run({}));
@@ -82,8 +82,9 @@ TEST(CommandLine, aDoubleDashEndsTheFlags) {
 }
 
 TEST(CommandLine, coloursOnlyATerminalThatWantsThem) {
-  world.daemon.data("GET /v1/runs?limit=20",
-                    R"({"runs":[{"id":"r1","flow":"f","status":"failed","created_at":"2027-01-15T07:59:00.000Z","duration_ms":5}]})");
+  world.daemon.data(
+      "GET /v1/runs?limit=20",
+      R"({"runs":[{"id":"r1","flow":"f","status":"failed","created_at":"2027-01-15T07:59:00.000Z","duration_ms":5}]})");
   world.run({"run", "list"});
   CHECK(!has(world.console.outText, "\x1b["));
   world.console.outTerminal = true;

@@ -1,4 +1,5 @@
-// Single commands where more happens than one request: files, prompts, streams, and a daemon that is not there.
+// Single commands where more happens than one request: files, prompts, streams, and a daemon that
+// is not there.
 
 #include <unistd.h>
 
@@ -15,16 +16,21 @@ using belay::test::FakeWorld;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-std::string line(int seq, const std::string& event, const std::string& body) {
-  return R"({"seq":)" + std::to_string(seq) + R"(,"event":")" + event + R"(","at":"2027-01-15T08:00:0)" +
-         std::to_string(seq % 10) + R"(.000Z","body":)" + body + "}\n";
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
 }
 
-const std::string kCreated =
-    line(1, "run_created", R"({"flow":"gate","digest":"sha256:1","source":"draft","input":{},"state":{},"by":"uid:0","first":"a","seed":1})");
-const std::string kDone = line(2, "step_finished", R"({"step":"a","outcome":"succeeded","next":"end"})");
+std::string line(int seq, const std::string& event, const std::string& body) {
+  return R"({"seq":)" + std::to_string(seq) + R"(,"event":")" + event +
+         R"(","at":"2027-01-15T08:00:0)" + std::to_string(seq % 10) + R"(.000Z","body":)" + body +
+         "}\n";
+}
+
+const std::string kCreated = line(
+    1, "run_created",
+    R"({"flow":"gate","digest":"sha256:1","source":"draft","input":{},"state":{},"by":"uid:0","first":"a","seed":1})");
+const std::string kDone =
+    line(2, "step_finished", R"({"step":"a","outcome":"succeeded","next":"end"})");
 const std::string kFinished = line(3, "run_finished", R"({"end":"succeeded"})");
 const std::string kFailed = line(3, "run_finished", R"({"end":"failed","failed_step":"a"})");
 
@@ -44,7 +50,8 @@ TEST_GROUP(Commands) {
 TEST(Commands, aFlowFileIsSentWithItsName) {
   write("x.flow.yaml", "slug: x\n");
   world.daemon.data("POST /v1/runs", R"({"run":{"id":"r1","flow":"x","status":"running"}})");
-  LONGS_EQUAL(0, world.run({"flow", "run", world.folder.at("x.flow.yaml"), "-i", "a=1", "-i", "b:=[2]", "--key", "k"}));
+  LONGS_EQUAL(0, world.run({"flow", "run", world.folder.at("x.flow.yaml"), "-i", "a=1", "-i",
+                            "b:=[2]", "--key", "k"}));
   const auto body = belay::json::parse(world.daemon.asked.front().body);
   STRCMP_EQUAL("slug: x\n", body->text("content").c_str());
   STRCMP_EQUAL(R"({"a":"1","b":[2]})", belay::json::print(*body->find("input")).c_str());
@@ -69,8 +76,11 @@ TEST(Commands, quietPrintsTheIdAlone) {
 
 TEST(Commands, waitingForARunShowsItsEventsAndItsEnd) {
   world.daemon.data("POST /v1/runs", R"({"run":{"id":"r1","flow":"gate","status":"running"}})");
-  world.daemon.answer("GET /v1/runs/r1/follow?after=0&heartbeat=1s", kCreated + "\n" + kDone + kFinished);
-  world.daemon.data("GET /v1/runs/r1", R"({"run":{"id":"r1","flow":"gate","status":"succeeded","output":{"n":1}},"steps":[],"actions":[]})");
+  world.daemon.answer("GET /v1/runs/r1/follow?after=0&heartbeat=1s",
+                      kCreated + "\n" + kDone + kFinished);
+  world.daemon.data(
+      "GET /v1/runs/r1",
+      R"({"run":{"id":"r1","flow":"gate","status":"succeeded","output":{"n":1}},"steps":[],"actions":[]})");
   LONGS_EQUAL(0, world.run({"flow", "run", "gate", "--wait"}));
   CHECK(has(world.console.errText, "a  succeeded"));
   CHECK(has(world.console.outText, R"({"n":1})"));
@@ -79,9 +89,10 @@ TEST(Commands, waitingForARunShowsItsEventsAndItsEnd) {
 TEST(Commands, aRunThatFailsGivesExitCodeSixAndWhatToDo) {
   world.daemon.data("POST /v1/runs", R"({"run":{"id":"r1","flow":"gate","status":"running"}})");
   world.daemon.answer("GET /v1/runs/r1/follow?after=0&heartbeat=1s", kCreated + kFailed);
-  world.daemon.data("GET /v1/runs/r1",
-                    R"({"run":{"id":"r1","flow":"gate","status":"failed","error":{"code":"BLY-X","message":"broken"}},)"
-                    R"("steps":[],"actions":["belay run retry r1"]})");
+  world.daemon.data(
+      "GET /v1/runs/r1",
+      R"({"run":{"id":"r1","flow":"gate","status":"failed","error":{"code":"BLY-X","message":"broken"}},)"
+      R"("steps":[],"actions":["belay run retry r1"]})");
   LONGS_EQUAL(6, world.run({"flow", "run", "gate", "--wait", "--json"}));
   const auto envelope = belay::json::parse(world.console.outText);
   STRCMP_EQUAL("BLY-RUN-FAILED", envelope->at("/error/code")->asString().c_str());
@@ -93,28 +104,34 @@ TEST(Commands, aWaitThatExpiresIsNoFailure) {
   world.daemon.data("POST /v1/runs", R"({"run":{"id":"r1","flow":"gate","status":"running"}})");
   world.daemon.answer("GET /v1/runs/r1/follow?after=0&heartbeat=1s", kCreated);
   world.daemon.answer("GET /v1/runs/r1/follow?after=1&heartbeat=1s", "\n");
-  world.daemon.data("GET /v1/runs/r1", R"({"run":{"id":"r1","flow":"gate","status":"waiting"},"steps":[]})");
+  world.daemon.data("GET /v1/runs/r1",
+                    R"({"run":{"id":"r1","flow":"gate","status":"waiting"},"steps":[]})");
   LONGS_EQUAL(0, world.run({"flow", "run", "gate", "--wait", "--timeout", "2s", "--json"}));
   const auto envelope = belay::json::parse(world.console.outText);
   CHECK(envelope->at("/meta/timed_out")->asBool());
 }
 
 TEST(Commands, aWatchGoesOnAfterTheDaemonCameBack) {
-  world.daemon.answer("GET /v1/runs/r1/follow?after=0&heartbeat=1s", kCreated + kDone.substr(0, 20));
-  world.daemon.answer("GET /v1/runs/r1/follow?after=1&heartbeat=1s",
-                      R"({"ok":false,"error":{"code":"BLY-BUSY","message":"x","actions":[]},"meta":{"schema":1}})", 503);
+  world.daemon.answer("GET /v1/runs/r1/follow?after=0&heartbeat=1s",
+                      kCreated + kDone.substr(0, 20));
+  world.daemon.answer(
+      "GET /v1/runs/r1/follow?after=1&heartbeat=1s",
+      R"({"ok":false,"error":{"code":"BLY-BUSY","message":"x","actions":[]},"meta":{"schema":1}})",
+      503);
   world.daemon.answer("GET /v1/runs/r1/follow?after=1&heartbeat=1s", kDone + kFinished);
   LONGS_EQUAL(0, world.run({"run", "watch", "r1"}));
   CHECK(has(world.console.outText, "run succeeded"));
 }
 
 TEST(Commands, aWatchOfNoRunSaysSoAtOnce) {
-  world.daemon.error("GET /v1/runs/rx/follow?after=0&heartbeat=1s", "BLY-RUN-NOT-FOUND", "there is no run rx");
+  world.daemon.error("GET /v1/runs/rx/follow?after=0&heartbeat=1s", "BLY-RUN-NOT-FOUND",
+                     "there is no run rx");
   LONGS_EQUAL(8, world.run({"run", "watch", "rx"}));
 }
 
 TEST(Commands, aWatchForProgramsIsTheEventsThemselves) {
-  world.daemon.answer("GET /v1/runs/r1/follow?after=0&heartbeat=1s", kCreated + "\n" + kDone + kFinished);
+  world.daemon.answer("GET /v1/runs/r1/follow?after=0&heartbeat=1s",
+                      kCreated + "\n" + kDone + kFinished);
   LONGS_EQUAL(0, world.run({"run", "watch", "r1", "--json"}));
   STRCMP_EQUAL((kCreated + kDone + kFinished).c_str(), world.console.outText.c_str());
 }
@@ -129,9 +146,12 @@ TEST(Commands, aWatchOnATerminalDrawsInPlace) {
 
 TEST(Commands, logsGoWhereTheJobSentThem) {
   world.daemon.answer("GET /v1/runs/r1/logs?step=a",
-                      R"({"step":"a","visit":1,"attempt":1,"stream":"stdout","text":"one\n"})" "\n"
-                      R"({"step":"a","visit":1,"attempt":1,"stream":"stderr","text":"two\n"})" "\n"
-                      R"({"step":"a","visit":1,"attempt":1,"stream":"stdout","base64":"/wA="})" "\n");
+                      R"({"step":"a","visit":1,"attempt":1,"stream":"stdout","text":"one\n"})"
+                      "\n"
+                      R"({"step":"a","visit":1,"attempt":1,"stream":"stderr","text":"two\n"})"
+                      "\n"
+                      R"({"step":"a","visit":1,"attempt":1,"stream":"stdout","base64":"/wA="})"
+                      "\n");
   LONGS_EQUAL(0, world.run({"run", "logs", "r1", "--step", "a", "--quiet"}));
   CHECK(world.console.outText == std::string("one\n\xff\0", 6));
   STRCMP_EQUAL("two\n", world.console.errText.c_str());
@@ -139,7 +159,9 @@ TEST(Commands, logsGoWhereTheJobSentThem) {
 
 TEST(Commands, logsCannotDriveATerminal) {
   world.console.outTerminal = true;
-  world.daemon.answer("GET /v1/runs/r1/logs", R"({"step":"a","stream":"stdout","text":"\u001b[2Jx\n"})" "\n");
+  world.daemon.answer("GET /v1/runs/r1/logs",
+                      R"({"step":"a","stream":"stdout","text":"\u001b[2Jx\n"})"
+                      "\n");
   LONGS_EQUAL(0, world.run({"run", "logs", "r1", "--no-color"}));
   CHECK(!has(world.console.outText, "\x1b"));
 }
@@ -153,7 +175,8 @@ TEST(Commands, theTokenOfACallbackComesFromTheEnvironment) {
 
 TEST(Commands, aSecretIsReadAndNeverShown) {
   world.console.input = "hunter2\n";
-  world.daemon.data("PUT /v1/secrets/TOKEN", R"({"secret":{"name":"TOKEN","version":1,"redacted":true}})");
+  world.daemon.data("PUT /v1/secrets/TOKEN",
+                    R"({"secret":{"name":"TOKEN","version":1,"redacted":true}})");
   LONGS_EQUAL(0, world.run({"secret", "set", "TOKEN"}));
   STRCMP_EQUAL("hunter2", world.daemon.asked.front().body.c_str());
   CHECK(!has(world.console.outText + world.console.errText, "hunter2"));
@@ -177,7 +200,8 @@ TEST(Commands, validationNeedsNoDaemonAndShowsEveryProblem) {
   world.daemon.reachable = false;
   write("bad.flow.yaml", "slug: X\nsteps:\n  - id: a\n    rum: {command: [ls]}\n");
   write("good.flow.yaml", "slug: x\nsteps:\n  - {id: a, set: {n: 1}}\n");
-  LONGS_EQUAL(2, world.run({"flow", "validate", world.folder.at("good.flow.yaml"), world.folder.at("bad.flow.yaml")}));
+  LONGS_EQUAL(2, world.run({"flow", "validate", world.folder.at("good.flow.yaml"),
+                            world.folder.at("bad.flow.yaml")}));
   CHECK(has(world.console.outText, "good.flow.yaml: ok, flow x, 1 steps"));
   CHECK(has(world.console.errText, "bad.flow.yaml:4:"));
   CHECK(has(world.console.errText, "bad.flow.yaml:1:"));
@@ -197,10 +221,12 @@ TEST(Commands, initMakesWhatIsMissingAndCanBeRepeated) {
 
 TEST(Commands, initMakesADaemonApart) {
   const std::string config = world.folder.at("demo/belay.yaml");
-  LONGS_EQUAL(0, world.run({"init", "--user", "--config", config, "--state-folder", world.folder.at("demo/state"),
-                            "--socket", world.folder.at("demo/sock")}));
+  LONGS_EQUAL(0,
+              world.run({"init", "--user", "--config", config, "--state-folder",
+                         world.folder.at("demo/state"), "--socket", world.folder.at("demo/sock")}));
   LONGS_EQUAL(0, world.run({"daemon", "--user", "--config", config}));
-  STRCMP_EQUAL(world.folder.at("demo/state").c_str(), world.daemonOptions->paths.stateFolder.c_str());
+  STRCMP_EQUAL(world.folder.at("demo/state").c_str(),
+               world.daemonOptions->paths.stateFolder.c_str());
   STRCMP_EQUAL(world.folder.at("demo/sock").c_str(), world.daemonOptions->paths.socket.c_str());
   STRCMP_EQUAL(config.c_str(), world.daemonOptions->configFile.c_str());
 }
@@ -263,9 +289,12 @@ TEST_GROUP(DaemonDown) {
     row.createdMs = row.finishedMs = world.clock.wallMs();
     belay::journal::RunHead head;
     CHECK((*journal)->addRun(row, head).ok());
-    CHECK((*journal)->appendEvent(head, "run_created", row.createdMs,
-                                  R"({"flow":"gate","digest":"sha256:1","source":"draft","input":{},"state":{},)"
-                                  R"("by":"uid:0","first":"a","seed":1})").ok());
+    CHECK((*journal)
+              ->appendEvent(
+                  head, "run_created", row.createdMs,
+                  R"({"flow":"gate","digest":"sha256:1","source":"draft","input":{},"state":{},)"
+                  R"("by":"uid:0","first":"a","seed":1})")
+              .ok());
     CHECK((*journal)->putKv({"default", "k", "\"v\"", 0, row.createdMs}).ok());
     CHECK((*journal)->commit().ok());
     CHECK((*journal)->close().ok());
@@ -314,7 +343,8 @@ TEST(DaemonDown, theDoctorSaysSo) {
 TEST(Commands, aPushSaysWhereItsFileIs) {
   CHECK(belay::base::writeFileDurably(world.folder.at("x.flow.yaml"), "slug: x\n").ok());
   world.daemon.data("POST /v1/flows", R"({"flow":"x","digest":"sha256:01"})");
-  LONGS_EQUAL(0, world.run({"flow", "push", world.folder.at("x.flow.yaml"), "--if-draft", "sha256:02"}));
+  LONGS_EQUAL(
+      0, world.run({"flow", "push", world.folder.at("x.flow.yaml"), "--if-draft", "sha256:02"}));
   const auto body = belay::json::parse(world.daemon.asked.back().body);
   STRCMP_EQUAL(world.folder.at("x.flow.yaml").c_str(), body->text("origin").c_str());
   STRCMP_EQUAL("sha256:02", body->text("if_draft").c_str());
@@ -322,39 +352,49 @@ TEST(Commands, aPushSaysWhereItsFileIs) {
 
 TEST(Commands, aRunThatReplacedTheDraftOfSomebodyElseSaysHowToGetItBack) {
   CHECK(belay::base::writeFileDurably(world.folder.at("x.flow.yaml"), "slug: x\n").ok());
-  world.daemon.data("POST /v1/runs", R"({"run":{"id":"r1","flow":"x","status":"running"},)"
-                                     R"J("replaced_draft":"sha256:01","replaced_draft_by":"uid:7 (bob)"})J");
+  world.daemon.data("POST /v1/runs",
+                    R"({"run":{"id":"r1","flow":"x","status":"running"},)"
+                    R"J("replaced_draft":"sha256:01","replaced_draft_by":"uid:7 (bob)"})J");
   LONGS_EQUAL(0, world.run({"flow", "run", world.folder.at("x.flow.yaml")}));
-  CHECK(has(world.console.errText, "replaced the draft of uid:7 (bob); it is kept: belay flow draft x --digest sha256:01"));
+  CHECK(
+      has(world.console.errText,
+          "replaced the draft of uid:7 (bob); it is kept: belay flow draft x --digest sha256:01"));
   LONGS_EQUAL(2, world.run({"flow", "run", world.folder.at("x.flow.yaml"), "--draft"}));
 }
 
 TEST(Commands, aDiffWithAFileIsMadeHere) {
   CHECK(belay::base::writeFileDurably(world.folder.at("x.flow.yaml"), "slug: x\nname: b\n").ok());
-  world.daemon.data("GET /v1/flows/x/content?of=draft",
-                    R"({"flow":"x","name":"draft","digest":"sha256:01","content":"slug: x\nname: a\n"})");
-  LONGS_EQUAL(0, world.run({"flow", "diff", "x", "--from", "draft", "--to", world.folder.at("x.flow.yaml")}));
+  world.daemon.data(
+      "GET /v1/flows/x/content?of=draft",
+      R"({"flow":"x","name":"draft","digest":"sha256:01","content":"slug: x\nname: a\n"})");
+  LONGS_EQUAL(0, world.run({"flow", "diff", "x", "--from", "draft", "--to",
+                            world.folder.at("x.flow.yaml")}));
   CHECK(has(world.console.outText, "@@ -1,2 +1,2 @@\n slug: x\n-name: a\n+name: b\n"));
 }
 
 TEST(Commands, anExportIsWrittenOnceAndTakenInAgain) {
-  world.daemon.data("GET /v1/flows/x/export?release=2",
-                    R"({"export":{"belay_export":1,"slug":"x","release":2,"digest":"sha256:01","content":"slug: x\n"}})");
+  world.daemon.data(
+      "GET /v1/flows/x/export?release=2",
+      R"({"export":{"belay_export":1,"slug":"x","release":2,"digest":"sha256:01","content":"slug: x\n"}})");
   const std::string file = world.folder.at("x.json");
   LONGS_EQUAL(0, world.run({"flow", "export", "x", "2", file}));
   LONGS_EQUAL(1, world.run({"flow", "export", "x", "2", file}));
   LONGS_EQUAL(0, world.run({"flow", "export", "x", "2", file, "--force"}));
   LONGS_EQUAL(2, world.run({"flow", "export", "x", "two", file}));
-  world.daemon.data("POST /v1/imports", R"({"flow":"x","digest":"sha256:01","release":{"number":1},"existing":false})");
+  world.daemon.data("POST /v1/imports",
+                    R"({"flow":"x","digest":"sha256:01","release":{"number":1},"existing":false})");
   LONGS_EQUAL(0, world.run({"flow", "import", file, "-q"}));
   STRCMP_EQUAL("1\n", world.console.outText.c_str());
-  STRCMP_EQUAL("x", belay::json::parse(world.daemon.asked.back().body)->at("/export/slug")->asString().c_str());
+  STRCMP_EQUAL(
+      "x",
+      belay::json::parse(world.daemon.asked.back().body)->at("/export/slug")->asString().c_str());
 }
 
 TEST(Commands, aCheckOfConnectionsFailsWhenOneIsMissing) {
-  world.daemon.data("GET /v1/flows/x/bindings",
-                    R"({"flow":"x","ready":false,"requires":[{"name":"chat","type":"chat","required_by":["draft"],)"
-                    R"("problem":"it is not bound"}]})");
+  world.daemon.data(
+      "GET /v1/flows/x/bindings",
+      R"({"flow":"x","ready":false,"requires":[{"name":"chat","type":"chat","required_by":["draft"],)"
+      R"("problem":"it is not bound"}]})");
   LONGS_EQUAL(8, world.run({"flow", "configure", "x", "--check"}));
   CHECK(has(world.console.errText, "belay flow configure x chat=CONNECTION"));
   CHECK(has(world.console.outText, "it is not bound"));
@@ -362,9 +402,12 @@ TEST(Commands, aCheckOfConnectionsFailsWhenOneIsMissing) {
 }
 
 TEST(Commands, aSearchGoesOnUntilThereIsEnough) {
-  const char* const kFound = R"({"slug":"a","name":"","tags":[],"matches":["tag"],"archived":false})";
-  world.daemon.data("GET /v1/search/flows?tag=t&limit=2", std::string(R"({"flows":[)") + kFound + R"(],"next_after":"m"})");
-  world.daemon.data("GET /v1/search/flows?tag=t&after=m&limit=1", std::string(R"({"flows":[)") + kFound + "]}");
+  const char* const kFound =
+      R"({"slug":"a","name":"","tags":[],"matches":["tag"],"archived":false})";
+  world.daemon.data("GET /v1/search/flows?tag=t&limit=2",
+                    std::string(R"({"flows":[)") + kFound + R"(],"next_after":"m"})");
+  world.daemon.data("GET /v1/search/flows?tag=t&after=m&limit=1",
+                    std::string(R"({"flows":[)") + kFound + "]}");
   LONGS_EQUAL(0, world.run({"flow", "search", "--tag", "t", "-n", "2", "-q"}));
   STRCMP_EQUAL("a\na\n", world.console.outText.c_str());
   LONGS_EQUAL(2, world.run({"flow", "search"}));

@@ -1,4 +1,5 @@
-// Pages that repeat a table of the code are compared with it: what is written by hand in two places drifts.
+// Pages that repeat a table of the code are compared with it: what is written by hand in two places
+// drifts.
 
 #include <set>
 
@@ -13,11 +14,12 @@
 using belay::base::ErrorRow;
 using belay::base::errorTable;
 
-TEST_GROUP(Docs) {};
+TEST_GROUP(Docs){};
 
 TEST(Docs, theReferenceOfTheCommandLineIsItsTable) {
   const std::string wanted = "\n" + belay::cli::referenceMarkdown(belay::cli::allCommands()) + "\n";
-  STRCMP_EQUAL(wanted.c_str(), belay::test::generatedPart("docs/cli.md", "commands", wanted).c_str());
+  STRCMP_EQUAL(wanted.c_str(),
+               belay::test::generatedPart("docs/cli.md", "commands", wanted).c_str());
 }
 
 TEST(Docs, eachErrorCodeHasItsPageAndEachPageItsCode) {
@@ -29,10 +31,12 @@ TEST(Docs, eachErrorCodeHasItsPageAndEachPageItsCode) {
     const std::string name = std::string(row.text) + ".md";
     const auto page = belay::base::readFile("docs/errors/" + name, 1u << 16);
     CHECK_TEXT(page.ok(), name.c_str());
-    const std::string head = "# " + std::string(row.text) + "\n\n" + std::string(row.summary) + ". Exit code " +
-                             std::to_string(row.exitCode) + ", HTTP status " + std::to_string(row.httpStatus) + ".\n";
+    const std::string head = "# " + std::string(row.text) + "\n\n" + std::string(row.summary) +
+                             ". Exit code " + std::to_string(row.exitCode) + ", HTTP status " +
+                             std::to_string(row.httpStatus) + ".\n";
     STRCMP_EQUAL(head.c_str(), page->substr(0, head.size()).c_str());
-    for (const char* part : {"\n## Causes\n", "\n## What to do\n"}) CHECK_TEXT(page->find(part) != std::string::npos, name.c_str());
+    for (const char* part : {"\n## Causes\n", "\n## What to do\n"})
+      CHECK_TEXT(page->find(part) != std::string::npos, name.c_str());
     pages.erase(name);
   }
   CHECK_TEXT(pages.empty(), pages.empty() ? "" : pages.begin()->c_str());
@@ -42,7 +46,8 @@ TEST(Docs, commandsThatPagesNameExist) {
   std::set<std::string> known;
   for (const auto* command : belay::cli::allCommands()) known.insert(std::string(command->path));
   for (const ErrorRow& row : errorTable()) {
-    const auto page = belay::base::readFile("docs/errors/" + std::string(row.text) + ".md", 1u << 16);
+    const auto page =
+        belay::base::readFile("docs/errors/" + std::string(row.text) + ".md", 1u << 16);
     std::size_t at = 0;
     while ((at = page->find("`belay ", at)) != std::string::npos) {
       at += 7;
@@ -50,7 +55,8 @@ TEST(Docs, commandsThatPagesNameExist) {
       const auto words = belay::base::split(rest, ' ');
       const std::string one(words[0]);
       const std::string two = words.size() > 1 ? one + " " + std::string(words[1]) : one;
-      CHECK_TEXT(one == "COMMAND" || known.contains(one) || known.contains(two), (std::string(row.text) + ": " + rest).c_str());
+      CHECK_TEXT(one == "COMMAND" || known.contains(one) || known.contains(two),
+                 (std::string(row.text) + ": " + rest).c_str());
     }
   }
 }
@@ -60,6 +66,7 @@ TEST(Docs, everyExitCodeIsInTheTable) {
   std::set<int> codes{0};
   for (const ErrorRow& row : errorTable()) codes.insert(row.exitCode);
   for (const int code : codes) {
-    CHECK_TEXT(page->find("\n| " + std::to_string(code) + " | ") != std::string::npos, std::to_string(code).c_str());
+    CHECK_TEXT(page->find("\n| " + std::to_string(code) + " | ") != std::string::npos,
+               std::to_string(code).c_str());
   }
 }

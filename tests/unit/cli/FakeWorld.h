@@ -56,7 +56,9 @@ struct FakeDaemon {
     error.set("code", code).set("message", message);
     error.set("actions", json::Array{json::Value("belay doctor")});
     json::Value envelope;
-    envelope.set("ok", false).set("error", std::move(error)).set("meta", json::Object{{"schema", 1}});
+    envelope.set("ok", false)
+        .set("error", std::move(error))
+        .set("meta", json::Object{{"schema", 1}});
     answer(request, json::print(envelope), 409);
   }
   static std::string envelopeOf(const std::string& data) {
@@ -78,7 +80,8 @@ class FakeTransport final : public cli::Transport {
     }
     const auto found = daemon_.answers.find(request.method + " " + request.target);
     if (found == daemon_.answers.end()) {
-      std::string text = R"({"ok":false,"error":{"code":"BLY-HTTP-ROUTE","message":"no answer for )";
+      std::string text =
+          R"({"ok":false,"error":{"code":"BLY-HTTP-ROUTE","message":"no answer for )";
       text.append(request.method).append(" ").append(request.target);
       return cli::ApiResponse{404, text.append(R"(","actions":[]},"meta":{"schema":1}})")};
     }

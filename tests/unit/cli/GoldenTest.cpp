@@ -1,5 +1,6 @@
-// Each case is a command line, what the daemon answers, and two files: what people see and what programs see.
-// BELAY_UPDATE_GOLDEN=1 writes the files anew; the difference is then to be read like code.
+// Each case is a command line, what the daemon answers, and two files: what people see and what
+// programs see. BELAY_UPDATE_GOLDEN=1 writes the files anew; the difference is then to be read like
+// code.
 
 #include <cstdlib>
 
@@ -44,14 +45,18 @@ const char* const kRunRow =
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> all{
-      {"run-list", {"run", "list"}, "GET /v1/runs?limit=20",
+      {"run-list",
+       {"run", "list"},
+       "GET /v1/runs?limit=20",
        R"J({"runs":[{"id":"r01abc","flow":"gate","status":"waiting","step":"review","created_at":"2027-01-15T07:55:00.000Z",)J"
        R"J("duration_ms":300000},{"id":"r01aaa","flow":"gate","status":"failed","step":"work",)J"
        R"J("error":{"code":"BLY-STEP-EXIT-CODE","message":"make ended with exit code 2"},)J"
        R"J("created_at":"2027-01-14T08:00:00.000Z","duration_ms":1234}],"next_before":"r01aaa"})J"},
       {"run-list-empty", {"run", "list"}, "GET /v1/runs?limit=20", R"J({"runs":[]})J"},
       {"run-show", {"run", "show", "r01"}, "GET /v1/runs/r01", kRun},
-      {"run-show-step", {"run", "show", "r01", "--step", "work"}, "GET /v1/runs/r01?step=work",
+      {"run-show-step",
+       {"run", "show", "r01", "--step", "work"},
+       "GET /v1/runs/r01?step=work",
        R"J({"run":{"id":"r01abc"},"steps":[{"step":"work","visit":1,"family":"run","effect":"once","status":"failed",)J"
        R"J("started_at":"2027-01-15T07:55:00.000Z","duration_ms":4100,"idempotency_key":"k1",)J"
        R"J("error":{"code":"BLY-STEP-EXIT-CODE","message":"exit code 2"},"rendered":{"command":["make"]},)J"
@@ -61,34 +66,58 @@ const std::vector<Case>& cases() {
       {"run-stop", {"run", "stop", "r01"}, "POST /v1/runs/r01/stop", kRunRow},
       {"run-cancel", {"run", "cancel", "r01"}, "POST /v1/runs/r01/cancel", kRunRow},
       {"run-retry", {"run", "retry", "r01", "--from", "work"}, "POST /v1/runs/r01/retry", kRunRow},
-      {"run-resolve", {"run", "resolve", "r01", "pay", "--as", "succeeded", "--note", "seen"},
-       "POST /v1/runs/r01/resolve", kRunRow},
-      {"wait-list", {"wait", "list"}, "GET /v1/waits",
+      {"run-resolve",
+       {"run", "resolve", "r01", "pay", "--as", "succeeded", "--note", "seen"},
+       "POST /v1/runs/r01/resolve",
+       kRunRow},
+      {"wait-list",
+       {"wait", "list"},
+       "GET /v1/waits",
        R"J({"waits":[{"id":"w01","run":"r01abc","flow":"gate","step":"review","kind":"approval","status":"open",)J"
        R"J("summary":"Ship it?","opened_at":"2027-01-15T07:56:00.000Z","expires_at":"2027-01-16T07:56:00.000Z"},)J"
        R"J({"id":"w02","run":"r01abd","flow":"listen","step":"hear","kind":"event","status":"open","event":"build.finished",)J"
        R"J("opened_at":"2027-01-15T07:56:00.000Z"}],"more":false})J"},
       {"wait-show", {"wait", "show", "w01"}, "GET /v1/waits/w01", kWait},
-      {"approve", {"approve", "w01", "-m", "go", "--form", "ticket:=7"}, "POST /v1/waits/w01/approve",
+      {"approve",
+       {"approve", "w01", "-m", "go", "--form", "ticket:=7"},
+       "POST /v1/waits/w01/approve",
        R"J({"wait":"w01","approved":true,"run":{"id":"r01abc","flow":"gate","status":"running"}})J",
        {"GET /v1/waits/w01", kWait}},
-      {"reject", {"reject", "w01"}, "POST /v1/waits/w01/reject",
+      {"reject",
+       {"reject", "w01"},
+       "POST /v1/waits/w01/reject",
        R"J({"wait":"w01","approved":false,"run":{"id":"r01abc","flow":"gate","status":"running"}})J",
        {"GET /v1/waits/w01", kWait}},
-      {"callback", {"callback", "w02", "--body", "{\"n\":1}"}, "POST /v1/callbacks/w02", R"J({"wait":"w02"})J"},
-      {"event-emit", {"event", "emit", "build.finished"}, "POST /v1/events", R"J({"name":"build.finished","answered":2})J"},
-      {"flow-run", {"flow", "run", "gate", "-i", "who=you"}, "POST /v1/runs",
+      {"callback",
+       {"callback", "w02", "--body", "{\"n\":1}"},
+       "POST /v1/callbacks/w02",
+       R"J({"wait":"w02"})J"},
+      {"event-emit",
+       {"event", "emit", "build.finished"},
+       "POST /v1/events",
+       R"J({"name":"build.finished","answered":2})J"},
+      {"flow-run",
+       {"flow", "run", "gate", "-i", "who=you"},
+       "POST /v1/runs",
        R"J({"existing":false,"run":{"id":"r01abc","flow":"gate","status":"running"}})J"},
-      {"flow-list", {"flow", "list"}, "GET /v1/flows",
+      {"flow-list",
+       {"flow", "list"},
+       "GET /v1/flows",
        R"J({"flows":[{"slug":"gate","draft_digest":"sha256:0123456789abcdef0123","runs":3,"updated_at":"2027-01-15T07:00:00.000Z"}]})J"},
-      {"flow-show", {"flow", "show", "gate"}, "GET /v1/flows/gate",
+      {"flow-show",
+       {"flow", "show", "gate"},
+       "GET /v1/flows/gate",
        R"J({"flow":{"slug":"gate","name":"Gate","description":"Asks first.","tags":[],"draft_digest":"sha256:01","runs":3,)J"
        R"J("updated_at":"2027-01-15T07:00:00.000Z","steps":[{"id":"review","family":"wait","effect":"pure"},)J"
        R"J({"id":"tell","title":"Say so","family":"notify","effect":"once","when":"steps.review.output.approved","next":"end"}],)J"
        R"J("requires":[{"name":"chat","type":"chat"}]}})J"},
-      {"flow-configure", {"flow", "configure", "gate", "chat=team"}, "PUT /v1/flows/gate/bindings/chat",
+      {"flow-configure",
+       {"flow", "configure", "gate", "chat=team"},
+       "PUT /v1/flows/gate/bindings/chat",
        R"J({"flow":"gate","name":"chat","connection":"team"})J"},
-      {"flow-list-live", {"flow", "list"}, "GET /v1/flows",
+      {"flow-list-live",
+       {"flow", "list"},
+       "GET /v1/flows",
        R"J({"flows":[{"slug":"gate","runs":3,"draft_digest":"sha256:0123456789abcdef0123","updated_at":"2027-01)J"
        R"J(-15T07:00:00.000Z","draft_by":"uid:1000 (alice)","newest_release":{"number":3,"digest":"sha256:33",")J"
        R"J(note":"third","released_at":"2027-01-15T07:10:00.000Z","released_by":"uid:1000 (alice)"},"live":{"re)J"
@@ -98,71 +127,124 @@ const std::vector<Case>& cases() {
        R"J(56:33","note":"third","released_at":"2027-01-15T07:10:00.000Z","released_by":"uid:1000 (alice)"},"li)J"
        R"J(ve":{"release":2,"digest":"sha256:22","promoted_at":"2027-01-15T07:20:00.000Z","promoted_by":"uid:0 )J"
        R"J((root)"},"archived":true}]})J"},
-      {"flow-show-live", {"flow", "show", "gate"}, "GET /v1/flows/gate",
+      {"flow-show-live",
+       {"flow", "show", "gate"},
+       "GET /v1/flows/gate",
        R"J({"flow":{"slug":"gate","name":"Gate","description":"","tags":[],"runs":3,"draft_digest":"sha256:0123)J"
        R"J(456789abcdef0123","updated_at":"2027-01-15T07:00:00.000Z","draft_by":"uid:1000 (alice)","newest_rele)J"
        R"J(ase":{"number":3,"digest":"sha256:33","note":"third","released_at":"2027-01-15T07:10:00.000Z","relea)J"
        R"J(sed_by":"uid:1000 (alice)"},"live":{"release":2,"digest":"sha256:22","promoted_at":"2027-01-15T07:20)J"
        R"J(:00.000Z","promoted_by":"uid:0 (root)"},"archived":false,"steps":[],"requires":[]}})J"},
-      {"flow-draft", {"flow", "draft", "gate"}, "GET /v1/flows/gate/content?of=draft",
+      {"flow-draft",
+       {"flow", "draft", "gate"},
+       "GET /v1/flows/gate/content?of=draft",
        R"J({"flow":"gate","name":"draft","digest":"sha256:01","format":"yaml","content":"slug: gate\nname: Gate)J"
        R"J(\n"})J"},
-      {"flow-diff", {"flow", "diff", "gate"}, "GET /v1/flows/gate/diff?from=live&to=draft",
+      {"flow-diff",
+       {"flow", "diff", "gate"},
+       "GET /v1/flows/gate/diff?from=live&to=draft",
        R"J({"from":{"name":"live:2","digest":"sha256:22"},"to":{"name":"draft","digest":"sha256:01"},"same":fal)J"
        R"J(se,"added":1,"removed":1,"hunks":[{"from_line":1,"from_count":2,"to_line":1,"to_count":2,"lines":[" )J"
        R"J(slug: gate\n","-name: a\n","+name: b\n"]}],"text":"--- live:2\n+++ draft\n@@ -1,2 +1,2 @@\n slug: ga)J"
        R"J(te\n-name: a\n+name: b\n","flow":"gate"})J"},
-      {"flow-release", {"flow", "release", "gate", "-m", "third"}, "POST /v1/flows/gate/releases",
+      {"flow-release",
+       {"flow", "release", "gate", "-m", "third"},
+       "POST /v1/flows/gate/releases",
        R"J({"flow":"gate","release":{"number":3,"digest":"sha256:0123456789abcdef0123","note":"third","released)J"
        R"J(_at":"2027-01-15T07:10:00.000Z","released_by":"uid:1000 (alice)"}})J"},
-      {"flow-releases", {"flow", "releases", "gate"}, "GET /v1/flows/gate/releases",
+      {"flow-releases",
+       {"flow", "releases", "gate"},
+       "GET /v1/flows/gate/releases",
        R"J({"flow":"gate","live":{"release":3},"releases":[{"number":3,"digest":"sha256:0123456789abcdef0123",")J"
        R"J(note":"third","released_at":"2027-01-15T07:10:00.000Z","released_by":"uid:1000 (alice)","live":true})J"
        R"J(,{"number":2,"digest":"sha256:0123456789abcdef0123","note":"second","released_at":"2027-01-15T07:10:)J"
        R"J(00.000Z","released_by":"uid:1000 (alice)","live":false}],"next_before":2,"promotions":[{"release":3,)J"
        R"J("digest":"sha256:0123456789abcdef0123","rollback":false,"at":"2027-01-15T07:20:00.000Z","by":"uid:0 )J"
        R"J((root)"}]})J"},
-      {"flow-promote", {"flow", "promote", "gate", "3"}, "POST /v1/flows/gate/promote",
+      {"flow-promote",
+       {"flow", "promote", "gate", "3"},
+       "POST /v1/flows/gate/promote",
        R"J({"flow":"gate","live":3,"digest":"sha256:33","before":2,"existing":false})J"},
-      {"flow-rollback", {"flow", "rollback", "gate"}, "POST /v1/flows/gate/rollback",
+      {"flow-rollback",
+       {"flow", "rollback", "gate"},
+       "POST /v1/flows/gate/rollback",
        R"J({"flow":"gate","live":2,"digest":"sha256:22","before":3,"existing":false})J"},
-      {"flow-export", {"flow", "export", "gate"}, "GET /v1/flows/gate/export",
+      {"flow-export",
+       {"flow", "export", "gate"},
+       "GET /v1/flows/gate/export",
        R"J({"export":{"belay_export":1,"slug":"gate","release":3,"digest":"sha256:33","format":"yaml","note":"t)J"
        R"J(hird","released_at":"2027-01-15T07:10:00.000Z","released_by":"uid:1000 (alice)","content":"slug: gat)J"
        R"J(e\n"}})J"},
-      {"flow-archive", {"flow", "archive", "gate"}, "POST /v1/flows/gate/archive",
+      {"flow-archive",
+       {"flow", "archive", "gate"},
+       "POST /v1/flows/gate/archive",
        R"J({"flow":"gate","archived":true,"existing":false})J"},
-      {"flow-search", {"flow", "search", "gat"}, "GET /v1/search/flows?text=gat&limit=20",
+      {"flow-search",
+       {"flow", "search", "gat"},
+       "GET /v1/search/flows?text=gat&limit=20",
        R"J({"flows":[{"slug":"gate","name":"Gate","description":"","tags":["prod"],"matches":["slug","name"],"l)J"
        R"J(ive":3,"archived":false}]})J"},
-      {"flow-check", {"flow", "configure", "gate", "--check"}, "GET /v1/flows/gate/bindings",
+      {"flow-check",
+       {"flow", "configure", "gate", "--check"},
+       "GET /v1/flows/gate/bindings",
        R"J({"flow":"gate","ready":true,"requires":[{"name":"chat","type":"chat","required_by":["draft","live"],)J"
        R"J("connection":"team"}]})J"},
-      {"kv-get", {"kv", "get", "a/b"}, "GET /v1/kv/default/value?key=a%2Fb",
+      {"kv-get",
+       {"kv", "get", "a/b"},
+       "GET /v1/kv/default/value?key=a%2Fb",
        R"J({"entry":{"space":"default","key":"a/b","value":{"n":1},"updated_at":"2027-01-15T07:00:00.000Z"}})J"},
-      {"kv-list", {"kv", "list", "--prefix", "a"}, "GET /v1/kv/default?prefix=a",
+      {"kv-list",
+       {"kv", "list", "--prefix", "a"},
+       "GET /v1/kv/default?prefix=a",
        R"J({"space":"default","entries":[{"key":"a/b","value":{"n":1},"updated_at":"2027-01-15T07:00:00.000Z"},)J"
        R"J({"key":"ac","value":"text","expires_at":"2027-01-15T09:00:00.000Z","updated_at":"2027-01-15T07:00:00.000Z"}]})J"},
-      {"kv-set", {"kv", "set", "k", "v", "--ttl", "1h"}, "POST /v1/kv/default", R"J({"value":"v","exists":false})J"},
+      {"kv-set",
+       {"kv", "set", "k", "v", "--ttl", "1h"},
+       "POST /v1/kv/default",
+       R"J({"value":"v","exists":false})J"},
       {"kv-delete", {"kv", "delete", "k"}, "POST /v1/kv/default", R"J({"exists":false})J"},
-      {"kv-increment", {"kv", "increment", "k", "--by", "2"}, "POST /v1/kv/default", R"J({"value":7,"exists":true})J"},
-      {"kv-append", {"kv", "append", "k", "1", "--value-json"}, "POST /v1/kv/default", R"J({"value":[1],"exists":true})J"},
-      {"resource-list", {"resource", "list"}, "GET /v1/resources",
+      {"kv-increment",
+       {"kv", "increment", "k", "--by", "2"},
+       "POST /v1/kv/default",
+       R"J({"value":7,"exists":true})J"},
+      {"kv-append",
+       {"kv", "append", "k", "1", "--value-json"},
+       "POST /v1/kv/default",
+       R"J({"value":[1],"exists":true})J"},
+      {"resource-list",
+       {"resource", "list"},
+       "GET /v1/resources",
        R"J({"resources":[{"ref":"res://sha256/ab","name":"diff","size":2048,"media_type":"text/plain","run":"r01abc",)J"
        R"J("step":"work","created_at":"2027-01-15T07:00:00.000Z"}],"more":false})J"},
-      {"secret-list", {"secret", "list"}, "GET /v1/secrets",
+      {"secret-list",
+       {"secret", "list"},
+       "GET /v1/secrets",
        R"J({"secrets":[{"name":"TOKEN","version":2,"updated_at":"2027-01-15T07:00:00.000Z","size_at_most":64,"redacted":true},)J"
        R"J({"name":"PIN","version":1,"updated_at":"2027-01-15T07:00:00.000Z","size_at_most":16,"redacted":false}]})J"},
-      {"secret-delete", {"secret", "delete", "TOKEN"}, "DELETE /v1/secrets/TOKEN", R"J({"name":"TOKEN"})J"},
-      {"connection-list", {"connection", "list"}, "GET /v1/connections",
+      {"secret-delete",
+       {"secret", "delete", "TOKEN"},
+       "DELETE /v1/secrets/TOKEN",
+       R"J({"name":"TOKEN"})J"},
+      {"connection-list",
+       {"connection", "list"},
+       "GET /v1/connections",
        R"J({"connections":[{"name":"team","type":"chat","version":"0123456789abcdef","secrets":["CHAT"]}]})J"},
-      {"journal-stats", {"journal", "stats"}, "GET /v1/journal/stats",
+      {"journal-stats",
+       {"journal", "stats"},
+       "GET /v1/journal/stats",
        R"J({"journal":{"file_bytes":1048576,"wal_bytes":0,"pages":256,"free_pages":3,"runs":12,"events":340,"open_waits":1,)J"
        R"J("timers":1,"kv":2,"resources":3,"commits":99,"schema_version":1,"full_mode":false}})J"},
-      {"journal-verify", {"journal", "verify"}, "POST /v1/journal/verify",
+      {"journal-verify",
+       {"journal", "verify"},
+       "POST /v1/journal/verify",
        R"J({"verified":true,"runs":12,"events":340,"host_rows":11,"flow_changes":5})J"},
-      {"journal-backup", {"journal", "backup", "/b/copy.db"}, "POST /v1/journal/backup", R"J({"target":"/b/copy.db"})J"},
-      {"journal-prune", {"journal", "prune", "--older-than", "30d"}, "POST /v1/journal/prune",
+      {"journal-backup",
+       {"journal", "backup", "/b/copy.db"},
+       "POST /v1/journal/backup",
+       R"J({"target":"/b/copy.db"})J"},
+      {"journal-prune",
+       {"journal", "prune", "--older-than", "30d"},
+       "POST /v1/journal/prune",
        R"J({"runs":2,"events":40,"resources":1,"before":"2026-12-16T08:00:00.000Z"})J"},
   };
   return all;
@@ -181,12 +263,13 @@ void compare(const std::string& file, const std::string& actual) {
 
 void prepare(FakeWorld& world, const Case& c) {
   world.daemon.data(c.request, c.data);
-  for (std::size_t i = 0; i + 1 < c.more.size(); i += 2) world.daemon.data(c.more[i], c.more[i + 1]);
+  for (std::size_t i = 0; i + 1 < c.more.size(); i += 2)
+    world.daemon.data(c.more[i], c.more[i + 1]);
 }
 
 }  // namespace
 
-TEST_GROUP(Golden) {};
+TEST_GROUP(Golden){};
 
 TEST(Golden, whatPeopleSee) {
   for (const Case& c : cases()) {
@@ -194,9 +277,11 @@ TEST(Golden, whatPeopleSee) {
     prepare(world, c);
     const int code = world.run(c.words);
     // Without asked bodies a command could send anything.
-    std::string text = "exit " + std::to_string(code) + "\n--- stdout\n" + world.console.outText + "--- stderr\n" + world.console.errText;
+    std::string text = "exit " + std::to_string(code) + "\n--- stdout\n" + world.console.outText +
+                       "--- stderr\n" + world.console.errText;
     for (const auto& asked : world.daemon.asked) {
-      text += "--- " + asked.method + " " + asked.target + "\n" + asked.body + (asked.body.empty() ? "" : "\n");
+      text += "--- " + asked.method + " " + asked.target + "\n" + asked.body +
+              (asked.body.empty() ? "" : "\n");
     }
     compare(std::string(c.name) + ".txt", text);
   }

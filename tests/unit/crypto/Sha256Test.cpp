@@ -1,15 +1,14 @@
 // Compares with the examples of FIPS 180-4 and RFC 4231, and pieces with the whole.
 
-#include <mbedtls/sha256.h>
-
 #include <string>
 
+#include <mbedtls/sha256.h>
+
+#include "CppUTest/TestHarness.h"
 #include "common/crypto/Hmac.h"
 #include "common/crypto/Sha256.h"
 #include "common/crypto/Wipe.h"
 #include "tests/support/SeededRandom.h"
-
-#include "CppUTest/TestHarness.h"
 
 using belay::crypto::Digest;
 using belay::crypto::hkdfSha256;

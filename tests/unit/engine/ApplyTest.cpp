@@ -1,9 +1,9 @@
 // Feeds apply() scripts of events and looks at the state and at what is owed.
 // Nothing else is involved: the engine has no clock, no disk and no evaluator.
 
-#include "agent/engine/Engine.h"
-
 #include <algorithm>
+
+#include "agent/engine/Engine.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -14,7 +14,8 @@ namespace {
 
 template <typename T>
 bool owes(const std::vector<Effect>& effects) {
-  return std::any_of(effects.begin(), effects.end(), [](const Effect& e) { return std::holds_alternative<T>(e); });
+  return std::any_of(effects.begin(), effects.end(),
+                     [](const Effect& e) { return std::holds_alternative<T>(e); });
 }
 
 }  // namespace
@@ -160,7 +161,8 @@ TEST(Apply, aRetryThatAPersonAskedForIsMadeAtOnceAfterAPauseToo) {
   play(started("a", 1, 2));
   play(StepAmbiguous{{"a", 1, 2}, "who knows"});
   play(RunPaused{"me"});
-  LONGS_EQUAL(0, retryOf(play(AmbiguityResolved{{"a", 1, 2}, Resolution::kRetry, "me", ""})).delayMs);
+  LONGS_EQUAL(0,
+              retryOf(play(AmbiguityResolved{{"a", 1, 2}, Resolution::kRetry, "me", ""})).delayMs);
   LONGS_EQUAL(0, retryOf(play(RunResumed{"me"})).delayMs);
 }
 

@@ -1,5 +1,5 @@
-// Feeds apply() the events of steps that hold steps, and looks at which children it begins, in which order they end, and
-// what stays in the state.
+// Feeds apply() the events of steps that hold steps, and looks at which children it begins, in
+// which order they end, and what stays in the state.
 
 #include <string>
 #include <vector>
@@ -41,7 +41,8 @@ TEST_GROUP(Blocks) {
     e.maxParallel = maxParallel;
     return e;
   }
-  StepFinished ended(const std::string& path, Next::Kind kind = Next::Kind::kEnd, const std::string& output = "1") {
+  StepFinished ended(const std::string& path, Next::Kind kind = Next::Kind::kEnd,
+                     const std::string& output = "1") {
     StepFinished e;
     e.key = {path, 1, 1};
     e.next.kind = kind;

@@ -1,8 +1,8 @@
 // What is read of an event's row, when the row is not what encodeBody has written.
 
-#include "agent/engine/Event.h"
-
 #include <string>
+
+#include "agent/engine/Event.h"
 
 #include <CppUTest/TestHarness.h>
 

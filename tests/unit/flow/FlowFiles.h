@@ -27,4 +27,17 @@ inline flow::SyntaxCheck syntaxOf(script::SyntaxChecker& checker) {
           [&checker](std::string_view text) { return checker.checkCode(text); }};
 }
 
+/// What is said about a file of this text.
+inline flow::Checked check(const std::string& text, flow::Format format = flow::Format::kYaml) {
+  script::SyntaxChecker checker;
+  return flow::checkFlow(text, "f.yaml", format, syntaxOf(checker));
+}
+
+/// "CODE LINE:COLUMN POINTER", the code without BLY-.
+inline std::string placeOf(const flow::Diagnostic& diagnostic) {
+  std::string code(base::errorText(diagnostic.code));
+  return code.substr(code.find('-') + 1) + " " + std::to_string(diagnostic.place.line) + ":" +
+         std::to_string(diagnostic.place.column) + " " + diagnostic.place.pointer;
+}
+
 }  // namespace belay::test

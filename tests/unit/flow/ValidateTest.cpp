@@ -18,6 +18,8 @@ using belay::flow::Checked;
 using belay::flow::Diagnostic;
 using belay::flow::Format;
 using belay::flow::Severity;
+using belay::test::check;
+using belay::test::placeOf;
 
 namespace {
 
@@ -31,17 +33,6 @@ struct Bad {
   const char* message;
   const char* hint;
 };
-
-Checked check(const std::string& text, Format format = Format::kYaml) {
-  belay::script::SyntaxChecker checker;
-  return belay::flow::checkFlow(text, "f.yaml", format, belay::test::syntaxOf(checker));
-}
-
-std::string placeOf(const Diagnostic& diagnostic) {
-  std::string code(belay::base::errorText(diagnostic.code));
-  return code.substr(code.find('-') + 1) + " " + std::to_string(diagnostic.place.line) + ":" +
-         std::to_string(diagnostic.place.column) + " " + diagnostic.place.pointer;
-}
 
 std::string wrong(const Bad& row, Severity severity) {
   const Checked checked = check(row.text);
@@ -400,7 +391,8 @@ std::vector<Bad> badFiles() {
       {By::kSchemaToo, STEP("loop: {max: 3, steps: [{id: b, set: {x: 1}}]}"),
        "FLOW-MISSING-KEY 4:11 /steps/0/loop", "needs one of while or until", ""},
       {By::kParser,
-       STEP("loop: {until: true, max: 2, interval: 1s, backoff: {}, steps: [{id: b, set: {x: 1}}]}"),
+       STEP(
+           "loop: {until: true, max: 2, interval: 1s, backoff: {}, steps: [{id: b, set: {x: 1}}]}"),
        "FLOW-BAD-VALUE 4:33 /steps/0/loop/interval", "both interval and backoff", ""},
       {By::kParser, STEP("for_each: {items: [1], steps: [{id: a, set: {x: 1}}]}"),
        "FLOW-DUPLICATE-STEP 4:41 /steps/0/for_each/steps/0/id", "stands twice", ""},
@@ -408,7 +400,8 @@ std::vector<Bad> badFiles() {
        "FLOW-UNKNOWN-STEP 4:63 /steps/0/for_each/steps/0/next", "stands in another list",
        "next: end"},
       {By::kParser,
-       STEP("for_each: {items: [1], steps: [{id: b, set: {x: 1}, next: end}, {id: c, set: {x: 1}}]}"),
+       STEP("for_each: {items: [1], steps: [{id: b, set: {x: 1}, next: end}, {id: c, set: {x: "
+            "1}}]}"),
        "FLOW-UNREACHABLE-STEP 4:69 /steps/0/for_each/steps/1", "no way leads", ""},
       {By::kParser,
        STEP("for_each: {items: [1], steps: [{id: b, set: {x: 1}}]}\n  - id: d\n    set: {x: \"${{ "
@@ -473,7 +466,8 @@ TEST(Validate, whatIsRightIsTaken) {
            "}}\"}}\n    effect: once"),
       STEP("http: {url: \"${{ input.url }}\", method: POST, json: \"${{ input }}\", headers: "
            "{Authorization: {secret: tok}}}"),
-      STEP("run: {command: [a], env: {T: {secret: GITHUB_TOKEN}, U: {secret: _x}, V: {secret: 9-Z}}}"),
+      STEP("run: {command: [a], env: {T: {secret: GITHUB_TOKEN}, U: {secret: _x}, V: {secret: "
+           "9-Z}}}"),
       STEP("http: {url: \"https://a\", headers: {Authorization: {secret: GITHUB_TOKEN}}}"),
       STEP("function: {code: \"input.a + 1\", input: {a: 1}}"),
       STEP("function: {code: \"x => x\"}"),
@@ -521,78 +515,4 @@ TEST(Validate, whatIsRightIsTaken) {
       problems += row + "  schema: " + belay::json::describe(violations) + "\n";
   }
   STRCMP_EQUAL("", problems.c_str());
-}
-
-TEST(Validate, aStepNameWithADashIsExplained) {
-  const Checked checked =
-      check("slug: x\nsteps:\n  - id: my-step\n    set: {a: \"${{ steps.my-step.output }}\"}\n");
-  LONGS_EQUAL(1, checked.diagnostics.size());
-  STRCMP_EQUAL("write steps[\"my-step\"]", checked.diagnostics[0].hint.c_str());
-}
-
-TEST(Validate, allProblemsAreListedInTheOrderOfTheFile) {
-  const Checked checked = check(
-      "slug: X\nsteps:\n  - id: a\n    sleep: {for: 5}\n  - id: a\n    kv: {get: k, ttl: x}\n    "
-      "nxt: b\nnmae: y\n");
-  std::string places;
-  for (const Diagnostic& diagnostic : checked.diagnostics) places += placeOf(diagnostic) + "\n";
-  STRCMP_EQUAL(
-      "FLOW-BAD-SLUG 1:7 /slug\n"
-      "FLOW-WRONG-TYPE 4:18 /steps/0/sleep/for\n"
-      "FLOW-DUPLICATE-STEP 5:9 /steps/1/id\n"
-      "FLOW-BAD-VALUE 6:18 /steps/1/kv/ttl\n"
-      "FLOW-BAD-VALUE 6:23 /steps/1/kv/ttl\n"
-      "FLOW-UNKNOWN-KEY 7:5 /steps/1/nxt\n"
-      "FLOW-UNKNOWN-KEY 8:1 /nmae\n",
-      places.c_str());
-}
-
-TEST(Validate, theListOfProblemsIsBounded) {
-  std::string text = "slug: x\nsteps: [{id: a, set: {b: 1}}]\n";
-  for (int i = 0; i < 500; ++i) text += "key" + std::to_string(i) + ": 1\n";
-  const Checked checked = check(text);
-  CHECK(!checked.flow.has_value());
-  LONGS_EQUAL(belay::flow::kDiagnosticsMax,
-              checked.diagnostics.size() - (checked.diagnostics.back().code == ErrorCode::kLimit));
-}
-
-TEST(Validate, textSaysItAllInOneLine) {
-  const Checked checked = check("slug: x\nnmae: y\nsteps: [{id: a, set: {b: 1}}]\n");
-  LONGS_EQUAL(1, checked.diagnostics.size());
-  STRCMP_EQUAL(
-      "f.yaml:2:1: error: unknown key \"nmae\" in a flow; did you mean \"name\"? "
-      "[BLY-FLOW-UNKNOWN-KEY]",
-      checked.diagnostics[0].text().c_str());
-}
-
-TEST(Validate, jsonFilesHavePlacesToo) {
-  const Checked checked =
-      check("{\n  \"slug\": \"x\",\n  \"steps\": [{\"id\": \"a\", \"sleep\": {\"for\": 5}}]\n}\n",
-            Format::kJson);
-  LONGS_EQUAL(1, checked.diagnostics.size());
-  STRCMP_EQUAL("FLOW-WRONG-TYPE 3:42 /steps/0/sleep/for", placeOf(checked.diagnostics[0]).c_str());
-  const Checked syntax = check("{\n  \"slug\": x\n}", Format::kJson);
-  LONGS_EQUAL(1, syntax.diagnostics.size());
-  CHECK(syntax.diagnostics[0].code == ErrorCode::kJsonSyntax);
-  LONGS_EQUAL(2, syntax.diagnostics[0].place.line);
-}
-
-TEST(Validate, formatsGoByTheName) {
-  CHECK(belay::flow::formatOf("a.flow.json") == Format::kJson);
-  CHECK(belay::flow::formatOf("a.flow.yaml") == Format::kYaml);
-  CHECK(belay::flow::formatOf("json") == Format::kYaml);
-}
-
-TEST(Validate, parseFlowGivesTheFirstErrorWithItsHint) {
-  const auto flow = belay::flow::parseFlow("slug: x\nnmae: y\nsteps: [{id: a, set: {b: 1}}]\n",
-                                           "f.yaml", Format::kYaml);
-  CHECK(!flow.ok());
-  CHECK(flow.error().code == ErrorCode::kFlowUnknownKey);
-  LONGS_EQUAL(2, flow.error().place.line);
-  STRCMP_EQUAL("f.yaml", flow.error().place.file.c_str());
-  STRCMP_EQUAL("did you mean \"name\"?", flow.error().actions.front().c_str());
-}
-
-TEST(Validate, withoutACheckerSyntaxIsNotLookedAt) {
-  CHECK(belay::flow::parseFlow(kOne + "set: {b: \"${{ a b }}\"}\n", "f.yaml", Format::kYaml).ok());
 }

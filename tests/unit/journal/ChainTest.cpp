@@ -1,9 +1,8 @@
 // Compares the chains with the worked bytes of docs/format/journal.md: these must never change.
 
-#include "agent/journal/Chain.h"
-
 #include <string>
 
+#include "agent/journal/Chain.h"
 #include "common/base/Text.h"
 
 #include <CppUTest/TestHarness.h>
@@ -33,8 +32,8 @@ TEST(Chain, ofTheHostIsThatOfTheWorkedExample) {
   const Hash start = hostChainStart();
   STRCMP_EQUAL("c1c44987ffaf95652ce1901556ed5746061770ada3058e46af1d4c15910eec8d",
                toHex(start).c_str());
-  const Hash run =
-      runChainNext(runChainStart("r1"), 1, 1'800'000'000'000, "run_created", "{\"slug\":\"hello\"}");
+  const Hash run = runChainNext(runChainStart("r1"), 1, 1'800'000'000'000, "run_created",
+                                "{\"slug\":\"hello\"}");
   const Hash first = hostChainNext(start, 1, 1'800'000'000'500, "r1", 1, run);
   STRCMP_EQUAL("5af152a398b44155f3c97ecc95e43dea165f3b91068ffc325041e724afd2927e",
                toHex(first).c_str());
@@ -42,10 +41,13 @@ TEST(Chain, ofTheHostIsThatOfTheWorkedExample) {
 
 TEST(Chain, ofTheLedgerIsThatOfTheWorkedExample) {
   const Hash start = ledgerChainStart();
-  STRCMP_EQUAL("a7cdb0ff472834792fab354f0cb031dc55d8ecfc495113845321433a33fbdcaf", toHex(start).c_str());
-  const Hash first = ledgerChainNext(start, {1, 1'800'000'001'000, 1, 1},
-                                     {"hello", "sha256:aa", "first", "/srv/hello.flow.yaml", "uid:1000"});
-  STRCMP_EQUAL("bf99fb76373e94c09fa2efafc7ddbe05b32cf0ebd223f17696d4a9b441030628", toHex(first).c_str());
+  STRCMP_EQUAL("a7cdb0ff472834792fab354f0cb031dc55d8ecfc495113845321433a33fbdcaf",
+               toHex(start).c_str());
+  const Hash first =
+      ledgerChainNext(start, {1, 1'800'000'001'000, 1, 1},
+                      {"hello", "sha256:aa", "first", "/srv/hello.flow.yaml", "uid:1000"});
+  STRCMP_EQUAL("bf99fb76373e94c09fa2efafc7ddbe05b32cf0ebd223f17696d4a9b441030628",
+               toHex(first).c_str());
 }
 
 TEST(Chain, hashesALongNameLikeAShortOne) {

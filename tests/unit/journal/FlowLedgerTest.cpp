@@ -154,7 +154,9 @@ TEST(FlowLedger, namesAnyFieldThatWasChanged) {
     sqlite::OpenOptions options;
     options.path = other.options.path;
     auto database = sqlite::Database::open(options);
-    CHECK(database.value()->exec((std::string("UPDATE flow_changes SET ") + change).c_str(), "tamper").ok());
+    CHECK(database.value()
+              ->exec((std::string("UPDATE flow_changes SET ") + change).c_str(), "tamper")
+              .ok());
     database.value().reset();
     CHECK_TEXT(other.open().error().code == ErrorCode::kJournalChainBroken, change);
   }

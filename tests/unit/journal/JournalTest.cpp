@@ -2,7 +2,6 @@
 // at what comes back.
 
 #include "agent/journal/Journal.h"
-
 #include "agent/journal/Schema.h"
 #include "tests/unit/journal/JournalFixture.h"
 

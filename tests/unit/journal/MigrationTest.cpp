@@ -1,5 +1,5 @@
-// Opens a journal of each older version. tests/data has them as the text that SQLite makes of a file which a daemon of
-// that version wrote; they stay for ever.
+// Opens a journal of each older version. tests/data has them as the text that SQLite makes of a
+// file which a daemon of that version wrote; they stay for ever.
 
 #include <sys/stat.h>
 
@@ -24,7 +24,8 @@ TEST_GROUP(Migration) {
     return std::move(database).value();
   }
   void makeOld(int version) {
-    const auto text = base::readFile("tests/data/journal-v" + std::to_string(version) + ".sql", 1 << 20);
+    const auto text =
+        base::readFile("tests/data/journal-v" + std::to_string(version) + ".sql", 1 << 20);
     CHECK(text.ok());
     CHECK(file()->exec(text->c_str(), "make an old journal").ok());
     CHECK_EQUAL(0, ::chmod(on.options.path.c_str(), 0600));
@@ -69,8 +70,10 @@ TEST(Migration, isOneTransactionThatFailsWhole) {
   CHECK(file()->exec("CREATE TABLE flow_releases_by_digest (a INTEGER)", "get in the way").ok());
   CHECK(!on.open().ok());
   LONGS_EQUAL(1, file()->readInteger("PRAGMA user_version", "look").value());
-  LONGS_EQUAL(0, file()->readInteger("SELECT count(*) FROM sqlite_schema WHERE name = 'flow_changes'",
-                                     "look").value());
+  LONGS_EQUAL(
+      0, file()
+             ->readInteger("SELECT count(*) FROM sqlite_schema WHERE name = 'flow_changes'", "look")
+             .value());
 }
 
 TEST(Migration, isNotForReaders) {

@@ -42,9 +42,7 @@ TEST_GROUP(JournalUpkeep) {
     return on.verifyAll().value().firstBad;
   }
   void later() { on.clock.advance(std::chrono::milliseconds{1000}); }
-  bool isThere(const std::string& id) {
-    return on.journal->run(on.runId(id)).value().has_value();
-  }
+  bool isThere(const std::string& id) { return on.journal->run(on.runId(id)).value().has_value(); }
 };
 
 TEST(JournalUpkeep, verifyCountsWhatItSawHoweverSmallThePieces) {
@@ -90,9 +88,9 @@ TEST(JournalUpkeep, verifyNamesARunThatHasTheEventsOfAnother) {
   CHECK(on.addRun("r1", 2).ok());
   CHECK(on.addRun("r2", 2).ok());
   CHECK(on.journal->commit().ok());
-  STRCMP_EQUAL("run r1, event 1: its hash does not match",
-               verifyAfter("UPDATE events SET run = run + 2; UPDATE events SET run = 5 - run")
-                   .c_str());
+  STRCMP_EQUAL(
+      "run r1, event 1: its hash does not match",
+      verifyAfter("UPDATE events SET run = run + 2; UPDATE events SET run = 5 - run").c_str());
 }
 
 TEST(JournalUpkeep, verifyNamesEventsWithoutARunAndRunsWithoutEvents) {

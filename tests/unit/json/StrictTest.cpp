@@ -2,9 +2,8 @@
 
 #include <string>
 
-#include "common/json/Json.h"
-
 #include "CppUTest/TestHarness.h"
+#include "common/json/Json.h"
 
 using belay::base::ErrorCode;
 using belay::json::parse;

@@ -5,13 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "CppUTest/TestHarness.h"
 #include "agent/resources/ResourceStore.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/SimClock.h"
 #include "tests/support/SyncLog.h"
 #include "tests/support/TempFolder.h"
-
-#include "CppUTest/TestHarness.h"
 
 using namespace belay;
 
@@ -33,7 +32,8 @@ TEST(DurableResources, theContentIsOnDiskBeforeTheNameAndTheNameBeforeTheEnd) {
   CHECK(named != lines.end());
   // Folders are synced before that too.
   CHECK(std::any_of(lines.begin(), named, [&](const std::string& line) {
-    return line.starts_with("sync ") && line != "sync resources" && line != "sync " + hex.substr(0, 2);
+    return line.starts_with("sync ") && line != "sync resources" &&
+           line != "sync " + hex.substr(0, 2);
   }));
   STRCMP_EQUAL(("sync " + hex.substr(0, 2)).c_str(), lines.back().c_str());
 }

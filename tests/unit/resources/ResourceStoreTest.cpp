@@ -10,13 +10,12 @@
 #include <thread>
 #include <vector>
 
+#include "CppUTest/TestHarness.h"
 #include "agent/resources/ResourceStore.h"
 #include "common/base/Files.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/SimClock.h"
 #include "tests/support/TempFolder.h"
-
-#include "CppUTest/TestHarness.h"
 
 using belay::base::Error;
 using belay::base::ErrorCode;
@@ -326,7 +325,8 @@ TEST(ResourceStore, sweepsAndPutsAtOnce) {
   // or the sweep takes a file that was made just now for one that was left over.
   struct stat info {};
   LONGS_EQUAL(0, ::stat(path.c_str(), &info));
-  clock.jumpWall(std::chrono::seconds{info.st_mtim.tv_sec} - std::chrono::milliseconds{clock.wallMs()});
+  clock.jumpWall(std::chrono::seconds{info.st_mtim.tv_sec} -
+                 std::chrono::milliseconds{clock.wallMs()});
   std::vector<std::thread> threads;
   std::vector<int> lost(2, 0);
   for (std::size_t t = 0; t < lost.size(); ++t) {

@@ -12,7 +12,8 @@ namespace {
 
 std::string flowOf(const std::string& effect) {
   return "slug: r\nsteps:\n  - id: a\n    run: {command: [\"true\"]}\n    effect: " + effect +
-         "\n    retry: {max_attempts: 3, on: [unavailable], backoff: {initial: 1s, max: 1s, jitter: 0}}\n";
+         "\n    retry: {max_attempts: 3, on: [unavailable], backoff: {initial: 1s, max: 1s, "
+         "jitter: 0}}\n";
 }
 
 }  // namespace

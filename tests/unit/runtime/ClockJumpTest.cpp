@@ -17,14 +17,27 @@ namespace {
 
 constexpr std::int64_t kDay = 86'400'000;
 /// To 1970, 2038 and 2106 too: the clock of the tests stands at the beginning of 2027.
-constexpr std::array<std::int64_t, 13> kJumps{
-    1'000,      -1'000,     3'600'000,    -3'600'000,    kDay,  -kDay, 30 * kDay, -30 * kDay,
-    3650 * kDay, -3650 * kDay, -1'800'000'000'000, 347'483'647'000, 2'494'967'296'000};
+constexpr std::array<std::int64_t, 13> kJumps{1'000,
+                                              -1'000,
+                                              3'600'000,
+                                              -3'600'000,
+                                              kDay,
+                                              -kDay,
+                                              30 * kDay,
+                                              -30 * kDay,
+                                              3650 * kDay,
+                                              -3650 * kDay,
+                                              -1'800'000'000'000,
+                                              347'483'647'000,
+                                              2'494'967'296'000};
 
 const std::string kSleep = "slug: s\nsteps:\n  - {id: a, sleep: {for: 1h}}\n";
 const std::string kAsk =
-    "slug: s\nsteps:\n  - id: a\n    wait: {approval: {summary: Go on?}, timeout: 1h, on_timeout: reject}\n";
-const std::string kEvent = "slug: s\nsteps:\n  - id: a\n    wait: {event: {name: go}, timeout: 1h, on_timeout: continue}\n";
+    "slug: s\nsteps:\n  - id: a\n    wait: {approval: {summary: Go on?}, timeout: 1h, on_timeout: "
+    "reject}\n";
+const std::string kEvent =
+    "slug: s\nsteps:\n  - id: a\n    wait: {event: {name: go}, timeout: 1h, on_timeout: "
+    "continue}\n";
 const std::string kRetry =
     "slug: s\nsteps:\n  - id: a\n    run: {command: [\"true\"]}\n    effect: idempotent\n"
     "    retry: {max_attempts: 2, on: [unavailable], backoff: {initial: 1h, max: 1h, jitter: 0}}\n";
@@ -88,7 +101,8 @@ TEST(ClockJump, aRetryIsMadeAfterItsTime) {
 
 TEST(ClockJump, untilATimeOfDayFollowsTheWallClockAndFiresOnce) {
   boot();
-  const auto run = host->start("slug: s\nsteps:\n  - {id: a, sleep: {until: \"2027-01-15T09:00:00Z\"}}\n");
+  const auto run =
+      host->start("slug: s\nsteps:\n  - {id: a, sleep: {until: \"2027-01-15T09:00:00Z\"}}\n");
   STRCMP_EQUAL("waiting", host->status(run).c_str());
   jump(-30 * kDay);
   host->pass(2h);
@@ -97,6 +111,7 @@ TEST(ClockJump, untilATimeOfDayFollowsTheWallClockAndFiresOnce) {
   STRCMP_EQUAL("succeeded", host->status(run).c_str());
   jump(-30 * kDay);
   host->pass(31 * 24h);
-  STRCMP_EQUAL("run_created wait_opened wait_resolved step_finished run_finished", host->history(run).c_str());
+  STRCMP_EQUAL("run_created wait_opened wait_resolved step_finished run_finished",
+               host->history(run).c_str());
   host.reset();
 }

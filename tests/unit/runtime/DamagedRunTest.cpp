@@ -1,5 +1,6 @@
-// Changes rows of one run between two lives of the process and asks for that run in every way there is: who asks is
-// told, the daemon goes on, and so do all other runs. An error of the disk still ends the process.
+// Changes rows of one run between two lives of the process and asks for that run in every way there
+// is: who asks is told, the daemon goes on, and so do all other runs. An error of the disk still
+// ends the process.
 
 #include <chrono>
 #include <memory>
@@ -27,8 +28,10 @@ steps:
   - id: ask
     wait: {approval: {summary: "Go on?"}, timeout: 1h}
 )";
-const char* const kPhone = "slug: phone\nsteps:\n  - id: ring\n    wait: {callback: {}, timeout: 1h}\n";
-const char* const kListen = "slug: listen\nsteps:\n  - id: hear\n    wait: {event: {name: built}, timeout: 1h}\n";
+const char* const kPhone =
+    "slug: phone\nsteps:\n  - id: ring\n    wait: {callback: {}, timeout: 1h}\n";
+const char* const kListen =
+    "slug: listen\nsteps:\n  - id: hear\n    wait: {event: {name: built}, timeout: 1h}\n";
 const char* const kWork = "slug: work\nsteps:\n  - id: work\n    run: {command: [/bin/true]}\n";
 const char* const kNap = "slug: nap\nsteps:\n  - id: nap\n    sleep: {for: 30d}\n";
 
@@ -53,12 +56,15 @@ TEST_GROUP(DamagedRun) {
     LONGS_EQUAL(1, (*database)->changes());
   }
   void damageEventOf(const RunId& run) {
-    damage("UPDATE events SET at_ms = at_ms + 1 WHERE seq = 1 AND run ="
-           " (SELECT number FROM runs WHERE id = '" + run.str() + "')");
+    damage(
+        "UPDATE events SET at_ms = at_ms + 1 WHERE seq = 1 AND run ="
+        " (SELECT number FROM runs WHERE id = '" +
+        run.str() + "')");
     host.boot();
   }
   void damageWaitOf(const RunId& run, const std::string& change) {
-    damage("UPDATE waits SET " + change + " WHERE run = (SELECT number FROM runs WHERE id = '" + run.str() + "')");
+    damage("UPDATE waits SET " + change + " WHERE run = (SELECT number FROM runs WHERE id = '" +
+           run.str() + "')");
     host.boot();
   }
   WaitRow waitOf(const RunId& run) {
@@ -81,15 +87,16 @@ TEST_GROUP(DamagedRun) {
   Status approve(const WaitRow& wait) {
     const auto decision = host.sign(wait.requestJson, true);
     CHECK(decision.ok());
-    return ask([&](Runtime& on) { return on.waits().answerApproval(wait.id, *decision, "uid:1000"); });
+    return ask(
+        [&](Runtime& on) { return on.waits().answerApproval(wait.id, *decision, "uid:1000"); });
   }
   std::size_t emit() {
     std::size_t answered = 0;
     CHECK(ask([&](Runtime& on) -> Status {
-      BELAY_ASSIGN(const auto emitted, on.waits().emit("built", "null", "uid:1000"));
-      answered = emitted.answered;
-      return {};
-    }).ok());
+            BELAY_ASSIGN(const auto emitted, on.waits().emit("built", "null", "uid:1000"));
+            answered = emitted.answered;
+            return {};
+          }).ok());
     return answered;
   }
   void refused(const Status& status) {
@@ -127,7 +134,8 @@ TEST(DamagedRun, canBeControlledByNoVerbAndOthersCan) {
   const RunId damaged = host.start(kWork);
   const RunId other = host.start(kWork);
   damageEventOf(damaged);
-  for (const Verb verb : {Verb::kPause, Verb::kResume, Verb::kStop, Verb::kCancel}) refused(control(damaged, verb));
+  for (const Verb verb : {Verb::kPause, Verb::kResume, Verb::kStop, Verb::kCancel})
+    refused(control(damaged, verb));
   refused(ask([&](Runtime& on) { return on.retry(damaged, "work", "uid:0"); }));
   refused(ask([&](Runtime& on) {
     return on.resolve(damaged, "work", belay::engine::Resolution::kRetry, "uid:0", "");
@@ -171,7 +179,8 @@ TEST(DamagedRun, mayHaveAChainThatFitsAndAnEventThatNobodyKnows) {
   const RunId other = host.start(kGate);
   const WaitRow wait = waitOf(damaged);
   auto head = host.journal->head(damaged);
-  CHECK(head.ok() && host.journal->appendEvent(*head, "run.melted", host.clock.wallMs(), "{}").ok());
+  CHECK(head.ok() &&
+        host.journal->appendEvent(*head, "run.melted", host.clock.wallMs(), "{}").ok());
   CHECK(host.journal->commit().ok());
   host.boot();
   refused(approve(wait));
@@ -228,7 +237,8 @@ TEST(DamagedRun, isNotWhatAnErrorOfTheDiskMakesOfARun) {
   const auto decision = host.sign(wait.requestJson, true);
   host.boot();
   host.disk.setFault({host.disk.operations() + 1, FaultVfs::Failure::kIoError, true});
-  const auto asked = host.ask([&](Runtime& on) { return on.waits().answerApproval(wait.id, *decision, "uid:1000"); });
+  const auto asked = host.ask(
+      [&](Runtime& on) { return on.waits().answerApproval(wait.id, *decision, "uid:1000"); });
   const auto ended = host.settle();
   CHECK(!ended.ok() && ended.error().code == ErrorCode::kJournalIo);
   CHECK(!asked->answered);

@@ -1,7 +1,7 @@
-// The way of a flow from draft to live, on a journal alone: who may replace what, what is live, and what can run.
+// The way of a flow from draft to live, on a journal alone: who may replace what, what is live, and
+// what can run.
 
 #include "agent/runtime/FlowLifecycle.h"
-
 #include "tests/support/MemoryLog.h"
 #include "tests/support/SimClock.h"
 #include "tests/support/TempFolder.h"
@@ -34,9 +34,11 @@ TEST_GROUP(FlowLifecycle) {
   }
 
   journal::FlowRow flow(char letter) {
-    return {digest(letter), "gate", "yaml", "slug: gate # " + std::string(1, letter), clock.wallMs()};
+    return {digest(letter), "gate", "yaml", "slug: gate # " + std::string(1, letter),
+            clock.wallMs()};
   }
-  base::Result<runtime::DraftPut> put(char letter, const runtime::Author& author, runtime::DraftRule rule = {}) {
+  base::Result<runtime::DraftPut> put(char letter, const runtime::Author& author,
+                                      runtime::DraftRule rule = {}) {
     return runtime::putDraft(*journal, flow(letter), rule, author);
   }
   base::Result<journal::FlowChangeRow> release(const runtime::DraftRule& rule = {}) {
@@ -60,7 +62,8 @@ TEST_GROUP(FlowLifecycle) {
   template <typename T>
   void refused(ErrorCode code, const base::Result<T>& result) {
     CHECK(!result.ok());
-    STRCMP_EQUAL(std::string(base::errorText(code)).c_str(), std::string(base::errorText(result.error().code)).c_str());
+    STRCMP_EQUAL(std::string(base::errorText(code)).c_str(),
+                 std::string(base::errorText(result.error().code)).c_str());
   }
 };
 
@@ -90,7 +93,8 @@ TEST(FlowLifecycle, theDraftOfAnotherUserIsNotReplacedUnseen) {
 
 TEST(FlowLifecycle, anotherFileOfTheSameUserIsAnotherAuthor) {
   CHECK(put('a', kAlice).ok());
-  refused(ErrorCode::kFlowDraftChanged, put('b', {kAlice.by, "/srv/alice/worktree/gate.flow.yaml"}));
+  refused(ErrorCode::kFlowDraftChanged,
+          put('b', {kAlice.by, "/srv/alice/worktree/gate.flow.yaml"}));
   refused(ErrorCode::kFlowDraftChanged, put('b', {kAlice.by, ""}));
 }
 
@@ -128,7 +132,8 @@ TEST(FlowLifecycle, noneIsTheDraftOfAFlowThatIsNotThere) {
 TEST(FlowLifecycle, forceReplacesAndEveryDraftCanBeHadAgain) {
   CHECK(put('a', kAlice).ok());
   CHECK(put('b', kBob, {"", true}).ok());
-  STRCMP_EQUAL(digest('a').c_str(), runtime::findVersion(*journal, "gate", digest('a'))->digest.c_str());
+  STRCMP_EQUAL(digest('a').c_str(),
+               runtime::findVersion(*journal, "gate", digest('a'))->digest.c_str());
 }
 
 TEST(FlowLifecycle, releasesAreNumberedFromOne) {
@@ -217,7 +222,8 @@ TEST(FlowLifecycle, anArchivedFlowTakesAndStartsNothing) {
   refused(ErrorCode::kFlowArchived, promote());
   refused(ErrorCode::kFlowArchived, rollBack());
   refused(ErrorCode::kFlowArchived, runtime::importRelease(*journal, flow('b'), "", kAlice));
-  for (const char* which : {"live", "draft", "1"}) refused(ErrorCode::kFlowArchived, runtime::versionToRun(*journal, "gate", which));
+  for (const char* which : {"live", "draft", "1"})
+    refused(ErrorCode::kFlowArchived, runtime::versionToRun(*journal, "gate", which));
   CHECK(runtime::findVersion(*journal, "gate", "live").ok());
   CHECK(runtime::archive(*journal, "gate", true, kBob, clock.wallMs()).value());
   CHECK(runtime::versionToRun(*journal, "gate", "live").ok());

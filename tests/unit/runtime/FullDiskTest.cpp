@@ -1,4 +1,5 @@
-// Fills the disk under a host: what could not be written has not happened, on the disk and in memory.
+// Fills the disk under a host: what could not be written has not happened, on the disk and in
+// memory.
 
 #include "tests/support/TestRuntime.h"
 
@@ -20,7 +21,9 @@ TEST_GROUP(FullDisk) {
   TestRuntime host;
 
   void setup() override { host.boot(); }
-  void fillDisk() { host.disk.setFault({host.disk.operations() + 1, FaultVfs::Failure::kDiskFull, true}); }
+  void fillDisk() {
+    host.disk.setFault({host.disk.operations() + 1, FaultVfs::Failure::kDiskFull, true});
+  }
   void makeRoom() {
     host.disk.clearFault();
     host.pass(10s);

@@ -1,5 +1,6 @@
-// Steps the loop by hand over a disk in memory that can fail and fill up, and looks at the order of things: what is on
-// disk when somebody is told, what has left when power fails, and when the loop wants to run again.
+// Steps the loop by hand over a disk in memory that can fail and fill up, and looks at the order of
+// things: what is on disk when somebody is told, what has left when power fails, and when the loop
+// wants to run again.
 
 #include <string>
 #include <vector>
@@ -140,7 +141,9 @@ TEST(Loop, itSleepsUntilSomethingIsDueAndForEverWhenNothingIs) {
 TEST(Loop, aRequestThatIsWrongDoesNotTakeItsNeighboursAlong) {
   host.boot();
   const auto good = postStart(kNap);
-  const auto bad = host.ask([](Runtime&) -> Status { return Error{ErrorCode::kInvalidArgument, "no"}; });
+  const auto bad = host.ask([](Runtime&) -> Status {
+    return Error{ErrorCode::kInvalidArgument, "no"};
+  });
   const auto alsoGood = postStart(kNap);
   CHECK(host.settle().ok());
   CHECK(good->status.ok() && alsoGood->status.ok());
@@ -181,7 +184,8 @@ TEST(Loop, whatAFullDiskRolledBackIsTriedAgainOneByOneAndDoneOnce) {
   // One write fails; then the reserve has made room.
   host.disk.setFault({host.disk.operations() + 1, FaultVfs::Failure::kDiskFull, false});
   const auto start = postStart(kNap);
-  const auto cancel = host.ask([&](Runtime& on) { return on.control(run, belay::runtime::Verb::kCancel, "uid:0"); });
+  const auto cancel = host.ask(
+      [&](Runtime& on) { return on.control(run, belay::runtime::Verb::kCancel, "uid:0"); });
   CHECK(host.loop->step().ok());
   CHECK(host.disk.faultHappened());
   CHECK_FALSE(start->answered || cancel->answered);

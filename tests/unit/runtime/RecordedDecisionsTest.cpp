@@ -1,6 +1,7 @@
-// Takes the events of a run that was approved, as the journal has them, and changes one thing at a time: each change
-// must be found by the signature alone, because whoever can write the file can make the chain of hashes fit again.
-// The last tests do the same with a whole runtime that starts anew.
+// Takes the events of a run that was approved, as the journal has them, and changes one thing at a
+// time: each change must be found by the signature alone, because whoever can write the file can
+// make the chain of hashes fit again. The last tests do the same with a whole runtime that starts
+// anew.
 
 #include <functional>
 #include <string>
@@ -47,7 +48,9 @@ TEST_GROUP(RecordedDecisions) {
     host.boot();
     run = host.start(kFlow);
   }
-  void decide(bool approve) { CHECK(host.decide(host.openWait(), approve, R"({"ticket": 7})").ok()); }
+  void decide(bool approve) {
+    CHECK(host.decide(host.openWait(), approve, R"({"ticket": 7})").ok());
+  }
 
   /// Whether the history is believed after `change` was made to each of its events.
   bool believed(const std::function<void(EventBody&)>& change) {
@@ -81,7 +84,8 @@ TEST(RecordedDecisions, whatWasSignedIsBelieved) {
 TEST(RecordedDecisions, aRejectionThatBecameAnApprovalIsFound) {
   decide(false);
   CHECK(believed([](EventBody&) {}));
-  CHECK_FALSE(believedWith<WaitResolved>([](WaitResolved& e) { e.answer = WaitAnswer::kApproved; }));
+  CHECK_FALSE(
+      believedWith<WaitResolved>([](WaitResolved& e) { e.answer = WaitAnswer::kApproved; }));
 }
 
 TEST(RecordedDecisions, anOutputThatCountsAsApprovedNeedsADecisionThatSaysSo) {
@@ -93,14 +97,14 @@ TEST(RecordedDecisions, anOutputThatCountsAsApprovedNeedsADecisionThatSaysSo) {
 
 TEST(RecordedDecisions, aRequestThatWasChangedAfterwardsIsFound) {
   decide(true);
-  CHECK_FALSE(believedWith<WaitOpened>([](WaitOpened& e) {
-    e.requestJson.replace(e.requestJson.find("Ship it?"), 8, "Drop it?");
-  }));
+  CHECK_FALSE(believedWith<WaitOpened>(
+      [](WaitOpened& e) { e.requestJson.replace(e.requestJson.find("Ship it?"), 8, "Drop it?"); }));
 }
 
 TEST(RecordedDecisions, aFormOrCommentThatWasChangedAfterwardsIsFound) {
   decide(true);
-  CHECK_FALSE(believedWith<WaitResolved>([](WaitResolved& e) { e.bodyJson.replace(e.bodyJson.find('7'), 1, "8"); }));
+  CHECK_FALSE(believedWith<WaitResolved>(
+      [](WaitResolved& e) { e.bodyJson.replace(e.bodyJson.find('7'), 1, "8"); }));
 }
 
 TEST(RecordedDecisions, anAlteredOrMissingSignatureIsFound) {
@@ -119,7 +123,9 @@ TEST(RecordedDecisions, aDecisionOfAKeyThatIsNotKnownIsNotBelieved) {
   CHECK_FALSE(believed([](EventBody&) {}));
 }
 
-TEST(RecordedDecisions, aRunThatWaitsIsBelievedWithoutADecision) { CHECK(believed([](EventBody&) {})); }
+TEST(RecordedDecisions, aRunThatWaitsIsBelievedWithoutADecision) {
+  CHECK(believed([](EventBody&) {}));
+}
 
 TEST(RecordedDecisions, afterARestartARunGoesOnFromWhatWasSigned) {
   decide(true);
@@ -146,7 +152,10 @@ TEST(RecordedDecisions, aRunThatIsNotBelievedCanBeCancelled) {
   decide(true);
   host.keys = belay::trust::DecisionKeys();
   host.boot();
-  CHECK(host.tell([this](Runtime& on) { return on.control(run, belay::runtime::Verb::kCancel, "uid:0"); }).ok());
+  CHECK(host.tell([this](Runtime& on) {
+              return on.control(run, belay::runtime::Verb::kCancel, "uid:0");
+            })
+            .ok());
   STRCMP_EQUAL("cancelled", host.status(run).c_str());
 }
 

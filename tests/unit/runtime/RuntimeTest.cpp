@@ -1,5 +1,5 @@
-// Starts, stops, pauses, cancels and retries runs, and kills the process between any two of these: what a person asked
-// for must hold, and a new process must go on exactly where the journal says.
+// Starts, stops, pauses, cancels and retries runs, and kills the process between any two of these:
+// what a person asked for must hold, and a new process must go on exactly where the journal says.
 
 #include <string>
 
@@ -126,7 +126,8 @@ TEST(Runtime, aRetryThatComesDueWhilePausedIsMadeOnResume) {
 
 TEST(Runtime, aPauseDoesNotShortenWhatThePeerAskedFor) {
   const RunId run = atSecond();
-  host.fail(host.requests.started().back(), FailureClass::kRateLimited, false, std::chrono::milliseconds(1h).count());
+  host.fail(host.requests.started().back(), FailureClass::kRateLimited, false,
+            std::chrono::milliseconds(1h).count());
   CHECK(control(run, Verb::kPause).ok());
   host.pass(10min);
   CHECK(control(run, Verb::kResume).ok());
@@ -139,7 +140,8 @@ TEST(Runtime, aPauseDoesNotShortenWhatThePeerAskedFor) {
 
 TEST(Runtime, aPauseOverARestartDoesNotShortenItEither) {
   const RunId run = atSecond();
-  host.fail(host.requests.started().back(), FailureClass::kRateLimited, false, std::chrono::milliseconds(1h).count());
+  host.fail(host.requests.started().back(), FailureClass::kRateLimited, false,
+            std::chrono::milliseconds(1h).count());
   CHECK(control(run, Verb::kPause).ok());
   host.boot();
   host.pass(10min);
@@ -219,7 +221,8 @@ TEST(Runtime, afterAKillAJobIsTakenUpAndNotStartedAgain) {
   LONGS_EQUAL(1, host.jobs.recovered().size());
   // The policy said yes to it before.
   LONGS_EQUAL(1, host.jobs.described().size());
-  STRCMP_EQUAL(host.jobs.started().front().idempotencyKey.c_str(), host.jobs.recovered().front().idempotencyKey.c_str());
+  STRCMP_EQUAL(host.jobs.started().front().idempotencyKey.c_str(),
+               host.jobs.recovered().front().idempotencyKey.c_str());
 }
 
 TEST(Runtime, afterAKillARequestThatMayBeRepeatedIsSentAgainUnderItsKey) {
@@ -227,11 +230,13 @@ TEST(Runtime, afterAKillARequestThatMayBeRepeatedIsSentAgainUnderItsKey) {
   host.boot();
   LONGS_EQUAL(2, host.requests.started().size());
   LONGS_EQUAL(2, host.requests.described().size());
-  STRCMP_EQUAL(host.requests.started()[0].idempotencyKey.c_str(), host.requests.started()[1].idempotencyKey.c_str());
+  STRCMP_EQUAL(host.requests.started()[0].idempotencyKey.c_str(),
+               host.requests.started()[1].idempotencyKey.c_str());
 }
 
 TEST(Runtime, afterAKillARequestThatMayNotBeRepeatedIsAmbiguous) {
-  const RunId run = host.start("slug: post\nsteps:\n  - id: post\n    http: {url: \"http://peer.test/\", method: POST}\n");
+  const RunId run = host.start(
+      "slug: post\nsteps:\n  - id: post\n    http: {url: \"http://peer.test/\", method: POST}\n");
   host.boot();
   STRCMP_EQUAL("ambiguous", host.status(run).c_str());
   LONGS_EQUAL(1, host.requests.started().size());

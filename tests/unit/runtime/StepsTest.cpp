@@ -1,5 +1,6 @@
-// Runs small flows whose effects a test holds and ends as it likes: what an attempt carries, who is asked before it,
-// what follows a failure, and what expressions see. Time passes only where a test says so.
+// Runs small flows whose effects a test holds and ends as it likes: what an attempt carries, who is
+// asked before it, what follows a failure, and what expressions see. Time passes only where a test
+// says so.
 
 #include <string>
 #include <vector>
@@ -30,7 +31,8 @@ output: {ok: "${{ steps.get.status }}"}
 
 std::string once(const std::string& more) {
   return "slug: push\nsteps:\n  - id: push\n    run: {command: [/bin/true]}\n" + more +
-         "  - id: after\n    http: {url: \"http://peer.test/\"}\noutput: {push: \"${{ steps.push }}\"}\n";
+         "  - id: after\n    http: {url: \"http://peer.test/\"}\noutput: {push: \"${{ steps.push "
+         "}}\"}\n";
 }
 
 }  // namespace
@@ -67,7 +69,8 @@ TEST(Steps, theIdempotencyKeyIsTheSameOverAttemptsAndAnotherForEachVisitStepAndR
   host.start(kRetries);
   CHECK(key != lastRequest().idempotencyKey);
 
-  const RunId loops = host.start("slug: loops\nsteps:\n  - id: get\n    http: {url: \"http://peer.test/\"}\n    next: get\n");
+  const RunId loops = host.start(
+      "slug: loops\nsteps:\n  - id: get\n    http: {url: \"http://peer.test/\"}\n    next: get\n");
   const std::string first = lastRequest().idempotencyKey;
   host.succeed(lastRequest(), "{}");
   LONGS_EQUAL(2, lastRequest().key.visit);
@@ -129,7 +132,8 @@ TEST(Steps, thePolicyIsAskedBeforeEachAttempt) {
 
 TEST(Steps, whatThePolicyRefusesNeverStartsAndTheRefusalCitesItsRule) {
   host.policy = *belay::trust::Policy::parse(
-      *belay::json::parse(R"({"run": {"allow": [{"id": "it", "executable": "/bin/true", "argv": ["true"]}],
+      *belay::json::parse(
+          R"({"run": {"allow": [{"id": "it", "executable": "/bin/true", "argv": ["true"]}],
                               "deny": [{"id": "not-in-root", "cwd": ["/"]}]}})"),
       "policy.yaml", [](const std::string& path) { return path; });
   const RunId run = host.start(once("    retry: {max_attempts: 5}\n"));
@@ -141,17 +145,22 @@ TEST(Steps, whatThePolicyRefusesNeverStartsAndTheRefusalCitesItsRule) {
 }
 
 TEST(Steps, theIntentHasSecretsByNameOnly) {
-  host.start("slug: s\nsteps:\n  - id: push\n    run: {command: [/bin/true], env: {TOKEN: {secret: token}}}\n");
+  host.start(
+      "slug: s\nsteps:\n  - id: push\n    run: {command: [/bin/true], env: {TOKEN: {secret: "
+      "token}}}\n");
   const Attempt attempt = host.jobs.started().front();
   STRCMP_CONTAINS(R"("TOKEN":{"secret":"token"})", attempt.renderedJson.c_str());
 }
 
 TEST(Steps, theTimeoutOfAStepMayBeAnExpression) {
-  host.start("slug: s\ninput: {type: object, properties: {limit: {type: string}}}\nsteps:\n  - id: push\n"
-             "    run: {command: [/bin/true]}\n    timeout: \"${{ input.limit }}\"\n", R"({"limit": "90s"})");
+  host.start(
+      "slug: s\ninput: {type: object, properties: {limit: {type: string}}}\nsteps:\n  - id: push\n"
+      "    run: {command: [/bin/true]}\n    timeout: \"${{ input.limit }}\"\n",
+      R"({"limit": "90s"})");
   LONGS_EQUAL(90'000, host.jobs.started().front().timeoutMs);
-  const RunId wrong = host.start("slug: s\nsteps:\n  - id: push\n    run: {command: [/bin/true]}\n"
-                                 "    timeout: \"${{ 'soon' }}\"\n");
+  const RunId wrong = host.start(
+      "slug: s\nsteps:\n  - id: push\n    run: {command: [/bin/true]}\n"
+      "    timeout: \"${{ 'soon' }}\"\n");
   STRCMP_EQUAL("failed", host.status(wrong).c_str());
   LONGS_EQUAL(1, host.jobs.started().size());
 }
@@ -179,7 +188,8 @@ TEST(Steps, anAmbiguousStepIsResolvedAsSucceededFailedOrByAnotherTry) {
   const Attempt after = host.jobs.started().back();
   LONGS_EQUAL(2, after.key.attempt);
   STRCMP_EQUAL(before.idempotencyKey.c_str(), after.idempotencyKey.c_str());
-  CHECK(TestRuntime::failedWith(resolve(again, Resolution::kSucceeded), belay::base::ErrorCode::kRunState));
+  CHECK(TestRuntime::failedWith(resolve(again, Resolution::kSucceeded),
+                                belay::base::ErrorCode::kRunState));
 }
 
 TEST(Steps, aResultThatNobodyWaitsForAnyMoreChangesNothing) {
@@ -229,7 +239,9 @@ steps:
   host.start(flow);
   host.succeed(host.jobs.started().back(), R"({"n":1})");
   LONGS_EQUAL(1, requests());
-  const RunId wrong = host.start("slug: b\nsteps:\n  - id: push\n    run: {command: [/bin/true]}\n    next: \"${{ 'no' + 'where' }}\"\n");
+  const RunId wrong = host.start(
+      "slug: b\nsteps:\n  - id: push\n    run: {command: [/bin/true]}\n    next: \"${{ 'no' + "
+      "'where' }}\"\n");
   host.succeed(host.jobs.started().back());
   STRCMP_CONTAINS("BLY-STEP-UNKNOWN-NEXT", host.errorOf(wrong).c_str());
 }
@@ -260,8 +272,10 @@ TEST(Steps, aStepWhoseWhenDoesNotHoldIsSkipped) {
 }
 
 TEST(Steps, aLoopThatNeverEndsIsEndedByItsVisits) {
-  const RunId run = host.start("slug: loops\nsteps:\n  - id: get\n    http: {url: \"http://peer.test/\"}\n    max_visits: 3\n"
-                               "    next: get\n    on_error: get\n");
+  const RunId run = host.start(
+      "slug: loops\nsteps:\n  - id: get\n    http: {url: \"http://peer.test/\"}\n    max_visits: "
+      "3\n"
+      "    next: get\n    on_error: get\n");
   for (int i = 0; i < 3; ++i) host.succeed(lastRequest(), "{}");
   LONGS_EQUAL(3, requests());
   STRCMP_CONTAINS("BLY-STEP-VISITS", host.errorOf(run).c_str());
@@ -281,7 +295,8 @@ TEST(Steps, anOutputThatIsTooLargeForTheJournalIsAResourceAndReadsTheSame) {
 }
 
 TEST(Steps, anExpressionThatThrowsFailsItsStepBeforeAnythingLeaves) {
-  const RunId run = host.start("slug: s\nsteps:\n  - id: push\n    run: {command: [\"${{ input.a.b.c }}\"]}\n");
+  const RunId run =
+      host.start("slug: s\nsteps:\n  - id: push\n    run: {command: [\"${{ input.a.b.c }}\"]}\n");
   STRCMP_CONTAINS("BLY-EXPRESSION-FAILED", host.errorOf(run).c_str());
   LONGS_EQUAL(0, host.jobs.described().size());
 }

@@ -1,5 +1,6 @@
-// A runtime over a disk in memory, with a clock that stands still: opens waits and answers them in every way that
-// should count, and in those that should not. What is believed is what the journal says afterwards.
+// A runtime over a disk in memory, with a clock that stands still: opens waits and answers them in
+// every way that should count, and in those that should not. What is believed is what the journal
+// says afterwards.
 
 #include <chrono>
 #include <string>
@@ -66,18 +67,21 @@ TEST_GROUP(Waits) {
   void setup() override { host.boot(); }
 
   Status answer(const WaitRow& wait, const std::string& body) {
-    return host.tell([&](Runtime& on) { return on.waits().answerCallback(wait.id, body, "uid:1000"); });
+    return host.tell(
+        [&](Runtime& on) { return on.waits().answerCallback(wait.id, body, "uid:1000"); });
   }
   Status give(const WaitRow& wait, const belay::trust::VerifiedDecision& decision) {
-    return host.tell([&](Runtime& on) { return on.waits().answerApproval(wait.id, decision, "uid:1000"); });
+    return host.tell(
+        [&](Runtime& on) { return on.waits().answerApproval(wait.id, decision, "uid:1000"); });
   }
   std::size_t emit(const std::string& body) {
     std::size_t answered = 0;
     CHECK(host.tell([&](Runtime& on) -> Status {
-      BELAY_ASSIGN(const auto emitted, on.waits().emit("built", body, "uid:1000"));
-      answered = emitted.answered;
-      return {};
-    }).ok());
+                BELAY_ASSIGN(const auto emitted, on.waits().emit("built", body, "uid:1000"));
+                answered = emitted.answered;
+                return {};
+              })
+              .ok());
     return answered;
   }
   void refused(ErrorCode code, const Status& status) {
@@ -98,8 +102,10 @@ TEST(Waits, anApprovalLetsTheRunGoOn) {
 }
 
 TEST(Waits, approversAreShownAndNotYetChecked) {
-  const RunId run = host.start("slug: gate\nsteps:\n  - id: review\n    wait:\n      approval: {summary: s, approvers: [ada], "
-                               "quorum: 1}\n      timeout: 1h\n");
+  const RunId run = host.start(
+      "slug: gate\nsteps:\n  - id: review\n    wait:\n      approval: {summary: s, approvers: "
+      "[ada], "
+      "quorum: 1}\n      timeout: 1h\n");
   STRCMP_CONTAINS(R"("approvers":["ada"])", host.openWait().requestJson.c_str());
   CHECK(host.decide(host.openWait(), true).ok());
   STRCMP_EQUAL("succeeded", host.status(run).c_str());
@@ -127,7 +133,8 @@ TEST(Waits, silenceIsDenial) {
 
 TEST(Waits, aFormThatDoesNotFitLeavesTheWaitOpen) {
   const RunId run = host.start(approval(""));
-  refused(ErrorCode::kDecisionInvalid, host.decide(host.openWait(), true, R"({"ticket": "seven"})"));
+  refused(ErrorCode::kDecisionInvalid,
+          host.decide(host.openWait(), true, R"({"ticket": "seven"})"));
   STRCMP_EQUAL("waiting", host.status(run).c_str());
   CHECK(host.decide(host.openWait(), true, R"({"ticket": 7})").ok());
 }
@@ -145,7 +152,9 @@ TEST(Waits, twoAnswersInOneTransactionAreOne) {
   host.start(approval(""));
   const WaitRow wait = host.openWait();
   const auto decision = host.sign(wait.requestJson, true);
-  const auto twice = [&](Runtime& on) { return on.waits().answerApproval(wait.id, *decision, "uid:1000"); };
+  const auto twice = [&](Runtime& on) {
+    return on.waits().answerApproval(wait.id, *decision, "uid:1000");
+  };
   const auto first = host.ask(twice);
   const auto second = host.ask(twice);
   CHECK(host.settle().ok());
@@ -199,7 +208,8 @@ TEST(Waits, theRequestIsBoundToRunStepAndVisitAndNeverTheSameTwice) {
   host.start(approval(""));
   const auto request = belay::json::parse(host.openWait().requestJson);
   CHECK(first != host.openWait().requestJson);
-  for (const char* member : {"flow", "digest", "run", "step", "visit", "wait", "nonce", "summary", "artifacts"}) {
+  for (const char* member :
+       {"flow", "digest", "run", "step", "visit", "wait", "nonce", "summary", "artifacts"}) {
     CHECK_TRUE_TEXT(request->find(member) != nullptr, member);
   }
   STRCMP_EQUAL(belay::crypto::sha256(host.openWait().requestJson).hex().c_str(),
@@ -259,8 +269,8 @@ TEST(Waits, anEventAnswersEveryWaitWhoseConditionHolds) {
 
 TEST(Waits, aTimeoutFailsGoesOnOrRejectsAsTheFlowSays) {
   const RunId fails = host.start(kCallback);
-  const std::string lenient = std::string(kCallback).replace(std::string(kCallback).find("timeout: 1h"), 11,
-                                                             "timeout: 1h\n      on_timeout: continue");
+  const std::string lenient = std::string(kCallback).replace(
+      std::string(kCallback).find("timeout: 1h"), 11, "timeout: 1h\n      on_timeout: continue");
   const RunId goesOn = host.start(lenient);
   host.pass(1h);
   STRCMP_EQUAL("failed", host.status(fails).c_str());
@@ -270,7 +280,8 @@ TEST(Waits, aTimeoutFailsGoesOnOrRejectsAsTheFlowSays) {
 
 TEST(Waits, aSleepLastsOnTheBootClockAndAnUntilOnTheWallClock) {
   const RunId sleeper = host.start("slug: nap\nsteps:\n  - id: nap\n    sleep: {for: 10m}\n");
-  const RunId until = host.start("slug: alarm\nsteps:\n  - id: nap\n    sleep: {until: \"2027-01-15T09:00:00Z\"}\n");
+  const RunId until = host.start(
+      "slug: alarm\nsteps:\n  - id: nap\n    sleep: {until: \"2027-01-15T09:00:00Z\"}\n");
   host.clock.jumpWall(1h);  // 2027-01-15T08:00:00Z before.
   CHECK(host.settle().ok());
   STRCMP_EQUAL("waiting", host.status(sleeper).c_str());
@@ -282,7 +293,10 @@ TEST(Waits, aSleepLastsOnTheBootClockAndAnUntilOnTheWallClock) {
 TEST(Waits, cancellingARunClosesItsWaits) {
   const RunId run = host.start(kCallback);
   const WaitRow wait = host.openWait();
-  CHECK(host.tell([&](Runtime& on) { return on.control(run, belay::runtime::Verb::kCancel, "uid:0"); }).ok());
+  CHECK(host.tell([&](Runtime& on) {
+              return on.control(run, belay::runtime::Verb::kCancel, "uid:0");
+            })
+            .ok());
   STRCMP_EQUAL("cancelled", host.status(run).c_str());
   refused(ErrorCode::kWaitClosed, answer(wait, R"({"n": 1})"));
   CHECK(host.journal->nextDue()->bootMs == std::nullopt);

@@ -60,15 +60,16 @@ TEST_GROUP(QuickJsLimits) {
     const auto taken = belay::base::threadCpuTime() - before;
     CHECK_FALSE_TEXT(value.ok(), attack.c_str());
     const std::string what = attack + "\n" + value.error().message;
-    CHECK_TRUE_TEXT(value.error().code == code || alsoRight(code, value.error().code), what.c_str());
+    CHECK_TRUE_TEXT(value.error().code == code || alsoRight(code, value.error().code),
+                    what.c_str());
     CHECK_TRUE_TEXT(taken < std::chrono::seconds{1}, what.c_str());
   }
 
   // What asks for more than there is in one call may pass the bound of ticks on the way there.
   static bool alsoRight(ErrorCode expected, ErrorCode code) {
-    return code == ErrorCode::kExpressionTicks && (expected == ErrorCode::kExpressionMemory ||
-                                                   expected == ErrorCode::kExpressionStack ||
-                                                   expected == ErrorCode::kExpressionOutput);
+    return code == ErrorCode::kExpressionTicks &&
+           (expected == ErrorCode::kExpressionMemory || expected == ErrorCode::kExpressionStack ||
+            expected == ErrorCode::kExpressionOutput);
   }
 
   void expectAll(ErrorCode code, const std::vector<std::string>& attacks) {

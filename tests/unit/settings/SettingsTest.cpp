@@ -2,7 +2,6 @@
 // The shipped example is compared with what the list of options prints.
 
 #include "agent/settings/Settings.h"
-
 #include "common/base/Files.h"
 
 #include <CppUTest/TestHarness.h>
@@ -17,7 +16,9 @@ std::string errorOf(const char* text) {
   return parsed.ok() ? "" : parsed.error().message;
 }
 
-bool mentions(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+bool mentions(const std::string& text, const char* part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -36,7 +37,8 @@ TEST(Settings, theExampleReadsAsTheDefaults) {
 }
 
 TEST(Settings, unitsAreRead) {
-  const auto parsed = parseSettings("journal: {wal_max: 2 MiB, retention: 7d}\njobs: {grace: 250ms}\n", "belay.yaml");
+  const auto parsed = parseSettings(
+      "journal: {wal_max: 2 MiB, retention: 7d}\njobs: {grace: 250ms}\n", "belay.yaml");
   CHECK(parsed.ok());
   LONGS_EQUAL(2 << 20, parsed->journal.walMaxBytes);
   LONGS_EQUAL(250, parsed->jobs.grace.count());

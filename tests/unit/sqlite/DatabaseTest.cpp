@@ -1,13 +1,12 @@
 // Databases in a folder of their own; what SQLite says must come out as one of our codes, with the
 // statement's name.
 
-#include "common/sqlite/Database.h"
-
 #include <unistd.h>
 
 #include <array>
 
 #include "common/base/Files.h"
+#include "common/sqlite/Database.h"
 #include "common/sqlite/Statement.h"
 #include "common/sqlite/Transaction.h"
 #include "tests/support/TempFolder.h"

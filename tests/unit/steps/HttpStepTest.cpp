@@ -1,5 +1,5 @@
-// Sends requests of steps to peers on loopback that answer as a script says, and looks at what came to the peer, what
-// the policy was shown, and what the run gets.
+// Sends requests of steps to peers on loopback that answer as a script says, and looks at what came
+// to the peer, what the policy was shown, and what the run gets.
 
 #include <string>
 
@@ -25,7 +25,8 @@ TEST_GROUP(HttpStep) {
 
   HttpStep step() {
     belay::settings::HttpSettings settings;
-    return HttpStep(HttpStep::World{on.calls, *on.outputs, on.connections, *on.vault, on.realClock}, settings);
+    return HttpStep(HttpStep::World{on.calls, *on.outputs, on.connections, *on.vault, on.realClock},
+                    settings);
   }
   StepResult perform(const Attempt& attempt) {
     HttpStep http = step();
@@ -33,7 +34,8 @@ TEST_GROUP(HttpStep) {
     return on.result();
   }
   static Attempt get(const std::string& url, const std::string& more = "") {
-    Attempt attempt = StepsFixture::attemptOf(Family::kHttp, R"({"url": ")" + url + "\"" + more + "}");
+    Attempt attempt =
+        StepsFixture::attemptOf(Family::kHttp, R"({"url": ")" + url + "\"" + more + "}");
     attempt.effect = EffectClass::kIdempotent;
     return attempt;
   }
@@ -72,11 +74,13 @@ TEST(HttpStep, secretsAreFilledInForThePeerAndNamedForThePolicy) {
   on.secret("HEADER", "value-of-the-header-2");
   on.connect(R"({"api": {"type": "http", "base_url": ")" + peer.url() +
              R"(", "auth": {"type": "bearer", "secret": "API_TOKEN"}}})");
-  const Attempt attempt = get("/v1", R"(, "connection": "api", "headers": {"X-Key": {"secret": "HEADER"}})");
+  const Attempt attempt =
+      get("/v1", R"(, "connection": "api", "headers": {"X-Key": {"secret": "HEADER"}})");
   const std::string shown = belay::trust::effectJson({"http", "flow", "call", describe(attempt)});
   CHECK(shown.find("-of-the-") == std::string::npos);
   CHECK(shown.find(R"({"name":"X-Key","secret":"HEADER","version":"2"})") != std::string::npos);
-  CHECK(shown.find(R"("connection_secrets":[{"secret":"API_TOKEN","version":"1"}])") != std::string::npos);
+  CHECK(shown.find(R"("connection_secrets":[{"secret":"API_TOKEN","version":"1"}])") !=
+        std::string::npos);
   CHECK(perform(attempt).ok);
   const std::string head = peer.request().first;
   CHECK(head.find("Authorization: Bearer token-of-the-connection\r\n") != std::string::npos);
@@ -85,7 +89,8 @@ TEST(HttpStep, secretsAreFilledInForThePeerAndNamedForThePolicy) {
 
 TEST(HttpStep, anotherVersionOfASecretIsAnotherEffect) {
   on.secret("API_TOKEN", "first-value");
-  on.connect(R"({"api": {"type": "http", "base_url": "http://127.0.0.1:1/", "auth": {"type": "bearer", "secret": "API_TOKEN"}}})");
+  on.connect(
+      R"({"api": {"type": "http", "base_url": "http://127.0.0.1:1/", "auth": {"type": "bearer", "secret": "API_TOKEN"}}})");
   const Attempt attempt = get("/v1", R"(, "connection": "api")");
   const std::string before = belay::trust::effectJson({"http", "flow", "call", describe(attempt)});
   on.secret("API_TOKEN", "second-value");
@@ -94,22 +99,26 @@ TEST(HttpStep, anotherVersionOfASecretIsAnotherEffect) {
 
 TEST(HttpStep, aConnectionsCredentialsDoNotTravelElsewhere) {
   on.secret("API_TOKEN", "token-of-the-connection");
-  on.connect(R"({"api": {"type": "http", "base_url": "http://127.0.0.1:1/base", "auth": {"type": "bearer", "secret": "API_TOKEN"}}})");
+  on.connect(
+      R"({"api": {"type": "http", "base_url": "http://127.0.0.1:1/base", "auth": {"type": "bearer", "secret": "API_TOKEN"}}})");
   CHECK_FALSE(step().describe(get("http://127.0.0.1:2/base", R"(, "connection": "api")")).ok());
   CHECK_FALSE(step().describe(get("../other", R"(, "connection": "api")")).ok());
 }
 
 TEST(HttpStep, whatAServerGivesBackOfASecretIsMasked) {
   on.secret("API_TOKEN", "token-of-the-connection");
-  AnsweringPeer peer("HTTP/1.1 200 OK\r\nX-Echo: token-of-the-connection\r\nContent-Type: application/json\r\n"
-                     "Connection: close\r\nContent-Length: 29\r\n\r\n{\"t\":\"token-of-the-connection\"" "}");
+  AnsweringPeer peer(
+      "HTTP/1.1 200 OK\r\nX-Echo: token-of-the-connection\r\nContent-Type: application/json\r\n"
+      "Connection: close\r\nContent-Length: 29\r\n\r\n{\"t\":\"token-of-the-connection\""
+      "}");
   const StepResult result = perform(get(peer.url()));
   CHECK(result.outputJson.find("token-of") == std::string::npos);
   CHECK(result.outputJson.find(R"("x-echo":"***API_TOKEN***")") != std::string::npos);
 }
 
 TEST(HttpStep, aStatusFrom400OnFailsUnlessTheStepNamesIt) {
-  const std::string missing = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+  const std::string missing =
+      "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
   AnsweringPeer fails(missing);
   const StepResult failed = perform(get(fails.url()));
   CHECK_FALSE(failed.ok);
@@ -120,7 +129,9 @@ TEST(HttpStep, aStatusFrom400OnFailsUnlessTheStepNamesIt) {
 }
 
 TEST(HttpStep, aServerThatAsksToSlowDownIsObeyed) {
-  AnsweringPeer peer("HTTP/1.1 429 Slow Down\r\nRetry-After: 17\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  AnsweringPeer peer(
+      "HTTP/1.1 429 Slow Down\r\nRetry-After: 17\r\nConnection: close\r\nContent-Length: "
+      "0\r\n\r\n");
   const StepResult result = perform(get(peer.url(), R"(, "method": "POST")"));
   CHECK_FALSE(result.ok);
   STRCMP_EQUAL("BLY-RATE-LIMITED", result.failure->code.c_str());

@@ -1,5 +1,5 @@
-// Runs flows of steps that the loop performs itself, with a process that dies in between: what they did must be there
-// exactly when the step that did it is recorded.
+// Runs flows of steps that the loop performs itself, with a process that dies in between: what they
+// did must be there exactly when the step that did it is recorded.
 
 #include <string>
 
@@ -18,7 +18,8 @@ using belay::test::TestRuntime;
 namespace {
 
 std::string kv(const std::string& operation) {
-  return "slug: kv\nsteps:\n  - id: it\n    kv: {" + operation + "}\noutput: \"${{ steps.it.output }}\"\n";
+  return "slug: kv\nsteps:\n  - id: it\n    kv: {" + operation +
+         "}\noutput: \"${{ steps.it.output }}\"\n";
 }
 
 }  // namespace
@@ -41,7 +42,8 @@ TEST_GROUP(InlineSteps) {
 };
 
 TEST(InlineSteps, aKeyIsSetReadAndDeleted) {
-  STRCMP_EQUAL(R"({"value":{"a":1},"exists":false,"previous":null})", outputOf(kv("set: k, value: {a: 1}")).c_str());
+  STRCMP_EQUAL(R"({"value":{"a":1},"exists":false,"previous":null})",
+               outputOf(kv("set: k, value: {a: 1}")).c_str());
   STRCMP_EQUAL(R"({"value":{"a":1},"exists":true})", outputOf(kv("get: k")).c_str());
   STRCMP_EQUAL(R"({"exists":true})", outputOf(kv("exists: k")).c_str());
   STRCMP_EQUAL(R"({"exists":true,"previous":{"a":1}})", outputOf(kv("delete: k")).c_str());
@@ -50,7 +52,8 @@ TEST(InlineSteps, aKeyIsSetReadAndDeleted) {
 
 TEST(InlineSteps, whoComesFirstKeepsAKeyThatIsSetOnlyIfItIsNotThere) {
   outputOf(kv("set: k, value: 1, if_not_exists: true"));
-  STRCMP_EQUAL(R"({"value":1,"exists":true,"previous":1})", outputOf(kv("set: k, value: 2, if_not_exists: true")).c_str());
+  STRCMP_EQUAL(R"({"value":1,"exists":true,"previous":1})",
+               outputOf(kv("set: k, value: 2, if_not_exists: true")).c_str());
 }
 
 TEST(InlineSteps, aKeyLivesAsLongAsItsTtl) {
@@ -93,23 +96,30 @@ TEST(InlineSteps, listsGiveKeysInOrder) {
   outputOf(kv("set: job/2, value: b"));
   outputOf(kv("set: job/1, value: a"));
   outputOf(kv("set: other, value: c"));
-  STRCMP_EQUAL(R"({"items":[{"key":"job/1","value":"a"},{"key":"job/2","value":"b"}]})", outputOf(kv("list: job/")).c_str());
+  STRCMP_EQUAL(R"({"items":[{"key":"job/1","value":"a"},{"key":"job/2","value":"b"}]})",
+               outputOf(kv("list: job/")).c_str());
 }
 
 TEST(InlineSteps, setChangesTheMembersThatItNamesAndNoOther) {
-  STRCMP_EQUAL(R"({"a":2,"b":"kept"})",
-               outputOf("slug: s\nstate: {a: 1, b: kept}\nsteps:\n  - id: it\n    set: {a: \"${{ state.a + 1 }}\"}\n"
-                   "output: \"${{ state }}\"\n").c_str());
+  STRCMP_EQUAL(R"({"a":2,"b":"kept"})", outputOf("slug: s\nstate: {a: 1, b: kept}\nsteps:\n  - id: "
+                                                 "it\n    set: {a: \"${{ state.a + 1 }}\"}\n"
+                                                 "output: \"${{ state }}\"\n")
+                                            .c_str());
 }
 
 TEST(InlineSteps, aFunctionGetsItsInputAndGivesItsValue) {
-  STRCMP_EQUAL(R"("ab-c")",
-               outputOf("slug: f\nfunctions: {slugify: \"s => s.toLowerCase().replace(/ /g, '-')\"}\nsteps:\n  - id: it\n"
-                   "    function: {name: slugify, input: \"AB c\"}\noutput: \"${{ steps.it.output }}\"\n").c_str());
+  STRCMP_EQUAL(
+      R"("ab-c")",
+      outputOf(
+          "slug: f\nfunctions: {slugify: \"s => s.toLowerCase().replace(/ /g, '-')\"}\nsteps:\n  - "
+          "id: it\n"
+          "    function: {name: slugify, input: \"AB c\"}\noutput: \"${{ steps.it.output }}\"\n")
+          .c_str());
 }
 
 TEST(InlineSteps, aFunctionThatThrowsFailsItsStep) {
-  const RunId failed = host.start("slug: f\nsteps:\n  - id: it\n    function: {code: \"throw new Error('no luck')\"}\n");
+  const RunId failed = host.start(
+      "slug: f\nsteps:\n  - id: it\n    function: {code: \"throw new Error('no luck')\"}\n");
   STRCMP_CONTAINS("BLY-EXPRESSION-FAILED", host.errorOf(failed).c_str());
   STRCMP_CONTAINS("no luck", host.errorOf(failed).c_str());
 }

@@ -1,5 +1,5 @@
-// Sends notifications to a receiver on loopback that verifies them as any receiver of Standard Webhooks would, and
-// looks for credentials in everything that the policy is shown.
+// Sends notifications to a receiver on loopback that verifies them as any receiver of Standard
+// Webhooks would, and looks for credentials in everything that the policy is shown.
 
 #include <string>
 
@@ -34,7 +34,8 @@ TEST_GROUP(NotifyStep) {
   StepsFixture on;
 
   NotifyStep step() {
-    return NotifyStep(NotifyStep::World{on.calls, on.connections, *on.vault, on.clock}, belay::settings::HttpSettings{});
+    return NotifyStep(NotifyStep::World{on.calls, on.connections, *on.vault, on.clock},
+                      belay::settings::HttpSettings{});
   }
   StepResult perform(const Attempt& attempt) {
     NotifyStep notify = step();
@@ -42,7 +43,8 @@ TEST_GROUP(NotifyStep) {
     return on.result();
   }
   static Attempt say(const std::string& more = "") {
-    return StepsFixture::attemptOf(Family::kNotify, R"({"connection": "team", "text": "done")" + more + "}");
+    return StepsFixture::attemptOf(Family::kNotify,
+                                   R"({"connection": "team", "text": "done")" + more + "}");
   }
   std::string shown() {
     const auto effect = step().describe(say());
@@ -54,7 +56,8 @@ TEST_GROUP(NotifyStep) {
 TEST(NotifyStep, aReceiverCanVerifyWhoSentWhat) {
   AnsweringPeer peer(AnsweringPeer::ok("{}"));
   on.secret("SIGNING", kSigning);
-  on.connect(R"({"team": {"type": "chat", "url": ")" + peer.url("/hook") + R"(", "signing_secret": {"secret": "SIGNING"}}})");
+  on.connect(R"({"team": {"type": "chat", "url": ")" + peer.url("/hook") +
+             R"(", "signing_secret": {"secret": "SIGNING"}}})");
   const Attempt attempt = say(R"(, "title": "Night", "data": {"n": 1})");
   const StepResult result = perform(attempt);
   CHECK(result.ok);
@@ -65,12 +68,14 @@ TEST(NotifyStep, aReceiverCanVerifyWhoSentWhat) {
   headers.signature = field(head, "webhook-signature");
   const belay::vault::SecretValue secret{kSigning};
   CHECK(belay::vault::verifyWebhook(secret, headers, body, on.clock.wallMs() / 1000).ok());
-  CHECK_FALSE(belay::vault::verifyWebhook(secret, headers, body + " ", on.clock.wallMs() / 1000).ok());
+  CHECK_FALSE(
+      belay::vault::verifyWebhook(secret, headers, body + " ", on.clock.wallMs() / 1000).ok());
   // The same over attempts: a receiver that got it twice can tell.
   STRCMP_EQUAL(("msg_" + attempt.idempotencyKey).c_str(), headers.id.c_str());
   CHECK(result.outputJson.find(headers.id) != std::string::npos);
-  STRCMP_EQUAL(R"({"text":"done","type":"belay.notification","title":"Night","flow":"flow","run":"r1","step":"call","data":{"n":1}})",
-               body.c_str());
+  STRCMP_EQUAL(
+      R"({"text":"done","type":"belay.notification","title":"Night","flow":"flow","run":"r1","step":"call","data":{"n":1}})",
+      body.c_str());
 }
 
 TEST(NotifyStep, aChatGetsNothingButItsText) {
@@ -88,13 +93,18 @@ TEST(NotifyStep, thePolicyIsShownWhereAUrlLeadsAndNotTheCredentialInIt) {
   on.secret("HOOK", "https://hooks.test/T1/path-credential?key=query-credential");
   on.secret("SIGNING", kSigning);
   on.secret("SIGNING", kSigning);
-  on.connect(R"({"team": {"type": "chat", "url": {"secret": "HOOK"}, "signing_secret": {"secret": "SIGNING"}}})");
+  on.connect(
+      R"({"team": {"type": "chat", "url": {"secret": "HOOK"}, "signing_secret": {"secret": "SIGNING"}}})");
   CHECK(shown().find("credential") == std::string::npos);
-  CHECK(shown().find(R"("url":{"origin":"https://hooks.test","secret":"HOOK","version":"1"})") != std::string::npos);
-  CHECK(shown().find(R"("connection_secrets":[{"secret":"HOOK","version":"1"},{"secret":"SIGNING","version":"2"}])") !=
+  CHECK(shown().find(R"("url":{"origin":"https://hooks.test","secret":"HOOK","version":"1"})") !=
         std::string::npos);
+  CHECK(
+      shown().find(
+          R"("connection_secrets":[{"secret":"HOOK","version":"1"},{"secret":"SIGNING","version":"2"}])") !=
+      std::string::npos);
   const auto effect = step().describe(say());
-  CHECK(std::get<belay::trust::HttpEffect>(effect->what).url.str().find("credential") == std::string::npos);
+  CHECK(std::get<belay::trust::HttpEffect>(effect->what).url.str().find("credential") ==
+        std::string::npos);
 }
 
 TEST(NotifyStep, aUrlThatIsNoSecretIsShownAsItIs) {
@@ -114,7 +124,8 @@ TEST(NotifyStep, aReceiverThatRefusesProvesThatNothingWasTaken) {
   AnsweringPeer refuses("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   on.connect(R"({"team": {"type": "chat", "url": ")" + refuses.url() + R"("}})");
   CHECK(perform(say()).failure->nothingLeft);
-  AnsweringPeer breaks("HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  AnsweringPeer breaks(
+      "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   on.connect(R"({"team": {"type": "chat", "url": ")" + breaks.url() + R"("}})");
   CHECK_FALSE(perform(say()).failure->nothingLeft);
 }

@@ -1,5 +1,6 @@
-// Puts a secret into outputs at every place where it could come through: whole, across the cut of a text that is too
-// long, across the pieces in which a file is read. No part of it may show, neither inline nor in the store.
+// Puts a secret into outputs at every place where it could come through: whole, across the cut of a
+// text that is too long, across the pieces in which a file is read. No part of it may show, neither
+// inline nor in the store.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -33,11 +34,13 @@ TEST_GROUP(Outputs) {
     return *on.outputs->keepText(text, persist, "call.stdout", rows);
   }
   /// As a job's output of which only the first `headBytes` are in memory.
-  belay::json::Value keepFile(const std::string& text, std::size_t headBytes, Persist persist = Persist::kAuto) {
+  belay::json::Value keepFile(const std::string& text, std::size_t headBytes,
+                              Persist persist = Persist::kAuto) {
     const std::string path = on.folder.at("log");
     CHECK(belay::base::writeFileDurably(path, text, 0600).ok());
     const belay::base::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    return *on.outputs->keepFile(text.substr(0, headBytes), text.size(), file.get(), persist, "call.stdout", rows);
+    return *on.outputs->keepFile(text.substr(0, headBytes), text.size(), file.get(), persist,
+                                 "call.stdout", rows);
   }
   std::string stored() {
     CHECK(!rows.empty());
@@ -56,7 +59,8 @@ TEST(Outputs, aTextThatIsTooLongIsKeptAsAResourceAndItsBeginningInline) {
   CHECK(output.find("truncated")->asBool());
   LONGS_EQUAL(64, output.text("text").size());
   LONGS_EQUAL(1, rows.size());
-  STRCMP_EQUAL((std::string(60, 'a') + "***TOKEN***" + std::string(60, 'b')).c_str(), stored().c_str());
+  STRCMP_EQUAL((std::string(60, 'a') + "***TOKEN***" + std::string(60, 'b')).c_str(),
+               stored().c_str());
 }
 
 TEST(Outputs, noPartOfASecretShowsWhereverTheHeadOfAFileIsCut) {
@@ -99,12 +103,13 @@ TEST(Outputs, neverPersistMeansThatOnlyTheBeginningIsKept) {
 }
 
 TEST(Outputs, bytesThatAreNoTextBecomeText) {
-  STRCMP_EQUAL("a\xEF\xBF\xBD"
-               "b\xC3\xA9",
-               keepText("a\xFF"
-                        "b\xC3\xA9")
-                   .text("text")
-                   .c_str());
+  STRCMP_EQUAL(
+      "a\xEF\xBF\xBD"
+      "b\xC3\xA9",
+      keepText("a\xFF"
+               "b\xC3\xA9")
+          .text("text")
+          .c_str());
 }
 
 TEST(Outputs, aTextIsNeverCutWithinACharacter) {

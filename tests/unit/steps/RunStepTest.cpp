@@ -1,5 +1,6 @@
-// Runs `run` steps over a runner of jobs that does nothing but remember, and tells it how each job ends: what a job is
-// given, what the policy is shown, and what becomes of all that a job may write are the questions.
+// Runs `run` steps over a runner of jobs that does nothing but remember, and tells it how each job
+// ends: what a job is given, what the policy is shown, and what becomes of all that a job may write
+// are the questions.
 
 #include <fcntl.h>
 
@@ -65,7 +66,9 @@ class FakeJobs final : public belay::jobs::JobRunner {
     if (collectError) return *collectError;
     return outcome;
   }
-  Result<std::string> readLog(const JobId&, LogStream, std::uint64_t, std::size_t) override { return std::string(); }
+  Result<std::string> readLog(const JobId&, LogStream, std::uint64_t, std::size_t) override {
+    return std::string();
+  }
   Result<UniqueFd> openLog(const JobId&, LogStream stream) override {
     const std::string path = folder_ + (stream == LogStream::kStdout ? "/stdout" : "/stderr");
     BELAY_TRY(belay::base::writeFileDurably(path, logs[stream], 0600));
@@ -81,7 +84,8 @@ class FakeJobs final : public belay::jobs::JobRunner {
   void write(LogStream stream, const std::string& text) {
     logs[stream] = text;
     const bool isOut = stream == LogStream::kStdout;
-    (isOut ? outcome.stdoutHead : outcome.stderrHead) = text.substr(0, belay::jobs::kLogHeadBytesMax);
+    (isOut ? outcome.stdoutHead : outcome.stderrHead) =
+        text.substr(0, belay::jobs::kLogHeadBytesMax);
     (isOut ? outcome.record.stdoutBytes : outcome.record.stderrBytes) = text.size();
   }
 
@@ -116,8 +120,8 @@ TEST_GROUP(RunStep) {
     step = std::make_unique<RunStep>(
         RunStep::World{jobs, *on.outputs, *on.vault, on.pool, on.clock,
                        [](const std::string&) { return std::optional<std::string>(); },
-                       [](const std::string& wait) { return "token-of-" + wait; }, log, on.folder.path(),
-                       [](std::function<void()> work) { work(); }},
+                       [](const std::string& wait) { return "token-of-" + wait; }, log,
+                       on.folder.path(), [](std::function<void()> work) { work(); }},
         settings, on.sink());
   }
   static Attempt attempt(const std::string& renderedJson) {
@@ -126,7 +130,9 @@ TEST_GROUP(RunStep) {
   static Attempt echo(const std::string& more = "") {
     return attempt(R"({"command": ["/bin/echo", "a b", ""])" + more + "}");
   }
-  static Attempt withSecret() { return echo(R"(, "env": {"PLAIN": "seen", "TOKEN": {"secret": "GITHUB_TOKEN"}})"); }
+  static Attempt withSecret() {
+    return echo(R"(, "env": {"PLAIN": "seen", "TOKEN": {"secret": "GITHUB_TOKEN"}})");
+  }
   StepResult end(const Attempt& of) {
     jobs.ended.push_back(belay::steps::jobIdOf(of));
     step->takeEnded();
@@ -155,7 +161,9 @@ TEST_GROUP(RunStep) {
     CHECK_TEXT(output.ok(), result.outputJson.c_str());
     return *output;
   }
-  static bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+  static bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  }
   static std::string variable(const JobSpec& job, const std::string& name) {
     for (const auto& [known, value] : job.environment) {
       if (known == name) return value;
@@ -179,7 +187,8 @@ TEST(RunStep, describesTheCommandAsItIsRunAndSecretsByName) {
 }
 
 TEST(RunStep, describesAScriptByItsShellAndItsText) {
-  const auto effect = step->describe(attempt(R"({"script": "echo hi", "shell": ["/bin/bash", "-eu"]})"));
+  const auto effect =
+      step->describe(attempt(R"({"script": "echo hi", "shell": ["/bin/bash", "-eu"]})"));
   const std::vector<std::string> bash{"/bin/bash", "-eu", "echo hi"};
   CHECK(std::get<belay::trust::RunEffect>(effect->what).argv == bash);
   const auto plain = step->describe(attempt(R"({"script": "echo hi"})"));
@@ -286,11 +295,14 @@ TEST(RunStep, givesNulAndWhatIsNoUtf8SoThatTheJournalCanBeReadAgain) {
   belay::engine::StepFinished finished;
   finished.key = {"call", 1, 1};
   finished.outputJson = result.outputJson;
-  const auto body = belay::engine::decodeBody(belay::engine::eventName(finished), belay::engine::encodeBody(finished));
+  const auto body = belay::engine::decodeBody(belay::engine::eventName(finished),
+                                              belay::engine::encodeBody(finished));
   CHECK(body.ok());
   const auto output = belay::json::parse(std::get<belay::engine::StepFinished>(*body).outputJson);
   const std::string text = output->find("stdout")->text("text");
-  CHECK(text.starts_with("a\xEF\xBF\xBD" "b\xEF\xBF\xBD\xc3\xa4"));
+  CHECK(
+      text.starts_with("a\xEF\xBF\xBD"
+                       "b\xEF\xBF\xBD\xc3\xa4"));
 }
 
 TEST(RunStep, isAmbiguousWhenItWasLostAndMayNotBeRepeated) {

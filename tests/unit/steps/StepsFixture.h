@@ -20,7 +20,8 @@
 
 namespace belay::test {
 
-/// What steps work with: a vault, a store of resources, a pool, a client that reaches loopback, and a sink to look into.
+/// What steps work with: a vault, a store of resources, a pool, a client that reaches loopback, and
+/// a sink to look into.
 class StepsFixture {
  public:
   StepsFixture() {
@@ -89,8 +90,9 @@ class AnsweringPeer {
   std::pair<std::string, std::string> request() { return *requests_.pop(); }
 
   static std::string ok(const std::string& body, const std::string& type = "application/json") {
-    return "HTTP/1.1 200 OK\r\nContent-Type: " + type + "\r\nConnection: close\r\nContent-Length: " +
-           std::to_string(body.size()) + "\r\n\r\n" + body;
+    return "HTTP/1.1 200 OK\r\nContent-Type: " + type +
+           "\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+           body;
   }
 
  private:

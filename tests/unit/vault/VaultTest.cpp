@@ -7,13 +7,12 @@
 #include <thread>
 #include <vector>
 
+#include "CppUTest/TestHarness.h"
 #include "agent/vault/Vault.h"
 #include "common/base/Files.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/SimClock.h"
 #include "tests/support/TempFolder.h"
-
-#include "CppUTest/TestHarness.h"
 
 using belay::base::ErrorCode;
 using belay::base::Result;
@@ -114,9 +113,8 @@ TEST(Vault, refusesNamesAndValuesThatCannotBe) {
   // What is taken can be read again, each under its own name.
   STRCMP_EQUAL("GITHUB_TOKEN", reveal(*open().value(), "GITHUB_TOKEN").c_str());
   STRCMP_EQUAL("github_token", reveal(*open().value(), "github_token").c_str());
-  for (const std::string& name :
-       {std::string(), longest + "a", std::string("a b"), std::string("a.b"),
-        std::string("-a"), std::string("\xc3\xa4")}) {
+  for (const std::string& name : {std::string(), longest + "a", std::string("a b"),
+                                  std::string("a.b"), std::string("-a"), std::string("\xc3\xa4")}) {
     const auto set = vault.value()->set(name, SecretValue("v"));
     CHECK(set.error().code == ErrorCode::kInvalidArgument);
   }
