@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/flow/Bundle.h"
 #include "common/base/Units.h"
 
 namespace belay::api {
@@ -16,6 +17,22 @@ Result<FlowText> readFlowText(const Value& body) {
   BELAY_ASSIGN(out.file, textMember(body, "file"));
   if (out.file.empty()) out.file = "flow.yaml";
   out.format = flow::formatOf(out.file);
+  const Value* files = body.find("files");
+  if (!files) return out;
+  const bool wellFormed =
+      files->isObject() &&
+      std::all_of(files->asObject().begin(), files->asObject().end(),
+                  [](const json::Member& file) { return file.second.isString(); });
+  if (!wellFormed) {
+    return Error{base::ErrorCode::kInvalidArgument,
+                 "\"files\" must be an object of texts, by the names that the flow includes"};
+  }
+  if (files->asObject().empty()) return out;
+  flow::Bundle bundle{out.format, std::move(out.text), {}};
+  for (const json::Member& file : files->asObject())
+    bundle.files.emplace(file.first, file.second.asString());
+  out.text = flow::printBundle(bundle);
+  out.format = flow::Format::kBundle;
   return out;
 }
 
@@ -71,8 +88,8 @@ Value diagnosticsToJson(const flow::Checked& checked) {
 
 journal::FlowRow flowRow(runtime::Runtime& runtime, const flow::Flow& flow,
                          const FlowText& content) {
-  const std::string format = content.format == flow::Format::kJson ? "json" : "yaml";
-  return journal::FlowRow{flow.digest, flow.slug.str(), format, content.text,
+  return journal::FlowRow{flow.digest, flow.slug.str(),
+                          std::string(flow::formatName(content.format)), content.text,
                           runtime.clock().wallMs()};
 }
 

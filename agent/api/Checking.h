@@ -18,7 +18,7 @@ struct FlowText {
   flow::Format format = flow::Format::kYaml;
 };
 
-/// Reads `content` and `file` of a body. Errors: kInvalidArgument.
+/// Reads `content`, `file` and the included `files` of a body. Errors: kInvalidArgument.
 base::Result<FlowText> readFlowText(const json::Value& body);
 /// Reads `if_draft` and `force` of a body. Errors: kInvalidArgument.
 base::Result<runtime::DraftRule> readDraftRule(const json::Value& body);

@@ -114,7 +114,7 @@ void putFlow(Backend& backend, const ExchangePtr& exchange) {
   };
   auto put = [&]() -> Result<Put> {
     BELAY_ASSIGN(const Value body, exchange->bodyObject());
-    BELAY_TRY(checkMembers(body, "content file origin if_draft force"));
+    BELAY_TRY(checkMembers(body, "content file files origin if_draft force"));
     Put out;
     BELAY_ASSIGN(out.content, readFlowText(body));
     if (out.content.text.empty())

@@ -3,6 +3,7 @@
 
 #include "agent/api/Checking.h"
 #include "agent/api/Reads.h"
+#include "agent/flow/Bundle.h"
 #include "common/base/LineDiff.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
@@ -49,6 +50,11 @@ Value promotionToJson(const journal::FlowChangeRow& row) {
   return out;
 }
 
+std::string readableOf(const Content& content) {
+  const auto format = flow::formatNamed(content.row.format).value_or(flow::Format::kYaml);
+  return flow::readableText(content.row.content, format);
+}
+
 Value sideOf(const Content& content) {
   Value out;
   out.set("name", content.version.source).set("digest", content.version.digest);
@@ -85,7 +91,7 @@ Result<Value> searchOne(ReadContext& context, const journal::FlowHeadRow& head,
   BELAY_ASSIGN(const std::optional<journal::FlowRow> row,
                context.journal.flowByDigest(head.draftDigest));
   if (!row || (!query.text.empty() && !holds(row->content, query.text))) return Value();
-  const auto format = row->format == "json" ? flow::Format::kJson : flow::Format::kYaml;
+  const auto format = flow::formatNamed(row->format).value_or(flow::Format::kYaml);
   // Not by the cache: a search must not drive out the flows of runs.
   const auto flow = flow::parseFlow(row->content, row->slug, format);
   if (!flow) return Value();
@@ -134,7 +140,18 @@ Result<Value> readFlowContent(ReadContext& context, const ReadArguments& argumen
   BELAY_ASSIGN(Content content, findContent(context, slug, of ? *of : "draft"));
   Value out;
   out.set("flow", slug).set("name", content.version.source).set("digest", content.version.digest);
-  out.set("format", content.row.format).set("content", std::move(content.row.content));
+  auto bundle = content.row.format == flow::formatName(flow::Format::kBundle)
+                    ? flow::parseBundle(content.row.content)
+                    : Result<flow::Bundle>(flow::Bundle{});
+  if (!bundle) return std::move(bundle).error();
+  if (bundle->files.empty()) {
+    out.set("format", content.row.format).set("content", std::move(content.row.content));
+    return out;
+  }
+  Value files{json::Object{}};
+  for (auto& [name, text] : bundle->files) files.set(name, std::move(text));
+  out.set("format", flow::formatName(bundle->format)).set("content", std::move(bundle->content));
+  out.set("files", std::move(files));
   return out;
 }
 
@@ -144,7 +161,7 @@ Result<Value> readFlowDiff(ReadContext& context, const ReadArguments& arguments)
   const std::string* to = arguments.query("to");
   BELAY_ASSIGN(const Content before, findContent(context, slug, from ? *from : "live"));
   BELAY_ASSIGN(const Content after, findContent(context, slug, to ? *to : "draft"));
-  Value out = diffToJson(sideOf(before), before.row.content, sideOf(after), after.row.content);
+  Value out = diffToJson(sideOf(before), readableOf(before), sideOf(after), readableOf(after));
   out.set("flow", slug);
   return out;
 }

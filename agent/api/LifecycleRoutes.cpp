@@ -88,11 +88,12 @@ Result<Import> readImport(const Exchange& exchange) {
   BELAY_ASSIGN(out.digest, textMember(*exported, "digest", true));
   BELAY_ASSIGN(out.content.text, textMember(*exported, "content", true));
   BELAY_ASSIGN(const std::string format, textMember(*exported, "format", true));
-  if (format != "yaml" && format != "json") {
-    return Error{ErrorCode::kInvalidArgument, "\"format\" must be yaml or json"};
+  const auto known = flow::formatNamed(format);
+  if (!known) {
+    return Error{ErrorCode::kInvalidArgument, "\"format\" must be yaml, json or bundle"};
   }
   out.content.file = out.slug + ".flow." + format;
-  out.content.format = format == "json" ? flow::Format::kJson : flow::Format::kYaml;
+  out.content.format = *known;
   BELAY_ASSIGN(out.note, readNote(*exported));
   BELAY_ASSIGN(out.asDraft, flagMember(body, "draft"));
   BELAY_ASSIGN(out.rule, readDraftRule(body));

@@ -29,7 +29,7 @@ struct Start {
 
 Result<Start> readStart(const Exchange& exchange) {
   BELAY_ASSIGN(Value body, exchange.bodyObject());
-  BELAY_TRY(checkMembers(body, "flow content file origin input draft release"));
+  BELAY_TRY(checkMembers(body, "flow content file files origin input draft release"));
   Start start;
   BELAY_ASSIGN(start.slug, textMember(body, "flow"));
   BELAY_ASSIGN(start.content, readFlowText(body));

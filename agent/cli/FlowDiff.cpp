@@ -1,6 +1,8 @@
+#include "agent/api/Checking.h"
 #include "agent/api/Reads.h"
 #include "agent/cli/Commands.h"
 #include "agent/cli/FlowFiles.h"
+#include "agent/flow/Bundle.h"
 #include "common/base/Text.h"
 #include "common/crypto/Sha256.h"
 
@@ -27,8 +29,10 @@ Result<Side> sideOf(Invocation& invocation, const std::string& which,
   Side side;
   if (isFlowFile(which)) {
     BELAY_ASSIGN(const Value body, readFlowFile(invocation, which));
-    side.text = body.text("content");
-    side.name.set("name", which).set("digest", "sha256:" + crypto::sha256(side.text).hex());
+    BELAY_ASSIGN(const api::FlowText content, api::readFlowText(body));
+    side.text = flow::readableText(content.text, content.format);
+    side.name.set("name", which);
+    side.name.set("digest", "sha256:" + crypto::sha256(content.text).hex());
     return side;
   }
   Target target(pathOf("/v1/flows", invocation.argument(0), "/content"));
@@ -38,7 +42,8 @@ Result<Side> sideOf(Invocation& invocation, const std::string& which,
     failed = std::move(answer);
     return side;
   }
-  side.text = answer.data.text("content");
+  BELAY_ASSIGN(const api::FlowText content, api::readFlowText(answer.data));
+  side.text = flow::readableText(content.text, content.format);
   side.name.set("name", answer.data.text("name")).set("digest", answer.data.text("digest"));
   return side;
 }

@@ -1,10 +1,14 @@
 #include "agent/cli/FlowFiles.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "agent/cli/Inputs.h"
+#include "agent/flow/Bundle.h"
 #include "agent/script/SyntaxChecker.h"
+#include "common/base/Files.h"
 
 namespace belay::cli {
 
@@ -18,14 +22,48 @@ bool isFlowFile(std::string_view argument) {
          argument.ends_with(".yaml") || argument.ends_with(".yml") || argument.ends_with(".json");
 }
 
+namespace {
+
+/// Whether an included file can include others.
+bool isFragment(std::string_view name) {
+  return name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json");
+}
+
+/// The files that a flow file includes, by name. One that is not there is left out: whoever checks
+/// the flow says so, with its place.
+Result<Value> readIncluded(const std::string& path, const std::string& text) {
+  const std::string folder =
+      path.find('/') == std::string::npos ? std::string() : path.substr(0, path.rfind('/') + 1);
+  Value files{json::Object{}};
+  std::vector<std::string> names = flow::includedNames(text, flow::formatOf(path));
+  for (std::size_t i = 0; i < names.size() && i < flow::kIncludedFilesMax; ++i) {
+    auto content = base::readFile(folder + names[i], flow::kFlowBytesMax);
+    if (!content && content.error().code == ErrorCode::kNotFound) continue;
+    if (!content) return std::move(content).error();
+    if (isFragment(names[i])) {
+      for (std::string& further : flow::includedNames(*content, flow::formatOf(names[i]))) {
+        if (std::find(names.begin(), names.end(), further) == names.end())
+          names.push_back(std::move(further));
+      }
+    }
+    files.set(names[i], std::move(*content));
+  }
+  return files;
+}
+
+}  // namespace
+
 Result<Value> readFlowFile(const Invocation& invocation, const std::string& path) {
   auto text = readText(invocation, path, flow::kFlowBytesMax);
   if (!text && text.error().code == ErrorCode::kLimit) {
     return Error{ErrorCode::kFlowTooLarge, path + " is larger than 256 KiB"};
   }
   if (!text) return std::move(text).error();
+  const std::string file = path == "-" ? "stdin.yaml" : path;
+  BELAY_ASSIGN(Value files, readIncluded(file, *text));
   Value body;
-  body.set("content", std::move(*text)).set("file", path == "-" ? "stdin.yaml" : path);
+  body.set("content", std::move(*text)).set("file", file);
+  if (!files.asObject().empty()) body.set("files", std::move(files));
   return body;
 }
 

@@ -90,7 +90,7 @@ constexpr std::array<KeyRow, 2> kRequiresKeys{{
 }};
 constexpr ObjectRow kRequires{.what = "requires", .keys = kRequiresKeys};
 
-constexpr std::array<KeyRow, 13> kFlowKeys{{
+constexpr std::array<KeyRow, 14> kFlowKeys{{
     {.name = "slug",
      .shape = Shape::kIdentifier,
      .flags = kRequired,
@@ -136,21 +136,28 @@ constexpr std::array<KeyRow, 13> kFlowKeys{{
      .help = "What the run gives in the end."},
     {.name = "templates",
      .shape = Shape::kMap,
-     .flags = kTemplate | kEmpty,
+     .flags = kTemplate | kEmpty | kInFile,
      .most = 200,
      .names = Names::kIdentifier,
-     .help = "Texts that steps use by name; expressions may stand in them."},
+     .help = "Texts that steps use by name; expressions may stand in them. {file: NAME} takes the "
+             "text of a file."},
     {.name = "functions",
      .shape = Shape::kMap,
-     .flags = kFunctionSource,
+     .flags = kFunctionSource | kInFile,
      .most = 200,
      .names = Names::kFunction,
      .help = "JavaScript functions by name, like: s => s.trim(). Expressions call them as "
-             "functions.NAME(…)."},
+             "functions.NAME(…). {file: NAME} takes the text of a file."},
+    {.name = "include",
+     .shape = Shape::kTextList,
+     .least = 1,
+     .most = 64,
+     .help = "Files in or below the folder of the flow whose templates and functions are added. "
+             "Steps of a file stand in a list of steps as: - include: FILE."},
 }};
 
-constexpr std::array<Words, 6> kFlowLater{"concurrency", "agents",  "triggers",
-                                          "include",     "execute", "on_new_release"};
+constexpr std::array<Words, 5> kFlowLater{"concurrency", "agents", "triggers", "execute",
+                                          "on_new_release"};
 constexpr ObjectRow kFlow{.what = "a flow", .keys = kFlowKeys, .later = kFlowLater};
 
 constexpr std::array<Words, 3> kPersists{"auto", "always", "never"};

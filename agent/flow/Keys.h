@@ -51,6 +51,7 @@ enum KeyFlag : unsigned {
   kEmpty = 8,            ///< May be empty.
   kFunctionSource = 16,  ///< The text is a JavaScript function.
   kCode = 32,            ///< The text is the code of a function step.
+  kInFile = 64,          ///< {file: NAME} may stand for a text (Include.h).
 };
 
 struct ObjectRow;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "common/base/Text.h"
 
@@ -20,7 +21,22 @@ std::string subject(const Node& node) {
          (list.empty() ? "" : " of " + std::string(list));
 }
 
+/// Without "YAML at line 3, column 5: ", which a diagnostic says in its own way.
+std::string withoutPlace(const std::string& message) {
+  const bool placed = message.starts_with("YAML at line ") || message.starts_with("JSON at line ");
+  return placed ? message.substr(message.find(": ") + 2) : message;
+}
+
 }  // namespace
+
+Diagnostic diagnosticOf(const base::Error& error) {
+  Diagnostic diagnostic;
+  diagnostic.code = error.code;
+  diagnostic.message = withoutPlace(error.message);
+  diagnostic.place = error.place;
+  if (!error.actions.empty()) diagnostic.hint = error.actions.front();
+  return diagnostic;
+}
 
 void Report::at(Severity severity, ErrorCode code, const Node& node, const yaml::Mark& mark,
                 std::string message, std::string hint) {
@@ -33,8 +49,13 @@ void Report::at(Severity severity, ErrorCode code, const Node& node, const yaml:
   add({severity,
        code,
        std::move(message),
-       {file_, mark.line, mark.column, node.pointer()},
+       {files_.at(static_cast<std::size_t>(mark.file)), mark.line, mark.column, node.pointer()},
        std::move(hint)});
+}
+
+int Report::addFile(std::string name) {
+  files_.push_back(std::move(name));
+  return static_cast<int>(files_.size()) - 1;
 }
 
 void Report::error(ErrorCode code, const Node& node, std::string message, std::string hint) {
@@ -55,7 +76,7 @@ void Report::add(Diagnostic diagnostic) {
     more_ = true;
     return;
   }
-  diagnostic.place.file = file_;
+  if (diagnostic.place.file.empty()) diagnostic.place.file = files_.front();
   diagnostics_.push_back(std::move(diagnostic));
 }
 
@@ -66,16 +87,20 @@ bool Report::has(std::initializer_list<ErrorCode> codes) const {
 }
 
 std::vector<Diagnostic> Report::take() && {
-  std::stable_sort(
-      diagnostics_.begin(), diagnostics_.end(), [](const Diagnostic& a, const Diagnostic& b) {
-        return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
-      });
+  const auto number = [this](const Diagnostic& diagnostic) {
+    return std::find(files_.begin(), files_.end(), diagnostic.place.file) - files_.begin();
+  };
+  std::stable_sort(diagnostics_.begin(), diagnostics_.end(),
+                   [&number](const Diagnostic& a, const Diagnostic& b) {
+                     return std::tuple(number(a), a.place.line, a.place.column) <
+                            std::tuple(number(b), b.place.line, b.place.column);
+                   });
   if (more_) {
     diagnostics_.push_back(
         {Severity::kError,
          ErrorCode::kLimit,
          "there are more problems than the " + std::to_string(kDiagnosticsMax) + " that are listed",
-         {file_, 0, 0, {}},
+         {files_.front(), 0, 0, {}},
          {}});
   }
   return std::move(diagnostics_);

@@ -16,7 +16,9 @@ namespace belay::flow {
 /// Threads: owner.
 class Report {
  public:
-  explicit Report(std::string file) : file_(std::move(file)) {}
+  explicit Report(std::string file) : files_{std::move(file)} {}
+  /// A further file, whose number its places hold (yaml::Mark::file).
+  int addFile(std::string name);
 
   /// At the value, or at its name where the name is what is wrong. A message that begins with
   /// "must" gets the name of the value put before it.
@@ -24,6 +26,7 @@ class Report {
   void errorAtName(base::ErrorCode code, const Node& node, std::string message,
                    std::string hint = {});
   void warning(base::ErrorCode code, const Node& node, std::string message, std::string hint = {});
+  /// About the file as a whole, where it names none.
   void add(Diagnostic diagnostic);
 
   /// Nothing more is taken: what is costly to find out need not be found out.
@@ -38,12 +41,14 @@ class Report {
   void at(Severity severity, base::ErrorCode code, const Node& node, const yaml::Mark& mark,
           std::string message, std::string hint);
 
-  const std::string file_;
+  std::vector<std::string> files_;
   std::vector<Diagnostic> diagnostics_;
   bool errors_ = false;
   bool more_ = false;
 };
 
+/// What is said about a text that cannot be read; the file is to be named.
+Diagnostic diagnosticOf(const base::Error& error);
 /// "did you mean "X"", or empty.
 std::string didYouMean(std::string_view word, std::span<const std::string_view> candidates);
 /// A word of the file within a message: in quotes, cut, with nothing hidden in it.

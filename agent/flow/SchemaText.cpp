@@ -81,6 +81,7 @@ Value mapSchema(const KeyRow& row) {
     values = {scalar, object({{"type", "array"}, {"items", scalar}})};
   }
   if (row.flags & kSecrets) values.push_back(reference("secret"));
+  if (row.flags & kInFile) values.push_back(reference("file"));
   put(schema, "additionalProperties",
       values.size() == 1 ? values.front() : object({{"anyOf", values}}));
   return schema;
@@ -109,7 +110,7 @@ Value wordsSchema(const KeyRow& row) {
 Value objectListSchema(const KeyRow& row) {
   Value schema = bounded(object({{"type", "array"}}), row, "minItems", "maxItems");
   put(schema, "items",
-      row.object ? objectSchema(row.object->keys, row.object->exactlyOne) : reference("step"));
+      row.object ? objectSchema(row.object->keys, row.object->exactlyOne) : reference("entry"));
   return schema;
 }
 
@@ -118,7 +119,7 @@ Value branchesSchema(const KeyRow& row) {
       object({{"type", "object"},
               {"propertyNames", patternOf(row.names)},
               {"additionalProperties",
-               object({{"type", "array"}, {"minItems", 1}, {"items", reference("step")}})}}),
+               object({{"type", "array"}, {"minItems", 1}, {"items", reference("entry")}})}}),
       row, "minProperties", "maxProperties");
 }
 
@@ -247,6 +248,17 @@ Value retrySchema() {
   return Value(true);
 }
 
+Value fileSchema(std::string_view key, std::string_view help) {
+  const Value name = object({{"type", "string"},
+                             {"maxLength", 200},
+                             {"pattern", "^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$"}});
+  return object({{"description", help},
+                 {"type", "object"},
+                 {"additionalProperties", false},
+                 {"required", Array{Value(key)}},
+                 {"properties", object({{std::string(key), name}})}});
+}
+
 Value definitions() {
   const std::string secretName = "^" + std::string(base::kSecretNamePattern) + "$";
   return object({
@@ -277,6 +289,11 @@ Value definitions() {
                {"required", Array{"secret"}},
                {"properties",
                 object({{"secret", object({{"type", "string"}, {"pattern", secretName}})}})}})},
+      {"file", fileSchema("file", "The text of a file in or below the folder of the flow.")},
+      {"include", fileSchema("include", "The steps of a file stand here.")},
+      {"entry", object({{"if", object({{"required", Array{"include"}}})},
+                        {"then", reference("include")},
+                        {"else", reference("step")}})},
       {"retry", retrySchema()},
       {"step", stepSchema()},
   });

@@ -3,9 +3,10 @@
 #include <algorithm>
 
 #include "agent/flow/Builder.h"
+#include "agent/flow/Bundle.h"
 #include "agent/flow/Graph.h"
+#include "agent/flow/Include.h"
 #include "agent/flow/StepRules.h"
-#include "common/base/Units.h"
 
 namespace belay::flow {
 
@@ -14,21 +15,6 @@ using base::ErrorCode;
 using base::Result;
 
 namespace {
-
-/// Without "YAML at line 3, column 5: ", which a diagnostic says in its own way.
-std::string withoutPlace(const std::string& message) {
-  const bool placed = message.starts_with("YAML at line ") || message.starts_with("JSON at line ");
-  return placed ? message.substr(message.find(": ") + 2) : message;
-}
-
-Diagnostic diagnosticOf(const Error& error) {
-  Diagnostic diagnostic;
-  diagnostic.code = error.code;
-  diagnostic.message = withoutPlace(error.message);
-  diagnostic.place = error.place;
-  if (!error.actions.empty()) diagnostic.hint = error.actions.front();
-  return diagnostic;
-}
 
 /// All checks of a document that was read.
 class FlowCheck {
@@ -108,41 +94,47 @@ class FlowCheck {
   ShapeCheck shapes_;
 };
 
-Result<yaml::Document> read(std::string_view text, Format format) {
-  if (text.size() > kFlowBytesMax) {
-    return Error{ErrorCode::kFlowTooLarge, "the file has " + base::formatBytes(text.size()) +
-                                               ", a flow at most " +
-                                               base::formatBytes(kFlowBytesMax)};
-  }
-  yaml::Limits limits;
-  // Escaped as JSON it may be six times as long, and still a record that can be parsed again.
-  limits.textBytesMax = 4 * kFlowBytesMax;
-  auto document =
-      format == Format::kJson ? yaml::parseJson(text, limits) : yaml::parse(text, limits);
-  if (document.ok() || document.error().code != ErrorCode::kLimit) return document;
-  // No bound of the settings: the file is at fault, as with anything else in it that is refused.
-  Error error = std::move(document).error();
-  error.code = format == Format::kJson ? ErrorCode::kJsonSyntax : ErrorCode::kYamlRefused;
-  return error;
-}
-
 }  // namespace
 
 Format formatOf(std::string_view fileName) {
   return fileName.ends_with(".json") ? Format::kJson : Format::kYaml;
 }
 
+std::string_view formatName(Format format) {
+  constexpr std::string_view kNames[] = {"yaml", "json", "bundle"};
+  return kNames[static_cast<std::size_t>(format)];
+}
+
+std::optional<Format> formatNamed(std::string_view name) {
+  for (const Format format : {Format::kYaml, Format::kJson, Format::kBundle}) {
+    if (formatName(format) == name) return format;
+  }
+  return std::nullopt;
+}
+
 Checked checkFlow(std::string_view text, const std::string& fileName, Format format,
                   const SyntaxCheck& syntax) {
   Report report(fileName);
-  const Result<yaml::Document> document = read(text, format);
-  if (!document.ok()) {
-    report.add(diagnosticOf(document.error()));
+  Bundle bundle;
+  if (format == Format::kBundle) {
+    auto parsed = parseBundle(text);
+    if (!parsed) {
+      report.add(diagnosticOf(parsed.error()));
+      return {std::nullopt, std::move(report).take()};
+    }
+    bundle = std::move(*parsed);
+  }
+  const bool bundled = format == Format::kBundle;
+  const auto written =
+      readDocument(bundled ? bundle.content : text, bundled ? bundle.format : format);
+  if (!written.ok()) {
+    report.add(diagnosticOf(written.error()));
     return {std::nullopt, std::move(report).take()};
   }
-  FlowCheck(report, syntax, *document).run();
+  const yaml::Document document = resolveIncludes(*written, bundle.files, report);
+  FlowCheck(report, syntax, document).run();
   Checked checked;
-  if (!report.hasErrors()) checked.flow = buildFlow(document->root, text);
+  if (!report.hasErrors()) checked.flow = buildFlow(document.root, text);
   checked.diagnostics = std::move(report).take();
   return checked;
 }

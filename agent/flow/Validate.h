@@ -17,10 +17,14 @@ inline constexpr std::size_t kStepsMax = 2'000;
 /// At most this many problems are listed; the last one then says that there are more.
 inline constexpr std::size_t kDiagnosticsMax = 100;
 
-enum class Format : std::uint8_t { kYaml, kJson };
+/// kBundle: a file with those that it includes (Bundle.h).
+enum class Format : std::uint8_t { kYaml, kJson, kBundle };
 
 /// kJson for names that end in .json, else kYaml.
 Format formatOf(std::string_view fileName);
+/// "yaml", "json", "bundle": as it stands in journals and exports.
+std::string_view formatName(Format format);
+std::optional<Format> formatNamed(std::string_view name);
 
 enum class Severity : std::uint8_t { kError, kWarning };
 

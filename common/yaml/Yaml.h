@@ -14,6 +14,7 @@ namespace belay::yaml {
 struct Mark {
   int line = 0;
   int column = 0;
+  int file = 0;  ///< For whoever puts a document together from several texts: a number of his.
 };
 
 /// Where a value stands, and where its name does. The children follow the items or members of the
