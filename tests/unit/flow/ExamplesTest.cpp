@@ -61,8 +61,8 @@ TEST(Examples, allMatchTheShippedSchema) {
 TEST(Examples, theShippedSchemaIsTheOneThatTheTablesGive) {
   const std::string path = "config/flow.schema.json";
   const std::string made = belay::flow::flowSchemaJson();
-  // After a change of the tables: BELAY_WRITE_GOLDEN=1 build/tests/unit_flow -g Examples
-  if (std::getenv("BELAY_WRITE_GOLDEN"))
+  // After a change of the tables: BELAY_UPDATE_GOLDEN=1 build/tests/unit_flow -g Examples
+  if (std::getenv("BELAY_UPDATE_GOLDEN"))
     CHECK(belay::base::writeFileDurably(path, made, 0644).ok());
   const std::string shipped = contentOf(path);
   const auto lines = [](std::string_view text) { return belay::base::split(text, '\n'); };
