@@ -39,6 +39,7 @@
 #include "agent/vault/Vault.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
+#include "common/calendar/TimeZones.h"
 #include "common/crypto/Hmac.h"
 #include "common/http/Client.h"
 #include "common/yaml/Yaml.h"
@@ -306,7 +307,8 @@ Status Daemon::makeApi() {
         return flow::SyntaxCheck{
             [checker](std::string_view text) { return checker->checkExpression(text); },
             [checker](std::string_view text) { return checker->checkFunction(text); },
-            [checker](std::string_view text) { return checker->checkCode(text); }};
+            [checker](std::string_view text) { return checker->checkCode(text); },
+            calendar::checkZone};
       }};
   BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
   return {};

@@ -9,6 +9,7 @@
 #include "agent/flow/Bundle.h"
 #include "agent/script/SyntaxChecker.h"
 #include "common/base/Files.h"
+#include "common/calendar/TimeZones.h"
 
 namespace belay::cli {
 
@@ -98,11 +99,12 @@ std::string diagnosticsPage(const Style& style, const Value& data) {
 }
 
 flow::SyntaxCheck makeSyntaxCheck() {
-  // Shared by the three functions below.
+  // Shared by the first three functions below.
   auto checker = std::make_shared<script::SyntaxChecker>();
   return {[checker](std::string_view text) { return checker->checkExpression(text); },
           [checker](std::string_view text) { return checker->checkFunction(text); },
-          [checker](std::string_view text) { return checker->checkCode(text); }};
+          [checker](std::string_view text) { return checker->checkCode(text); },
+          calendar::checkZone};
 }
 
 }  // namespace belay::cli

@@ -249,6 +249,7 @@ Flow buildFlow(const Value& root, std::string_view text) {
     for (const Value& entry : requirements->asArray())
       flow.requirements.push_back({entry.text("name"), entry.text("type")});
   }
+  flow.triggers = buildTriggers(root);
   Defaults defaults;
   if (const Value* given = root.find("defaults")) {
     defaults.timeout = textOf(*given, "timeout");

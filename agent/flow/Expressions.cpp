@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "agent/script/Scanner.h"
@@ -193,6 +194,38 @@ void Expressions::refuseInCommand(const Node& command) {
                     ", whose value would be read as code too",
                 "write env: {" + variable + ": \"" + shown(found) +
                     "\"} beside command, and read " + variable + " in the code");
+}
+
+void Expressions::checkTrigger(const Node& node, bool hasEvent) {
+  for (std::size_t i = 0; i < node.size() && !report_.full(); ++i)
+    checkTrigger(node.child(i), hasEvent);
+  if (!node.value.isString() || !script::mayHoldExpression(node.value.asString())) return;
+  const auto parsed = script::Template::parse(node.value.asString());
+  if (!parsed.ok()) return;  // Said already.
+  for (const script::TemplatePart& part : parsed->parts()) {
+    if (part.isExpression) checkTriggerNames(node, part.text, hasEvent);
+  }
+}
+
+void Expressions::checkTriggerNames(const Node& node, std::string_view expression, bool hasEvent) {
+  constexpr std::array<std::string_view, 8> kOfRuns{"input", "state", "steps", "run",
+                                                    "item",  "index", "error", "event"};
+  std::string_view before, name;
+  script::Scanner scanner(expression);
+  for (auto token = scanner.next(); token.ok() && token->kind != Token::Kind::kEnd;
+       token = scanner.next()) {
+    const std::string_view text = scanner.textOf(*token);
+    const bool accessed = text == "." || text == "?." || text == "[";
+    const bool isName = std::find(kOfRuns.begin(), kOfRuns.end(), name) != kOfRuns.end();
+    const bool member = before == "." || before == "?.";
+    if (accessed && isName && !member && !(hasEvent && name == "event")) {
+      report_.error(ErrorCode::kFlowUnknownName, node,
+                    "there is no " + std::string(name) + " when this trigger is looked at",
+                    hasEvent ? "use event or trigger" : "use trigger.scheduled_for");
+      return;
+    }
+    before = std::exchange(name, text);
+  }
 }
 
 void Expressions::checkFunction(const Node& node) {

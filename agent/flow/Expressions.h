@@ -32,11 +32,15 @@ class Expressions {
   /// `command` of a run step: an expression within the code of a shell or interpreter is refused
   /// too.
   void refuseInCommand(const Node& command);
+  /// Texts of a trigger: says so when an expression names what only a run has, or `event` where
+  /// there is none.
+  void checkTrigger(const Node& node, bool hasEvent);
   void checkFunction(const Node& node);
   void checkCode(const Node& node);
 
  private:
   void checkExpression(const Node& node, const std::string& expression);
+  void checkTriggerNames(const Node& node, std::string_view expression, bool hasEvent);
   void checkReferences(const Node& node, std::string_view expression);
   void checkStepName(const Node& node, std::string_view name);
   void checkVisible(const Node& node, std::string_view name);

@@ -18,5 +18,7 @@ extern const ObjectRow kForEachObject;
 extern const ObjectRow kLoopObject;
 /// Of retry and of loop.
 extern const ObjectRow kBackoffObject;
+/// Of an item of the flow's triggers.
+extern const ObjectRow kTriggerObject;
 
 }  // namespace belay::flow

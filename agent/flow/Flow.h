@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/flow/Triggers.h"
 #include "common/base/Ids.h"
 #include "common/json/Value.h"
 
@@ -164,6 +165,7 @@ struct Flow {
   std::map<std::string, std::string> templates;
   std::map<std::string, std::string> functions;
   std::vector<Requirement> requirements;
+  Triggers triggers;
   std::string digest;  ///< "sha256:<64 hex>" over the verbatim file.
 
   /// Index of a step by its id.

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "agent/flow/FamilyKeys.h"
+#include "agent/flow/Triggers.h"
 
 namespace belay::flow {
 
@@ -90,7 +91,7 @@ constexpr std::array<KeyRow, 2> kRequiresKeys{{
 }};
 constexpr ObjectRow kRequires{.what = "requires", .keys = kRequiresKeys};
 
-constexpr std::array<KeyRow, 14> kFlowKeys{{
+constexpr std::array<KeyRow, 15> kFlowKeys{{
     {.name = "slug",
      .shape = Shape::kIdentifier,
      .flags = kRequired,
@@ -115,6 +116,11 @@ constexpr std::array<KeyRow, 14> kFlowKeys{{
      .most = 64,
      .object = &kRequires,
      .help = "Connections that the host must have, bound with: belay flow configure."},
+    {.name = "triggers",
+     .shape = Shape::kObjectList,
+     .most = kTriggersMax,
+     .object = &kTriggerObject,
+     .help = "What starts runs of the live release: schedules, webhooks and events."},
     {.name = "defaults",
      .shape = Shape::kObject,
      .object = &kDefaults,
@@ -156,8 +162,7 @@ constexpr std::array<KeyRow, 14> kFlowKeys{{
              "Steps of a file stand in a list of steps as: - include: FILE."},
 }};
 
-constexpr std::array<Words, 5> kFlowLater{"concurrency", "agents", "triggers", "execute",
-                                          "on_new_release"};
+constexpr std::array<Words, 4> kFlowLater{"concurrency", "agents", "execute", "on_new_release"};
 constexpr ObjectRow kFlow{.what = "a flow", .keys = kFlowKeys, .later = kFlowLater};
 
 constexpr std::array<Words, 3> kPersists{"auto", "always", "never"};

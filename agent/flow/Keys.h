@@ -52,6 +52,7 @@ enum KeyFlag : unsigned {
   kFunctionSource = 16,  ///< The text is a JavaScript function.
   kCode = 32,            ///< The text is the code of a function step.
   kInFile = 64,          ///< {file: NAME} may stand for a text (Include.h).
+  kNone = 128,           ///< Of a duration: `none` may stand for it.
 };
 
 struct ObjectRow;

@@ -142,6 +142,8 @@ Value plainSchema(const KeyRow& row) {
     case Shape::kNumber:
       return bounded(object({{"type", "number"}}), row, "minimum", "maximum");
     case Shape::kDuration:
+      if (row.flags & kNone)
+        return object({{"anyOf", Array{reference("duration"), object({{"const", "none"}})}}});
       return reference("duration");
     case Shape::kInstant:
       return object({{"type", "string"}, {"format", "date-time"}});

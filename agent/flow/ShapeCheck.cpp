@@ -278,10 +278,17 @@ void ShapeCheck::duration(const Node& node, const KeyRow& row) {
     return;
   }
   if (!isText(node)) return;
+  if ((row.flags & kNone) && node.value.asString() == "none") return;
   const auto parsed = base::parseDuration(node.value.asString());
   if (!parsed.ok()) return report_.error(ErrorCode::kFlowBadValue, node, parsed.error().message);
   const auto ms = static_cast<double>(parsed->count());
-  if (ms < row.least) report_.error(ErrorCode::kFlowBadValue, node, "must be longer than 0s");
+  if (ms < row.least) {
+    report_.error(ErrorCode::kFlowBadValue, node,
+                  row.least <= 1
+                      ? "must be longer than 0s"
+                      : "must be at least " + base::formatDuration(std::chrono::milliseconds(
+                                                  static_cast<std::int64_t>(row.least))));
+  }
   if (ms > row.most) {
     report_.error(ErrorCode::kFlowBadValue, node,
                   "must be at most " + base::formatDuration(std::chrono::milliseconds(

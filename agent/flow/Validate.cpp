@@ -7,6 +7,7 @@
 #include "agent/flow/Graph.h"
 #include "agent/flow/Include.h"
 #include "agent/flow/StepRules.h"
+#include "agent/flow/TriggerRules.h"
 
 namespace belay::flow {
 
@@ -21,6 +22,7 @@ class FlowCheck {
  public:
   FlowCheck(Report& report, const SyntaxCheck& syntax, const yaml::Document& document)
       : report_(report),
+        syntax_(syntax),
         document_(document),
         names_(gatherNames(document.root)),
         expressions_(report, syntax, names_),
@@ -33,7 +35,7 @@ class FlowCheck {
                     "a flow begins with slug: NAME");
       return;
     }
-    shapes_.object(root, flowKeys());
+    object(root);
     if (!document_.root.isObject()) return;
     input(root);
     requirements(root);
@@ -54,6 +56,14 @@ class FlowCheck {
   }
 
  private:
+  /// The keys of the flow; expressions of triggers see less than others.
+  void object(const Node& root) {
+    shapes_.object(root, flowKeys());
+    const auto triggers = root.find("triggers");
+    if (!triggers) return;
+    TriggerRules(report_, expressions_, syntax_).check(*triggers);
+  }
+
   void tooMany(const Node& steps) {
     if (steps.size() > kStepsMax) return;  // Said already.
     report_.error(ErrorCode::kFlowBadValue, steps,
@@ -88,6 +98,7 @@ class FlowCheck {
   }
 
   Report& report_;
+  const SyntaxCheck& syntax_;
   const yaml::Document& document_;
   const FlowNames names_;
   Expressions expressions_;

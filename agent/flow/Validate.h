@@ -42,14 +42,16 @@ struct Diagnostic {
   std::string text() const;
 };
 
-/// Compiles JavaScript without running it. A member that is empty checks nothing: for releases that
-/// were checked before they were stored. The three are script::SyntaxChecker's checkExpression,
-/// checkFunction and checkCode.
+/// What a check of flows needs of others. A member that is empty checks nothing: for releases that
+/// were checked before they were stored. The first three compile JavaScript without running it
+/// (script::SyntaxChecker's checkExpression, checkFunction and checkCode); the last knows the time
+/// zones of the host.
 struct SyntaxCheck {
   using Check = std::function<base::Status(std::string_view)>;
   Check expression;
   Check function;
   Check code;
+  Check zone = {};
 };
 
 /// What became of a file: the flow, unless there was an error; warnings do not prevent it.

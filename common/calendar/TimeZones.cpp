@@ -85,4 +85,10 @@ Error TimeZones::unknown(const std::string& name) const {
                 "an old tzdata may lack it: apt-get install tzdata"}};
 }
 
+base::Status checkZone(std::string_view name) {
+  TimeZones zones;
+  auto found = zones.find(name);
+  return found ? base::Status{} : base::Status{std::move(found).error()};
+}
+
 }  // namespace belay::calendar

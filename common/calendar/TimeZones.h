@@ -37,4 +37,7 @@ class TimeZones {
   std::map<std::string, TimeZone, std::less<>> zones_;
 };
 
+/// Whether this host knows the zone. Errors: as TimeZones::find.
+base::Status checkZone(std::string_view name);
+
 }  // namespace belay::calendar

@@ -20,11 +20,19 @@ inline std::vector<std::string> exampleFlows() {
   return paths;
 }
 
+/// A host that knows one zone.
+inline base::Status checkTestZone(std::string_view name) {
+  if (name == "UTC" || name == "Europe/Berlin") return {};
+  return base::Error{base::ErrorCode::kTimeZone,
+                     "there is no time zone " + std::string(name) + " on this host",
+                     {"write an IANA name"}};
+}
+
 /// The checks of a real interpreter, as the CLI and the API use them.
 inline flow::SyntaxCheck syntaxOf(script::SyntaxChecker& checker) {
   return {[&checker](std::string_view text) { return checker.checkExpression(text); },
           [&checker](std::string_view text) { return checker.checkFunction(text); },
-          [&checker](std::string_view text) { return checker.checkCode(text); }};
+          [&checker](std::string_view text) { return checker.checkCode(text); }, checkTestZone};
 }
 
 /// What is said about a file of this text.

@@ -83,8 +83,6 @@ std::vector<Bad> badFiles() {
        "FLOW-UNKNOWN-KEY 2:1 /nmae", "unknown key \"nmae\" in a flow", "did you mean \"name\"?"},
       {By::kSchemaToo, "slug: x\nconcurrency: {limit: 1}\nsteps: [{id: a, set: {b: 1}}]\n",
        "FLOW-UNKNOWN-KEY 2:1 /concurrency", "not supported by this version", ""},
-      {By::kSchemaToo, "slug: x\ntriggers: []\nsteps: [{id: a, set: {b: 1}}]\n",
-       "FLOW-UNKNOWN-KEY 2:1 /triggers", "not supported by this version", ""},
       {By::kSchemaToo, "slug: x\ntags: [a, 1]\nsteps: [{id: a, set: {b: 1}}]\n",
        "FLOW-WRONG-TYPE 2:11 /tags/1", "item 2 of tags must be text", "\"1\""},
       {By::kSchemaToo, "slug: x\nname: \"${{ input.a }}\"\nsteps: [{id: a, set: {b: 1}}]\n",
