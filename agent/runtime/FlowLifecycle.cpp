@@ -202,8 +202,10 @@ Result<FlowState> flowState(Journal& journal, std::string_view slug) {
   return state;
 }
 
-Result<FlowVersion> findVersion(Journal& journal, std::string_view slug, std::string_view which) {
-  BELAY_ASSIGN(const FlowState state, flowState(journal, slug));
+namespace {
+
+Result<FlowVersion> findVersionIn(const FlowState& state, Journal& journal, std::string_view slug,
+                                  std::string_view which) {
   if (which == "draft") return FlowVersion{state.head.draftDigest, "draft", 0};
   if (which == "live") {
     if (state.live) {
@@ -225,10 +227,17 @@ Result<FlowVersion> findVersion(Journal& journal, std::string_view slug, std::st
   return std::move(found).error();
 }
 
+}  // namespace
+
+Result<FlowVersion> findVersion(Journal& journal, std::string_view slug, std::string_view which) {
+  BELAY_ASSIGN(const FlowState state, flowState(journal, slug));
+  return findVersionIn(state, journal, slug, which);
+}
+
 Result<FlowVersion> versionToRun(Journal& journal, std::string_view slug, std::string_view which) {
   BELAY_ASSIGN(const FlowState state, flowState(journal, slug));
   BELAY_TRY(refuseArchived(state));
-  return findVersion(journal, slug, which);
+  return findVersionIn(state, journal, slug, which);
 }
 
 Result<DraftPut> putDraft(Journal& journal, const journal::FlowRow& flow, const DraftRule& rule,

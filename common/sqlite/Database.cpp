@@ -87,9 +87,12 @@ Status Database::harden() {
   sqlite3_limit(raw(), SQLITE_LIMIT_LENGTH, kValueBytesMax);
   sqlite3_limit(raw(), SQLITE_LIMIT_ATTACHED, 1);
   sqlite3_limit(raw(), SQLITE_LIMIT_TRIGGER_DEPTH, 1);
+  // ENABLE_QPSG: a plan must not hang on bound values. Else a statement whose parameter is compared
+  // with the column of a partial index is compiled anew each time that it is bound.
   for (const auto& [option, on] :
        {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1}, std::pair{SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-        std::pair{SQLITE_DBCONFIG_ENABLE_TRIGGER, 0}, std::pair{SQLITE_DBCONFIG_ENABLE_VIEW, 0}}) {
+        std::pair{SQLITE_DBCONFIG_ENABLE_TRIGGER, 0}, std::pair{SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+        std::pair{SQLITE_DBCONFIG_ENABLE_QPSG, 1}}) {
     const int configured = sqlite3_db_config(raw(), option, on, nullptr);
     if (configured != SQLITE_OK) return error(configured, "harden");
   }

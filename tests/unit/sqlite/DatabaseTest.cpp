@@ -1,6 +1,7 @@
 // Databases in a folder of their own; what SQLite says must come out as one of our codes, with the
 // statement's name.
 
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include <array>
@@ -61,6 +62,14 @@ TEST(Database, aStatementCanBeUsedAgainAfterARow) {
     CHECK(row.next().value());
     LONGS_EQUAL(from, row.integer(0));
   }
+}
+
+TEST(Database, aStatementIsCompiledOnceThoughAPartialIndexHangsOnItsParameter) {
+  execute("CREATE TABLE t (a INTEGER, b INTEGER); CREATE INDEX p ON t (b) WHERE a = 1");
+  Statement select(*database, "select", "SELECT b FROM t WHERE a = ? AND b > ?");
+  for (const int a : {1, 2, 1}) CHECK(!Execution(select, a, 0).next().value());
+  sqlite3_stmt* compiled = sqlite3_next_stmt(database->raw(), nullptr);
+  LONGS_EQUAL(0, sqlite3_stmt_status(compiled, SQLITE_STMTSTATUS_REPREPARE, 0));
 }
 
 TEST(Database, aBrokenConstraintIsAConflictThatNamesTheStatement) {
