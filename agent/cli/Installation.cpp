@@ -28,7 +28,10 @@ Result<Paths> findMode(const World& world, const ParsedArguments& arguments) {
   if (arguments.has("system") && arguments.has("user")) {
     return Error{ErrorCode::kUsage, "--system and --user exclude each other", {"belay --help"}};
   }
-  BELAY_ASSIGN(const Paths system, settings::findPaths(true, world.environment, world.home));
+  BELAY_ASSIGN(Paths system, settings::findPaths(true, world.environment, world.home));
+  for (std::string* path : {&system.configFile, &system.stateFolder, &system.socket}) {
+    path->insert(0, world.systemRoot);
+  }
   if (arguments.has("system")) return system;
   if (world.uid == 0 && !arguments.has("user")) return system;
   BELAY_ASSIGN(const Paths user, settings::findPaths(false, world.environment, world.home));

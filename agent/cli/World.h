@@ -63,6 +63,8 @@ struct World {
   std::function<base::Status(const DaemonOptions&)> runDaemon;
   /// Sleeps; the command line is the one place that may.
   std::function<void(std::chrono::milliseconds)> sleep;
+  /// Before the system's paths (/etc/belay, …), which a test has in a folder of its own.
+  std::string systemRoot = {};
 };
 
 /// Runs one command line; returns the exit code of docs/exit-codes.md.

@@ -123,7 +123,8 @@ class FakeWorld {
                 daemonOptions = std::make_unique<cli::DaemonOptions>(options);
                 return base::Status{};
               },
-              [this](std::chrono::milliseconds length) { clock.advance(length); }} {}
+              [this](std::chrono::milliseconds length) { clock.advance(length); },
+              folder.at("system")} {}
 
   /// Runs one command line; what it wrote is in console.
   int run(const std::vector<std::string>& words) {
