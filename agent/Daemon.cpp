@@ -33,6 +33,7 @@
 #include "agent/steps/PolicyResolver.h"
 #include "agent/steps/RunStep.h"
 #include "agent/steps/SetStep.h"
+#include "agent/triggers/Scheduler.h"
 #include "agent/trust/Policy.h"
 #include "agent/vault/ConnectionStore.h"
 #include "agent/vault/HostKeys.h"
@@ -136,6 +137,8 @@ class Daemon {
   std::unique_ptr<script::QuickJsEvaluator> evaluator_;
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<runtime::LoopRunner> runner_;
+  calendar::TimeZones zones_;
+  std::unique_ptr<triggers::Scheduler> scheduler_;
   std::unique_ptr<runtime::Loop> loop_;
   std::unique_ptr<http::SystemResolver> resolver_;
   std::unique_ptr<steps::PolicyResolver> policyResolver_;
@@ -237,6 +240,9 @@ Status Daemon::makeRuntime() {
   BELAY_ASSIGN(runner_, runtime::LoopRunner::create());
   loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, world_.log,
                                           [this] { runner_->wake(); });
+  scheduler_ = std::make_unique<triggers::Scheduler>(
+      triggers::Scheduler::World{*runtime_, *evaluator_, zones_, world_.log, epoch_});
+  loop_->add(*scheduler_);
   return {};
 }
 

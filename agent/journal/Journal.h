@@ -17,6 +17,9 @@
 
 namespace belay::journal {
 
+class DeliveryTable;
+class ScheduleTable;
+
 /// Where the journal lives and how far it may grow.
 struct JournalOptions {
   std::string path;                         ///< …/journal.db
@@ -66,6 +69,11 @@ class Journal : public FlowLedger {
   ///         reader finds an older version.
   static base::Result<std::unique_ptr<Journal>> open(const JournalOptions& options,
                                                      const base::Clock& clock, log::Log& log);
+
+  /// Schedules and their ledger; webhooks that came and events that start runs. They read and write
+  /// in the open transaction like all else. Not after close() (checked).
+  virtual ScheduleTable& schedules() = 0;
+  virtual DeliveryTable& deliveries() = 0;
 
   // --- Writing (in the open transaction).
 

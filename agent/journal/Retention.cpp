@@ -11,12 +11,14 @@ namespace {
 
 /// One transaction stays this small, so that the loop is not held up.
 constexpr std::uint64_t kEventsPerCall = 20'000;
+constexpr std::uint64_t kOccurrencesPerCall = 10'000;
 
 }  // namespace
 
-Retention::Retention(Session& session, HostChain& hostChain)
+Retention::Retention(Session& session, HostChain& hostChain, ScheduleTable& schedules)
     : session_(session),
       hostChain_(hostChain),
+      schedules_(schedules),
       ended_(session.database(), "find old runs",
              "SELECT number, id FROM runs WHERE finished_ms > 0 AND finished_ms < ?"
              " AND status >= 5 ORDER BY finished_ms LIMIT ?"),
@@ -51,9 +53,11 @@ Result<PruneReport> Retention::remove(std::int64_t beforeMs, std::size_t most, s
     ++report.runs;
     if (report.events >= kEventsPerCall) break;
   }
+  BELAY_ASSIGN(report.occurrences, schedules_.prune(beforeMs / 1000, kOccurrencesPerCall));
   BELAY_TRY(cutChain(beforeMs, 2 * most, nowMs));
   BELAY_TRY(session_.commit());
-  report.more = report.runs < runs.size() || runs.size() == most;
+  report.more =
+      report.runs < runs.size() || runs.size() == most || report.occurrences == kOccurrencesPerCall;
   return report;
 }
 

@@ -5,17 +5,19 @@
 
 #include "agent/journal/HostChain.h"
 #include "agent/journal/Rows.h"
+#include "agent/journal/ScheduleTable.h"
 #include "agent/journal/Session.h"
 
 namespace belay::journal {
 
-/// Removes ended runs with all that belongs to them, and the prefix of the host's chain that no run
-/// needs any more. Pages that become free are used again, so the file stays as large as it is.
+/// Removes ended runs with all that belongs to them, rows of schedules that are as old, and the
+/// prefix of the host's chain that no run needs any more. Pages that become free are used again, so
+/// the file stays as large as it is.
 ///
 /// Threads: owner. Errors: as Journal says.
 class Retention {
  public:
-  Retention(Session& session, HostChain& hostChain);
+  Retention(Session& session, HostChain& hostChain, ScheduleTable& schedules);
 
   /// One transaction. A run is removed whole; after many events the rest is left for the next call.
   base::Result<PruneReport> prune(std::int64_t beforeMs, std::size_t most, std::int64_t nowMs);
@@ -35,6 +37,7 @@ class Retention {
 
   Session& session_;
   HostChain& hostChain_;
+  ScheduleTable& schedules_;
   sqlite::Statement ended_;
   sqlite::Statement removeEvents_;
   sqlite::Statement digests_;

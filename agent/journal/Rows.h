@@ -164,7 +164,7 @@ struct VerifyReport {
 };
 
 struct PruneReport {
-  std::uint64_t runs = 0, events = 0, resources = 0;
+  std::uint64_t runs = 0, events = 0, resources = 0, occurrences = 0;
   std::vector<std::string> freedDigests;  ///< Content that no resource has any more.
   bool more = false;                      ///< There are more runs to remove.
 };

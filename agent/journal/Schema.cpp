@@ -108,7 +108,30 @@ constexpr const char* kVersion2[] = {
     "CREATE INDEX flow_releases_by_digest ON flow_changes (slug, digest) WHERE what = 1",
 };
 
-constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2};
+constexpr const char* kVersion3[] = {
+    "CREATE TABLE schedules (number INTEGER PRIMARY KEY, slug TEXT NOT NULL, id TEXT NOT NULL,"
+    " digest TEXT NOT NULL, release INTEGER NOT NULL, since_s INTEGER NOT NULL,"
+    " handled_until_s INTEGER NOT NULL, last_catch_up_ms INTEGER NOT NULL,"
+    " paused_since_s INTEGER NOT NULL, paused_by TEXT NOT NULL, disabled_since_s INTEGER NOT NULL,"
+    " UNIQUE (slug, id)) STRICT",
+    "CREATE TABLE occurrences (schedule INTEGER NOT NULL, due_s INTEGER NOT NULL,"
+    " last_s INTEGER NOT NULL, count INTEGER NOT NULL, outcome INTEGER NOT NULL,"
+    " reason INTEGER NOT NULL, note TEXT NOT NULL, state INTEGER NOT NULL,"
+    " run_at_ms INTEGER NOT NULL, by_s INTEGER NOT NULL, run TEXT NOT NULL,"
+    " release INTEGER NOT NULL, decided_ms INTEGER NOT NULL, PRIMARY KEY (schedule, due_s))"
+    " STRICT, WITHOUT ROWID",
+    "CREATE INDEX occurrences_waiting ON occurrences (schedule, run_at_ms) WHERE state = 0",
+    "CREATE TABLE event_triggers (name TEXT NOT NULL, slug TEXT NOT NULL,"
+    " PRIMARY KEY (name, slug)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX event_triggers_by_slug ON event_triggers (slug)",
+    "CREATE TABLE deliveries (slug TEXT NOT NULL, webhook TEXT NOT NULL, key TEXT NOT NULL,"
+    " run TEXT NOT NULL, answered INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL, PRIMARY KEY (slug, webhook, key)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX deliveries_by_expiry ON deliveries (expires_ms)",
+};
+
+constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2,
+                                                                             kVersion3};
 
 Error damaged(const sqlite::Database& database, const std::string& what) {
   return Error{ErrorCode::kJournalCorrupt,

@@ -13,7 +13,7 @@ namespace belay::journal {
 /// PRAGMA application_id: "Bely".
 constexpr std::int64_t kApplicationId = 0x42656c79;
 /// PRAGMA user_version that this binary writes.
-constexpr int kSchemaVersion = 2;
+constexpr int kSchemaVersion = 3;
 
 /// Statements that bring version `version` - 1 to `version`, in order; version 0 is an empty file.
 /// SQLite keeps their texts verbatim in sqlite_schema. 1 <= `version` <= kSchemaVersion (checked).

@@ -37,8 +37,10 @@ SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clo
       ledger(*session),
       values(*session),
       resources(*session),
+      schedules(*session),
+      deliveries(*session),
       chainWalk(*session, hostChain, ledger),
-      retention(*session, hostChain),
+      retention(*session, hostChain, schedules),
       structureCheck(*session),
       runIdOf(session->database(), "find run", "SELECT id FROM runs WHERE number = ?") {}
 
@@ -53,6 +55,16 @@ Status SqliteJournal::checkLastRows() {
   BELAY_TRY(open_->events.checkLast(kEventsCheckedAtOpen));
   BELAY_TRY(open_->hostChain.checkLast(kSealsCheckedAtOpen));
   return open_->ledger.checkLast(kFlowChangesCheckedAtOpen);
+}
+
+ScheduleTable& SqliteJournal::schedules() {
+  BELAY_CHECK(open_ != nullptr);
+  return open_->schedules;
+}
+
+DeliveryTable& SqliteJournal::deliveries() {
+  BELAY_CHECK(open_ != nullptr);
+  return open_->deliveries;
 }
 
 Status SqliteJournal::addRun(const RunRow& row, RunHead& head) {

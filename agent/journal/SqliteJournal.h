@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agent/journal/ChainWalk.h"
+#include "agent/journal/DeliveryTable.h"
 #include "agent/journal/EventTable.h"
 #include "agent/journal/FlowTable.h"
 #include "agent/journal/HostChain.h"
@@ -12,6 +13,7 @@
 #include "agent/journal/ResourceTable.h"
 #include "agent/journal/Retention.h"
 #include "agent/journal/RunTable.h"
+#include "agent/journal/ScheduleTable.h"
 #include "agent/journal/Session.h"
 #include "agent/journal/StructureCheck.h"
 #include "agent/journal/TimerTable.h"
@@ -28,6 +30,8 @@ class SqliteJournal final : public Journal {
   /// Checks the last rows of the chains; part of open.
   base::Status checkLastRows();
 
+  ScheduleTable& schedules() override;
+  DeliveryTable& deliveries() override;
   base::Status addRun(const RunRow& row, RunHead& head) override;
   base::Status updateRun(const RunHead& head, const RunRow& row) override;
   base::Status appendEvent(RunHead& head, std::string_view name, std::int64_t atMs,
@@ -123,6 +127,8 @@ class SqliteJournal final : public Journal {
     LedgerTable ledger;
     ValueTable values;
     ResourceTable resources;
+    ScheduleTable schedules;
+    DeliveryTable deliveries;
     ChainWalk chainWalk;
     Retention retention;
     StructureCheck structureCheck;

@@ -81,6 +81,7 @@ Status Loop::work() {
   BELAY_TRY(takeResults());
   auto more = runtime_.fireTimers(settings_.timersPerRound);
   if (!more) return std::move(more).error();
+  for (LoopPart* const part : parts_) BELAY_TRY(part->work());
   return runtime_.advance(settings_.effectsPerRound);
 }
 
@@ -103,6 +104,7 @@ Status Loop::giveUp(const Error& error, bool secondTry) {
   log_.error("journal.disk_full", error);
   runtime_.journal().rollback();
   runtime_.forget();
+  for (LoopPart* const part : parts_) part->forget();
   std::vector<Ack> acks = std::exchange(acks_, {});
   std::vector<Task> round = std::exchange(taskRound_, {});
   triedAgain_ = secondTry;
@@ -135,7 +137,20 @@ base::Result<NextStep> Loop::next() {
     next.bootMs = next.bootMs ? std::min(*next.bootMs, look) : look;
   }
   next.wallMs = due.wallMs;
+  addParts(next);
   return next;
+}
+
+void Loop::addParts(NextStep& next) const {
+  const auto sooner = [](std::optional<std::int64_t>& have, std::optional<std::int64_t> wanted) {
+    if (wanted) have = have ? std::min(*have, *wanted) : *wanted;
+  };
+  for (const LoopPart* const part : parts_) {
+    const NextStep wanted = part->next();
+    next.now |= wanted.now;
+    sooner(next.bootMs, wanted.bootMs);
+    sooner(next.wallMs, wanted.wallMs);
+  }
 }
 
 base::Result<NextStep> Loop::step() {

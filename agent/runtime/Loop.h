@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "agent/runtime/LoopPart.h"
 #include "agent/runtime/Runtime.h"
 #include "common/base/BoundedQueue.h"
 #include "common/log/Log.h"
@@ -25,13 +26,6 @@ struct LoopSettings {
   std::size_t effectsPerRound = 512;
   std::size_t timersPerRound = 256;
   std::int64_t diskFullRetryMs = 1000;
-};
-
-/// When the loop next wants to run; nothing set: when something is posted.
-struct NextStep {
-  bool now = false;
-  std::optional<std::int64_t> bootMs;
-  std::optional<std::int64_t> wallMs;
 };
 
 /// The one thread's work: in, apply, commit, acknowledge, hand out. A runner calls step() and waits
@@ -58,6 +52,9 @@ class Loop {
   /// step(). Runs in the owner's thread and must not block.
   void onCommit(std::function<void(const std::vector<base::RunId>&)> listener);
 
+  /// Adds a part, which must outlive the loop; before the first step().
+  void add(LoopPart& part) { parts_.push_back(&part); }
+
   base::Result<NextStep> step();
 
  private:
@@ -67,6 +64,7 @@ class Loop {
   base::Status commit();
   base::Status giveUp(const base::Error& error, bool secondTry);
   base::Result<NextStep> next();
+  void addParts(NextStep& next) const;
 
   Runtime& runtime_;
   const LoopSettings settings_;
@@ -79,6 +77,7 @@ class Loop {
 
   // Owner only.
   std::function<void(const std::vector<base::RunId>&)> committed_;
+  std::vector<LoopPart*> parts_;
   std::vector<Task> tasks_;
   std::vector<std::function<base::Status(Runtime&)>>
       taken_;  ///< Results of the transaction at hand.

@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::string_view, static_cast<std::size_t>(Outcome::kCount)> kOutcomes{
     "ran", "caught_up", "skipped", "superseded"};
 constexpr std::array<std::string_view, static_cast<std::size_t>(SkipReason::kCount)> kReasons{
-    "", "missed", "too_old", "over_max", "paused", "disabled"};
+    "", "missed", "too_old", "over_max", "paused", "disabled", "refused"};
 
 template <typename Enum, std::size_t N>
 std::optional<Enum> find(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -36,6 +36,8 @@ std::string because(const Occurrence& row, const Schedule& schedule) {
       return "the schedule was paused";
     case SkipReason::kDisabled:
       return "the schedule was disabled";
+    case SkipReason::kRefused:
+      return "the run could not be started: " + row.note;
     case SkipReason::kNone:
     case SkipReason::kCount:
       break;

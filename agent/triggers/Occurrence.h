@@ -29,9 +29,10 @@ enum class SkipReason : std::uint8_t {
   kOverMax,   ///< on_missed: all, and `max` newer ones were missed as well.
   kPaused,    ///< The schedule was paused when it was due, or when it should have started.
   kDisabled,  ///< So it was, because the flow had no live release or was archived.
+  kRefused,   ///< It was to run, and the run could not be started; the note says why.
   kCount
 };
-/// "", "missed", "too_old", "over_max", "paused", "disabled".
+/// "", "missed", "too_old", "over_max", "paused", "disabled", "refused".
 std::string_view skipReasonName(SkipReason reason);
 std::optional<SkipReason> skipReasonFrom(std::string_view name);
 
@@ -44,6 +45,7 @@ struct Occurrence {
   SkipReason reason = SkipReason::kNone;  ///< Of kSkipped.
   Moment runAt{};                         ///< Of kRan and kCaughtUp: when the run starts.
   std::optional<Instant> by;              ///< Of kSuperseded: the due time that runs in its place.
+  std::string note;                       ///< Of kRefused: the error.
 
   bool runs() const { return outcome == Outcome::kRan || outcome == Outcome::kCaughtUp; }
   bool operator==(const Occurrence&) const = default;

@@ -57,6 +57,7 @@ class TestRuntime {
     runtime->steps().setPerformer(flow::Family::kHttp, requests);
     if (wire) wire(runtime->steps());
     loop = std::make_unique<runtime::Loop>(*runtime, loopSettings, log, [this] { ++wakes; });
+    if (extend) extend();
     BELAY_CHECK(runtime->recover().ok() && settle().ok());
   }
   void end() {
@@ -221,6 +222,7 @@ class TestRuntime {
   runtime::RuntimeSettings settings;
   runtime::LoopSettings loopSettings;
   std::function<void(runtime::Steps&)> wire;
+  std::function<void()> extend;  ///< Adds parts to a loop that was just made.
   trust::Policy policy = trust::Policy::builtInForUser();
 
   TempFolder folder;  ///< The files are in `disk`, but for the reserve.
