@@ -304,6 +304,7 @@ Status Daemon::makeApi() {
       *connections_,
       *resources_,
       *jobs_,
+      *scheduler_,
       [this](const base::WaitId& wait) {
         return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait.str()).view());
       },

@@ -13,6 +13,7 @@
 #include "agent/jobs/JobRunner.h"
 #include "agent/resources/ResourceStore.h"
 #include "agent/runtime/Loop.h"
+#include "agent/triggers/Scheduler.h"
 #include "agent/vault/ConnectionStore.h"
 #include "agent/vault/Vault.h"
 #include "common/base/Clock.h"
@@ -43,7 +44,8 @@ struct ApiDeps {
   vault::Vault& vault;
   const vault::ConnectionStore& connections;
   const resources::ResourceStore& resources;
-  jobs::JobRunner& jobs;  ///< Called in the loop's thread only.
+  jobs::JobRunner& jobs;           ///< Called in the loop's thread only.
+  triggers::Scheduler& scheduler;  ///< The same.
   /// The secret that a callback must show. Any thread.
   std::function<std::string(const base::WaitId&)> callbackToken;
   /// The job of one attempt of a `run` step: steps::jobIdOf.

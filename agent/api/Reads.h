@@ -105,6 +105,11 @@ base::Result<json::Value> readFlowDiff(ReadContext& context, const ReadArguments
 base::Result<json::Value> readReleases(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readExport(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> searchFlows(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readSchedules(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readSchedule(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readNextDue(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readLedger(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readWhy(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readKvList(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readKv(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readResources(ReadContext& context, const ReadArguments& arguments);

@@ -24,6 +24,13 @@ void control(Backend& backend, const ExchangePtr& exchange) {
 void approve(Backend& backend, const ExchangePtr& exchange) { decideWait(backend, exchange, true); }
 void reject(Backend& backend, const ExchangePtr& exchange) { decideWait(backend, exchange, false); }
 
+void pauseIt(Backend& backend, const ExchangePtr& exchange) {
+  pauseSchedule(backend, exchange, true);
+}
+void resumeIt(Backend& backend, const ExchangePtr& exchange) {
+  pauseSchedule(backend, exchange, false);
+}
+
 // The reads of readTable() come before these, all of class "reader".
 constexpr Row kRows[] = {
     {"GET", "/v1/daemon", kReaderClass, false, &describeDaemon},
@@ -45,6 +52,8 @@ constexpr Row kRows[] = {
     {"POST", "/v1/imports", kOperatorClass, true, &importFlow},
     {"GET", "/v1/flows/{slug}/bindings", kReaderClass, false, &listBindings},
     {"PUT", "/v1/flows/{slug}/bindings/{name}", kOperatorClass, true, &bindFlow},
+    {"POST", "/v1/schedules/{slug}/{id}/pause", kOperatorClass, false, &pauseIt},
+    {"POST", "/v1/schedules/{slug}/{id}/resume", kOperatorClass, false, &resumeIt},
     {"POST", "/v1/waits/{wait}/approve", kOperatorClass, true, &approve},
     {"POST", "/v1/waits/{wait}/reject", kOperatorClass, true, &reject},
     {"POST", "/v1/callbacks/{wait}", kCallbackClass, true, &answerCallback},

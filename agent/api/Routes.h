@@ -46,6 +46,9 @@ void rollBackFlow(Backend& backend, const ExchangePtr& exchange);
 void archiveFlow(Backend& backend, const ExchangePtr& exchange);
 void importFlow(Backend& backend, const ExchangePtr& exchange);
 
+/// `pause`, or resume.
+void pauseSchedule(Backend& backend, const ExchangePtr& exchange, bool pause);
+
 void decideWait(Backend& backend, const ExchangePtr& exchange, bool approve);
 void answerCallback(Backend& backend, const ExchangePtr& exchange);
 void emitEvent(Backend& backend, const ExchangePtr& exchange);

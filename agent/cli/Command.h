@@ -27,7 +27,7 @@ struct Flag {
 };
 
 /// What can complete a word: for the completion scripts.
-enum class Completes { kNothing, kFile, kRun, kWait, kFlow };
+enum class Completes { kNothing, kFile, kRun, kWait, kFlow, kSchedule };
 
 /// One verb: what it is called, what it takes, and what does it. Constant; one file each.
 struct Command {

@@ -46,6 +46,8 @@ std::string_view kindOf(Completes completes) {
       return "wait";
     case Completes::kFlow:
       return "flow";
+    case Completes::kSchedule:
+      return "schedule";
     case Completes::kFile:
       return "file";
     case Completes::kNothing:

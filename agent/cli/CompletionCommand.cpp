@@ -11,7 +11,7 @@ using json::Value;
 namespace {
 
 constexpr Flag kFlags[] = {
-    {"words", 0, "KIND", "print what exists: run, wait or flow; the scripts call this"}};
+    {"words", 0, "KIND", "print what exists: run, wait, flow or schedule; the scripts call this"}};
 
 /// Ids or slugs, one a line. Without a daemon and journal there are none, which is no error here.
 Result<api::Envelope> words(Invocation& invocation, const std::string& kind) {
@@ -20,7 +20,8 @@ Result<api::Envelope> words(Invocation& invocation, const std::string& kind) {
   };
   constexpr Source kSources[] = {{"run", "/v1/runs?limit=50", "runs", "id"},
                                  {"wait", "/v1/waits?limit=50", "waits", "id"},
-                                 {"flow", "/v1/flows", "flows", "slug"}};
+                                 {"flow", "/v1/flows", "flows", "slug"},
+                                 {"schedule", "/v1/schedules", "schedules", "name"}};
   api::Envelope out;
   for (const Source& source : kSources) {
     if (source.kind != kind) continue;
@@ -33,7 +34,7 @@ Result<api::Envelope> words(Invocation& invocation, const std::string& kind) {
     out.data.set("script", text);
     return out;
   }
-  return Error{ErrorCode::kUsage, "--words takes run, wait or flow"};
+  return Error{ErrorCode::kUsage, "--words takes run, wait, flow or schedule"};
 }
 
 Result<api::Envelope> complete(Invocation& invocation) {

@@ -57,5 +57,94 @@ def test_every_second_over_kill_9():
             check.equal(run["trigger"]["scheduled_for"], run["output"]["at"])
 
 
+def ledger(host, name, *words):
+    return ok(host.cli("schedule", "ledger", name, *words))["rows"]
+
+
+def test_down_for_some_seconds_then_caught_up_and_explained():
+    with belay.started() as host:
+        promote(host, flow("  - every: 1s\n    id: pulse\n"))
+        until(lambda: len(runs(host)) >= 1)
+        host.kill()
+        time.sleep(4)
+        # Without a daemon: what has no row yet is shown as it would be decided.
+        rows = ledger(host, "tick/pulse")
+        check.equal(False, rows[0]["decided"])
+        check.equal("ran", rows[0]["outcome"])
+        host.start()
+        until(lambda: len(runs(host)) >= 3)
+        rows = ledger(host, "tick", "--limit", "1000")
+        words = {row["outcome"] for row in rows}
+        check.equal({"ran", "superseded"}, words)
+        named = [row["run"] for row in rows if row.get("run")]
+        check.equal(sorted(run["id"] for run in runs(host))[:len(named) - 1], sorted(named)[:len(named) - 1])
+        for row in rows:
+            why = ok(host.cli("schedule", "why", "tick/pulse", row["due"]))
+            check.has(why["why"], row["local"])
+            check.equal(row["outcome"], why["row"]["outcome"])
+        gone = next(row for row in rows if row["outcome"] == "superseded")
+        check.has(host.cli("schedule", "why", "tick", gone["due"], json_out=False).out, "in its place: ")
+
+
+def test_pause_and_resume():
+    with belay.started() as host:
+        promote(host, flow("  - every: 1s\n"))
+        until(lambda: len(runs(host)) >= 1)
+        check.equal(False, ok(host.cli("schedule", "pause", "tick"))["existing"])
+        check.equal(True, ok(host.cli("schedule", "pause", "tick"))["existing"])
+        before = len(runs(host))
+        host.kill()
+        host.start()
+        time.sleep(2.5)
+        check.equal(before, len(runs(host)))
+        listed = ok(host.cli("schedule", "list"))["schedules"]
+        check.equal("paused", listed[0]["status"])
+        check.has(listed[0]["paused_by"], "uid:")
+        check.has(host.cli("schedule", "list", json_out=False).out, "paused")
+        ok(host.cli("schedule", "resume", "tick/schedule-1"))
+        until(lambda: len(runs(host)) > before)
+        words = [row.get("reason") for row in ledger(host, "tick")]
+        check.equal(True, words.count("paused") >= 2, str(words))
+
+
+def test_what_is_live_says_what_is_scheduled():
+    with belay.started() as host:
+        promote(host, flow("  - every: 1s\n    id: fast\n  - schedule: '0 3 29 2 *'\n    id: leap\n"))
+        until(lambda: len(runs(host)) >= 1)
+        answer = host.cli("schedule", "show", "tick")
+        check.equal("BLY-USAGE", answer.error["code"], str(answer))
+        check.has(str(answer.error["actions"]), "tick/leap")
+        check.equal("BLY-NOT-FOUND", host.cli("schedule", "show", "tick/lepp").error["code"])
+        leap = ok(host.cli("schedule", "next", "tick/leap", "--count", "3", "--after", "2027-01-01T00:00"))["next"]
+        check.equal(["2028-02-29T03:00:00.000Z", "2032-02-29T03:00:00.000Z", "2036-02-29T03:00:00.000Z"],
+                    [one["due"] for one in leap])
+        promote(host, flow("  - schedule: '0 3 29 2 *'\n    id: leap\n    timezone: UTC\n"))
+        count = len(runs(host))
+        time.sleep(2)
+        check.equal(count, len(runs(host)), "a schedule that is gone ran")
+        names = [one["name"] for one in ok(host.cli("schedule", "list"))["schedules"]]
+        check.equal(["tick/leap"], names)
+        ok(host.cli("flow", "rollback", "tick"))
+        until(lambda: len(runs(host)) > count)
+        ok(host.cli("flow", "archive", "tick"))
+        count = len(runs(host))
+        time.sleep(2)
+        check.equal(count, len(runs(host)), "an archived flow ran")
+        shown = ok(host.cli("schedule", "show", "tick/fast"))
+        check.equal("disabled", shown["schedule"]["status"])
+        check.equal("live:1", runs(host)[-1]["source"])
+
+
+def test_a_start_that_is_refused_says_why():
+    with belay.started() as host:
+        promote(host, flow("  - every: 1s\n", more="input: {type: object, required: [n]}\n"))
+        until(lambda: ledger(host, "tick"))
+        row = ledger(host, "tick")[-1]
+        check.equal(("skipped", "refused"), (row["outcome"], row["reason"]))
+        check.has(row["note"], "BLY-INPUT-INVALID")
+        check.has(host.cli("schedule", "why", "tick", row["due"], json_out=False).out, "could not be started")
+        check.equal([], runs(host))
+
+
 if __name__ == "__main__":
     check.main(globals())

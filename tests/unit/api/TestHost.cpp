@@ -47,13 +47,17 @@ TestHost::TestHost(api::ApiOptions options)
   runtime_->steps().setInline(flow::Family::kFunction, function_);
   loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, log,
                                           [this] { runner_->wake(); });
+  scheduler_ = std::make_unique<triggers::Scheduler>(
+      triggers::Scheduler::World{*runtime_, evaluator_, zones_, log, "host"});
+  loop_->add(*scheduler_);
   socket = folder.at("belay.sock");
   options.socket = socket;
   auto server = api::ApiServer::create(
-      options, api::ApiDeps{*loop_, clock, log, key_, keys_, *vault, connections_, *store, jobs,
-                            [](const base::WaitId& wait) { return "token-" + wait.str(); },
-                            [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
-                            &makeSyntaxCheck});
+      options,
+      api::ApiDeps{*loop_, clock, log, key_, keys_, *vault, connections_, *store, jobs, *scheduler_,
+                   [](const base::WaitId& wait) { return "token-" + wait.str(); },
+                   [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
+                   &makeSyntaxCheck});
   BELAY_CHECK(server.ok());
   server_ = std::move(*server);
   thread_ = std::thread(

@@ -136,6 +136,8 @@ class TestHost {
   trust::Policy policy_ = trust::Policy::builtInForUser();
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<runtime::LoopRunner> runner_;
+  calendar::TimeZones zones_;
+  std::unique_ptr<triggers::Scheduler> scheduler_;
   std::unique_ptr<runtime::Loop> loop_;
   steps::SetStep set_;
   steps::KvStep kv_;

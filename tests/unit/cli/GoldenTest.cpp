@@ -189,6 +189,56 @@ const std::vector<Case>& cases() {
        "GET /v1/flows/gate/bindings",
        R"J({"flow":"gate","ready":true,"requires":[{"name":"chat","type":"chat","required_by":["draft","live"],)J"
        R"J("connection":"team"}]})J"},
+      {"schedule-list",
+       {"schedule", "list"},
+       "GET /v1/schedules",
+       R"J({"schedules":[{"name":"tidy/nightly","flow":"tidy","id":"nightly","status":"active","timing":"0 2 * * 1-5",)J"
+       R"J("timezone":"Europe/Berlin","on_missed":"latest","window":"24h","release":3,"since":"2027-01-01T00:00:00.000Z",)J"
+       R"J("next":{"due":"2027-01-15T12:00:00.000Z","local":"2027-01-15T13:00:00+01:00"}},)J"
+       R"J({"name":"tidy/pulse","flow":"tidy","id":"pulse","status":"paused","timing":"every 1m","timezone":"UTC",)J"
+       R"J("paused_by":"uid:0 (root)","paused_since":"2027-01-15T07:00:00.000Z"}]})J"},
+      {"schedule-show",
+       {"schedule", "show", "tidy"},
+       "GET /v1/schedules?flow=tidy",
+       R"J({"schedules":[{"name":"tidy/nightly","id":"nightly"}]})J",
+       {"GET /v1/schedules/tidy/nightly",
+        R"J({"schedule":{"name":"tidy/nightly","status":"active","timing":"0 2 * * 1-5","timezone":"Europe/Berlin",)J"
+        R"J("on_missed":"all","max":10,"spacing":"1m","window":"24h","jitter":"5m","release":3,)J"
+        R"J("since":"2027-01-01T00:00:00.000Z"},"next":[{"due":"2027-01-16T01:00:00.000Z",)J"
+        R"J("local":"2027-01-16T02:00:00+01:00","run_at":"2027-01-16T01:02:11.000Z"}],"ledger":[)J"
+        R"J({"due":"2027-01-15T01:00:00.000Z","local":"2027-01-15T02:00:00+01:00","outcome":"ran","started":true,)J"
+        R"J("run":"r01abc","run_at":"2027-01-15T01:00:30.000Z","decided":true,"release":3,"why":"w"}]})J"}},
+      {"schedule-next",
+       {"schedule", "next", "tidy/nightly", "--count", "2"},
+       "GET /v1/schedules/tidy/nightly/next?limit=2",
+       R"J({"schedule":"tidy/nightly","status":"paused","timezone":"UTC","next":[)J"
+       R"J({"due":"2027-01-15T09:00:00.000Z","local":"2027-01-15T09:00:00+00:00"},)J"
+       R"J({"due":"2027-01-15T10:00:00.000Z","local":"2027-01-15T10:00:00+00:00"}]})J"},
+      {"schedule-ledger",
+       {"schedule", "ledger", "tidy/nightly"},
+       "GET /v1/schedules/tidy/nightly/ledger",
+       R"J({"schedule":"tidy/nightly","next_before":"2027-01-12T01:00:00Z","rows":[)J"
+       R"J({"due":"2027-01-15T07:59:00.000Z","local":"2027-01-15T08:59:00+01:00","outcome":"ran","started":false,)J"
+       R"J("run_at":"2027-01-15T08:05:00.000Z","decided":true,"why":"w"},)J"
+       R"J({"due":"2027-01-14T01:00:00.000Z","local":"2027-01-14T02:00:00+01:00","outcome":"skipped","reason":"refused",)J"
+       R"J("note":"input of flow tidy: n is missing [BLY-INPUT-INVALID]","decided":true,"why":"w"},)J"
+       R"J({"due":"2027-01-13T01:00:00.000Z","local":"2027-01-13T02:00:00+01:00","outcome":"superseded","decided":false,"why":"w"},)J"
+       R"J({"due":"2027-01-12T01:00:00.000Z","local":"2027-01-12T02:00:00+01:00","count":300,"outcome":"skipped",)J"
+       R"J("reason":"too_old","decided":true,"why":"w"}]})J"},
+      {"schedule-why",
+       {"schedule", "why", "tidy/nightly", "2027-01-14T02:00"},
+       "GET /v1/schedules/tidy/nightly/why?at=2027-01-14T02%3A00",
+       R"J({"schedule":"tidy/nightly","at":"2027-01-14T01:00:00.000Z","local":"2027-01-14T02:00:00+01:00",)J"
+       R"J("why":"due 2027-01-14T02:00:00+01:00: missed; the one due 2027-01-15T02:00:00+01:00 runs in its place",)J"
+       R"J("row":{"decided":true},"superseded_by":{"why":"due 2027-01-15T02:00:00+01:00: missed, and caught up"}})J"},
+      {"schedule-pause",
+       {"schedule", "pause", "tidy/nightly"},
+       "POST /v1/schedules/tidy/nightly/pause",
+       R"J({"schedule":"tidy/nightly","paused":true,"existing":false})J"},
+      {"schedule-resume",
+       {"schedule", "resume", "tidy/nightly"},
+       "POST /v1/schedules/tidy/nightly/resume",
+       R"J({"schedule":"tidy/nightly","paused":false,"existing":true})J"},
       {"kv-get",
        {"kv", "get", "a/b"},
        "GET /v1/kv/default/value?key=a%2Fb",
