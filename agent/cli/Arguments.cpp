@@ -68,7 +68,7 @@ class Parser {
 
   void takeWord(const std::string& word) {
     if (out_.command) {
-      out_.positionals.push_back(word);
+      if (!takeLongerCommand(word)) out_.positionals.push_back(word);
       return;
     }
     const std::string path = topic_.empty() ? word : topic_ + " " + word;
@@ -84,6 +84,18 @@ class Parser {
       topic_ = path;
     else
       refuseWord(word, path);
+  }
+
+  /// `docs` is a command and `docs search` another one: the first word behind the one decides.
+  bool takeLongerCommand(const std::string& word) {
+    if (flagsEnd_ || !out_.positionals.empty()) return false;
+    const std::string path = std::string(out_.command->path) + " " + word;
+    for (const Command* command : commands_) {
+      if (command->path != path) continue;
+      out_.command = command;
+      return true;
+    }
+    return false;
   }
 
   void refuseWord(const std::string& word, const std::string& path) {

@@ -5,12 +5,13 @@ namespace belay::cli {
 namespace {
 
 constexpr const Command* kAll[] = {
-    &kInitCommand,          &kDaemonCommand,         &kFlowValidateCommand,
-    &kFlowRunCommand,       &kFlowPushCommand,       &kFlowListCommand,
-    &kFlowShowCommand,      &kFlowConfigureCommand,  &kFlowSearchCommand,
-    &kFlowDraftCommand,     &kFlowDiffCommand,       &kFlowReleaseCommand,
-    &kFlowReleasesCommand,  &kFlowPromoteCommand,    &kFlowRollbackCommand,
-    &kFlowExportCommand,    &kFlowImportCommand,     &kFlowArchiveCommand,
+    &kInitCommand,          &kDaemonCommand,         &kFlowNewCommand,
+    &kFlowValidateCommand,  &kFlowRunCommand,        &kFlowPushCommand,
+    &kFlowListCommand,      &kFlowShowCommand,       &kFlowConfigureCommand,
+    &kFlowSearchCommand,    &kFlowDraftCommand,      &kFlowDiffCommand,
+    &kFlowReleaseCommand,   &kFlowReleasesCommand,   &kFlowPromoteCommand,
+    &kFlowRollbackCommand,  &kFlowExportCommand,     &kFlowImportCommand,
+    &kFlowArchiveCommand,   &kFlowStepsDocsCommand,  &kFlowStepsExamplesCommand,
     &kRunListCommand,       &kRunShowCommand,        &kRunWatchCommand,
     &kRunLogsCommand,       &kRunPauseCommand,       &kRunResumeCommand,
     &kRunStopCommand,       &kRunCancelCommand,      &kRunRetryCommand,
@@ -26,7 +27,7 @@ constexpr const Command* kAll[] = {
     &kJournalStatsCommand,  &kJournalVerifyCommand,  &kJournalBackupCommand,
     &kJournalPruneCommand,  &kConfigCheckCommand,    &kConfigDefaultsCommand,
     &kDoctorCommand,        &kExplainCommand,        &kDocsCommand,
-    &kVersionCommand,       &kCompletionCommand,
+    &kDocsSearchCommand,    &kVersionCommand,        &kCompletionCommand,
 };
 
 }  // namespace

@@ -8,6 +8,7 @@ namespace belay::cli {
 
 extern const Command kInitCommand;
 extern const Command kDaemonCommand;
+extern const Command kFlowNewCommand;
 extern const Command kFlowValidateCommand;
 extern const Command kFlowRunCommand;
 extern const Command kFlowPushCommand;
@@ -24,6 +25,8 @@ extern const Command kFlowRollbackCommand;
 extern const Command kFlowExportCommand;
 extern const Command kFlowImportCommand;
 extern const Command kFlowArchiveCommand;
+extern const Command kFlowStepsDocsCommand;
+extern const Command kFlowStepsExamplesCommand;
 extern const Command kRunListCommand;
 extern const Command kRunShowCommand;
 extern const Command kRunWatchCommand;
@@ -69,6 +72,7 @@ extern const Command kConfigDefaultsCommand;
 extern const Command kDoctorCommand;
 extern const Command kExplainCommand;
 extern const Command kDocsCommand;
+extern const Command kDocsSearchCommand;
 extern const Command kVersionCommand;
 extern const Command kCompletionCommand;
 

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "agent/cli/Command.h"
+#include "common/base/Text.h"
 
 namespace belay::cli {
 
@@ -18,10 +19,11 @@ Tree treeOf(std::span<const Command* const> commands) {
   Tree tree;
   for (const Command* command : commands) {
     const std::string path(command->path);
-    const std::size_t space = path.find(' ');
-    tree.words[""].insert(path.substr(0, space));
-    if (space != std::string::npos)
-      tree.words[path.substr(0, space)].insert(path.substr(space + 1));
+    std::string above;
+    for (const std::string_view word : base::split(path, ' ')) {
+      tree.words[above].insert(std::string(word));
+      above += (above.empty() ? "" : " ") + std::string(word);
+    }
     for (const Flag& flag : command->flags)
       tree.flags[path].push_back("--" + std::string(flag.name));
     for (const Flag& flag : globalFlags())
@@ -60,10 +62,14 @@ std::string_view kindOf(Completes completes) {
 std::string casesOf(const Tree& tree) {
   std::string out;
   for (const auto& [path, words] : tree.words) {
-    out += "    '" + path + "') candidates='" + joined(words) + "' ;;\n";
+    if (!tree.flags.contains(path))
+      out += "    '" + path + "') candidates='" + joined(words) + "' ;;\n";
   }
   for (const auto& [path, flags] : tree.flags) {
-    out += "    '" + path + "') candidates='" + joined(flags) + "'; kind='" +
+    // A command with others behind it, as `docs` with `docs search`.
+    const auto more = tree.words.find(path);
+    const std::string further = more == tree.words.end() ? "" : joined(more->second) + " ";
+    out += "    '" + path + "') candidates='" + further + joined(flags) + "'; kind='" +
            std::string(kindOf(tree.positionals.at(path))) + "' ;;\n";
   }
   return out;

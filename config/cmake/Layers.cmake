@@ -7,7 +7,7 @@
 set(BELAY_LAYERS "")
 
 # Built for size: what runs once per command, request or start, and not once per step.
-set(BELAY_COLD yaml settings flow trust vault resources jobs steps triggers link api cli tls statement journal runtime http log)
+set(BELAY_COLD yaml settings flow authoring trust vault resources jobs steps triggers link api cli tls statement journal runtime http log)
 
 function(belay_layer directory)
   cmake_parse_arguments(PARSE_ARGV 1 layer "" "" "USES")
@@ -46,6 +46,7 @@ belay_layer(common/http      USES belay_base belay_log belay_json belay_tls deps
 belay_layer(agent/settings   USES belay_base belay_json belay_yaml)
 belay_layer(agent/script     USES belay_base belay_json deps::quickjs)
 belay_layer(agent/flow       USES belay_base belay_json belay_calendar belay_yaml belay_crypto belay_script)
+belay_layer(agent/authoring  USES belay_base belay_json belay_yaml belay_calendar belay_flow belay_embedded)
 belay_layer(agent/engine     USES belay_base belay_json belay_flow)
 belay_layer(agent/journal    USES belay_base belay_log belay_json belay_crypto belay_statement belay_sqlite
                                   belay_flow belay_engine)
@@ -67,8 +68,8 @@ belay_layer(agent/api        USES belay_base belay_log belay_json belay_settings
                                   belay_triggers belay_link belay_version belay_embedded)
 belay_layer(agent/cli        USES belay_base belay_log belay_json belay_settings belay_yaml belay_http belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
-                                  belay_jobs belay_steps belay_triggers belay_link belay_api belay_version
-                                  belay_embedded deps::poco_util)
+                                  belay_jobs belay_steps belay_triggers belay_link belay_authoring belay_api
+                                  belay_version belay_embedded deps::poco_util)
 
 # A directory that the table does not know would silently not be built.
 file(GLOB found CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"

@@ -90,7 +90,7 @@ echo "   $(run version | head -n 1), $(du -k "$belay" | cut -f1) KiB, $(awk '/Vm
 say "A run: check out, change, store the diff, ask"
 mkdir -p "$folder/work"
 show "belay flow run review-and-apply.flow.yaml --input repository=… --input work=… --input script=…"
-first=$(run flow run "$repository/tests/demo/review-and-apply.flow.yaml" --input "repository=$folder/project.git" \
+first=$(run flow run "$repository/config/templates/review-and-apply.flow.yaml" --input "repository=$folder/project.git" \
   --input "work=$folder/work" --input "script=$folder/bin/tidy" --json | json data.run.id)
 approval=''
 for _ in $(seq 200); do

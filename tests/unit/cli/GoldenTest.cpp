@@ -296,6 +296,8 @@ const std::vector<Case>& cases() {
        {"journal", "prune", "--older-than", "30d"},
        "POST /v1/journal/prune",
        R"J({"runs":2,"events":40,"resources":1,"before":"2026-12-16T08:00:00.000Z"})J"},
+      {"flow-new", {"flow", "new", "greet", "--template", "hello"}, "", "{}"},
+      {"flow-steps-examples", {"flow", "steps", "examples", "set"}, "", "{}"},
   };
   return all;
 }

@@ -1,0 +1,79 @@
+// The tools for those who write flows, without a daemon: what they print, what they refuse, and
+// what they leave on the disk.
+#include "common/base/Files.h"
+#include "common/json/Json.h"
+#include "tests/unit/cli/FakeWorld.h"
+
+#include <CppUTest/TestHarness.h>
+
+using belay::test::FakeWorld;
+
+namespace {
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_GROUP(AuthoringCommands) {
+  FakeWorld world;
+
+  belay::json::Value data(std::vector<std::string> words) {
+    words.push_back("--json");
+    LONGS_EQUAL(0, world.run(words));
+    return *belay::json::parse(world.console.outText)->find("data");
+  }
+};
+
+TEST(AuthoringCommands, aNewFlowGoesToAFileThatIsNotWrittenOver) {
+  const std::string file = world.folder.at("mine.flow.yaml");
+  LONGS_EQUAL(0, world.run({"flow", "new", "mine", "--template", "hello", "-o", file}));
+  CHECK(has(*belay::base::readFile(file, 1u << 16), "\nslug: mine\n"));
+  CHECK(has(world.console.errText, "belay flow validate"));
+  LONGS_EQUAL(1, world.run({"flow", "new", "mine", "--template", "poll-until", "-o", file}));
+  CHECK(has(world.console.errText, "is there already"));
+  CHECK(has(*belay::base::readFile(file, 1u << 16), "name: Say hello"));
+  LONGS_EQUAL(0, world.run({"flow", "new", "other", "-t", "hello", "-o", file, "--force"}));
+  CHECK(has(*belay::base::readFile(file, 1u << 16), "\nslug: other\n"));
+}
+
+TEST(AuthoringCommands, aNewFlowNeedsASlugAndATemplateThatExists) {
+  LONGS_EQUAL(2, world.run({"flow", "new"}));
+  CHECK(has(world.console.errText, "belay flow new --list"));
+  LONGS_EQUAL(8, world.run({"flow", "new", "x", "--template", "poll-untl"}));
+  CHECK(has(world.console.errText, "did you mean \"poll-until\"?"));
+  CHECK(world.run({"flow", "new", "No Slug", "--template", "hello"}) != 0);
+  CHECK(data({"flow", "new", "--list"}).find("templates")->asArray().size() >= 8);
+}
+
+TEST(AuthoringCommands, docsOfStepsNameFamiliesKeysAndOptions) {
+  LONGS_EQUAL(12, data({"flow", "steps", "docs"}).find("families")->asArray().size());
+  LONGS_EQUAL(0, world.run({"flow", "steps", "docs", "http"}));
+  for (const char* part : {"response_as  choice: auto | json | text | resource, default \"auto\"",
+                           "Beside http:", "retry", "1 to 100", "or {secret: NAME}"}) {
+    CHECK_TEXT(has(world.console.outText, part), part);
+  }
+  LONGS_EQUAL(8, world.run({"flow", "steps", "docs", "htp"}));
+  CHECK(has(world.console.errText, "did you mean \"http\"?"));
+  LONGS_EQUAL(8, world.run({"flow", "steps", "examples", "agent"}));
+}
+
+TEST(AuthoringCommands, aSearchNamesTheCommandThatOpensThePage) {
+  const auto found = data({"docs", "search", "BLY-FLOW-BAD-SLUG", "--limit", "2"});
+  const auto& results = found.find("results")->asArray();
+  CHECK(!results.empty() && results.size() <= 2);
+  STRCMP_EQUAL("belay explain BLY-FLOW-BAD-SLUG", results[0].text("open").c_str());
+  LONGS_EQUAL(0, world.run({"docs", "search", "xylophone"}));
+  CHECK(has(world.console.errText, "nothing"));
+  LONGS_EQUAL(2, world.run({"docs", "search", "x", "--limit", "51"}));
+  LONGS_EQUAL(2, world.run({"docs", "search"}));
+}
+
+TEST(AuthoringCommands, aCommandThatBeginsAnotherStaysACommand) {
+  LONGS_EQUAL(0, world.run({"docs", "flows"}));
+  CHECK(has(world.console.outText, "# Flows"));
+  LONGS_EQUAL(0, world.run({"completion", "bash"}));
+  CHECK(has(world.console.outText, "'docs') candidates='search --"));
+  CHECK(has(world.console.outText, "'flow steps') candidates='docs examples'"));
+}
