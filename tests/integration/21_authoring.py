@@ -1,6 +1,7 @@
 """What a coding agent writes flows with, on the shipped binary: templates, docs of steps, search."""
 
 import os
+import xml.etree.ElementTree
 
 import belay
 import check
@@ -26,6 +27,31 @@ def test_a_template_runs_as_it_is():
         shown = host.cli("flow", "run", file, "--input", "hosts:=[\"x\"]", "--wait").data
         check.equal("succeeded", shown["run"]["status"])
         check.equal(["0: x"], shown["run"]["output"]["lines"])
+
+
+def test_a_graph_of_a_run_shows_the_way_that_it_took():
+    with belay.started() as host:
+        flow = host.write("w.flow.yaml", """slug: ways
+steps:
+  - id: a
+    run: {command: ["false"]}
+    on_error: c
+  - id: b
+    set: {x: 1}
+    next: end
+  - id: c
+    set: {x: 2}
+""")
+        run = host.cli("flow", "run", flow, "--wait").data["run"]["id"]
+        drawn = host.cli("flow", "graph", "--run", run).data["graph"]
+        taken = [(way["from"], way["to"], way["kind"]) for way in drawn["ways"] if way["taken"]]
+        check.equal([("start", "a", "next"), ("a", "c", "error"), ("c", "end", "next")], taken)
+        svg = host.cli("flow", "graph", "--run", run, "--format", "svg", json_out=False).out
+        root = xml.etree.ElementTree.fromstring(svg)
+        texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+        check.equal(True, "a" in texts and any(text.startswith("✗ ") for text in texts), str(texts))
+        host.stop()
+        check.equal(svg, host.cli("flow", "graph", "--run", run, "--format", "svg", json_out=False).out)
 
 
 if __name__ == "__main__":

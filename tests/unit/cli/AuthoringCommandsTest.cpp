@@ -77,3 +77,34 @@ TEST(AuthoringCommands, aCommandThatBeginsAnotherStaysACommand) {
   CHECK(has(world.console.outText, "'docs') candidates='search --"));
   CHECK(has(world.console.outText, "'flow steps') candidates='docs examples'"));
 }
+
+TEST(AuthoringCommands, aGraphIsOfAFileOfAFlowOrOfARun) {
+  const char* const content =
+      R"J({"flow":"gate","name":"draft","digest":"sha256:01","format":"yaml",)J"
+      R"J("content":"slug: gate\nsteps:\n  - id: work\n    set: {a: 1}\n"})J";
+  world.daemon.data("GET /v1/flows/gate/content?of=draft", content);
+  world.daemon.data("GET /v1/flows/gate/content?of=sha256%3A01", content);
+  world.daemon.data(
+      "GET /v1/runs/r1",
+      R"J({"run":{"id":"r1abc","flow":"gate","digest":"sha256:01","status":"succeeded",)J"
+      R"J("duration_ms":1500},"steps":[{"step":"work","visit":1,"status":"succeeded",)J"
+      R"J("duration_ms":1200,"next":"end"}]})J");
+  LONGS_EQUAL(0, world.run({"flow", "graph", "gate"}));
+  CHECK(has(world.console.outText, "flowchart TD\n  s0[\"work<br/>set\"]\n"));
+  const std::string file = world.folder.at("g.svg");
+  LONGS_EQUAL(0, world.run({"flow", "graph", "--run", "r1", "--format", "svg", "-o", file}));
+  const std::string svg = *belay::base::readFile(file, 1u << 20);
+  CHECK(has(svg, "gate · run r1abc · succeeded · 1.5 s") && has(svg, "✓ 1.2 s"));
+  const auto shown = data({"flow", "graph", "--run", "r1"});
+  CHECK(shown.find("graph")->find("ways")->asArray()[0].flag("taken"));
+  LONGS_EQUAL(2, world.run({"flow", "graph"}));
+  LONGS_EQUAL(2, world.run({"flow", "graph", "gate", "--run", "r1"}));
+  LONGS_EQUAL(2, world.run({"flow", "graph", "gate", "--format", "png"}));
+}
+
+TEST(AuthoringCommands, aGraphOfABadFileSaysWhatIsWrongWithIt) {
+  const std::string file = world.folder.at("bad.flow.yaml");
+  CHECK(belay::base::writeFileDurably(file, "slug: x\nsteps:\n  - id: a\n    rum: {}\n").ok());
+  CHECK(world.run({"flow", "graph", file}) != 0);
+  CHECK(has(world.console.errText, "did you mean \"run\"?"));
+}
