@@ -2,7 +2,7 @@
 
 #define BELAY_RESOURCE_QUERY                                                         \
   "SELECT s.ref, s.digest, r.id, s.step, s.name, s.media_type, s.size, s.created_ms" \
-  " FROM resources AS s JOIN runs AS r ON r.number = s.run "
+  " FROM run_resources AS s JOIN runs AS r ON r.number = s.run "
 
 namespace belay::journal {
 
@@ -33,10 +33,11 @@ Result<ResourceRow> readRow(const sqlite::Execution& rows) {
 
 ResourceTable::ResourceTable(Session& session)
     : session_(session),
-      insert_(session.database(), "add resource",
-              "INSERT INTO resources (ref, digest, run, step, name, media_type, size, created_ms)"
-              " SELECT ?, ?, number, ?,?,?,?,? FROM runs WHERE id = ?"),
-      find_(session.database(), "find resource", BELAY_RESOURCE_QUERY "WHERE s.ref = ?"),
+      insert_(
+          session.database(), "add resource",
+          "INSERT INTO run_resources (ref, digest, run, step, name, media_type, size, created_ms)"
+          " SELECT ?, ?, number, ?,?,?,?,? FROM runs WHERE id = ?"),
+      find_(session.database(), "find resource", BELAY_RESOURCE_QUERY "WHERE s.ref = ? LIMIT 1"),
       all_(session.database(), "list resources",
            BELAY_RESOURCE_QUERY "ORDER BY s.number DESC LIMIT ?"),
       ofRun_(session.database(), "list resources of a run",
@@ -44,7 +45,7 @@ ResourceTable::ResourceTable(Session& session)
              "WHERE s.run = (SELECT number FROM runs WHERE id = ?)"
              " ORDER BY s.number DESC LIMIT ?"),
       referenced_(session.database(), "find resource by digest",
-                  "SELECT 1 FROM resources WHERE digest = ? LIMIT 1") {}
+                  "SELECT 1 FROM run_resources WHERE digest = ? LIMIT 1") {}
 
 Status ResourceTable::add(const ResourceRow& row) {
   BELAY_TRY(session_.write(insert_, row.ref, row.digest, row.step, row.name, row.mediaType,

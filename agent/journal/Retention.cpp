@@ -24,10 +24,10 @@ Retention::Retention(Session& session, HostChain& hostChain, ScheduleTable& sche
              " AND status >= 5 ORDER BY finished_ms LIMIT ?"),
       removeEvents_(session.database(), "remove events", "DELETE FROM events WHERE run = ?"),
       digests_(session.database(), "read resources of a run",
-               "SELECT DISTINCT digest FROM resources WHERE run = ?"),
+               "SELECT DISTINCT digest FROM run_resources WHERE run = ?"),
       stillReferenced_(session.database(), "find resource by digest",
-                       "SELECT 1 FROM resources WHERE digest = ? LIMIT 1"),
-      resources_(session.database(), "remove resources", "DELETE FROM resources WHERE run = ?"),
+                       "SELECT 1 FROM run_resources WHERE digest = ? LIMIT 1"),
+      resources_(session.database(), "remove resources", "DELETE FROM run_resources WHERE run = ?"),
       removeRow_(session.database(), "remove run", "DELETE FROM runs WHERE number = ?"),
       lastEvent_(session.database(), "look for the run of a seal",
                  "SELECT status, (SELECT max(seq) FROM events WHERE run = number)"

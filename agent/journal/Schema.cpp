@@ -128,6 +128,16 @@ constexpr const char* kVersion3[] = {
     " run TEXT NOT NULL, answered INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
     " expires_ms INTEGER NOT NULL, PRIMARY KEY (slug, webhook, key)) STRICT, WITHOUT ROWID",
     "CREATE INDEX deliveries_by_expiry ON deliveries (expires_ms)",
+    // The same content can belong to several runs and steps: one row each, so that it stays until
+    // the last of them is pruned.
+    "CREATE TABLE run_resources (number INTEGER PRIMARY KEY, ref TEXT NOT NULL,"
+    " digest TEXT NOT NULL, run INTEGER NOT NULL, step TEXT NOT NULL, name TEXT NOT NULL,"
+    " media_type TEXT NOT NULL, size INTEGER NOT NULL, created_ms INTEGER NOT NULL) STRICT",
+    "INSERT INTO run_resources SELECT * FROM resources",
+    "DROP TABLE resources",
+    "CREATE INDEX run_resources_by_ref ON run_resources (ref)",
+    "CREATE INDEX run_resources_by_digest ON run_resources (digest)",
+    "CREATE INDEX run_resources_by_run ON run_resources (run)",
 };
 
 constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2,
@@ -188,6 +198,37 @@ Status migrate(sqlite::Database& database, const Header& header) {
   return {};
 }
 
+namespace {
+
+/// What is about a table, by the texts above.
+bool isOfTable(std::string_view statement, std::string_view table) {
+  const std::string name(table);
+  return statement.starts_with("CREATE TABLE " + name + " ") ||
+         (statement.starts_with("CREATE ") &&
+          statement.find(" ON " + name + " ") != std::string_view::npos);
+}
+
+/// The statements whose texts SQLite has when all versions have been applied: a later one may have
+/// dropped what an earlier one made.
+std::vector<std::string_view> currentSchema() {
+  constexpr std::string_view kDrop = "DROP TABLE ";
+  std::vector<std::string_view> out;
+  for (const auto& version : kVersions) {
+    for (const std::string_view statement : version) {
+      if (statement.starts_with(kDrop)) {
+        std::erase_if(out, [&](std::string_view earlier) {
+          return isOfTable(earlier, statement.substr(kDrop.size()));
+        });
+      } else if (statement.starts_with("CREATE ")) {
+        out.push_back(statement);
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
 /// A damaged schema would else show later, as wrong SQL.
 Status compareSchema(sqlite::Database& database) {
   sqlite::Statement count(database, "read schema",
@@ -195,14 +236,11 @@ Status compareSchema(sqlite::Database& database) {
   sqlite::Statement find(database, "read schema", "SELECT 1 FROM sqlite_schema WHERE sql = ?");
   sqlite::Execution counted(count);
   BELAY_ASSIGN(const bool any, counted.next());
-  std::vector<const char*> expected;
-  for (const auto& version : kVersions) {
-    expected.insert(expected.end(), version.begin(), version.end());
-  }
+  const std::vector<std::string_view> expected = currentSchema();
   if (!any || counted.integer(0) != static_cast<std::int64_t>(expected.size())) {
     return damaged(database, "the schema does not have the tables of its version");
   }
-  for (const char* statement : expected) {
+  for (const std::string_view statement : expected) {
     const std::string text(statement);
     sqlite::Execution found(find, text);
     BELAY_ASSIGN(const bool there, found.next());

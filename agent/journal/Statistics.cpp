@@ -27,7 +27,7 @@ constexpr std::array<Count, 9> kCounts{{
     {&JournalStats::openWaits, "SELECT count(*) FROM waits WHERE status = 0"},
     {&JournalStats::timers, "SELECT count(*) FROM timers"},
     {&JournalStats::kv, "SELECT count(*) FROM kv"},
-    {&JournalStats::resources, "SELECT count(*) FROM resources"},
+    {&JournalStats::resources, "SELECT count(*) FROM run_resources"},
     {&JournalStats::fileBytes,
      "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"},
 }};

@@ -29,9 +29,9 @@ constexpr std::array<TableRow, 5> kNumbered{{
      "SELECT max(number), sum(n) FROM (SELECT number, length(id) + length(request) +"
      " length(event_name) + expires_ms AS n"
      " FROM waits NOT INDEXED WHERE number > ? ORDER BY number LIMIT ?)"},
-    {"resources",
+    {"run_resources",
      "SELECT max(number), sum(n) FROM (SELECT number, length(ref) + length(digest) + length(step) +"
-     " created_ms AS n FROM resources NOT INDEXED WHERE number > ? ORDER BY number LIMIT ?)"},
+     " created_ms AS n FROM run_resources NOT INDEXED WHERE number > ? ORDER BY number LIMIT ?)"},
     {"host_chain",
      "SELECT max(seq), sum(n) FROM (SELECT seq, length(run_id) + length(hash) + at_ms AS n"
      " FROM host_chain NOT INDEXED WHERE seq > ? ORDER BY seq LIMIT ?)"},

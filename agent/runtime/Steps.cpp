@@ -261,15 +261,27 @@ Status Steps::permit(LiveRun& run, const Attempt& attempt) {
   return core_.world().policy.check(effect).status();
 }
 
+Status Steps::keepResources(LiveRun& run, const StepKey& key,
+                            std::vector<journal::ResourceRow>& rows) {
+  for (journal::ResourceRow& row : rows) {
+    row.run = run.state.id;
+    row.step = key.path;
+    BELAY_TRY(core_.world().journal.addResource(row));
+  }
+  return {};
+}
+
 Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result) {
   const engine::ActiveStep* active = run.state.findActive(key.path);
   if (!active || active->started.key != key || active->phase != engine::StepPhase::kStarted)
     return {};
   const flow::Step& step = stepAt(run, key.path);
-  for (journal::ResourceRow& row : result.resources) {
-    row.run = run.state.id;
-    row.step = key.path;
-    BELAY_TRY(core_.world().journal.addResource(row));
+  if (const Status kept = keepResources(run, key, result.resources); !kept) {
+    if (endsTransaction(kept.error().code)) return kept;
+    // A result that cannot be kept is no success, and a step that nobody ends would run for ever.
+    result.ok = result.ambiguous = false;
+    result.failure = failureOf(kept.error());
+    result.failure->nothingLeft = false;
   }
   if (result.ambiguous) return core_.record(run, engine::StepAmbiguous{key, result.reason});
 

@@ -66,6 +66,8 @@ class Steps {
                            const engine::StepKey& key);
   base::Status startPerformed(LiveRun& run, const flow::Step& step, std::size_t index,
                               const engine::StepKey& key);
+  base::Status keepResources(LiveRun& run, const engine::StepKey& key,
+                             std::vector<journal::ResourceRow>& rows);
   base::Status permit(LiveRun& run, const Attempt& attempt);
   base::Result<std::int64_t> timeoutOf(LiveRun& run, const flow::Step& step,
                                        const engine::StepKey& key);

@@ -77,5 +77,19 @@ def test_the_next_step_reads_it_as_text():
         check.equal(200000, host.run(flow)["run"]["output"]["n"])
 
 
+def test_the_same_output_in_several_runs_and_steps():
+    # Regression: the second run could not record its output, and ran for ever.
+    with belay.started() as host:
+        flow = writer("head -c 200000 /dev/zero | tr '\\0' 'q'")
+        flow["steps"].append({**flow["steps"][0], "id": "b"})
+        runs = [host.run(flow)["run"] for _ in range(3)]
+        check.equal(["succeeded"] * 3, [run["status"] for run in runs])
+        rows = host.get("/v1/resources?limit=100")["resources"]
+        check.equal({run["id"] for run in runs}, {row["run"] for row in rows})
+        digests = {row["digest"] for row in rows if row["size"] == 200000}
+        check.equal(1, len(digests))
+        check.equal(200000, len(host.get("/v1/resources/%s/content" % digests.pop().split(":")[-1])))
+
+
 if __name__ == "__main__":
     check.main(globals())

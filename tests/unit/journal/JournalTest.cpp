@@ -340,6 +340,19 @@ TEST(Journal, knowsWhichContentsAreReferenced) {
   LONGS_EQUAL(1, on.journal->resources(filter).value().size());
 }
 
+// Regression: a second run with the same output could not record it, and never ended.
+TEST(Journal, oneContentCanBelongToSeveralRunsAndSteps) {
+  addRun("r1");
+  addRun("r2");
+  for (const char* run : {"r1", "r2"}) {
+    for (const char* step : {"a", "b"}) {
+      CHECK(on.journal->addResource({"res://1", "d1", on.runId(run), step, "n", "t", 5, 1}).ok());
+    }
+  }
+  LONGS_EQUAL(4, on.journal->resources({}).value().size());
+  CHECK(on.journal->resource("res://1").value().has_value());
+}
+
 TEST(Journal, remembersStartKeysAndMeta) {
   addRun("r1");
   CHECK(on.journal->addStartKey("k", on.runId("r1"), 1).ok());

@@ -49,6 +49,22 @@ TEST(Migration, bringsAFileOfVersion1ForwardWithAllItsRows) {
   CHECK(on.journal->flowByDigest(head->draftDigest).value().has_value());
 }
 
+TEST(Migration, bringsAFileOfVersion2ForwardWithItsResources) {
+  makeOld(2);
+  CHECK(on.open().ok());
+  const auto report = on.verifyAll().value();
+  CHECK(report.ok);
+  LONGS_EQUAL(2, report.runs);
+  CHECK(on.journal->release("kept", 1).value().has_value());
+  const auto rows = on.journal->resources({}).value();
+  LONGS_EQUAL(4, rows.size());
+  for (const journal::ResourceRow& row : rows) {
+    STRCMP_EQUAL("big", row.step.c_str());
+    LONGS_EQUAL(row.name == "big.stdout" ? 100'000 : 65'742, row.size);
+    CHECK(on.journal->isReferenced(row.digest).value());
+  }
+}
+
 TEST(Migration, takesWhatTheNewVersionAdds) {
   makeOld(1);
   CHECK(on.open().ok());

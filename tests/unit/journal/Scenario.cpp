@@ -17,8 +17,8 @@ using engine::RunStatus;
 namespace {
 
 constexpr std::array<const char*, 14> kTables{
-    "meta",  "runs", "events",     "host_chain", "host_anchor", "waits",      "timers",
-    "flows", "kv",   "flow_heads", "bindings",   "resources",   "start_keys", "sqlite_schema"};
+    "meta",  "runs", "events",     "host_chain", "host_anchor",   "waits",      "timers",
+    "flows", "kv",   "flow_heads", "bindings",   "run_resources", "start_keys", "sqlite_schema"};
 
 std::string nameOf(int run) { return "run-" + std::to_string(run); }
 

@@ -118,7 +118,7 @@ TEST(JournalUpkeep, pruneRemovesOldEndedRunsWithAllThatIsTheirs) {
   CHECK(on.journal->addResource({"res://2", "shared", old, "s", "n", "t", 1, 1}).ok());
   CHECK(on.journal->addStartKey("key", old, 1).ok());
   CHECK(on.addRun("open", 2).ok());
-  CHECK(on.journal->addResource({"res://3", "shared", on.runId("open"), "s", "n", "t", 1, 1}).ok());
+  CHECK(on.journal->addResource({"res://2", "shared", on.runId("open"), "s", "n", "t", 1, 1}).ok());
   CHECK(on.journal->commit().ok());
   later();
   addEnded("young");
@@ -135,6 +135,7 @@ TEST(JournalUpkeep, pruneRemovesOldEndedRunsWithAllThatIsTheirs) {
   CHECK(!on.journal->wait(on.waitId("w1")).value().has_value());
   CHECK(!on.journal->runByStartKey("key").value().has_value());
   CHECK(on.journal->isReferenced("shared").value());
+  STRCMP_EQUAL("open", on.journal->resource("res://2").value()->run.str().c_str());
   CHECK(!on.journal->inTransaction());
 }
 
