@@ -40,6 +40,7 @@ constexpr Row kRows[] = {
     {"POST", "/v1/runs/{run}/stop", kOperatorClass, false, &control<runtime::Verb::kStop>},
     {"POST", "/v1/runs/{run}/cancel", kOperatorClass, false, &control<runtime::Verb::kCancel>},
     {"POST", "/v1/runs/{run}/retry", kOperatorClass, true, &retryRun},
+    {"POST", "/v1/runs/{run}/replay", kOperatorClass, true, &replayRun},
     {"POST", "/v1/runs/{run}/resolve", kOperatorClass, true, &resolveRun},
     {"GET", "/v1/runs/{run}/wait", kReaderClass, false, &awaitRun},
     {"GET", "/v1/runs/{run}/follow", kReaderClass, false, &followRun},

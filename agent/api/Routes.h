@@ -26,6 +26,7 @@ std::vector<http::Route> makeRoutes(Backend& backend, Access& access);
 void startRun(Backend& backend, const ExchangePtr& exchange);
 void controlRun(Backend& backend, const ExchangePtr& exchange, runtime::Verb verb);
 void retryRun(Backend& backend, const ExchangePtr& exchange);
+void replayRun(Backend& backend, const ExchangePtr& exchange);
 void resolveRun(Backend& backend, const ExchangePtr& exchange);
 /// Answers when the run is no longer in the status `while`, or without it when it has ended; or
 /// with meta.timed_out after `for`.

@@ -144,6 +144,33 @@ void retryRun(Backend& backend, const ExchangePtr& exchange) {
   });
 }
 
+void replayRun(Backend& backend, const ExchangePtr& exchange) {
+  const auto which = [&]() -> Result<std::string> {
+    BELAY_ASSIGN(const Value body, exchange->bodyObject());
+    BELAY_TRY(checkMembers(body, "with"));
+    return textMember(body, "with");
+  }();
+  if (!which) return exchange->fail(which.error());
+  backend.change(exchange, [exchange, with = *which](runtime::Runtime& runtime) -> Result<Changed> {
+    BELAY_ASSIGN(const RunId run, findRun(runtime.journal(), exchange->param("run")));
+    BELAY_ASSIGN(const engine::RunState state, runtime::replay(runtime.journal(), run));
+    const engine::RunCreated& before = state.created;
+    BELAY_ASSIGN(const runtime::FlowVersion version,
+                 runtime::versionToRun(runtime.journal(), before.slug,
+                                       with.empty() ? before.flowDigest : with));
+    Value trigger;
+    trigger.set("type", "replay").set("of", run.str());
+    runtime::StartRequest request;
+    request.digest = version.digest;
+    request.source = version.source;
+    BELAY_ASSIGN(request.input, json::parse(before.inputJson));
+    request.triggerJson = json::print(trigger);
+    request.by = exchange->caller().shown();
+    BELAY_ASSIGN(const runtime::Started started, runtime.start(request));
+    return startedRun(started);
+  });
+}
+
 void resolveRun(Backend& backend, const ExchangePtr& exchange) {
   struct Resolving {
     std::string step;

@@ -12,7 +12,8 @@ namespace belay::cli {
 /// True for what names a file and cannot be a slug: "-", a path, or a name that ends as flow files
 /// do.
 bool isFlowFile(std::string_view argument);
-/// {"content","file","files"} for the API: the file, and by name those that it includes. Errors: kNotFound, kFlowTooLarge, kIo.
+/// {"content","file","files"} for the API: the file, and by name those that it includes. Errors:
+/// kNotFound, kFlowTooLarge, kIo.
 base::Result<json::Value> readFlowFile(const Invocation& invocation, const std::string& path);
 /// Adds to a body where the file is, so that the daemon knows it again; nothing for standard input.
 void addOrigin(const Invocation& invocation, const std::string& path, json::Value& body);

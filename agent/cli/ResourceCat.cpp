@@ -43,13 +43,22 @@ class Printer {
   const bool safe_;
 };
 
-Status catLocally(Invocation& invocation, const std::string& hex, Printer& printer) {
+Status streamLocally(Invocation& invocation, const std::string& hex, const Transport::Sink& sink) {
   BELAY_ASSIGN(const Installation* where, invocation.installation());
   BELAY_ASSIGN(const auto store,
                resources::ResourceStore::open(where->layout().resources(), invocation.world().clock,
                                               invocation.world().random));
-  return store->stream(*crypto::Digest::fromHex(hex),
-                       [&printer](std::string_view piece) { return printer(piece); });
+  return store->stream(*crypto::Digest::fromHex(hex), sink);
+}
+
+/// From the daemon, and from the store when it does not run.
+Status streamResource(Invocation& invocation, const std::string& hex, const Transport::Sink& sink) {
+  ApiRequest request;
+  request.target = pathOf("/v1/resources", hex, "/content");
+  BELAY_ASSIGN(request.timeout, invocation.duration("timeout", std::chrono::hours{1}));
+  const Status streamed = invocation.stream(request, sink);
+  const bool unreachable = !streamed && streamed.error().code == ErrorCode::kDaemonUnreachable;
+  return unreachable ? streamLocally(invocation, hex, sink) : streamed;
 }
 
 Result<api::Envelope> cat(Invocation& invocation) {
@@ -61,19 +70,25 @@ Result<api::Envelope> cat(Invocation& invocation) {
   }
   invocation.setStreamed();
   Printer printer(invocation);
-  ApiRequest request;
-  request.target = pathOf("/v1/resources", hex, "/content");
-  BELAY_ASSIGN(request.timeout, invocation.duration("timeout", std::chrono::hours{1}));
-  Status streamed =
-      invocation.stream(request, [&printer](std::string_view piece) { return printer(piece); });
-  if (!streamed && streamed.error().code == ErrorCode::kDaemonUnreachable) {
-    streamed = catLocally(invocation, hex, printer);
-  }
-  if (!streamed) return streamed.error();
+  BELAY_TRY(streamResource(invocation, hex,
+                           [&printer](std::string_view piece) { return printer(piece); }));
   return api::Envelope{};
 }
 
 }  // namespace
+
+Result<std::string> readResource(Invocation& invocation, std::string_view ref) {
+  constexpr std::size_t kBytesMax = 64u << 20;
+  BELAY_ASSIGN(const std::string hex, digestOf(ref));
+  std::string out;
+  BELAY_TRY(streamResource(invocation, hex, [&out](std::string_view piece) -> Status {
+    if (out.size() + piece.size() > kBytesMax)
+      return Error{ErrorCode::kLimit, "a resource that a run needs has more than 64 MiB"};
+    out += piece;
+    return {};
+  }));
+  return out;
+}
 
 const Command kResourceCatCommand{
     "resource cat",

@@ -7,7 +7,7 @@
 set(BELAY_LAYERS "")
 
 # Built for size: what runs once per command, request or start, and not once per step.
-set(BELAY_COLD yaml settings flow authoring trust vault resources jobs steps triggers link api cli tls statement journal runtime http log)
+set(BELAY_COLD yaml settings flow authoring trust vault resources jobs steps rehearsal triggers link api cli tls statement journal runtime http log)
 
 function(belay_layer directory)
   cmake_parse_arguments(PARSE_ARGV 1 layer "" "" "USES")
@@ -59,6 +59,8 @@ belay_layer(agent/jobs       USES belay_base belay_json)
 belay_layer(agent/steps      USES belay_base belay_log belay_json belay_settings belay_tls belay_http belay_script belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
                                   belay_jobs deps::libssh)
+belay_layer(agent/rehearsal  USES belay_base belay_log belay_json belay_crypto belay_script belay_flow
+                                  belay_engine belay_journal belay_trust belay_runtime belay_steps)
 belay_layer(agent/triggers   USES belay_base belay_log belay_json belay_calendar belay_crypto belay_flow
                                   belay_journal belay_trust belay_runtime belay_steps)
 belay_layer(agent/link       USES belay_base belay_log belay_json belay_crypto belay_statement belay_wire
@@ -68,7 +70,7 @@ belay_layer(agent/api        USES belay_base belay_log belay_json belay_settings
                                   belay_triggers belay_link belay_version belay_embedded)
 belay_layer(agent/cli        USES belay_base belay_log belay_json belay_settings belay_yaml belay_http belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
-                                  belay_jobs belay_steps belay_triggers belay_link belay_authoring belay_api
+                                  belay_jobs belay_steps belay_rehearsal belay_triggers belay_link belay_authoring belay_api
                                   belay_version belay_embedded deps::poco_util)
 
 # A directory that the table does not know would silently not be built.

@@ -1,0 +1,238 @@
+#include <algorithm>
+
+#include "agent/cli/Commands.h"
+#include "agent/cli/FlowFiles.h"
+#include "agent/cli/Inputs.h"
+#include "agent/cli/Rehearsals.h"
+#include "agent/rehearsal/History.h"
+#include "agent/rehearsal/Judge.h"
+#include "common/base/Files.h"
+#include "common/base/Text.h"
+#include "common/base/Units.h"
+#include "common/yaml/Yaml.h"
+
+namespace belay::cli {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using json::Value;
+using rehearsal::Played;
+using rehearsal::Scenario;
+using rehearsal::Script;
+
+namespace {
+
+constexpr std::size_t kTestBytesMax = 4u << 20;
+constexpr std::size_t kTestsMax = 1000;
+constexpr std::string_view kTestFile = ".test.yaml";
+
+constexpr Flag kFlags[] = {
+    {"from", 0, "RUN", "with the answers that this run got; its path and end are expected", true},
+    {"only", 0, "NAME", "only the tests whose name holds this"},
+};
+
+/// A file of tests, with the flows that it is about.
+struct Suite {
+  std::string file;
+  std::vector<Script> scripts;
+  std::vector<Scenario> scenarios;
+};
+
+std::string folderOf(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
+/// "deploy.flow.yaml" → "deploy.test.yaml".
+std::string testFileOf(std::string flowFile) {
+  for (const std::string_view end :
+       {".flow.yaml", ".flow.yml", ".flow.json", ".flow.js", ".yaml"}) {
+    if (flowFile.ends_with(end))
+      return flowFile.substr(0, flowFile.size() - end.size()) + std::string(kTestFile);
+  }
+  return flowFile + std::string(kTestFile);
+}
+
+Result<Script> readScript(Invocation& invocation, const std::string& path) {
+  BELAY_ASSIGN(const Value body, readFlowFile(invocation, path));
+  BELAY_ASSIGN(const api::FlowText content, api::readFlowText(body));
+  return scriptOf(content);
+}
+
+Status checkSuite(const Value& root, const std::string& file) {
+  if (!root.isObject())
+    return Error{ErrorCode::kInputInvalid, file + ": a file of tests is an object"};
+  for (const json::Member& member : root.asObject()) {
+    if (member.first == "flow" || member.first == "flows" || member.first == "tests") continue;
+    return Error{ErrorCode::kInputInvalid, file + ": unknown key \"" + shown(member.first) +
+                                               "\"; a file of tests has flow, flows and tests"};
+  }
+  return {};
+}
+
+Result<Suite> readSuite(Invocation& invocation, const std::string& file) {
+  BELAY_ASSIGN(const std::string text, base::readFile(file, kTestBytesMax));
+  auto document = yaml::parse(text);
+  if (!document) return std::move(document).error().in(file);
+  BELAY_TRY(checkSuite(document->root, file));
+  Suite out{file, {}, {}};
+  const std::string folder = folderOf(file);
+  std::string flow = document->root.text("flow");
+  if (flow.empty())
+    flow =
+        file.substr(folder.size(), file.size() - folder.size() - kTestFile.size()) + ".flow.yaml";
+  BELAY_ASSIGN(Script first, readScript(invocation, folder + flow));
+  out.scripts.push_back(std::move(first));
+  if (const Value* others = document->root.find("flows"); others && others->isArray()) {
+    for (const Value& other : others->asArray()) {
+      BELAY_ASSIGN(Script script,
+                   readScript(invocation, folder + (other.isString() ? other.asString() : "")));
+      out.scripts.push_back(std::move(script));
+    }
+  }
+  const Value* tests = document->root.find("tests");
+  if (!tests || !tests->isArray() || tests->asArray().empty() ||
+      tests->asArray().size() > kTestsMax)
+    return Error{ErrorCode::kInputInvalid, file + ": tests must be a list of 1 to 1,000 tests"};
+  for (std::size_t i = 0; i < tests->asArray().size(); ++i) {
+    auto scenario = rehearsal::readScenario(tests->asArray()[i]);
+    const std::string pointer = "/tests/" + std::to_string(i);
+    const int line = document->placeOf(pointer).value.line;
+    if (!scenario)
+      return std::move(scenario).error().in(file + ":" + std::to_string(line) + ": " + pointer);
+    out.scenarios.push_back(std::move(*scenario));
+  }
+  return out;
+}
+
+/// A test that a recorded run makes: what it got is given, what it did is expected.
+Result<Scenario> scenarioOfRun(Invocation& invocation, const std::string& run) {
+  BELAY_ASSIGN(const Recorded recorded, recordOf(invocation, run));
+  BELAY_ASSIGN(const Script pinned, storedScript(invocation, recorded.flow, recorded.digest));
+  BELAY_ASSIGN(Scenario out, rehearsal::scenarioOf(recorded.run, recorded.events, pinned.flow,
+                                                   loaderOf(invocation)));
+  json::Array path;
+  for (const std::string& step : rehearsal::pathOf(recorded.events)) path.emplace_back(step);
+  out.expect.set("status", recorded.status).set("path", std::move(path));
+  return out;
+}
+
+Result<std::vector<Suite>> suitesOf(Invocation& invocation) {
+  std::vector<Suite> out;
+  const std::vector<std::string> runs = invocation.flags("from");
+  for (const std::string& path : invocation.arguments().positionals) {
+    if (runs.empty()) {
+      BELAY_ASSIGN(Suite suite,
+                   readSuite(invocation, path.ends_with(kTestFile) ? path : testFileOf(path)));
+      out.push_back(std::move(suite));
+      continue;
+    }
+    Suite suite{path, {}, {}};
+    BELAY_ASSIGN(Script script, readScript(invocation, path));
+    suite.scripts.push_back(std::move(script));
+    for (const std::string& run : runs) {
+      BELAY_ASSIGN(Scenario scenario, scenarioOfRun(invocation, run));
+      suite.scenarios.push_back(std::move(scenario));
+    }
+    out.push_back(std::move(suite));
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> problemsOf(const Result<Played>& played,
+                                            const Scenario& scenario) {
+  if (!played) {
+    const std::string expected = scenario.expect.isObject() ? scenario.expect.text("status") : "";
+    std::string code(base::errorText(played.error().code));
+    // A start that is refused can be what a test is about.
+    if (expected == "refused") return std::vector<std::string>{};
+    return std::vector<std::string>{"it does not start: " + played.error().message + " [" + code +
+                                    "]"};
+  }
+  if (!played->missing.empty()) {
+    return std::vector<std::string>{"step " + played->missing +
+                                    " is reached, and the test gives no fitting answer for it"};
+  }
+  if (!played->stuck.empty()) return std::vector<std::string>{played->stuck};
+  BELAY_ASSIGN(std::vector<std::string> problems, rehearsal::judge(*played, scenario.expect));
+  for (const std::string& name : played->unused)
+    problems.push_back("an answer is given for " + name + ", which was not reached");
+  return problems;
+}
+
+Result<Value> runOne(Invocation& invocation, const Suite& suite, const Scenario& scenario) {
+  const Result<Played> played = rehearsal::play(suite.scripts, scenario, loaderOf(invocation));
+  auto problems = problemsOf(played, scenario);
+  if (!problems) return std::move(problems).error().in(suite.file + ": " + scenario.name);
+  Value out;
+  out.set("file", suite.file).set("name", scenario.name).set("passed", problems->empty());
+  json::Array list;
+  for (std::string& problem : *problems) list.emplace_back(std::move(problem));
+  out.set("problems", std::move(list));
+  if (!played) return out;
+  json::Array path;
+  for (const std::string& step : rehearsal::pathOf(played->events)) path.emplace_back(step);
+  out.set("status", engine::runStatusName(played->state.status())).set("path", std::move(path));
+  out.set("simulated_ms", played->tookMs);
+  return out;
+}
+
+Result<api::Envelope> test(Invocation& invocation) {
+  BELAY_ASSIGN(const std::vector<Suite> suites, suitesOf(invocation));
+  api::Envelope out;
+  json::Array tests;
+  std::int64_t failed = 0;
+  for (const Suite& suite : suites) {
+    for (const Scenario& scenario : suite.scenarios) {
+      if (scenario.name.find(invocation.flag("only")) == std::string::npos) continue;
+      BELAY_ASSIGN(Value one, runOne(invocation, suite, scenario));
+      failed += one.flag("passed") ? 0 : 1;
+      tests.push_back(std::move(one));
+    }
+  }
+  const auto count = static_cast<std::int64_t>(tests.size());
+  out.data.set("passed", count - failed).set("failed", failed).set("tests", std::move(tests));
+  if (count == 0) out.error = Error{ErrorCode::kTestFailed, "no test has this in its name"};
+  if (failed > 0) {
+    out.error =
+        Error{ErrorCode::kTestFailed, std::to_string(failed) + " of " + std::to_string(count) +
+                                          (count == 1 ? " test" : " tests") + " failed"};
+  }
+  return out;
+}
+
+std::string print(const Invocation& invocation, const Value& data) {
+  const Value* tests = data.find("tests");
+  if (!tests) return "";
+  std::string out;
+  for (const Value& one : tests->asArray()) {
+    const bool passed = one.flag("passed");
+    out += invocation.style().status(passed ? "ok" : "failed") + "  " + shown(one.text("name"));
+    out += invocation.style().dim(
+               "  " + base::formatDuration(std::chrono::milliseconds{one.integer("simulated_ms")}) +
+               " simulated") +
+           "\n";
+    for (const Value& problem : one.find("problems")->asArray())
+      out += "      " + shown(problem.asString()) + "\n";
+  }
+  return out + std::to_string(data.integer("passed")) + " passed, " +
+         std::to_string(data.integer("failed")) + " failed\n";
+}
+
+}  // namespace
+
+const Command kFlowTestCommand{
+    "flow test",
+    "FILE…",
+    "rehearse a flow with given or recorded answers, and check the way that it takes",
+    "FILE is a file of tests, or a flow whose tests stand beside it as NAME.test.yaml. Nothing "
+    "leaves the process: steps get the answers that the test gives, and time is simulated. With "
+    "--from the answers are those that a run of this host got. docs/testing.md has the format.",
+    kFlags,
+    &test,
+    &print,
+    Completes::kFile};
+
+}  // namespace belay::cli
