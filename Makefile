@@ -37,11 +37,11 @@ demo: all  ## show Belay at work, in a folder of its own
 	@tests/demo/demo.sh build/belay
 
 .PHONY: check
-check:  ## all that a change must pass: build, style, unit, sim, integration, crash, schedules
+check:  ## all that a change must pass: build, style, unit, asan, sim, integration, crash, schedules
 	@tests/run.sh change
 
 .PHONY: check-nightly
-check-nightly:  ## the same with more rounds, and asan, tsan, fuzz, mutants, power, bench
+check-nightly:  ## the same with more rounds, and tsan, fuzz, mutants, power, bench
 	@tests/run.sh nightly
 
 .PHONY: style

@@ -6,7 +6,7 @@
 # Without STAGE: build, then every stage there is. Those with a folder of their own (style, sim, integration,
 # crash, web, …) are tests/<stage>/run.sh, called with "change" or "nightly"; its last line must be
 # "N passed, N failed". unit, asan and tsan run the programs unit_* and count what CppUTest says.
-# nightly adds asan, tsan, fuzz, mutants, power, bench.
+# nightly adds tsan, fuzz, mutants, power, bench.
 #
 # The last line is the sum, "N passed, N failed". The exit status is 0 when nothing failed; a stage that ran no
 # test, that took too long, or that did not say its count has failed.
@@ -169,9 +169,8 @@ if [ $# -gt 0 ]; then
   stages=("$@")
   case " $* " in *" fuzz "*) config/cmake/packages.sh build fuzz || exit 1 ;; esac
 else
-  stages=(style unit sim integration crash web)
-  # asan belongs to every change too, as soon as unit_jobs is known to be clean under it.
-  [ "$mode" = change ] || stages+=(asan tsan fuzz mutants power bench)
+  stages=(style unit asan sim integration crash web)
+  [ "$mode" = change ] || stages+=(tsan fuzz mutants power bench)
   known=" ${stages[*]} asan tsan fuzz mutants power bench demo "
   for script in tests/*/run.sh; do
     stage=$(basename "$(dirname "$script")")

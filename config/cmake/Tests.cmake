@@ -45,6 +45,10 @@ function(belay_test_program name)
     list(APPEND test_SOURCES "${PROJECT_SOURCE_DIR}/tests/support/UnitMain.cpp")
   endif()
   add_executable(${name} ${test_SOURCES})
+  if(test_MAIN AND NOT BELAY_SANITIZE AND NOT BELAY_COVERAGE AND NOT BELAY_FAST)
+    # What is tested is built as it is shipped; the tests' own code runs once, and costs less so.
+    target_compile_options(${name} PRIVATE -O0 -U_FORTIFY_SOURCE)
+  endif()
   target_compile_definitions(${name} PRIVATE BELAY_TEST_LEAKS=${test_leaks})
   target_link_libraries(${name} PRIVATE ${test_USES} belay_test_support)
   set_target_properties(${name} PROPERTIES
