@@ -21,7 +21,8 @@ run() { "$belay" --user "$@"; }
 json() { python3 -c 'import json,sys
 value = json.load(sys.stdin)
 for name in sys.argv[1].split("."):
-    value = value[int(name)] if isinstance(value, list) else value.get(name) if value is not None else None
+    if isinstance(value, list): value = value[int(name)] if int(name) < len(value) else None
+    else: value = value.get(name) if value is not None else None
 print("" if value is None else value)' "$1"; }
 
 receiver_pid='' daemon_pid=''
@@ -32,7 +33,8 @@ start_daemon() {
   setsid "$belay" --user daemon >> "$folder/daemon.log" 2>&1 < /dev/null &
   daemon_pid=$!
   for _ in $(seq 100); do
-    run run list --json > /dev/null 2>&1 && return
+    # Lists are answered without a daemon too, from the journal.
+    [ "$(run run list --json 2> /dev/null | json meta.source 2> /dev/null)" != daemon ] || return 0
     sleep 0.05
   done
   echo "the daemon did not start:" >&2
