@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -25,6 +26,28 @@ struct Launch {
   const char* cgroupProcs;
   pid_t supervisor;
   Launched& result;
+};
+
+/// Not a part of our own stack: the child's functions never return, and what AddressSanitizer noted
+/// of them there would be held against ours. Only the pages that the child uses are ever touched.
+class ChildStack {
+ public:
+  ChildStack() noexcept
+      : mapped_(::mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {}
+  ~ChildStack() {
+    if (mapped_ != MAP_FAILED) ::munmap(mapped_, kStackBytes);
+  }
+  ChildStack(const ChildStack&) = delete;
+  ChildStack& operator=(const ChildStack&) = delete;
+
+  /// Null, with errno, when there is no memory.
+  void* top() const noexcept {
+    return mapped_ == MAP_FAILED ? nullptr : static_cast<char*>(mapped_) + kStackBytes;
+  }
+
+ private:
+  void* mapped_;
 };
 
 // From here on everything runs in the child, on borrowed memory: system calls only, no allocation,
@@ -130,15 +153,16 @@ int runChild(void* opaque) {
 }  // namespace
 
 Launched launchJob(const JobRequest& request, const JobDescriptors& descriptors) {
-  // Not initialised: only the pages that the child uses are ever touched.
-  alignas(16) std::array<char, kStackBytes> stack;
   std::array<char, 4200> cgroupProcs;
   Launched result;
   const bool inCgroup = request.cgroup[0] != '\0';
   std::snprintf(cgroupProcs.data(), cgroupProcs.size(), "%s/cgroup.procs", request.cgroup);
   Launch launch{request, descriptors, inCgroup ? cgroupProcs.data() : nullptr, ::getpid(), result};
-  const pid_t pid =
-      ::clone(&runChild, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &launch);
+  const ChildStack stack;
+  pid_t pid = -1;
+  if (stack.top() != nullptr) {
+    pid = ::clone(&runChild, stack.top(), CLONE_VM | CLONE_VFORK | SIGCHLD, &launch);
+  }
   if (pid < 0) {
     result.failedStage = "fork";
     result.failedErrno = errno;
