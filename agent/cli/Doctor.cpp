@@ -63,7 +63,7 @@ Check checkJournal(Invocation& invocation) {
           ""};
 }
 
-Result<api::Envelope> examine(Invocation& invocation) {
+std::vector<Check> allChecks(Invocation& invocation) {
   std::vector<Check> checks;
   const auto add = [&checks](std::vector<Check> more) {
     checks.insert(checks.end(), std::make_move_iterator(more.begin()),
@@ -75,29 +75,34 @@ Result<api::Envelope> examine(Invocation& invocation) {
     const std::string at = error.place.line != 0 ? ":" + std::to_string(error.place.line) : "";
     checks.push_back({"settings", Verdict::kFail, error.place.file + at + " " + error.message,
                       firstAction(error)});
-  } else {
-    const Installation& found = **where;
-    checks.push_back(found.hasConfigFile
-                         ? Check{"settings", Verdict::kOk, found.paths.configFile, ""}
-                         : Check{"settings", Verdict::kInfo,
-                                 "no " + found.paths.configFile + ": defaults are in force",
-                                 "belay init"});
-    add(checkStateFolder(found));
-    add(checkKeys(invocation, found));
-    ApiRequest request;
-    request.target = "/v1/daemon";
-    const auto daemon = invocation.send(request);
-    if (!daemon)
-      checks.push_back(
-          {"daemon", Verdict::kWarn, daemon.error().message, firstAction(daemon.error())});
-    else if (daemon->error)
-      checks.push_back(
-          {"daemon", Verdict::kFail, daemon->error->message, firstAction(*daemon->error)});
-    else
-      add(checkDaemon(invocation, daemon->data));
-    checks.push_back(checkJournal(invocation));
-    add(checkHost(invocation, found));
+    return checks;
   }
+  const Installation& found = **where;
+  checks.push_back(
+      found.hasConfigFile
+          ? Check{"settings", Verdict::kOk, found.paths.configFile, ""}
+          : Check{"settings", Verdict::kInfo,
+                  "no " + found.paths.configFile + ": defaults are in force", "belay init"});
+  add(checkStateFolder(found));
+  add(checkKeys(invocation, found));
+  ApiRequest request;
+  request.target = "/v1/daemon";
+  const auto daemon = invocation.send(request);
+  if (!daemon)
+    checks.push_back(
+        {"daemon", Verdict::kWarn, daemon.error().message, firstAction(daemon.error())});
+  else if (daemon->error)
+    checks.push_back(
+        {"daemon", Verdict::kFail, daemon->error->message, firstAction(*daemon->error)});
+  else
+    add(checkDaemon(invocation, daemon->data));
+  checks.push_back(checkJournal(invocation));
+  add(checkHost(invocation, found));
+  return checks;
+}
+
+Result<api::Envelope> examine(Invocation& invocation) {
+  const std::vector<Check> checks = allChecks(invocation);
   api::Envelope out;
   json::Array list;
   std::size_t failed = 0;

@@ -195,6 +195,18 @@ Result<json::Value> HttpStep::bodyOf(const Attempt& attempt, const Call& call,
   return world_.outputs.keepText(response.body, attempt.persist, name, rows);
 }
 
+Result<json::Value> HttpStep::headersOf(const http::ClientResponse& response) const {
+  json::Value headers{json::Object{}};
+  for (const http::HeaderField& field : response.headers.fields()) {
+    const std::string name = base::toLower(field.name);
+    const std::string before = headers.text(name);
+    // A server may give back what it was sent.
+    BELAY_ASSIGN(const std::string value, world_.outputs.redact(field.value));
+    headers.set(name, before.empty() ? value : before + ", " + value);
+  }
+  return headers;
+}
+
 StepResult HttpStep::finish(const Attempt& attempt, const Call& call, http::ClientOutcome outcome,
                             std::int64_t startedMs) const {
   if (!outcome.ok()) return resultOf(attempt, outcome.failure());
@@ -204,18 +216,9 @@ StepResult HttpStep::finish(const Attempt& attempt, const Call& call, http::Clie
   auto body = bodyOf(attempt, call, response, result.resources);
   json::Value output;
   output.set("status", response.status);
-  json::Value headers{json::Object{}};
-  for (const http::HeaderField& field : response.headers.fields()) {
-    const std::string name = base::toLower(field.name);
-    const std::string before = headers.text(name);
-    // A server may give back what it was sent.
-    auto value = world_.outputs.redact(field.value);
-    if (!value)
-      body = std::move(value).error();
-    else
-      headers.set(name, before.empty() ? *value : before + ", " + *value);
-  }
-  output.set("headers", std::move(headers));
+  auto headers = headersOf(response);
+  output.set("headers", headers ? std::move(*headers) : json::Value(json::Object{}));
+  if (!headers) body = std::move(headers).error();
   if (body) output.set("body", std::move(*body));
   output.set("duration_ms", result.durationMs);
   result.outputJson = json::print(output);

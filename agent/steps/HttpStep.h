@@ -43,6 +43,7 @@ class HttpStep final : public runtime::Performer {
   base::Result<json::Value> bodyOf(const runtime::Attempt& attempt, const Call& call,
                                    const http::ClientResponse& response,
                                    std::vector<journal::ResourceRow>& rows) const;
+  base::Result<json::Value> headersOf(const http::ClientResponse& response) const;
 
   const World world_;
   const settings::HttpSettings settings_;

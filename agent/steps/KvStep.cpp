@@ -12,6 +12,7 @@ namespace belay::steps {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
+using base::Status;
 using Kind = KvOperation::Kind;
 
 namespace {
@@ -85,6 +86,24 @@ Result<json::Value> listKeys(journal::Journal& journal, const KvOperation& opera
   return out;
 }
 
+/// Writes `value` under the operation's key, over `row`.
+Status store(journal::Journal& journal, const KvOperation& operation,
+             const std::optional<journal::KvRow>& row, const json::Value& value,
+             std::int64_t nowMs) {
+  journal::KvRow next{operation.space, operation.key, json::print(value), 0, nowMs};
+  if (next.valueJson.size() > KvStep::kValueBytesMax) {
+    return Error{ErrorCode::kLimit,
+                 "the value of key \"" + operation.key + "\" would be larger than " +
+                     base::formatBytes(KvStep::kValueBytesMax) + "; keep it as a resource"};
+  }
+  // Without a ttl of its own, an increment or append leaves the end of its key's life as it was.
+  if (operation.ttlMs != 0)
+    next.expiresMs = nowMs + operation.ttlMs;
+  else if (row && operation.kind != Kind::kSet)
+    next.expiresMs = row->expiresMs;
+  return journal.putKv(next);
+}
+
 }  // namespace
 
 Result<json::Value> performKv(journal::Journal& journal, const KvOperation& operation,
@@ -115,18 +134,7 @@ Result<json::Value> performKv(journal::Journal& journal, const KvOperation& oper
     return out;
   }
   BELAY_ASSIGN(json::Value value, nextValue(operation, previous, row.has_value()));
-  journal::KvRow next{operation.space, operation.key, json::print(value), 0, nowMs};
-  if (next.valueJson.size() > KvStep::kValueBytesMax) {
-    return Error{ErrorCode::kLimit,
-                 "the value of key \"" + operation.key + "\" would be larger than " +
-                     base::formatBytes(KvStep::kValueBytesMax) + "; keep it as a resource"};
-  }
-  // Without a ttl of its own, an increment or append leaves the end of its key's life as it was.
-  if (operation.ttlMs != 0)
-    next.expiresMs = nowMs + operation.ttlMs;
-  else if (row && operation.kind != Kind::kSet)
-    next.expiresMs = row->expiresMs;
-  BELAY_TRY(journal.putKv(next));
+  BELAY_TRY(store(journal, operation, row, value, nowMs));
   out.set("value", std::move(value));
   out.set("exists", row.has_value());
   out.set("previous", std::move(previous));
