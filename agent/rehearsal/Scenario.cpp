@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "agent/engine/Names.h"
 #include "agent/flow/Flow.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
@@ -21,12 +22,16 @@ namespace {
 
 using Words = std::span<const std::string_view>;
 
-constexpr std::array<std::string_view, 7> kEntryKeys{"name",  "input", "now",   "trigger",
-                                                     "given", "kv",    "expect"};
+constexpr std::array<std::string_view, 8> kEntryKeys{"name",  "input", "now",     "trigger",
+                                                     "given", "kv",    "actions", "expect"};
 constexpr std::array<std::string_view, static_cast<std::size_t>(Given::Kind::kCount)> kAnswers{
-    "output", "fails", "approve", "reject", "body", "nothing"};
-constexpr std::array<std::string_view, 9> kGivenKeys{
-    "output", "fails", "approve", "reject", "body", "nothing", "comment", "form", "takes"};
+    "output", "fails", "approve", "reject", "body", "nothing", "unknown"};
+constexpr std::array<std::string_view, static_cast<std::size_t>(Action::Verb::kCount)> kVerbs{
+    "pause", "resume", "stop", "cancel", "resolve"};
+constexpr std::array<std::string_view, 4> kActionKeys{"after", "do", "step", "as"};
+constexpr std::array<std::string_view, 10> kGivenKeys{"output", "fails",   "approve", "reject",
+                                                      "body",   "nothing", "unknown", "comment",
+                                                      "form",   "takes"};
 constexpr std::array<std::string_view, 4> kFailureKeys{"class", "code", "message", "nothing_left"};
 
 Error wrong(const std::string& pointer, const std::string& why) {
@@ -73,7 +78,7 @@ Result<Given> readGiven(const Value& value, const std::string& pointer) {
     }
   }
   if (answers != 1) {
-    return wrong(pointer, "needs one of output, fails, approve, reject, body or nothing");
+    return wrong(pointer, "needs one of output, fails, approve, reject, body, nothing or unknown");
   }
   if (out.kind == Given::Kind::kFailure)
     BELAY_TRY(readFailure(*answer, pointer + "/fails", out.failure));
@@ -111,6 +116,36 @@ Status readAnswers(const Value& given, Scenario& out) {
   return {};
 }
 
+Result<Action> readAction(const Value& value, const std::string& pointer) {
+  BELAY_TRY(onlyKeys(value, kActionKeys, pointer));
+  Action out;
+  const auto after = base::parseDuration(value.text("after"));
+  if (!after) return wrong(pointer + "/after", "must be a duration like 30s or 2h");
+  out.after = *after;
+  const auto verb = std::find(kVerbs.begin(), kVerbs.end(), value.text("do"));
+  if (verb == kVerbs.end())
+    return wrong(pointer + "/do", "must be pause, resume, stop, cancel or resolve");
+  out.verb = static_cast<Action::Verb>(verb - kVerbs.begin());
+  if (out.verb != Action::Verb::kResolve) return out;
+  out.step = value.text("step");
+  const auto as = engine::resolutionFrom(value.text("as"));
+  if (out.step.empty() || !as)
+    return wrong(pointer, "needs step, and as: succeeded, failed or retry");
+  out.as = *as;
+  return out;
+}
+
+Status readActions(const Value& list, Scenario& out) {
+  if (!list.isArray()) return wrong("/actions", "must be a list");
+  for (std::size_t i = 0; i < list.asArray().size(); ++i) {
+    BELAY_ASSIGN(Action one, readAction(list.asArray()[i], "/actions/" + std::to_string(i)));
+    out.actions.push_back(std::move(one));
+  }
+  std::stable_sort(out.actions.begin(), out.actions.end(),
+                   [](const Action& a, const Action& b) { return a.after < b.after; });
+  return {};
+}
+
 }  // namespace
 
 Result<Scenario> readScenario(const Value& entry) {
@@ -138,6 +173,7 @@ Result<Scenario> readScenario(const Value& entry) {
     for (const json::Member& member : kv->asObject())
       out.kv.emplace_back(member.first, json::print(member.second));
   }
+  if (const Value* actions = entry.find("actions")) BELAY_TRY(readActions(*actions, out));
   if (const Value* expect = entry.find("expect")) out.expect = *expect;
   return out;
 }

@@ -22,6 +22,7 @@ struct Given {
     kReject,
     kBody,     ///< Of a callback or event.
     kNothing,  ///< Nobody answers the wait: its time runs out.
+    kUnknown,  ///< It is not known whether the attempt took effect.
     kCount
   };
   Kind kind = Kind::kOutput;
@@ -29,6 +30,15 @@ struct Given {
   std::string comment;      ///< Of a decision.
   engine::Failure failure;  ///< Of kFailure.
   std::chrono::milliseconds takes{0};  ///< Simulated time until then.
+};
+
+/// What an operator does while a run is under way.
+struct Action {
+  enum class Verb : std::uint8_t { kPause, kResume, kStop, kCancel, kResolve, kCount };
+  std::chrono::milliseconds after{0};  ///< Since the start.
+  Verb verb = Verb::kPause;
+  std::string step;  ///< Of kResolve: path of the step that is ambiguous.
+  engine::Resolution as = engine::Resolution::kFailed;
 };
 
 /// A rehearsal of a flow: its input, when it begins, and what the world answers.
@@ -41,6 +51,7 @@ struct Scenario {
   /// last stays. Steps of other flows are named "SLUG:STEP".
   std::map<std::string, std::vector<Given>, std::less<>> given;
   std::vector<std::pair<std::string, std::string>> kv;  ///< Keys of the default space, and JSON.
+  std::vector<Action> actions;                          ///< By time.
   json::Value expect;                                   ///< As written; null: nothing is expected.
 
   static constexpr std::int64_t kStartMs = 1'767'225'600'000;  ///< 2026-01-01T00:00:00Z.

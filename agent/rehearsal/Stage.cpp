@@ -28,6 +28,10 @@ constexpr std::uint64_t kExt4 = 0xEF53;
 
 const std::string kAuthor = "test";
 
+// The verbs of a scenario are those of the runtime, and then those that need more words.
+static_assert(static_cast<int>(Action::Verb::kPause) == static_cast<int>(runtime::Verb::kPause) &&
+              static_cast<int>(Action::Verb::kCancel) == static_cast<int>(runtime::Verb::kCancel));
+
 }  // namespace
 
 Stage::Stage(const Scenario& scenario, StageOutputs::Load load)
@@ -188,6 +192,21 @@ Result<bool> Stage::answerWaits() {
   return answered;
 }
 
+/// What the operator of the scenario does by now.
+Status Stage::act(const base::RunId& run) {
+  const auto& actions = scenario_.actions;
+  const std::int64_t passedMs = clock_.wallMs() - scenario_.startMs;
+  for (; acted_ < actions.size() && actions[acted_].after.count() <= passedMs; ++acted_) {
+    const Action& action = actions[acted_];
+    BELAY_TRY(tell([&](runtime::Runtime& runtime) {
+      if (action.verb == Action::Verb::kResolve)
+        return runtime.resolve(run, action.step, action.as, kAuthor, "");
+      return runtime.control(run, static_cast<runtime::Verb>(action.verb), kAuthor);
+    }));
+  }
+  return {};
+}
+
 /// Leaps to whatever is due next; false when nothing is.
 Result<bool> Stage::passTime() {
   const std::int64_t now = clock_.sinceBoot().count();
@@ -199,6 +218,8 @@ Result<bool> Stage::passTime() {
   for (const auto& [wait, answer] : asked_) {
     if (answer.given) sooner(answer.dueMs);
   }
+  if (acted_ < scenario_.actions.size())
+    sooner(now + scenario_.startMs + scenario_.actions[acted_].after.count() - clock_.wallMs());
   if (!next || *next - now > kLongestMs) return false;
   clock_.advance(std::max<std::int64_t>(*next - now, 0));
   return true;
@@ -208,6 +229,7 @@ Result<Played> Stage::playOn(const base::RunId& run) {
   for (int round = 0; round < kRoundsMax; ++round) {
     performer_.deliver();
     BELAY_TRY(settle());
+    BELAY_TRY(act(run));
     BELAY_ASSIGN(const bool ended, hasEnded(run));
     if (ended || !answers_.missed().empty()) return record(run, "");
     BELAY_ASSIGN(const bool answered, answerWaits());

@@ -44,6 +44,7 @@ class Stage {
   base::Result<bool> answerWaits();
   base::Status answer(const journal::WaitRow& wait, const Given& given);
   base::Status decide(runtime::Runtime& runtime, const journal::WaitRow& wait, const Given& given);
+  base::Status act(const base::RunId& run);
   base::Result<bool> passTime();
   base::Result<Played> record(const base::RunId& run, std::string stuck);
 
@@ -73,6 +74,7 @@ class Stage {
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<runtime::Loop> loop_;
   std::map<base::WaitId, Answer> asked_;
+  std::size_t acted_ = 0;  ///< Actions of the scenario that have been done.
 };
 
 }  // namespace belay::rehearsal

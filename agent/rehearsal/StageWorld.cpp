@@ -101,13 +101,17 @@ Result<trust::RenderedEffect> StagePerformer::describe(const runtime::Attempt& a
 void StagePerformer::start(const runtime::Attempt& attempt) {
   const std::optional<Given> given = answers_.next(attempt.slug, attempt.key.path);
   const bool fits =
-      given && (given->kind == Given::Kind::kOutput || given->kind == Given::Kind::kFailure);
+      given && (given->kind == Given::Kind::kOutput || given->kind == Given::Kind::kFailure ||
+                given->kind == Given::Kind::kUnknown);
   if (!fits) return answers_.miss(attempt.slug, attempt.key.path);
   runtime::StepResult result;
   result.durationMs = given->takes.count();
   if (given->kind == Given::Kind::kFailure) {
     result.ok = false;
     result.failure = given->failure;
+  } else if (given->kind == Given::Kind::kUnknown) {
+    result.ambiguous = true;
+    result.reason = "the test says that it is not known";
   } else {
     result.outputJson = asRecorded(attempt.family, given->json);
   }
