@@ -33,12 +33,13 @@ std::string inTime(std::int64_t atMs, std::int64_t nowMs) {
 class Adviser {
  public:
   Adviser(const std::string& run, const RunHistory& history, const flow::Flow* flow,
-          std::int64_t nowMs)
-      : run_(run), history_(history), flow_(flow), nowMs_(nowMs) {}
+          std::int64_t nowMs, const ChildRows& children)
+      : run_(run), history_(history), flow_(flow), nowMs_(nowMs), children_(children) {}
 
   Advice waiting() {
     for (const VisitRecord& visit : history_.visits()) {
       if (visit.wait && !visit.wait->resolved && visit.active()) describeWait(visit);
+      describeChild(visit);
     }
     return finish("waits");
   }
@@ -86,6 +87,7 @@ class Adviser {
         say("attempt " + std::to_string(last.attempt) + " of step " + visit.path + " failed" + why +
             "; the next one starts " + inTime(last.endedMs + last.delayMs, nowMs_));
       }
+      describeChild(visit);
     }
     return finish("it is at work");
   }
@@ -159,18 +161,34 @@ class Adviser {
     }
   }
 
+  /// A step that waits for the run that it has started.
+  void describeChild(const VisitRecord& visit) {
+    if (visit.status != VisitRecord::Status::kWaiting || visit.wait || !visit.started) return;
+    const std::string& id = visit.started->child.str();
+    const auto row = children_.find(visit.started->child);
+    std::string sentence = "step " + visit.path + " waits for run " + id;
+    if (row != children_.end()) {
+      const std::string status(engine::runStatusName(row->second.status));
+      sentence += " of flow " + row->second.slug + ", which is " + status;
+      if (row->second.status == RunStatus::kPaused) act("belay run resume " + id);
+    }
+    say(std::move(sentence));
+    act("belay run show " + id);
+  }
+
   const std::string& run_;
   const RunHistory& history_;
   const flow::Flow* flow_;
   const std::int64_t nowMs_;
+  const ChildRows& children_;
   Advice advice_;
 };
 
 }  // namespace
 
 Advice adviseOn(const std::string& runId, RunStatus status, const RunHistory& history,
-                const flow::Flow* flow, std::int64_t nowMs) {
-  Adviser adviser(runId, history, flow, nowMs);
+                const flow::Flow* flow, std::int64_t nowMs, const ChildRows& children) {
+  Adviser adviser(runId, history, flow, nowMs, children);
   switch (status) {
     case RunStatus::kWaiting:
       return adviser.waiting();

@@ -63,7 +63,7 @@ void RunHistory::on(std::int64_t, const engine::RunCreated& e) {
 
 void RunHistory::on(std::int64_t atMs, const engine::StepStarted& e) {
   VisitRecord& visit = visitOf(atMs, e.key);
-  visit.status = Status::kRunning;
+  visit.status = e.child.empty() ? Status::kRunning : Status::kWaiting;
   visit.started = e;
   visit.attempts.push_back(AttemptRecord{e.key.attempt, atMs, 0, std::nullopt, 0});
 }

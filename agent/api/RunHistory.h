@@ -11,6 +11,7 @@
 
 #include "agent/engine/RunState.h"
 #include "agent/flow/Flow.h"
+#include "agent/journal/Rows.h"
 #include "common/json/Value.h"
 
 namespace belay::api {
@@ -127,13 +128,16 @@ class RunHistory {
   std::size_t dropped_ = 0;
 };
 
+/// Runs that steps of a run have started, by id.
+using ChildRows = std::map<base::RunId, journal::RunRow>;
+
 /// Why the run is where it is, in one sentence, and the exact commands that lead on.
 struct Advice {
   std::string reason;
   std::vector<std::string> actions;
 };
-/// `flow` may be null: it then says less.
+/// `flow` may be null and `children` lack some: it then says less.
 Advice adviseOn(const std::string& runId, engine::RunStatus status, const RunHistory& history,
-                const flow::Flow* flow, std::int64_t nowMs);
+                const flow::Flow* flow, std::int64_t nowMs, const ChildRows& children = {});
 
 }  // namespace belay::api

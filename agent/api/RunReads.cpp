@@ -57,6 +57,17 @@ Result<bool> readHistory(journal::Journal& journal, const RunId& id, RunHistory&
   }
 }
 
+/// The rows of the runs that the steps of a run have started.
+Result<ChildRows> childrenOf(journal::Journal& journal, const RunHistory& history) {
+  ChildRows rows;
+  for (const VisitRecord& visit : history.visits()) {
+    if (!visit.started || visit.started->child.empty()) continue;
+    BELAY_ASSIGN(auto row, journal.run(visit.started->child));
+    if (row) rows.emplace(row->id, std::move(*row));
+  }
+  return rows;
+}
+
 }  // namespace
 
 Result<RunId> findRun(journal::Journal& journal, std::string_view text) {
@@ -86,6 +97,7 @@ Value runToJson(const journal::RunRow& row, std::int64_t nowMs) {
   if (!row.errorCode.empty()) {
     out.set("error", Value(json::Object{{"code", row.errorCode}, {"message", row.errorMessage}}));
   }
+  if (!row.parent.empty()) out.set("parent", row.parent.str());
   out.set("created_at", base::formatInstant(row.createdMs));
   out.set("updated_at", base::formatInstant(row.updatedMs));
   if (row.finishedMs != 0) out.set("finished_at", base::formatInstant(row.finishedMs));
@@ -109,6 +121,10 @@ Result<Value> readRuns(ReadContext& context, const ReadArguments& arguments) {
       }
       filter.statuses.push_back(*status);
     }
+  }
+  if (const std::string* parent = arguments.query("parent")) {
+    BELAY_ASSIGN(const RunId id, findRun(context.journal, *parent));
+    filter.parent = id.str();
   }
   if (const std::string* before = arguments.query("before")) {
     BELAY_ASSIGN(const RunId id, findRun(context.journal, *before));
@@ -141,6 +157,7 @@ Result<Value> readRun(ReadContext& context, const ReadArguments& arguments) {
   // A flow that does not parse any more must not hide what its runs did.
   const auto loaded = context.flows.get(row->flowDigest);
   const flow::Flow* flow = loaded ? &(*loaded)->flow : nullptr;
+  BELAY_ASSIGN(options.children, childrenOf(context.journal, history));
   Value out = viewRun(*row, history, flow, options, context.nowMs);
   if (cut || history.dropped() != 0) out.set("truncated", true);
   return out;

@@ -81,7 +81,18 @@ void describeStep(Value& out, const flow::Flow* flow, const std::string& path) {
   out.set("family", familyName(step.family));
 }
 
-Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, bool full, std::int64_t nowMs) {
+Value childToJson(const base::RunId& id, const ChildRows& children) {
+  Value out;
+  out.set("run", id.str());
+  const auto row = children.find(id);
+  if (row == children.end()) return out;
+  out.set("flow", row->second.slug);
+  return out.set("status", engine::runStatusName(row->second.status));
+}
+
+Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, const RunViewOptions& options,
+                  std::int64_t nowMs) {
+  const bool full = options.fullOutputs;
   Value out;
   out.set("step", visit.path).set("visit", static_cast<std::int64_t>(visit.visit));
   describeStep(out, flow, visit.path);
@@ -93,6 +104,8 @@ Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, bool full, s
     out.set("effect", flow::effectClassName(visit.started->effect));
     out.set("idempotency_key", visit.started->idempotencyKey);
     setJson(out, "rendered", visit.started->renderedJson, full);
+    const base::RunId& child = visit.started->child;
+    if (!child.empty()) out.set("child", childToJson(child, options.children));
   }
   json::Array attempts;
   for (const AttemptRecord& attempt : visit.attempts) attempts.push_back(attemptToJson(attempt));
@@ -127,11 +140,16 @@ Value controlToJson(const ControlRecord& control) {
 Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow::Flow* flow,
               const RunViewOptions& options, std::int64_t nowMs) {
   Value run = runToJson(row, nowMs);
-  const Advice advice = adviseOn(row.id.str(), row.status, history, flow, nowMs);
+  const Advice advice = adviseOn(row.id.str(), row.status, history, flow, nowMs, options.children);
   if (!advice.reason.empty()) run.set("reason", advice.reason);
   if (history.created()) {
     setJson(run, "input", history.created()->inputJson, options.fullOutputs);
     setJson(run, "trigger", history.created()->triggerJson, options.fullOutputs);
+    const engine::ParentStep& parent = history.created()->parent;
+    if (!parent.run.empty()) {
+      run.set("parent", parent.run.str()).set("parent_step", parent.key.path);
+      run.set("depth", static_cast<std::int64_t>(history.created()->depth));
+    }
   }
   setJson(run, "state", history.stateJson(), options.fullOutputs);
   if (history.finished()) {
@@ -146,7 +164,7 @@ Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow:
     path.emplace_back(visit.visit == 1 ? visit.path
                                        : visit.path + "#" + std::to_string(visit.visit));
     if (!options.step.empty() && visit.path != options.step) continue;
-    steps.push_back(visitToJson(visit, flow, options.fullOutputs, nowMs));
+    steps.push_back(visitToJson(visit, flow, options, nowMs));
   }
   json::Array controls;
   for (const ControlRecord& control : history.controls())

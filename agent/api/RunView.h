@@ -15,6 +15,7 @@ namespace belay::api {
 
 struct RunViewOptions {
   std::string step;          ///< Only the visits of this step; empty: all.
+  ChildRows children;        ///< Of the visits that started runs; may lack some.
   bool fullOutputs = false;  ///< False: what is longer than 2 KiB is left out and its size told.
 };
 

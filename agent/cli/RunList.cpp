@@ -10,6 +10,7 @@ constexpr Flag kFlags[] = {
     {"status", 0, "WORDS",
      "only these, with commas: running,waiting,paused,ambiguous,stopping,succeeded,failed,"
      "stopped,cancelled"},
+    {"parent", 0, "RUN", "only runs that steps of this run have started"},
     {"limit", 'n', "N", "at most so many (20)"},
     {"before", 0, "RUN", "older than this run: the next page"},
 };
@@ -17,7 +18,7 @@ constexpr Flag kFlags[] = {
 base::Result<api::Envelope> listRuns(Invocation& invocation) {
   Target target("/v1/runs");
   target.add("limit", invocation.has("limit") ? invocation.flag("limit") : "20");
-  for (const char* name : {"flow", "status", "before"}) {
+  for (const char* name : {"flow", "status", "parent", "before"}) {
     if (invocation.has(name)) target.add(name, invocation.flag(name));
   }
   return invocation.get(target.str());

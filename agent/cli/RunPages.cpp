@@ -28,6 +28,9 @@ std::string noteOf(const Value& step) {
     return status + (wait->text("by").empty() ? "" : " by " + wait->text("by"));
   }
   if (const Value* error = step.find("error")) return error->text("message");
+  if (const Value* child = step.find("child"); child && step.text("status") != "backoff") {
+    return "run " + child->text("run") + " " + child->text("status");
+  }
   if (const Value* attempts = step.find("attempts")) {
     const Value& last = attempts->asArray().back();
     const Value* error = last.find("error");
@@ -101,6 +104,10 @@ std::string runPage(const Style& style, const Value& data, std::int64_t nowMs) {
   out += field(style, "took", lasting(run->integer("duration_ms")));
   out +=
       field(style, "release", shown(run->text("source")) + " " + run->text("digest").substr(0, 19));
+  if (!run->text("parent").empty()) {
+    out +=
+        field(style, "parent", run->text("parent") + ", step " + shown(run->text("parent_step")));
+  }
   if (const Value* input = run->find("input")) out += field(style, "input", brief(*input));
   if (const Value* state = run->find("state"); state && !(*state == Value(json::Object{}))) {
     out += field(style, "state", brief(*state));
@@ -141,6 +148,11 @@ std::string stepPage(const Style& style, const Value& data, std::int64_t nowMs) 
     if (const Value* error = step.find("error")) out += field(style, "error", errorText(*error));
     if (!step.text("idempotency_key").empty())
       out += field(style, "key", step.text("idempotency_key"));
+    if (const Value* child = step.find("child")) {
+      out += field(style, "child",
+                   child->text("run") + " of " + child->text("flow") + "  " +
+                       style.status(child->text("status")));
+    }
     if (!step.text("output_ref").empty()) out += field(style, "output", step.text("output_ref"));
     out += valuePage(style, "rendered", step) + valuePage(style, "output", step);
     if (step.find("wait")) out += valuePage(style, "wait", step);

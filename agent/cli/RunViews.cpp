@@ -39,7 +39,8 @@ class Words {
   }
   std::string operator()(const engine::StepStarted& e) const {
     const std::string again = e.key.attempt > 1 ? ", attempt " + std::to_string(e.key.attempt) : "";
-    return name(e.key) + style_.paint(Style::Tone::kBusy, "started") + again;
+    const std::string child = e.child.empty() ? "" : ", run " + e.child.str();
+    return name(e.key) + style_.paint(Style::Tone::kBusy, "started") + again + child;
   }
   std::string operator()(const engine::StepFinished& e) const {
     const std::string_view word = e.outcome == engine::StepOutcome::kSucceeded ? "succeeded"

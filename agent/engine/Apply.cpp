@@ -29,34 +29,37 @@ class Application {
   }
 
   Status on(const StepStarted& e) {
+    const StepPhase phase = e.child.empty() ? StepPhase::kStarted : StepPhase::kChild;
     ActiveStep* again = state_.findActive(e.key.path);
     if (again) {
       const bool next =
           again->phase == StepPhase::kBackoff && e.key.attempt == again->started.key.attempt + 1;
       if (!next) return misfit("step " + e.key.path + " has already started");
       again->started = e;
-      again->phase = StepPhase::kStarted;
+      again->phase = phase;
     } else {
       BELAY_TRY(leaveReady(e.key));
-      state_.active.push_back(
-          ActiveStep{e, StepPhase::kStarted, std::nullopt, std::nullopt, atMs_});
+      state_.active.push_back(ActiveStep{e, phase, std::nullopt, std::nullopt, atMs_});
     }
-    effects_.push_back(PerformStep{e.key});
+    // A child run was created with this event, and its end is this step's.
+    if (e.child.empty()) effects_.push_back(PerformStep{e.key});
     return {};
   }
 
   Status on(const StepFinished& e) {
     // Steps that the loop performs itself have no intent of their own: they come straight from
     // ready.
+    base::RunId child;
     if (const ActiveStep* active = state_.findActive(e.key.path)) {
       if (active->started.key.visit != e.key.visit)
         return misfit("another visit of " + e.key.path + " is active");
+      child = active->started.child;
       dropActive(e.key.path);
     } else {
       BELAY_TRY(leaveReady(e.key));
     }
-    state_.done[e.key.path] =
-        StepRecord{e.key, e.outcome, e.outputJson, e.outputRef, e.failure, atMs_, e.durationMs};
+    state_.done[e.key.path] = StepRecord{e.key,     e.outcome, e.outputJson, e.outputRef,
+                                         e.failure, child,     atMs_,        e.durationMs};
     state_.early.erase(e.key.path);
     if (e.failure) state_.lastError = LastError{*e.failure, e.key.path};
     if (!e.stateJson.empty()) state_.stateJson = e.stateJson;
@@ -85,8 +88,7 @@ class Application {
 
   Status on(const AttemptFailed& e) {
     ActiveStep* active = state_.findActive(e.key.path);
-    if (!active || active->phase != StepPhase::kStarted)
-      return misfit("step " + e.key.path + " is not in flight");
+    if (!active || !isInFlight(*active)) return misfit("step " + e.key.path + " is not in flight");
     active->lastFailure = e.failure;
     // A run that stops makes no further attempt.
     if (state_.stopping) {
@@ -143,9 +145,11 @@ class Application {
     return {};
   }
 
-  Status on(const RunPaused&) {
+  Status on(const RunPaused& e) {
     if (state_.finished) return misfit("the run has ended");
     state_.paused = true;
+    state_.pausedBy = e.by;
+    controlChildren(ControlChild::Verb::kPause);
     return {};
   }
 
@@ -159,6 +163,7 @@ class Application {
           ArmRetry{step.started.key, delayLeftMs(step.backoffAtMs, step.backoffMs, atMs_)});
     }
     blocks_.resume();
+    controlChildren(ControlChild::Verb::kResume);
     return {};
   }
 
@@ -169,7 +174,8 @@ class Application {
     state_.ready.clear();
     blocks_.closeEarly();
     state_.blocks.clear();
-    blocks_.dropSteps([](const ActiveStep& step) { return step.phase != StepPhase::kStarted; });
+    blocks_.dropSteps([](const ActiveStep& step) { return !isInFlight(step); });
+    controlChildren(ControlChild::Verb::kStop);
     finishWhenIdle();
     return {};
   }
@@ -222,6 +228,17 @@ class Application {
     } else if (e.next.kind == Next::Kind::kFail && !state_.failure) {
       state_.failure = e.failure;
       state_.failedStep = e.key.path;
+    }
+  }
+
+  static bool isInFlight(const ActiveStep& step) {
+    return step.phase == StepPhase::kStarted || step.phase == StepPhase::kChild;
+  }
+
+  void controlChildren(ControlChild::Verb verb) {
+    for (const ActiveStep& step : state_.active) {
+      if (step.phase == StepPhase::kChild)
+        effects_.push_back(ControlChild{verb, step.started.child});
     }
   }
 

@@ -166,7 +166,9 @@ void Blocks::dropSteps(const std::function<bool(const ActiveStep&)>& isWanted) {
   for (const ActiveStep& step : state_.active) {
     // What holds steps is in flight only through them.
     if (!isWanted(step) || step.phase == StepPhase::kBlock) continue;
-    if (step.wait)
+    if (step.phase == StepPhase::kChild)
+      effects_.push_back(ControlChild{ControlChild::Verb::kCancel, step.started.child});
+    else if (step.wait)
       effects_.push_back(CloseWait{step.started.key, step.wait->wait});
     else
       effects_.push_back(CancelStep{step.started.key});

@@ -28,6 +28,11 @@ struct ArmRetry {
 struct CancelStep {
   StepKey key;
 };
+/// What is asked of a run goes on to the runs that its steps have started.
+struct ControlChild {
+  enum class Verb : std::uint8_t { kPause, kResume, kStop, kCancel } verb = Verb::kCancel;
+  base::RunId child;
+};
 /// Close an open wait without an answer.
 struct CloseWait {
   StepKey key;
@@ -52,7 +57,7 @@ struct FinishRun {
 };
 
 using Effect = std::variant<EnterStep, PerformStep, ArmRetry, CancelStep, CloseWait, FinishRun,
-                            NextRound, ArmRound, EndBlock>;
+                            NextRound, ArmRound, EndBlock, ControlChild>;
 
 /// Changes `state` as `event` says and returns what is owed now. Pure: no clock, no I/O, no
 /// evaluation.

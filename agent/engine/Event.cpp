@@ -59,6 +59,10 @@ void write(Writer& out, const RunCreated& e) {
   out.member("by", e.startedBy).member("first", e.firstStep);
   writeText(out, "on_failure", e.onFailure);
   out.member("seed", static_cast<std::int64_t>(e.seed));
+  if (e.parent.run.empty()) return;
+  out.name("parent").beginObject().member("run", e.parent.run.str());
+  write(out, e.parent.key);
+  out.endObject().member("depth", static_cast<std::int64_t>(e.depth));
 }
 
 void write(Writer& out, const StepStarted& e) {
@@ -68,6 +72,7 @@ void write(Writer& out, const StepStarted& e) {
   writeText(out, "key", e.idempotencyKey);
   writeText(out, "boot", e.bootId);
   writeInteger(out, "timeout_ms", e.timeoutMs);
+  writeText(out, "child", e.child.str());
 }
 
 void write(Writer& out, const StepFinished& e) {
@@ -224,6 +229,24 @@ class Reader {
     else
       bad_ = "wait";
   }
+  void run(std::string_view name, base::RunId& out) {
+    std::string word;
+    text(name, word, false);
+    if (word.empty()) return;
+    auto id = base::RunId::parse(word);
+    if (id)
+      out = *id;
+    else
+      bad_ = name;
+  }
+  void parent(ParentStep& out) {
+    const Value* value = row_.find("parent");
+    if (!value) return;
+    Reader inner(*value);
+    inner.run("run", out.run);
+    inner.key(out.key);
+    if (out.run.empty() || !inner.bad_.empty()) bad_ = "parent";
+  }
   void failure(Failure& out) {
     const Value* value = row_.find("failure");
     if (!value) {
@@ -262,6 +285,8 @@ void read(Reader& in, RunCreated& e) {
   in.text("first", e.firstStep);
   in.text("on_failure", e.onFailure, false);
   in.integer("seed", e.seed);
+  in.parent(e.parent);
+  in.integer("depth", e.depth);
 }
 
 void read(Reader& in, StepStarted& e) {
@@ -271,6 +296,7 @@ void read(Reader& in, StepStarted& e) {
   in.text("key", e.idempotencyKey, false);
   in.text("boot", e.bootId, false);
   in.integer("timeout_ms", e.timeoutMs);
+  in.run("child", e.child);
 }
 
 void read(Reader& in, StepFinished& e) {

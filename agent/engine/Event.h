@@ -49,6 +49,12 @@ enum class WaitAnswer : std::uint8_t {
 enum class BlockKind : std::uint8_t { kParallel, kForEach, kLoop };
 enum class Resolution : std::uint8_t { kSucceeded, kFailed, kRetry };
 
+/// The step that started a run.
+struct ParentStep {
+  base::RunId run;  ///< Empty: nothing did.
+  StepKey key;
+};
+
 // The events of a run. Members that end in Json hold JSON text, verbatim as it was evaluated.
 
 struct RunCreated {
@@ -62,6 +68,8 @@ struct RunCreated {
   std::string firstStep;    ///< Where it begins.
   std::string onFailure;    ///< First step of on_failure; empty: none.
   std::uint64_t seed = 0;   ///< Of the run's randomness; below 2^53.
+  ParentStep parent;
+  std::uint32_t depth = 0;  ///< Runs above it.
 };
 /// Intent: committed before anything leaves the process.
 struct StepStarted {
@@ -71,6 +79,7 @@ struct StepStarted {
   std::string idempotencyKey;
   std::string bootId;          ///< Boot in which it started.
   std::int64_t timeoutMs = 0;  ///< 0: none.
+  base::RunId child;  ///< Of a flow step: its run, created in the same commit; empty: none.
 };
 struct StepFinished {
   StepKey key;

@@ -37,7 +37,8 @@ RunStatus RunState::status() const {
   const bool pauses = std::any_of(blocks.begin(), blocks.end(), [](const auto& block) {
     return block.second.phase == ActiveBlock::Phase::kPausing;
   });
-  return !moves && (pauses || any(StepPhase::kWaiting)) ? RunStatus::kWaiting : RunStatus::kRunning;
+  const bool waits = pauses || any(StepPhase::kWaiting) || any(StepPhase::kChild);
+  return !moves && waits ? RunStatus::kWaiting : RunStatus::kRunning;
 }
 
 const ActiveStep* RunState::findActive(std::string_view path) const {

@@ -26,7 +26,7 @@ std::string_view runStatusName(RunStatus status);
 std::optional<RunStatus> runStatusFrom(std::string_view name);
 bool isFinal(RunStatus status);
 
-enum class StepPhase : std::uint8_t { kStarted, kWaiting, kBackoff, kAmbiguous, kBlock };
+enum class StepPhase : std::uint8_t { kStarted, kWaiting, kBackoff, kAmbiguous, kBlock, kChild };
 
 /// A visit that has begun and not ended.
 struct ActiveStep {
@@ -46,6 +46,7 @@ struct StepRecord {
   std::string outputJson;
   std::string outputRef;
   std::optional<Failure> failure;
+  base::RunId child;  ///< Of a flow step: the run of the last attempt.
   std::int64_t finishedAtMs = 0;
   std::int64_t durationMs = 0;
 };
@@ -104,6 +105,7 @@ struct RunState {
   std::optional<LastError> lastError;
   std::vector<std::string> ready;  ///< Steps to enter next; held while paused.
   bool paused = false;
+  std::string pausedBy;  ///< The latest who did.
   bool stopping = false;
   bool cancelling = false;
   std::optional<RunFinished> finished;

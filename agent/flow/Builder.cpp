@@ -147,7 +147,8 @@ Step buildStep(const Value& value, const Defaults& defaults,
       step.timeout = defaults.timeout ? *defaults.timeout : std::string(row.timeout);
   }
   if (row.options & kTakesRetry) {
-    step.retry = defaults.retry;
+    // Another attempt of a child flow is all of that flow again: only the step itself asks for it.
+    if (row.options & kTakesEffect) step.retry = defaults.retry;
     readRetry(value.find("retry"), step.retry);
   }
   step.onError = onErrorOf(value);

@@ -93,7 +93,22 @@ constexpr std::array<KeyRow, 7> kLoopKeys{{
 }};
 constexpr std::array<Words, 2> kLoopOneOf{"while", "until"};
 
+constexpr std::array<KeyRow, 3> kFlowKeys{{
+    {.name = "slug", .shape = Shape::kIdentifier, .flags = kRequired, .help = "The flow to run."},
+    {.name = "input",
+     .shape = Shape::kAny,
+     .flags = kTemplate,
+     .help = "Its input, an object; converted and checked by that flow's schema."},
+    {.name = "release",
+     .shape = Shape::kRelease,
+     .fallback = "\"live\"",
+     .help = "The number or digest of a release; live; or draft, which only a run of a draft may "
+             "start."},
+}};
+
 }  // namespace
+
+constinit const ObjectRow kFlowObject{.what = "a flow step", .keys = kFlowKeys};
 
 constinit const ObjectRow kParallelObject{.what = "a parallel step", .keys = kParallelKeys};
 

@@ -115,6 +115,14 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
      EffectClass::kPure,
      "",
      kTakesNext},
+    {Family::kFlow,
+     {.name = "flow",
+      .shape = Shape::kObject,
+      .object = &kFlowObject,
+      .help = "Runs another flow as a child run; the output is the output of that run."},
+     EffectClass::kPure,
+     "",
+     kTakesRetry | kTakesNext},
 }};
 
 constexpr bool rowsFollowTheEnum() {

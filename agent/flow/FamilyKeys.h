@@ -16,6 +16,7 @@ extern const ObjectRow kWaitObject;
 extern const ObjectRow kParallelObject;
 extern const ObjectRow kForEachObject;
 extern const ObjectRow kLoopObject;
+extern const ObjectRow kFlowObject;
 /// Of retry and of loop.
 extern const ObjectRow kBackoffObject;
 /// Of an item of the flow's triggers.

@@ -211,8 +211,8 @@ constexpr std::array<KeyRow, 10> kStepKeys{{
      .help = "How often a run may come to this step."},
 }};
 
-constexpr std::array<Words, 9> kStepLater{"flow", "agent",  "llm",        "search",    "db",
-                                          "ssh",  "review", "compensate", "rate_limit"};
+constexpr std::array<Words, 8> kStepLater{"agent", "llm",    "search",     "db",
+                                          "ssh",   "review", "compensate", "rate_limit"};
 
 }  // namespace
 

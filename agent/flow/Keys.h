@@ -22,7 +22,8 @@ enum class Shape : std::uint8_t {
   kNumber,
   kDuration,
   kInstant,
-  kSize,  ///< "16 MiB", or bytes as a number.
+  kSize,     ///< "16 MiB", or bytes as a number.
+  kRelease,  ///< A number from 1, "sha256:…" with 8 hex digits or more, "live" or "draft".
   kChoice,
   kWords,  ///< Text, or a list of texts.
   kTextList,

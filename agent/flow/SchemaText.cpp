@@ -149,6 +149,8 @@ Value plainSchema(const KeyRow& row) {
       return object({{"type", "string"}, {"format", "date-time"}});
     case Shape::kSize:
       return reference("size");
+    case Shape::kRelease:
+      return reference("release");
     case Shape::kChoice:
       return object({{"enum", words(row.choices)}});
     case Shape::kWords:
@@ -284,6 +286,10 @@ Value definitions() {
                    object({{"type", "string"},
                            {"pattern",
                             "^\\s*[0-9]+\\s*([kKmMgG][bB]|[kKmMgGtT][iI][bB]|[bB])?\\s*$"}})}}})},
+      {"release",
+       object({{"anyOf", Array{object({{"type", "integer"}, {"minimum", 1}}),
+                               object({{"type", "string"},
+                                       {"pattern", "^(live|draft|sha256:[0-9a-f]{8,64})$"}})}}})},
       {"secret",
        object({{"description", "A secret of the host's vault, filled in at the last moment."},
                {"type", "object"},

@@ -134,6 +134,8 @@ void ShapeCheck::value(const Node& node, const KeyRow& row) {
       return;
     case Shape::kSize:
       return size(node, row);
+    case Shape::kRelease:
+      return release(node);
     case Shape::kChoice:
       return choice(node, row);
     case Shape::kWords:
@@ -316,6 +318,21 @@ void ShapeCheck::size(const Node& node, const KeyRow& row) {
   report_.error(ErrorCode::kFlowBadValue, node,
                 "must be from " + base::formatBytes(static_cast<std::uint64_t>(row.least)) +
                     " to " + base::formatBytes(static_cast<std::uint64_t>(row.most)));
+}
+
+void ShapeCheck::release(const Node& node) {
+  if (node.value.isInteger() && node.value.asNumber() >= 1) return;
+  const std::string text = node.value.isString() ? node.value.asString() : std::string();
+  if (!text.empty() && isTemplate(node, {.name = node.name})) return;
+  constexpr std::string_view kDigest = "sha256:";
+  const std::string_view digits =
+      std::string_view(text).substr(std::min(text.size(), kDigest.size()));
+  const bool digest = text.starts_with(kDigest) && digits.size() >= 8 && digits.size() <= 64 &&
+                      digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  if (digest || text == "live" || text == "draft") return;
+  report_.error(ErrorCode::kFlowBadValue, node,
+                "must be the number of a release, its digest (sha256:…), live or draft",
+                "belay flow releases SLUG shows what there is");
 }
 
 void ShapeCheck::choice(const Node& node, const KeyRow& row) {

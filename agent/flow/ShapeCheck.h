@@ -43,6 +43,7 @@ class ShapeCheck {
   void number(const Node& node, const KeyRow& row);
   void duration(const Node& node, const KeyRow& row);
   void instant(const Node& node);
+  void release(const Node& node);
   void size(const Node& node, const KeyRow& row);
   void choice(const Node& node, const KeyRow& row);
   void list(const Node& node, const KeyRow& row);

@@ -152,7 +152,7 @@ const FamilyRow* StepRules::family(const Node& step) {
     report_.error(
         ErrorCode::kFlowNoFamily, step,
         "a step needs one of run, http, function, kv, set, sleep, wait, notify, switch, parallel, "
-        "for_each or loop");
+        "for_each, loop or flow");
   }
   return found;
 }
@@ -168,8 +168,10 @@ void StepRules::option(const Node& step, const FamilyRow& row, unsigned bit, std
 }
 
 void StepRules::options(const Node& step, const FamilyRow& row) {
-  const bool waits = row.family == Family::kWait;
-  option(step, row, kTakesTimeout, "timeout", waits ? "put timeout inside wait" : "");
+  std::string_view hint;
+  if (row.family == Family::kWait) hint = "put timeout inside wait";
+  if (row.family == Family::kFlow) hint = "bound the steps of that flow";
+  option(step, row, kTakesTimeout, "timeout", hint);
   option(step, row, kTakesRetry, "retry", "");
   option(step, row, kTakesEffect, "effect", "only run, http and notify change the world outside");
   option(step, row, kTakesPersist, "persist", "");
@@ -221,6 +223,7 @@ void StepRules::rulesOf(const Node& spec, Family family) {
     case Family::kSleep:
     case Family::kSwitch:
     case Family::kForEach:
+    case Family::kFlow:
     case Family::kCount:
       return;
     case Family::kParallel:

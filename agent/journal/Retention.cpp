@@ -21,13 +21,16 @@ Retention::Retention(Session& session, HostChain& hostChain, ScheduleTable& sche
       schedules_(schedules),
       ended_(session.database(), "find old runs",
              "SELECT number, id FROM runs WHERE finished_ms > 0 AND finished_ms < ?"
-             " AND status >= 5 ORDER BY finished_ms LIMIT ?"),
+             " AND status >= 5 AND NOT EXISTS (SELECT 1 FROM run_children WHERE run = number)"
+             " ORDER BY finished_ms LIMIT ?"),
       removeEvents_(session.database(), "remove events", "DELETE FROM events WHERE run = ?"),
       digests_(session.database(), "read resources of a run",
                "SELECT DISTINCT digest FROM run_resources WHERE run = ?"),
       stillReferenced_(session.database(), "find resource by digest",
                        "SELECT 1 FROM run_resources WHERE digest = ? LIMIT 1"),
       resources_(session.database(), "remove resources", "DELETE FROM run_resources WHERE run = ?"),
+      orphan_(session.database(), "part a run from its children",
+              "DELETE FROM run_children WHERE parent = ?"),
       removeRow_(session.database(), "remove run", "DELETE FROM runs WHERE number = ?"),
       lastEvent_(session.database(), "look for the run of a seal",
                  "SELECT status, (SELECT max(seq) FROM events WHERE run = number)"
@@ -56,7 +59,7 @@ Result<PruneReport> Retention::remove(std::int64_t beforeMs, std::size_t most, s
   BELAY_ASSIGN(report.occurrences, schedules_.prune(beforeMs / 1000, kOccurrencesPerCall));
   BELAY_TRY(cutChain(beforeMs, 2 * most, nowMs));
   BELAY_TRY(session_.commit());
-  report.more =
+  report.more |=
       report.runs < runs.size() || runs.size() == most || report.occurrences == kOccurrencesPerCall;
   return report;
 }
@@ -79,6 +82,9 @@ Status Retention::removeRun(const Ended& run, PruneReport& report) {
   BELAY_TRY(session_.write(resources_, run.number));
   report.resources += static_cast<std::uint64_t>(session_.database().changes());
   for (sqlite::Statement& statement : removeRest_) BELAY_TRY(session_.write(statement, run.number));
+  // A run that a step started goes after the run of that step, whose history names it.
+  BELAY_TRY(session_.write(orphan_, run.number));
+  report.more |= session_.database().changes() > 0;
   BELAY_TRY(session_.write(removeRow_, run.number));
   for (std::string& digest : digests) {
     sqlite::Execution rows(stillReferenced_, digest);

@@ -44,6 +44,7 @@ class Retention {
   sqlite::Statement stillReferenced_;
   std::vector<sqlite::Statement> removeRest_;
   sqlite::Statement resources_;
+  sqlite::Statement orphan_;
   sqlite::Statement removeRow_;
   sqlite::Statement lastEvent_;
 };

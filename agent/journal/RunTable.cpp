@@ -6,7 +6,9 @@
 
 #define BELAY_RUN_COLUMNS                                                                \
   "id, slug, flow_digest, source, status, step, error_code, error_message, started_by, " \
-  "created_ms, updated_ms, finished_ms, number"
+  "created_ms, updated_ms, finished_ms, number, "                                        \
+  "(SELECT above.id FROM run_children JOIN runs AS above ON above.number = parent"       \
+  " WHERE run = runs.number)"
 
 namespace belay::journal {
 
@@ -49,11 +51,15 @@ Result<NumberedRow> readRow(const sqlite::Execution& at) {
   row.createdMs = at.integer(9);
   row.updatedMs = at.integer(10);
   row.finishedMs = at.integer(11);
+  if (auto parent = RunId::parse(at.text(13))) row.parent = *parent;
   return read;
 }
 
 bool fits(const RunRow& row, const RunFilter& filter) {
   if (!filter.slug.empty() && row.slug != filter.slug) return false;
+  const auto& wanted = filter.statuses;
+  if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), row.status) == wanted.end())
+    return false;
   return filter.createdBeforeMs == 0 || row.createdMs < filter.createdBeforeMs;
 }
 
@@ -66,6 +72,9 @@ RunTable::RunTable(Session& session)
               "INSERT INTO runs (id, slug, flow_digest, source, status, step, error_code,"
               " error_message, started_by, created_ms, updated_ms, finished_ms)"
               " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"),
+      insertChild_(session.database(), "add child run",
+                   "INSERT INTO run_children (run, parent) SELECT ?, number FROM runs"
+                   " WHERE id = ?"),
       update_(session.database(), "update run",
               "UPDATE runs SET status = ?, step = ?, error_code = ?, error_message = ?,"
               " updated_ms = ?, finished_ms = ? WHERE number = ?"),
@@ -84,6 +93,10 @@ RunTable::RunTable(Session& session)
       succeeded_(session.database(), "list runs by status",
                  "SELECT " BELAY_RUN_COLUMNS
                  " FROM runs WHERE +status = ? AND number < ? ORDER BY number DESC"),
+      byParent_(session.database(), "list child runs",
+                "SELECT " BELAY_RUN_COLUMNS
+                " FROM runs WHERE number IN (SELECT run FROM run_children WHERE parent = ?"
+                " AND run < ?) ORDER BY number DESC"),
       unfinished_(session.database(), "list unfinished runs",
                   "SELECT " BELAY_RUN_COLUMNS
                   " FROM runs WHERE status IN (0, 2, 3, 4) AND status <> 5 ORDER BY number"),
@@ -96,7 +109,8 @@ Status RunTable::add(const RunRow& row, RunHead& head) {
                            static_cast<int>(row.status), row.step, row.errorCode, row.errorMessage,
                            row.startedBy, row.createdMs, row.updatedMs, row.finishedMs));
   head = RunHead{session_.database().lastInsertId(), 0, runChainStart(row.id.str())};
-  return {};
+  if (row.parent.empty()) return {};
+  return session_.write(insertChild_, head.number, row.parent.str());
 }
 
 Status RunTable::update(const RunHead& head, const RunRow& row) {
@@ -154,8 +168,14 @@ Result<std::vector<RunRow>> RunTable::list(const RunFilter& filter) {
     BELAY_ASSIGN(below, numberOf(filter.before));
     if (below == 0) return Error{ErrorCode::kRunNotFound, "there is no run " + filter.before};
   }
-  if (!filter.statuses.empty()) return listByStatus(filter, below);
   std::vector<RunRow> found;
+  if (!filter.parent.empty()) {
+    BELAY_ASSIGN(const std::int64_t parent, numberOf(filter.parent));
+    sqlite::Execution rows(byParent_, parent, below);
+    BELAY_TRY(collect(rows, filter, found));
+    return found;
+  }
+  if (!filter.statuses.empty()) return listByStatus(filter, below);
   if (filter.slug.empty()) {
     sqlite::Execution rows(all_, below);
     BELAY_TRY(collect(rows, filter, found));

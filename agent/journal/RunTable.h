@@ -34,6 +34,7 @@ class RunTable {
 
   Session& session_;
   sqlite::Statement insert_;
+  sqlite::Statement insertChild_;
   sqlite::Statement update_;
   sqlite::Statement find_;
   sqlite::Statement number_;
@@ -42,6 +43,7 @@ class RunTable {
   sqlite::Statement bySlug_;
   sqlite::Statement byStatus_;
   sqlite::Statement succeeded_;
+  sqlite::Statement byParent_;
   sqlite::Statement unfinished_;
   sqlite::Statement countUnfinished_;
 };

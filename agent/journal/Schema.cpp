@@ -138,6 +138,8 @@ constexpr const char* kVersion3[] = {
     "CREATE INDEX run_resources_by_ref ON run_resources (ref)",
     "CREATE INDEX run_resources_by_digest ON run_resources (digest)",
     "CREATE INDEX run_resources_by_run ON run_resources (run)",
+    "CREATE TABLE run_children (run INTEGER PRIMARY KEY, parent INTEGER NOT NULL) STRICT",
+    "CREATE INDEX run_children_by_parent ON run_children (parent, run)",
 };
 
 constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2,

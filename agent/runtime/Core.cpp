@@ -1,5 +1,6 @@
 #include "agent/runtime/Core.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace belay::runtime {
@@ -37,12 +38,39 @@ Status Core::record(LiveRun& run, engine::EventBody body) {
       BELAY_TRY(arm(run, "retry:" + retry->key.path, retry->delayMs));
     } else if (const auto* round = std::get_if<engine::ArmRound>(&effect)) {
       BELAY_TRY(arm(run, "round:" + round->key.path, round->delayMs));
+    } else if (const auto* control = std::get_if<engine::ControlChild>(&effect)) {
+      // Together with what was asked of the parent, so that no crash can come between.
+      BELAY_TRY(this->control(run, *control));
     } else {
       owe(run.state.id, std::move(effect));
     }
   }
   if (!run.dirty) touched_.push_back(run.state.id);
   run.dirty = true;
+  return {};
+}
+
+Status Core::control(const LiveRun& parent, const engine::ControlChild& what) {
+  using Verb = engine::ControlChild::Verb;
+  const auto found = runs_.get(what.child);
+  // A child that cannot be read is in the log, and must not keep its parent from being ended.
+  if (!found) return endsTransaction(found.error().code) ? Status{found.error()} : Status{};
+  LiveRun& child = **found;
+  const engine::RunState& state = child.state;
+  if (state.finished) return {};
+  const std::string by = "run:" + parent.state.id.str();
+  switch (what.verb) {
+    case Verb::kPause:
+      return state.paused || state.stopping ? Status{} : record(child, engine::RunPaused{by});
+    case Verb::kResume:
+      // Whom somebody else had paused stays so.
+      return state.paused && state.pausedBy == by ? record(child, engine::RunResumed{by})
+                                                  : Status{};
+    case Verb::kStop:
+      return state.stopping ? Status{} : record(child, engine::RunStopRequested{by});
+    case Verb::kCancel:
+      return record(child, engine::RunCancelRequested{by});
+  }
   return {};
 }
 
@@ -103,9 +131,24 @@ Status Core::flush() {
     if (activeRuns_)
       *activeRuns_ += (wasFinal ? 1 : 0) - (engine::isFinal(run->row.status) ? 1 : 0);
     const engine::RunStatus status = run->row.status;
-    if (engine::isFinal(status) || status == engine::RunStatus::kWaiting) runs_.drop(id);
+    if (engine::isFinal(status) || status == engine::RunStatus::kWaiting) release(*run);
   }
   return {};
+}
+
+// A run that waits for children stays as long as one of them moves: to load it again for the end of
+// each would read a long history over and over.
+void Core::release(const LiveRun& run) {
+  const auto moves = [this](const engine::ActiveStep& step) {
+    return step.phase == engine::StepPhase::kChild && runs_.find(step.started.child);
+  };
+  const auto& active = run.state.active;
+  if (std::any_of(active.begin(), active.end(), moves)) return;
+  const base::RunId above = run.state.created.parent.run;
+  runs_.drop(run.state.id);
+  const LiveRun* parent = above.empty() ? nullptr : runs_.find(above);
+  if (parent && !parent->dirty && parent->row.status == engine::RunStatus::kWaiting)
+    release(*parent);
 }
 
 std::vector<base::RunId> Core::takeChanged() { return std::exchange(changed_, {}); }

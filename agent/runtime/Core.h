@@ -106,6 +106,9 @@ class Core {
 
  private:
   base::Status arm(const LiveRun& run, std::string key, std::int64_t delayMs);
+  base::Status control(const LiveRun& parent, const engine::ControlChild& what);
+  /// Lets go of a run that needs no memory, and of those above it that waited for it alone.
+  void release(const LiveRun& run);
 
   World world_;
   const RuntimeSettings settings_;

@@ -132,6 +132,12 @@ const std::string* RunScope::json(Name name) const {
   return nullptr;
 }
 
+/// Of a step whose end is not yet recorded: it is still in flight.
+base::RunId RunScope::overlayChild() const {
+  const engine::ActiveStep* active = run_.findActive(overlay_->key.path);
+  return active ? active->started.child : base::RunId();
+}
+
 std::optional<std::string> RunScope::step(std::string_view id) const {
   const std::string path = resolve(id);
   const bool isOverlay = overlay_ && overlay_->key.path == path;
@@ -147,6 +153,8 @@ std::optional<std::string> RunScope::step(std::string_view id) const {
   json::Writer writer(out);
   writer.beginObject().member("status", engine::outcomeName(outcome));
   writer.member("visit", static_cast<std::int64_t>(key.visit));
+  const base::RunId child = isOverlay ? overlayChild() : found->second.child;
+  if (!child.empty()) writer.member("run", child.str());
   if (!output.empty()) writer.rawMember("output", output);
   if (!ref.empty()) {
     // A resource that cannot be read leaves the output undefined; the expression that needs it then

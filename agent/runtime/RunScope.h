@@ -53,6 +53,7 @@ class RunScope final : public script::Scope {
   std::optional<Enclosing> enclosing(Condition holds) const;
   const std::string* item() const;
   std::optional<std::string> index() const;
+  base::RunId overlayChild() const;
   std::optional<std::string> branchOutputs(std::string_view id) const;
 
   LiveRun& live_;

@@ -22,7 +22,7 @@ Status passOver(const Error& error) {
 }  // namespace
 
 Runtime::Runtime(World world, RuntimeSettings settings)
-    : core_(world, std::move(settings)), waits_(core_), steps_(core_, waits_) {
+    : core_(world, std::move(settings)), waits_(core_), steps_(core_, waits_, *this) {
   waits_.setSteps(steps_);
 }
 
@@ -86,6 +86,7 @@ Result<Started> Runtime::start(const StartRequest& request) {
   run->row.flowDigest = request.digest;
   run->row.source = request.source;
   run->row.startedBy = request.by;
+  run->row.parent = request.parent.run;
   run->row.createdMs = run->row.updatedMs = world.clock.wallMs();
   BELAY_TRY(core_.create(*run));
   if (!request.idempotencyKey.empty()) {
@@ -100,6 +101,8 @@ Result<Started> Runtime::start(const StartRequest& request) {
   created.stateJson = flow->flow.state;
   created.triggerJson = request.triggerJson;
   created.startedBy = request.by;
+  created.parent = request.parent;
+  created.depth = request.depth;
   created.firstStep = flow->flow.steps.front().id.str();
   if (flow->flow.onFailure) {
     created.onFailure =

@@ -8,25 +8,11 @@
 #include <vector>
 
 #include "agent/runtime/Core.h"
+#include "agent/runtime/Starts.h"
 #include "agent/runtime/Steps.h"
 #include "agent/runtime/Waits.h"
 
 namespace belay::runtime {
-
-/// Asks for a run of a flow that the journal has.
-struct StartRequest {
-  std::string digest;
-  std::string source = "draft";
-  json::Value input;  ///< Object; coerced and checked against the flow's schema.
-  std::string triggerJson = R"({"type":"manual"})";
-  std::string by;
-  std::string idempotencyKey;  ///< Empty: none. The same key again gives the same run.
-};
-
-struct Started {
-  base::RunId run;
-  bool existing = false;  ///< The idempotency key was known: nothing was started.
-};
 
 enum class Verb : std::uint8_t { kPause, kResume, kStop, kCancel };
 
@@ -37,7 +23,7 @@ enum class Verb : std::uint8_t { kPause, kResume, kStop, kCancel };
 /// Threads: the loop.
 /// Errors:  of the request, after which nothing was written; or one that ends the transaction
 /// (endsTransaction()).
-class Runtime {
+class Runtime : private Starter {
  public:
   Runtime(World world, RuntimeSettings settings);
 
@@ -54,7 +40,7 @@ class Runtime {
   /// Takes up what an earlier process left undone.
   base::Status recover();
 
-  base::Result<Started> start(const StartRequest& request);
+  base::Result<Started> start(const StartRequest& request) override;
   base::Status control(const base::RunId& run, Verb verb, const std::string& by);
   /// A run that failed, was stopped or cancelled goes on: from `step`, or from where it failed when
   /// that is empty.

@@ -93,6 +93,8 @@ Status Steps::enterFamily(LiveRun& run, const flow::Step& step, std::size_t inde
     case flow::Family::kForEach:
     case flow::Family::kLoop:
       return blocks_.enter(run, step, index, key);
+    case flow::Family::kFlow:
+      return children_.enter(run, step, index, key);
     case flow::Family::kSleep:
     case flow::Family::kWait: {
       const RunScope scope = scopeOf(run, key);
@@ -273,8 +275,9 @@ Status Steps::keepResources(LiveRun& run, const StepKey& key,
 
 Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result) {
   const engine::ActiveStep* active = run.state.findActive(key.path);
-  if (!active || active->started.key != key || active->phase != engine::StepPhase::kStarted)
-    return {};
+  const bool inFlight = active && (active->phase == engine::StepPhase::kStarted ||
+                                   active->phase == engine::StepPhase::kChild);
+  if (!inFlight || active->started.key != key) return {};
   const flow::Step& step = stepAt(run, key.path);
   if (const Status kept = keepResources(run, key, result.resources); !kept) {
     if (endsTransaction(kept.error().code)) return kept;
@@ -314,6 +317,8 @@ Status Steps::retryNow(LiveRun& run, const std::string& path) {
   engine::StepStarted again = active->started;
   ++again.key.attempt;
   again.bootId = core_.world().clock.bootId();
+  if (stepAt(run, path).family == flow::Family::kFlow)
+    return children_.begin(run, std::move(again));
   return core_.record(run, std::move(again));
 }
 
@@ -344,7 +349,8 @@ Status Steps::finishRun(LiveRun& run, engine::RunEnd end) {
     }
   }
   BELAY_TRY(core_.record(run, std::move(finished)));
-  return core_.world().journal.removeTimersOf(run.head);
+  BELAY_TRY(core_.world().journal.removeTimersOf(run.head));
+  return children_.ended(run);
 }
 
 Status Steps::resolve(LiveRun& run, const std::string& path, engine::Resolution resolution,

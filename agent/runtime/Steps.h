@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agent/runtime/BlockSteps.h"
+#include "agent/runtime/ChildRuns.h"
 #include "agent/runtime/Core.h"
 #include "agent/runtime/RunScope.h"
 
@@ -18,7 +19,8 @@ class Waits;
 /// Errors:  only those that end the transaction; what goes wrong with a step is the step's failure.
 class Steps {
  public:
-  Steps(Core& core, Waits& waits) : core_(core), waits_(waits), blocks_(core, *this) {}
+  Steps(Core& core, Waits& waits, Starter& starter)
+      : core_(core), waits_(waits), blocks_(core, *this), children_(core, *this, starter) {}
 
   BlockSteps& blocks() { return blocks_; }
 
@@ -84,6 +86,7 @@ class Steps {
   Core& core_;
   Waits& waits_;
   BlockSteps blocks_;
+  ChildRuns children_;
   std::array<Performer*, static_cast<std::size_t>(flow::Family::kCount)> performers_{};
   std::array<InlineStep*, static_cast<std::size_t>(flow::Family::kCount)> inlines_{};
 };

@@ -59,10 +59,17 @@ def flows(effects):
                   increment("one")],
         "events": [{"id": "event", "wait": {"event": {"name": "e-${{ input.n }}"}, "timeout": "24h"}},
                    increment("one")],
+        "kids": [{"id": "each", "for_each": {"items": [1, 2, 3], "max_parallel": 2, "steps": [
+            {"id": "kid", "flow": {"slug": "kid", "release": "draft", "input": {"n": "${{ input.n }}"}}}]}},
+                 {"id": "check", "function": {"code": "if (String(input) !== '2,2,2') throw new Error(input)",
+                  "input": "${{ steps.each.output.map(x => x / input.n) }}"}}],
+        "kid": [increment("one"), {"id": "nap", "sleep": {"for": "20ms"}}, increment("two"), {"id": "a", **double}],
         "jobs": [{"id": "job", "run": job}, increment("one")],
         "jobs-again": [{"id": "job", "run": job, "effect": "idempotent"}, increment("one")],
     }
-    return {slug: {"slug": slug, "input": number, "state": {"x": 0}, "steps": list_} for slug, list_ in steps.items()}
+    all_ = {slug: {"slug": slug, "input": number, "state": {"x": 0}, "steps": list_} for slug, list_ in steps.items()}
+    all_["kid"]["output"] = "${{ steps.a.output }}"
+    return all_
 
 
 class Oracle:
@@ -129,7 +136,7 @@ class Load(threading.Thread):
             else:
                 n = oracle.next
                 oracle.next += 1
-                slug = self.random.choice(("sums", "sums", "many", "asks", "calls", "events", "jobs", "jobs", "jobs-again"))
+                slug = self.random.choice(("sums", "sums", "many", "asks", "calls", "events", "jobs", "jobs", "jobs-again", "kids"))
                 oracle.asked[n] = (slug, self.random.choice((0, 0, 3)))
                 oracle.open += 1
             slug, code = oracle.asked[n]
@@ -277,6 +284,7 @@ class Verdict:
         self.keys = {}  # idempotency key of a job -> (n, effect, ambiguous)
         self.by_n = collections.defaultdict(list)
         self.seen_answers = {}
+        self.children, self.parents = {}, {}  # child -> (parent, step), as the parent's events and the child's say
 
     def say(self, rule, text):
         self.bad[rule].append(text)
@@ -285,15 +293,20 @@ class Verdict:
         run, finished, ends, attempts = row["id"], collections.Counter(), 0, {}
         created = events[0]["body"]
         n = created["input"]["n"]
-        self.by_n[n].append(run)
+        if "parent" in created:
+            self.parents[run] = (created["parent"]["run"], created["parent"]["step"])
+        else:
+            self.by_n[n].append(run)
         if [e["seq"] for e in events] != list(range(events[0]["seq"], events[0]["seq"] + len(events))):
             self.say("events", "%s: its events have gaps" % run)
-        controls = collections.Counter()
+        controls, own = collections.Counter(), collections.Counter()
         for event in events:
             name, body = event["event"], event["body"]
             self.counts[name] += 1
             if name == "step_started":
                 attempts[body["step"]] = (event["at"], body)
+                if "child" in body:
+                    self.children[body["child"]] = (run, body["step"])
             elif name == "step_ambiguous":
                 self.counts["ambiguous"] += 1
                 key = attempts[body["step"]][1]["key"]
@@ -312,6 +325,7 @@ class Verdict:
                 ends += 1
             elif name in ("run_paused", "run_resumed"):
                 controls[name] += 1
+                own[name] += not body["by"].startswith("run:")
         for (step, visit), count in finished.items():
             if count != 1:
                 self.say("doubled", "%s: step %s visit %s finished %s times" % (run, step, visit, count))
@@ -320,7 +334,8 @@ class Verdict:
         for word, event in (("pause", "run_paused"), ("resume", "run_resumed")):
             sure = self.oracle.controls[(run, word)]
             # Several clients pause the same run: to pause what is paused is granted, and changes nothing.
-            if not min(sure, 1) <= controls[event] <= sure + self.oracle.maybe[(run, word)]:
+            # What its parent asked of it is in the record of a child too.
+            if controls[event] < min(sure, 1) or own[event] > sure + self.oracle.maybe[(run, word)]:
                 self.say("controls", "%s: %s acknowledged %s times, recorded %s" % (run, word, sure, controls[event]))
 
     def job(self, run, n, event, attempts):
@@ -355,6 +370,10 @@ class Verdict:
         for n, runs in self.by_n.items():
             if len(runs) != 1:
                 self.say("starts", "start %d made %s" % (n, runs))
+        for run in self.children.keys() | self.parents.keys():
+            if self.children.get(run) != self.parents.get(run):
+                self.say("children", "run %s was started by %s, and says %s" %
+                         (run, self.children.get(run), self.parents.get(run)))
         for wait, (answer, text) in self.oracle.answers.items():
             body = self.seen_answers.get(wait)
             said = (body or {}).get("body") or {}
@@ -394,6 +413,7 @@ def instant(text):
 RULES = {
     "starts": "every acknowledged start is there, once",
     "ended": "every run ends, once",
+    "children": "every child run has its parent, and every parent its children",
     "answers": "every acknowledged answer is there",
     "controls": "every acknowledged pause and resume is there",
     "events": "the events of a run have no gaps",

@@ -1,6 +1,7 @@
 #include "tests/sim/RandomFlow.h"
 
 #include <array>
+#include <utility>
 #include <vector>
 
 namespace belay::sim {
@@ -9,7 +10,8 @@ namespace {
 
 class Writer {
  public:
-  Writer(test::SeededRandom& random, std::string slug) : random_(random), slug_(std::move(slug)) {}
+  Writer(test::SeededRandom& random, std::string slug, std::string child)
+      : random_(random), slug_(std::move(slug)), child_(std::move(child)) {}
 
   std::string write() {
     text_ = "slug: " + slug_ +
@@ -97,6 +99,13 @@ class Writer {
     text_ += "  - id: " + id + "\n";
     if (chance(15)) text_ += "    when: \"${{ state.rounds % 2 == 0 }}\"\n";
     bool performed = false;
+    // One at most: in a loop or over items it makes runs enough.
+    if (!child_.empty() && chance(20)) {
+      text_ += "    flow: {slug: " + std::exchange(child_, {}) + ", release: draft}\n";
+      if (chance(30)) text_ += "    retry: {max_attempts: 2, backoff: {initial: 2s}}\n";
+      if (chance(60)) text_ += "    on_error: skip\n";
+      return;
+    }
     std::uint64_t what = random_.below(depth_ < 2 ? 11 : 9);
     // A switch in a short list would leave no way to the step behind it.
     if (depth_ > 0 && what == 5) what = 2;
@@ -166,14 +175,16 @@ class Writer {
 
   test::SeededRandom& random_;
   const std::string slug_;
+  std::string child_;
   std::string text_;
   int depth_ = 0;
 };
 
 }  // namespace
 
-std::string randomFlow(test::SeededRandom& random, const std::string& slug) {
-  return Writer(random, slug).write();
+std::string randomFlow(test::SeededRandom& random, const std::string& slug,
+                       const std::string& child) {
+  return Writer(random, slug, child).write();
 }
 
 }  // namespace belay::sim

@@ -49,7 +49,15 @@ Simulation::Simulation(std::uint64_t seed)
     cut_ = test::FaultVfs::crashImage(disk_.disk(), random_);
     peers_.setDead(true);
   });
-  for (int i = 0; i < 3; ++i) flows_.push_back(randomFlow(random_, "flow-" + std::to_string(i)));
+  std::string child;
+  for (int i = 0; i < 3; ++i) {
+    const std::string slug = "flow-" + std::to_string(i);
+    flows_.emplace_back(slug, randomFlow(random_, slug, child));
+    child = slug;
+    const std::string& text = flows_.back().second;
+    const auto flow = flow::parseFlow(text, "sim.flow.yaml", flow::Format::kYaml);
+    if (!flow) fail("a random flow is not valid: " + flow.error().message + "\n" + text);
+  }
 }
 
 Simulation::~Simulation() = default;
@@ -129,29 +137,37 @@ bool Simulation::step() {
   return false;
 }
 
+/// Every flow is the draft of its slug, for those that start it by name.
+Status Simulation::putDrafts(journal::Journal& journal) {
+  for (const auto& [slug, text] : flows_) {
+    const std::string digest = "sha256:" + crypto::sha256(text).hex();
+    BELAY_TRY(journal.putFlow({digest, slug, "yaml", text, clock_.wallMs()}));
+    BELAY_TRY(journal.setDraft(slug, digest, clock_.wallMs()));
+  }
+  return {};
+}
+
 void Simulation::startRun() {
-  const std::string& text = flows_[random_.below(flows_.size())];
-  auto flow = flow::parseFlow(text, "sim.flow.yaml", flow::Format::kYaml);
-  if (!flow) return fail("a random flow is not valid: " + flow.error().message + "\n" + text);
+  const std::string& text = flows_[random_.below(flows_.size())].second;
+  const std::string digest = "sha256:" + crypto::sha256(text).hex();
   const std::string key = random_.below(3) == 0 ? "key-" + std::to_string(random_.below(5)) : "";
-  process_->loop->post([this, text, key, flow = *flow](runtime::Runtime& runtime,
-                                                       std::vector<runtime::Ack>& acks) -> Status {
-    BELAY_TRY(
-        runtime.journal().putFlow({flow.digest, flow.slug.str(), "yaml", text, clock_.wallMs()}));
-    runtime::StartRequest request;
-    request.digest = flow.digest;
-    request.by = "uid:0";
-    request.idempotencyKey = key;
-    const auto started = runtime.start(request);
-    if (!started) {
-      fail("start: " + started.error().message);
-      return Status{};
-    }
-    acks.push_back([this, run = started->run](const Status& committed) {
-      if (committed.ok() && !cut_) acknowledgedRuns_.insert(run);
-    });
-    return Status{};
-  });
+  process_->loop->post(
+      [this, key, digest](runtime::Runtime& runtime, std::vector<runtime::Ack>& acks) -> Status {
+        BELAY_TRY(putDrafts(runtime.journal()));
+        runtime::StartRequest request;
+        request.digest = digest;
+        request.by = "uid:0";
+        request.idempotencyKey = key;
+        const auto started = runtime.start(request);
+        if (!started) {
+          fail("start: " + started.error().message);
+          return Status{};
+        }
+        acks.push_back([this, run = started->run](const Status& committed) {
+          if (committed.ok() && !cut_) acknowledgedRuns_.insert(run);
+        });
+        return Status{};
+      });
 }
 
 std::optional<journal::WaitRow> Simulation::someWait(flow::WaitKind kind) {
@@ -204,7 +220,7 @@ void Simulation::answerSomething() {
 
 std::vector<journal::RunRow> Simulation::rowsOf(bool ended) {
   journal::RunFilter filter;
-  filter.most = 1000;
+  filter.most = 100'000;
   auto rows = process_->journal->runs(filter);
   if (!rows) {
     fail("list of runs: " + rows.error().message);
@@ -332,6 +348,49 @@ void Simulation::checkAcknowledged() {
   }
 }
 
+/// A run that a step says it started is there, knows that step, and has ended as the step says; no
+/// run has a parent that does not know it.
+void Simulation::checkChildren(const engine::RunState& run,
+                               const std::vector<journal::EventRow>& events) {
+  std::map<std::pair<std::string, std::uint32_t>, base::RunId> latest;  // By path and visit.
+  std::size_t started = 0;
+  for (const journal::EventRow& event : events) {
+    const auto body = engine::decodeBody(event.name, event.body);
+    if (const auto* start = std::get_if<engine::StepStarted>(&*body); start) {
+      latest[{start->key.path, start->key.visit}] = start->child;
+      if (start->child.empty()) continue;
+      ++started;
+      const auto child = runtime::replay(*process_->journal, start->child);
+      const bool known = child && child->created.parent.run == run.id &&
+                         child->created.parent.key == start->key &&
+                         child->created.depth == run.created.depth + 1;
+      if (!known) return fail("run " + start->child.str() + " does not know its parent");
+    }
+    const auto* end = std::get_if<engine::StepFinished>(&*body);
+    const base::RunId child = end ? latest[{end->key.path, end->key.visit}] : base::RunId();
+    if (child.empty()) continue;
+    const bool succeeded = end->outcome == engine::StepOutcome::kSucceeded;
+    if (succeeded != firstEndSucceeded(child))
+      return fail("step " + end->key.path + " of run " + run.id.str() + " did not end as its run " +
+                  child.str());
+  }
+  journal::RunFilter filter;
+  filter.parent = run.id.str();
+  filter.most = 100'000;
+  const auto children = process_->journal->runs(filter);
+  if (!children || children->size() != started)
+    fail("run " + run.id.str() + " has other children than its events say");
+}
+
+/// How a run ended first: it may have been retried since.
+bool Simulation::firstEndSucceeded(const base::RunId& run) {
+  const auto events = process_->journal->events(run, 0, 100'000);
+  for (const journal::EventRow& event : *events) {
+    if (event.name == "run_finished") return event.body.find(R"("succeeded")") != std::string::npos;
+  }
+  return false;
+}
+
 void Simulation::checkHistories() {
   std::uint64_t increments = 0;
   for (const journal::RunRow& row : rowsOf(true)) {
@@ -355,7 +414,8 @@ void Simulation::checkHistories() {
     }
     const auto state = runtime::replay(*process_->journal, row.id);
     if (!state || state->status() != row.status)
-      fail("the row of run " + row.id.str() + " is not what its events say");
+      return fail("the row of run " + row.id.str() + " is not what its events say");
+    checkChildren(*state, *events);
   }
   const auto total = process_->journal->kv("default", "total", clock_.wallMs());
   const std::string counted = total && *total ? (*total)->valueJson : "0";

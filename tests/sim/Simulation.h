@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/journal/Journal.h"
@@ -53,6 +54,7 @@ class Simulation {
   void boot();
   void die(bool powerCut);
   void act();
+  base::Status putDrafts(journal::Journal& journal);
   void startRun();
   void answerSomething();
   base::Status decide(runtime::Runtime& runtime, const journal::WaitRow& wait, bool approved);
@@ -65,6 +67,8 @@ class Simulation {
   void fail(const std::string& what);
   void checkAcknowledged();
   void checkHistories();
+  void checkChildren(const engine::RunState& run, const std::vector<journal::EventRow>& events);
+  bool firstEndSucceeded(const base::RunId& run);
   std::optional<journal::WaitRow> someWait(flow::WaitKind kind);
   std::vector<journal::RunRow> rowsOf(bool ended);
 
@@ -81,7 +85,7 @@ class Simulation {
   trust::Policy policy_ = trust::Policy::builtInForUser();
   std::unique_ptr<Process> process_;
 
-  std::vector<std::string> flows_;  ///< Texts.
+  std::vector<std::pair<std::string, std::string>> flows_;  ///< Slugs and texts.
   std::set<base::RunId> acknowledgedRuns_;
   std::set<base::WaitId> acknowledgedAnswers_;
   std::optional<test::FaultVfs::Disk>

@@ -182,6 +182,41 @@ TEST(Apply, cancelEndsWhatIsInFlight) {
   CHECK(owes<FinishRun>(effects));
 }
 
+TEST(Apply, aStepThatStartedARunOwesNothingButWhatIsAskedOfItsRun) {
+  using Verb = ControlChild::Verb;
+  StepStarted event = started("a");
+  event.child = *base::RunId::parse("r2");
+  LONGS_EQUAL(0, play(event).size());
+  CHECK(state.status() == RunStatus::kWaiting);
+  LONGS_EQUAL(0, owed(state).size());
+  const auto asked = [](const std::vector<Effect>& effects) {
+    LONGS_EQUAL(1, effects.size());
+    return std::get<ControlChild>(effects.front()).verb;
+  };
+  CHECK(asked(play(RunPaused{"x"})) == Verb::kPause);
+  CHECK(asked(play(RunResumed{"x"})) == Verb::kResume);
+  CHECK(asked(play(RunStopRequested{"x"})) == Verb::kStop);
+  LONGS_EQUAL(1, state.active.size());
+  const auto effects = play(RunCancelRequested{"x"});
+  LONGS_EQUAL(2, effects.size());
+  CHECK(std::get<ControlChild>(effects[0]).verb == Verb::kCancel);
+  CHECK(owes<FinishRun>(effects));
+}
+
+TEST(Apply, theRunOfAStepIsKeptWithItsOutput) {
+  StepStarted event = started("a");
+  event.child = *base::RunId::parse("r2");
+  play(event);
+  AttemptFailed failed;
+  failed.key = {"a", 1, 1};
+  CHECK(owes<ArmRetry>(play(failed)));
+  event.key.attempt = 2;
+  event.child = *base::RunId::parse("r3");
+  play(event);
+  play(finished("a", to("b")));
+  STRCMP_EQUAL("r3", state.done["a"].child.str().c_str());
+}
+
 TEST(Apply, anAnswerThatComesEarlyIsKept) {
   WaitOpened wait;
   wait.key = {"w", 1, 1};

@@ -409,6 +409,26 @@ std::vector<Bad> badFiles() {
        "slug: x\nsteps: [{id: a, set: {x: \"${{ steps.z.output }}\"}}]\n"
        "on_failure: [{id: z, set: {x: 1}}]\n",
        "FLOW-UNKNOWN-STEP 2:26 /steps/0/set/x", "one of on_failure", ""},
+      // Child runs.
+      {By::kSchemaToo, STEP("flow: {input: {}}"), "FLOW-MISSING-KEY 4:11 /steps/0/flow",
+       "a flow step needs the key \"slug\"", ""},
+      {By::kSchemaToo, STEP("flow: {slug: Other}"), "FLOW-BAD-SLUG 4:18 /steps/0/flow/slug",
+       "must match", "write \"other\""},
+      {By::kSchemaToo, STEP("flow: {slug: \"${{ input.flow }}\"}"),
+       "FLOW-BAD-VALUE 4:18 /steps/0/flow/slug", "an expression cannot stand here", ""},
+      {By::kSchemaToo, STEP("flow: {slug: b, release: 0}"),
+       "FLOW-BAD-VALUE 4:30 /steps/0/flow/release", "must be the number of a release",
+       "belay flow releases"},
+      {By::kSchemaToo, STEP("flow: {slug: b, release: newest}"),
+       "FLOW-BAD-VALUE 4:30 /steps/0/flow/release", "must be the number of a release", ""},
+      {By::kSchemaToo, STEP("flow: {slug: b, release: \"sha256:12\"}"),
+       "FLOW-BAD-VALUE 4:30 /steps/0/flow/release", "its digest", ""},
+      {By::kSchemaToo, STEP("flow: {slug: b, realease: 1}"),
+       "FLOW-UNKNOWN-KEY 4:21 /steps/0/flow/realease", "unknown key", "release"},
+      {By::kParser, STEP("flow: {slug: b}\n    timeout: 1h"), "FLOW-BAD-VALUE 5:5 /steps/0/timeout",
+       "means nothing", "bound the steps of that flow"},
+      {By::kParser, STEP("flow: {slug: b}\n    effect: once"), "FLOW-BAD-VALUE 5:5 /steps/0/effect",
+       "means nothing", ""},
   };
 }
 

@@ -80,6 +80,21 @@ TEST(Migration, takesWhatTheNewVersionAdds) {
   CHECK(on.journal->release("kept", 1).value().has_value());
 }
 
+TEST(Migration, bringsAFileOfVersion2ForwardWithAllItsRows) {
+  makeOld(2);
+  CHECK(on.open().ok());
+  LONGS_EQUAL(journal::kSchemaVersion, on.journal->stats()->schemaVersion);
+  const auto report = on.verifyAll().value();
+  CHECK(report.ok);
+  LONGS_EQUAL(2, report.runs);
+  LONGS_EQUAL(6, report.events);
+  LONGS_EQUAL(4, report.flowChanges);
+  CHECK(on.journal->release("kept", 1).value().has_value());
+  const auto runs = on.journal->runs({});
+  LONGS_EQUAL(2, runs->size());
+  for (const journal::RunRow& row : *runs) CHECK(row.parent.empty());
+}
+
 TEST(Migration, isOneTransactionThatFailsWhole) {
   makeOld(1);
   // The last statement of the migration cannot succeed: its name is taken.

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/engine/Event.h"
+#include "common/base/Ids.h"
+#include "common/base/Result.h"
+#include "common/json/Value.h"
+
+namespace belay::runtime {
+
+/// Asks for a run of a flow that the journal has.
+struct StartRequest {
+  std::string digest;
+  std::string source = "draft";
+  json::Value input;  ///< Object; coerced and checked against the flow's schema.
+  std::string triggerJson = R"({"type":"manual"})";
+  std::string by;
+  std::string idempotencyKey;  ///< Empty: none. The same key again gives the same run.
+  engine::ParentStep parent;   ///< Of a child run.
+  std::uint32_t depth = 0;     ///< Runs above it.
+};
+
+struct Started {
+  base::RunId run;
+  bool existing = false;  ///< The idempotency key was known: nothing was started.
+};
+
+/// Starts runs within the journal's open transaction.
+///
+/// Threads: the loop.
+/// Errors:  of the request, after which nothing was written; or one that ends the transaction
+/// (endsTransaction()).
+class Starter {
+ public:
+  virtual ~Starter() = default;
+  virtual base::Result<Started> start(const StartRequest& request) = 0;
+};
+
+}  // namespace belay::runtime
