@@ -21,7 +21,7 @@ struct ShapeWords {
   std::string_view measure;  ///< What bounds count; empty: the value itself.
 };
 
-constexpr std::array<ShapeWords, 26> kShapes{{
+constexpr std::array<ShapeWords, 27> kShapes{{
     {Shape::kText, "text", "characters"},
     {Shape::kScript, "shell script", "characters"},
     {Shape::kIdentifier, "identifier", ""},
@@ -33,6 +33,7 @@ constexpr std::array<ShapeWords, 26> kShapes{{
     {Shape::kDuration, "duration", "ms"},
     {Shape::kInstant, "instant", ""},
     {Shape::kSize, "size", "bytes"},
+    {Shape::kRelease, "release", ""},
     {Shape::kChoice, "choice", ""},
     {Shape::kWords, "text or list of texts", "items"},
     {Shape::kTextList, "list of texts", "items"},
