@@ -12,8 +12,10 @@ using json::Value;
 
 namespace {
 
-constexpr Flag kFlags[] = {{"passphrase-file", 0, "FILE",
-                            "the passphrase is the first line of FILE; else it is asked, twice"}};
+constexpr Flag kFlags[] = {
+    {"passphrase-file", 0, "FILE",
+     "the passphrase is the first line of FILE; else it is asked, twice"},
+    {"iterations", 0, "N", "how often it is hashed; more makes guessing slower (600000)"}};
 
 Value keyData(const std::string& file, const crypto::P256PublicKey& key) {
   Value data;
@@ -34,9 +36,11 @@ Result<api::Envelope> makeKey(Invocation& invocation) {
   }
   BELAY_ASSIGN(std::string passphrase,
                readPassphrase(invocation, "passphrase of the new key", true));
+  BELAY_ASSIGN(const std::int64_t iterations,
+               numberFlag(invocation, "iterations", crypto::KeyFile::kIterations));
   base::Random& random = invocation.world().random;
   const auto key = crypto::P256PrivateKey::generate(random);
-  auto sealed = crypto::KeyFile::seal(key, passphrase, random);
+  auto sealed = crypto::KeyFile::seal(key, passphrase, random, iterations);
   crypto::wipe(passphrase);
   if (!sealed.ok()) return std::move(sealed).error();
   BELAY_TRY(writeNew(file, *sealed, 0600));

@@ -57,7 +57,11 @@ Result<std::string> KeyFile::seal(const P256PrivateKey& key, std::string_view pa
     return Error{ErrorCode::kInvalidArgument,
                  "a passphrase has at least " + std::to_string(kPassphraseBytesLeast) + " bytes"};
   }
-  BELAY_CHECK(iterations >= kIterationsLeast && iterations <= kIterationsMost);
+  if (iterations < kIterationsLeast || iterations > kIterationsMost) {
+    return Error{ErrorCode::kInvalidArgument, "a passphrase is hashed from " +
+                                                  std::to_string(kIterationsLeast) + " to " +
+                                                  std::to_string(kIterationsMost) + " times"};
+  }
   std::string salt(kSaltBytes, '\0');
   random.fill({reinterpret_cast<std::uint8_t*>(salt.data()), salt.size()});
   BELAY_ASSIGN(const SealKey sealKey, sealKeyOf(passphrase, salt, iterations));

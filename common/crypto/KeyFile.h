@@ -26,7 +26,8 @@ class KeyFile {
   static constexpr std::size_t kPassphraseBytesLeast = 8;
   static constexpr std::size_t kFileBytesMax = 4096;
 
-  /// The text of a file. Errors: kInvalidArgument for a passphrase that is too short.
+  /// The text of a file. Errors: kInvalidArgument for a passphrase that is too short, and for
+  /// iterations out of range.
   static base::Result<std::string> seal(const P256PrivateKey& key, std::string_view passphrase,
                                         base::Random& random,
                                         std::int64_t iterations = kIterations);

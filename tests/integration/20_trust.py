@@ -40,7 +40,7 @@ class Fleet:
         self.keys = {}
         for name in ("rosa", "ada", "bob", "cy", "eve"):
             path = os.path.join(host.folder, name + ".key")
-            self.keys[name] = ok(host.cli("key", "new", path, *self.secret))
+            self.keys[name] = ok(host.cli("key", "new", path, "--iterations", "10000", *self.secret))
         answer = ok(host.cli("trust", "init", self.path("fleet"), "--name", "test", "--root", "rosa=" + self.pub("rosa"),
                              "--signer", "ada=" + self.pub("ada"), "--signer", "bob=" + self.pub("bob"),
                              "--signer", "cy=" + self.pub("cy"), "--pin-threshold", "2", *self.by("rosa")))

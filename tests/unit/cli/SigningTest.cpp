@@ -19,7 +19,7 @@ TEST_GROUP(Signing) {
     world.console.hidden = "correct horse";
     key = world.folder.at("ada.key");
     pub = key + ".pub";
-    LONGS_EQUAL(0, world.run({"key", "new", key}));
+    LONGS_EQUAL(0, world.run({"key", "new", key, "--iterations", "10000"}));
   }
   std::string written(const std::string& name) const {
     return belay::base::readFile(world.folder.at(name), 1u << 20).value();
@@ -44,7 +44,7 @@ TEST(Signing, aNewKeyIsAskedTwiceAndPrintsItsThumbprint) {
 TEST(Signing, filesOfAFleetAreWhatAHostBelieves) {
   const std::string folder = world.folder.at("fleet"), root = folder + "/root-1.jws";
   const std::string signer = world.folder.at("bob.key");
-  LONGS_EQUAL(0, world.run({"key", "new", signer}));
+  LONGS_EQUAL(0, world.run({"key", "new", signer, "--iterations", "10000"}));
   LONGS_EQUAL(0, world.run({"trust", "init", folder, "--name", "t", "--root", "ada=" + pub,
                             "--signer", "bob=" + signer + ".pub", "--key", key}));
   const std::string digest = world.console.outText.substr(0, 64);

@@ -38,6 +38,8 @@ TEST(KeyFile, anotherPassphraseOpensNothing) {
     CHECK(file->unseal(wrong).error().code == ErrorCode::kKeyPassphrase);
   }
   CHECK(KeyFile::seal(key, "short", random).error().code == ErrorCode::kInvalidArgument);
+  CHECK(KeyFile::seal(key, "correct horse", random, 9'999).error().code ==
+        ErrorCode::kInvalidArgument);
 }
 
 TEST(KeyFile, everyPartIsBoundToTheSeal) {
