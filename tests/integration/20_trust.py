@@ -154,6 +154,9 @@ def test_two_of_three_make_a_release_live():
         check.equal(["ada", "bob"], shown["pin"]["signers"])
         check.has(shown["live"]["promoted_by"], "pin:" + shown["pin"]["digest"])
         check.equal("live:1", ok(host.cli("flow", "run", "gate"))["run"]["source"])
+        # The draft is what was pinned; another one is not.
+        check.equal("draft", ok(host.cli("flow", "run", "gate", "--draft"))["run"]["source"])
+        ok(host.cli("flow", "push", host.write("gate.flow.yaml", gate("other"))))
         refused("BLY-PIN-REQUIRED", host.cli("flow", "run", "gate", "--draft"))
         refused("BLY-PIN-REQUIRED", host.cli("flow", "rollback", "gate"))
         check.equal(True, ok(fleet.apply(first))["existing"])
