@@ -98,11 +98,11 @@ std::vector<Check> allChecks(Invocation& invocation) {
     return checks;
   }
   const Installation& found = **where;
-  checks.push_back(
-      found.hasConfigFile
-          ? Check{"settings", Verdict::kOk, found.paths.configFile, ""}
-          : Check{"settings", Verdict::kInfo,
-                  "no " + found.paths.configFile + ": defaults are in force", "belay init"});
+  checks.push_back(found.hasConfigFile
+                       ? Check{"settings", Verdict::kOk, found.paths.configFile, ""}
+                       : Check{"settings", Verdict::kInfo,
+                               "no " + found.paths.configFile + ": defaults are in force",
+                               "belay init"});
   add(checkStateFolder(found));
   add(checkKeys(invocation, found));
   ApiRequest request;
