@@ -3,6 +3,7 @@
 
 #include "agent/api/Checking.h"
 #include "agent/api/Reads.h"
+#include "agent/api/Trusting.h"
 #include "agent/flow/Family.h"
 #include "common/base/Units.h"
 
@@ -91,6 +92,7 @@ Result<Value> readFlow(ReadContext& context, const ReadArguments& arguments) {
   for (const std::string& tag : flow.tags) tags.emplace_back(tag);
   out.set("tags", std::move(tags)).set("runs", runs);
   addState(out, state);
+  BELAY_TRY(addPins(context, slug, out));
   if (flow.input) out.set("input", *flow.input);
   out.set("steps", stepsToJson(flow)).set("requires", requirementsToJson(flow, bindings));
   if (arguments.flag("content")) {

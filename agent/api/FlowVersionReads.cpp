@@ -3,6 +3,7 @@
 
 #include "agent/api/Checking.h"
 #include "agent/api/Reads.h"
+#include "agent/api/Trusting.h"
 #include "agent/flow/Bundle.h"
 #include "common/base/LineDiff.h"
 #include "common/base/Text.h"
@@ -185,6 +186,7 @@ Result<Value> readReleases(ReadContext& context, const ReadArguments& arguments)
   Value out;
   out.set("flow", slug);
   if (state.live) out.set("live", promotionToJson(*state.live));
+  BELAY_TRY(addPins(context, slug, out));
   const bool more = rows.size() > most;
   if (more) rows.resize(most);
   json::Array releases;

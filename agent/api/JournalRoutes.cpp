@@ -43,6 +43,7 @@ class Verification : public std::enable_shared_from_this<Verification> {
     total_.events += report->events;
     total_.hostRows += report->hostRows;
     total_.flowChanges += report->flowChanges;
+    total_.statements += report->statements;
     if (!report->ok) {
       return exchange_->fail(Error{ErrorCode::kJournalChainBroken,
                                    report->firstBad,
@@ -133,6 +134,7 @@ Value verifyReportToJson(const journal::VerifyReport& report) {
   Value data;
   data.set("verified", true).set("runs", report.runs).set("events", report.events);
   data.set("host_rows", report.hostRows).set("flow_changes", report.flowChanges);
+  data.set("statements", report.statements);
   return data;
 }
 

@@ -3,6 +3,7 @@
 
 #include "agent/api/Checking.h"
 #include "agent/api/Routes.h"
+#include "agent/runtime/Pins.h"
 #include "common/base/Text.h"
 
 namespace belay::api {
@@ -47,6 +48,7 @@ void makeLive(Backend& backend, const ExchangePtr& exchange, MakeLive make) {
       exchange,
       [&backend, exchange, make, which = *which](runtime::Runtime& runtime) -> Result<Changed> {
         const std::string& slug = exchange->param("slug");
+        BELAY_TRY(runtime::refuseWithoutPin(runtime.policy(), slug));
         const runtime::Author author{exchange->caller().shown(), ""};
         BELAY_ASSIGN(const runtime::Promoted promoted,
                      make(runtime.journal(), slug, which, author, runtime.clock().wallMs()));
@@ -56,6 +58,14 @@ void makeLive(Backend& backend, const ExchangePtr& exchange, MakeLive make) {
                                             {"by", author.by}});
         return promotedFlow(slug, promoted);
       });
+}
+
+/// Makes the release live that has just come, if a pin waits for it; `live` says so.
+base::Status settlePin(runtime::Runtime& runtime, const std::string& slug, Value& data) {
+  BELAY_ASSIGN(const auto live, runtime::settlePin(runtime.journal(), runtime.policy(), slug,
+                                                   runtime.clock().wallMs()));
+  if (live) data.set("live", live->live.release);
+  return {};
 }
 
 /// An exported flow, checked as far as it can be without parsing the flow.
@@ -114,6 +124,7 @@ Result<Changed> takeIn(runtime::Runtime& runtime, const flow::Flow& flow, const 
                runtime::importRelease(runtime.journal(), flowRow(runtime, flow, import.content),
                                       import.note, import.author));
   changed.data.set("release", releaseToJson(done.release)).set("existing", done.existing);
+  BELAY_TRY(settlePin(runtime, flow.slug.str(), changed.data));
   return changed;
 }
 
@@ -142,6 +153,7 @@ void releaseFlow(Backend& backend, const ExchangePtr& exchange) {
                                                      author, runtime.clock().wallMs()));
                    Changed changed;
                    changed.data.set("flow", slug).set("release", releaseToJson(row));
+                   BELAY_TRY(settlePin(runtime, slug, changed.data));
                    return changed;
                  });
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/api/Trusting.h"
 #include "common/base/Text.h"
 #include "common/http/Message.h"
 
@@ -27,6 +28,7 @@ constexpr std::array kReads{
     ReadRoute{"/v1/flows/{slug}/diff", "from to", &readFlowDiff},
     ReadRoute{"/v1/flows/{slug}/releases", "before limit", &readReleases},
     ReadRoute{"/v1/flows/{slug}/export", "release", &readExport},
+    ReadRoute{"/v1/trust", "", &readTrust},
     ReadRoute{"/v1/search/flows", "text tag after limit", &searchFlows},
     ReadRoute{"/v1/schedules", "flow all", &readSchedules},
     ReadRoute{"/v1/schedules/{slug}/{id}", "", &readSchedule},

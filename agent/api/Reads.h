@@ -88,7 +88,7 @@ json::Value runToJson(const journal::RunRow& row, std::int64_t nowMs);
 /// `withRequest`: the whole request, not only its summary.
 json::Value waitToJson(const journal::WaitRow& row, bool withRequest);
 std::string_view waitStatusName(journal::WaitStatus status);
-/// {"verified","runs","events","host_rows","flow_changes"} of a journal that is whole.
+/// {"verified","runs","events","host_rows","flow_changes","statements"} of a journal that is whole.
 json::Value verifyReportToJson(const journal::VerifyReport& report);
 /// What somebody can do about an open wait: exact commands.
 std::vector<std::string> waitActions(const journal::WaitRow& row);

@@ -51,6 +51,8 @@ constexpr Row kRows[] = {
     {"POST", "/v1/flows/{slug}/rollback", kOperatorClass, true, &rollBackFlow},
     {"POST", "/v1/flows/{slug}/archive", kOperatorClass, true, &archiveFlow},
     {"POST", "/v1/imports", kOperatorClass, true, &importFlow},
+    {"POST", "/v1/trust", kOperatorClass, true, &installTrust},
+    {"POST", "/v1/pins", kOperatorClass, true, &applyPin},
     {"GET", "/v1/flows/{slug}/bindings", kReaderClass, false, &listBindings},
     {"PUT", "/v1/flows/{slug}/bindings/{name}", kOperatorClass, true, &bindFlow},
     {"POST", "/v1/schedules/{slug}/{id}/pause", kOperatorClass, false, &pauseIt},

@@ -49,6 +49,9 @@ void importFlow(Backend& backend, const ExchangePtr& exchange);
 
 /// `pause`, or resume.
 void pauseSchedule(Backend& backend, const ExchangePtr& exchange, bool pause);
+/// A root document, a roster, or both.
+void installTrust(Backend& backend, const ExchangePtr& exchange);
+void applyPin(Backend& backend, const ExchangePtr& exchange);
 
 void decideWait(Backend& backend, const ExchangePtr& exchange, bool approve);
 void answerCallback(Backend& backend, const ExchangePtr& exchange);

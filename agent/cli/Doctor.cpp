@@ -63,6 +63,26 @@ Check checkJournal(Invocation& invocation) {
           ""};
 }
 
+/// Forks and an old roster; nothing where this host believes no roster.
+std::vector<Check> checkTrust(Invocation& invocation) {
+  const auto answer = invocation.get("/v1/trust");
+  const Value* trust = answer && !answer->error ? answer->data.find("trust") : nullptr;
+  const Value* roster = trust ? trust->find("roster") : nullptr;
+  if (!roster) return {};
+  const Value* forks = trust->find("forks");
+  if (forks && !forks->asArray().empty()) {
+    return {{"signed statements", Verdict::kWarn,
+             std::to_string(forks->asArray().size()) + " that contradict others were refused",
+             "belay trust show"}};
+  }
+  const std::string version = "roster " + std::to_string(roster->integer("version"));
+  if (roster->flag("stale")) {
+    return {{"signed statements", Verdict::kWarn, version + " is older than it may be",
+             "belay trust install --roster FILE"}};
+  }
+  return {{"signed statements", Verdict::kOk, version, ""}};
+}
+
 std::vector<Check> allChecks(Invocation& invocation) {
   std::vector<Check> checks;
   const auto add = [&checks](std::vector<Check> more) {
@@ -78,11 +98,11 @@ std::vector<Check> allChecks(Invocation& invocation) {
     return checks;
   }
   const Installation& found = **where;
-  checks.push_back(
-      found.hasConfigFile
-          ? Check{"settings", Verdict::kOk, found.paths.configFile, ""}
-          : Check{"settings", Verdict::kInfo,
-                  "no " + found.paths.configFile + ": defaults are in force", "belay init"});
+  checks.push_back(found.hasConfigFile
+                       ? Check{"settings", Verdict::kOk, found.paths.configFile, ""}
+                       : Check{"settings", Verdict::kInfo,
+                               "no " + found.paths.configFile + ": defaults are in force",
+                               "belay init"});
   add(checkStateFolder(found));
   add(checkKeys(invocation, found));
   ApiRequest request;
@@ -97,6 +117,7 @@ std::vector<Check> allChecks(Invocation& invocation) {
   else
     add(checkDaemon(invocation, daemon->data));
   checks.push_back(checkJournal(invocation));
+  add(checkTrust(invocation));
   add(checkHost(invocation, found));
   return checks;
 }

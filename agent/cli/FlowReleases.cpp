@@ -52,6 +52,14 @@ std::string print(const Invocation& invocation, const Value& data) {
     invocation.note("older ones: belay flow releases " + data.text("flow") + " --before " +
                     std::to_string(data.integer("next_before")));
   }
+  if (const Value* pin = data.find("pin")) {
+    invocation.note("pin " + std::to_string(pin->integer("counter")) + " of " +
+                    pin->text("channel") + " names " + pin->text("release"));
+  }
+  if (const Value* pin = data.find("pin_waiting")) {
+    invocation.note("pin " + std::to_string(pin->integer("counter")) + " waits for " +
+                    pin->text("release"));
+  }
   return invocation.quiet() ? numbers : table.print(invocation.style());
 }
 

@@ -16,6 +16,20 @@ base::Result<api::Envelope> showFlow(Invocation& invocation) {
   return invocation.get(target.str());
 }
 
+/// "3 of stable, signed by ada, bob, 2 h ago"
+std::string pinLine(const Invocation& invocation, const char* name, const Value& pin) {
+  std::string persons;
+  for (const Value& signer : pin.find("signers")->asArray()) {
+    persons += (persons.empty() ? "" : ", ") + shown(signer.asString());
+  }
+  if (!pin.text("void").empty()) {
+    invocation.note("the pin does not count any more: " + shown(pin.text("void")));
+  }
+  return invocation.style().dim(name) + std::to_string(pin.integer("counter")) + " of " +
+         pin.text("channel") + ", " + pin.text("release") + ", signed by " + persons + ", " +
+         relative(pin.text("created_at"), invocation.nowMs()) + "\n";
+}
+
 /// Where it is on its way from draft to live.
 std::string stateLines(const Invocation& invocation, const Value& flow) {
   const Style& style = invocation.style();
@@ -37,6 +51,11 @@ std::string stateLines(const Invocation& invocation, const Value& flow) {
   if (const Value* live = flow.find("live")) {
     out += style.dim("live      ") + std::to_string(live->integer("release")) + ", " +
            live->text("digest") + since(*live, "promoted_at", "promoted_by") + "\n";
+  }
+  if (const Value* pin = flow.find("pin")) out += pinLine(invocation, "pin       ", *pin);
+  if (const Value* pin = flow.find("pin_waiting")) {
+    out += pinLine(invocation, "waits     ", *pin);
+    invocation.note("a pin waits for its release: belay flow import FILE");
   }
   return out;
 }

@@ -68,6 +68,7 @@ Result<api::Envelope> verify(Invocation& invocation) {
     total.events += report.events;
     total.hostRows += report.hostRows;
     total.flowChanges += report.flowChanges;
+    total.statements += report.statements;
     if (!report.ok) {
       return Error{ErrorCode::kJournalChainBroken,
                    report.firstBad,
@@ -154,8 +155,8 @@ std::string printStats(const Invocation& invocation, const Value& data) {
 std::string printVerified(const Invocation& invocation, const Value& data) {
   return invocation.style().status("ok") + ": " + number(data, "runs") + " runs, " +
          number(data, "events") + " events, " + number(data, "host_rows") +
-         " rows of the host's chain and " + number(data, "flow_changes") +
-         " changes of flows match\n";
+         " rows of the host's chain, " + number(data, "flow_changes") + " changes of flows and " +
+         number(data, "statements") + " signed statements match\n";
 }
 
 std::string printBackup(const Invocation&, const Value& data) {

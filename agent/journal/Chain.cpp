@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kRunLabel{"belay/run-chain/v1\0", 19};
 constexpr std::string_view kHostLabel{"belay/host-chain/v1\0", 20};
 constexpr std::string_view kLedgerLabel{"belay/flow-ledger/v1\0", 21};
+constexpr std::string_view kStatementLabel{"belay/statements/v1\0", 20};
 
 /// Fixed-size fields of one row, put together on the stack: one call of the hash instead of five.
 class Fields {
@@ -94,8 +95,10 @@ Hash hostChainNext(const Hash& previous, std::uint64_t seq, std::int64_t atMs,
 
 Hash ledgerChainStart() { return crypto::sha256(kLedgerLabel).bytes; }
 
-Hash ledgerChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
-                     std::initializer_list<std::string_view> texts) {
+namespace {
+
+Hash rowChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
+                  std::initializer_list<std::string_view> texts) {
   Fields fields;
   fields.hash(previous);
   for (const std::int64_t number : numbers) fields.u64(static_cast<std::uint64_t>(number));
@@ -108,6 +111,20 @@ Hash ledgerChainNext(const Hash& previous, std::initializer_list<std::int64_t> n
     hash.update(text);
   }
   return hash.finish().bytes;
+}
+
+}  // namespace
+
+Hash ledgerChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
+                     std::initializer_list<std::string_view> texts) {
+  return rowChainNext(previous, numbers, texts);
+}
+
+Hash statementChainStart() { return crypto::sha256(kStatementLabel).bytes; }
+
+Hash statementChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
+                        std::initializer_list<std::string_view> texts) {
+  return rowChainNext(previous, numbers, texts);
 }
 
 }  // namespace belay::journal

@@ -36,4 +36,10 @@ Hash ledgerChainStart();
 Hash ledgerChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
                      std::initializer_list<std::string_view> texts);
 
+/// What the first row of the ledger of statements is chained to.
+Hash statementChainStart();
+/// The hash of a row of the ledger of statements that follows the one with hash `previous`.
+Hash statementChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
+                        std::initializer_list<std::string_view> texts);
+
 }  // namespace belay::journal

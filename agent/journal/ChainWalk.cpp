@@ -22,9 +22,11 @@ std::string eventOf(const std::string& run, std::uint64_t seq) {
 
 }  // namespace
 
-ChainWalk::ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger)
+ChainWalk::ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger,
+                     StatementTable& statements)
     : hostChain_(hostChain),
       ledger_(ledger),
+      statements_(statements),
       runFrom_(session.database(), "verify runs",
                "SELECT number, id FROM runs WHERE number >= ? ORDER BY number LIMIT 1"),
       eventsFrom_(session.database(), "verify events",
@@ -39,9 +41,14 @@ ChainWalk::ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger
 Result<VerifyReport> ChainWalk::walk(VerifyCursor& cursor, std::size_t eventsMost) {
   VerifyReport report;
   while (report.ok && !cursor.done) {
-    const std::uint64_t seen = report.events + report.hostRows + report.runs + report.flowChanges;
+    const std::uint64_t seen =
+        report.events + report.hostRows + report.runs + report.flowChanges + report.statements;
     if (seen >= eventsMost) break;
     const std::size_t budget = eventsMost - seen;
+    if (cursor.statementRow >= 0) {
+      BELAY_TRY(walkStatements(cursor, budget, report));
+      continue;
+    }
     if (cursor.ledgerRow >= 0) {
       BELAY_TRY(walkLedger(cursor, budget, report));
       continue;
@@ -141,7 +148,7 @@ Status ChainWalk::walkLedger(VerifyCursor& cursor, std::size_t most, VerifyRepor
   for (std::size_t taken = 0; taken < most; ++taken) {
     BELAY_ASSIGN(const auto kept, ledger_.after(at.number));
     if (!kept) {
-      cursor.done = true;
+      cursor.statementRow = 0;
       return {};
     }
     if (!LedgerTable::follows(*kept, at)) {
@@ -153,6 +160,28 @@ Status ChainWalk::walkLedger(VerifyCursor& cursor, std::size_t most, VerifyRepor
     cursor.ledgerRow = at.number;
     cursor.ledgerHash = at.hash;
     ++report.flowChanges;
+  }
+  return {};
+}
+
+Status ChainWalk::walkStatements(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
+  StatementTable::End at{cursor.statementRow, cursor.statementHash};
+  if (at.number == 0) at = StatementTable::start();
+  for (std::size_t taken = 0; taken < most; ++taken) {
+    BELAY_ASSIGN(const auto kept, statements_.after(at.number));
+    if (!kept) {
+      cursor.done = true;
+      return {};
+    }
+    if (!StatementTable::follows(*kept, at)) {
+      bad(report, "row " + std::to_string(at.number + 1) +
+                      " of the ledger of statements: it does not follow");
+      return {};
+    }
+    at = StatementTable::End{kept->row.number, kept->hash};
+    cursor.statementRow = at.number;
+    cursor.statementHash = at.hash;
+    ++report.statements;
   }
   return {};
 }

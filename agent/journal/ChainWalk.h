@@ -7,16 +7,19 @@
 #include "agent/journal/LedgerTable.h"
 #include "agent/journal/Rows.h"
 #include "agent/journal/Session.h"
+#include "agent/journal/StatementTable.h"
 
 namespace belay::journal {
 
 /// Verifies all chains, a piece at a time: first every run's events, then the host's chain against
-/// itself and against the runs that are still there, then the ledger of flows.
+/// itself and against the runs that are still there, then the ledgers of flows and
+/// of statements.
 ///
 /// Threads: owner. Errors: as Journal says; what does not match is in the report, not an error.
 class ChainWalk {
  public:
-  ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger);
+  ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger,
+            StatementTable& statements);
 
   base::Result<VerifyReport> walk(VerifyCursor& cursor, std::size_t eventsMost);
 
@@ -34,10 +37,12 @@ class ChainWalk {
                              VerifyReport& report);
   base::Status walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status walkLedger(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
+  base::Status walkStatements(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status checkSeal(const SealRow& row, VerifyReport& report);
 
   HostChain& hostChain_;
   LedgerTable& ledger_;
+  StatementTable& statements_;
   sqlite::Statement runFrom_;
   sqlite::Statement eventsFrom_;
   sqlite::Statement events_;

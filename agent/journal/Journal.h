@@ -11,6 +11,7 @@
 
 #include "agent/journal/FlowLedger.h"
 #include "agent/journal/Rows.h"
+#include "agent/journal/StatementLedger.h"
 #include "common/base/Clock.h"
 #include "common/base/Result.h"
 #include "common/log/Log.h"
@@ -60,7 +61,7 @@ class Backup {
 ///             error. kDiskFull rolls the transaction back whole; the reserve is released, and see
 ///             fullMode(). After a rollback, whoever keeps a RunHead reads it again with head().
 /// Durability: what was written is on disk when commit() has returned ok, and not before.
-class Journal : public FlowLedger {
+class Journal : public FlowLedger, public StatementLedger {
  public:
   /// Opens or creates, migrates forward, checks header, version and the last rows of the chains.
   /// Errors: kJournalForeign, kJournalNewer, kJournalLocked, kNetworkFileSystem,

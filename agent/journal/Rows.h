@@ -149,6 +149,8 @@ struct VerifyCursor {
   std::array<std::uint8_t, 32> hostHash{};
   std::int64_t ledgerRow = -1;  ///< Of the ledger of flows; negative: not begun.
   std::array<std::uint8_t, 32> ledgerHash{};
+  std::int64_t statementRow = -1;  ///< Of the ledger of statements; negative: not begun.
+  std::array<std::uint8_t, 32> statementHash{};
   bool done = false;
 };
 
@@ -160,7 +162,7 @@ struct CheckCursor {
 };
 
 struct VerifyReport {
-  std::uint64_t runs = 0, events = 0, hostRows = 0, flowChanges = 0;
+  std::uint64_t runs = 0, events = 0, hostRows = 0, flowChanges = 0, statements = 0;
   bool ok = true;
   std::string firstBad;  ///< "run r…, event 12: …"
 };

@@ -6,6 +6,7 @@
 
 #include "agent/journal/FlowLedger.h"
 #include "agent/journal/Rows.h"
+#include "agent/journal/StatementLedger.h"
 #include "common/sqlite/Statement.h"
 #include "common/sqlite/Transaction.h"
 
@@ -29,6 +30,10 @@ static_assert(int(FlowChange::kDrafted) == 0 && int(FlowChange::kReleased) == 1 
               int(FlowChange::kPromoted) == 2 && int(FlowChange::kRolledBack) == 3 &&
               int(FlowChange::kArchived) == 4 && int(FlowChange::kUnarchived) == 5 &&
               int(FlowChange::kCount) == 6);
+static_assert(int(StatementKind::kRoot) == 0 && int(StatementKind::kRoster) == 1 &&
+              int(StatementKind::kPin) == 2 && int(StatementKind::kCount) == 3 &&
+              int(StatementFate::kAccepted) == 0 && int(StatementFate::kFork) == 1 &&
+              int(StatementFate::kCount) == 2);
 static_assert(int(WaitStatus::kOpen) == 0 && int(WaitStatus::kAnswered) == 1 &&
               int(WaitStatus::kRejected) == 2 && int(WaitStatus::kTimedOut) == 3 &&
               int(WaitStatus::kClosed) == 4);
@@ -140,6 +145,12 @@ constexpr const char* kVersion3[] = {
     "CREATE INDEX run_resources_by_run ON run_resources (run)",
     "CREATE TABLE run_children (run INTEGER PRIMARY KEY, parent INTEGER NOT NULL) STRICT",
     "CREATE INDEX run_children_by_parent ON run_children (parent, run)",
+    "CREATE TABLE statements (number INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+    " fate INTEGER NOT NULL, subject TEXT NOT NULL, counter INTEGER NOT NULL,"
+    " digest TEXT NOT NULL, text TEXT NOT NULL, quorum INTEGER NOT NULL, signers TEXT NOT NULL,"
+    " by_whom TEXT NOT NULL, at_ms INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
+    "CREATE UNIQUE INDEX statement_chains ON statements (kind, subject, counter) WHERE fate = 0",
+    "CREATE INDEX statement_forks ON statements (number) WHERE fate = 1",
 };
 
 constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2,

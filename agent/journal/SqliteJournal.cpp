@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kEventsCheckedAtOpen = 64;
 constexpr std::size_t kSealsCheckedAtOpen = 32;
 constexpr std::size_t kFlowChangesCheckedAtOpen = 32;
+constexpr std::size_t kStatementsCheckedAtOpen = 8;  // Each may have some 100 KiB.
 
 Error noSuchRun(const RunId& id) {
   return Error{ErrorCode::kRunNotFound, "there is no run " + id.str()};
@@ -35,11 +36,12 @@ SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clo
       timers(*session, clock),
       flows(*session),
       ledger(*session),
+      statements(*session),
       values(*session),
       resources(*session),
       schedules(*session),
       deliveries(*session),
-      chainWalk(*session, hostChain, ledger),
+      chainWalk(*session, hostChain, ledger, statements),
       retention(*session, hostChain, schedules),
       structureCheck(*session),
       runIdOf(session->database(), "find run", "SELECT id FROM runs WHERE number = ?") {}
@@ -54,7 +56,8 @@ Status SqliteJournal::ready() const {
 Status SqliteJournal::checkLastRows() {
   BELAY_TRY(open_->events.checkLast(kEventsCheckedAtOpen));
   BELAY_TRY(open_->hostChain.checkLast(kSealsCheckedAtOpen));
-  return open_->ledger.checkLast(kFlowChangesCheckedAtOpen);
+  BELAY_TRY(open_->ledger.checkLast(kFlowChangesCheckedAtOpen));
+  return open_->statements.checkLast(kStatementsCheckedAtOpen);
 }
 
 ScheduleTable& SqliteJournal::schedules() {
@@ -347,6 +350,28 @@ Result<std::optional<FlowChangeRow>> SqliteJournal::releaseOf(std::string_view s
                                                               std::string_view digest) {
   BELAY_TRY(ready());
   return open_->ledger.releaseOf(slug, digest);
+}
+
+Status SqliteJournal::addStatement(StatementRow& row) {
+  BELAY_TRY(ready());
+  return open_->statements.add(row);
+}
+
+Result<std::vector<StatementRow>> SqliteJournal::statements(StatementKind kind,
+                                                            std::string_view subject,
+                                                            std::size_t most) {
+  BELAY_TRY(ready());
+  return open_->statements.list(kind, subject, most);
+}
+
+Result<std::vector<StatementRow>> SqliteJournal::forks(std::size_t most) {
+  BELAY_TRY(ready());
+  return open_->statements.forks(most);
+}
+
+Result<bool> SqliteJournal::isKnownFork(StatementKind kind, std::string_view digest) {
+  BELAY_TRY(ready());
+  return open_->statements.isKnownFork(kind, digest);
 }
 
 Status SqliteJournal::upkeep(bool idle) {

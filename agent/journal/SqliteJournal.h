@@ -15,6 +15,7 @@
 #include "agent/journal/RunTable.h"
 #include "agent/journal/ScheduleTable.h"
 #include "agent/journal/Session.h"
+#include "agent/journal/StatementTable.h"
 #include "agent/journal/StructureCheck.h"
 #include "agent/journal/TimerTable.h"
 #include "agent/journal/ValueTable.h"
@@ -102,6 +103,12 @@ class SqliteJournal final : public Journal {
   base::Result<std::optional<FlowChangeRow>> releaseOf(std::string_view slug,
                                                        std::string_view digest) override;
 
+  base::Status addStatement(StatementRow& row) override;
+  base::Result<std::vector<StatementRow>> statements(StatementKind kind, std::string_view subject,
+                                                     std::size_t most) override;
+  base::Result<std::vector<StatementRow>> forks(std::size_t most) override;
+  base::Result<bool> isKnownFork(StatementKind kind, std::string_view digest) override;
+
   base::Status upkeep(bool idle) override;
   base::Result<JournalStats> stats() override;
   base::Result<VerifyReport> verify(VerifyCursor& cursor, std::size_t eventsMost) override;
@@ -125,6 +132,7 @@ class SqliteJournal final : public Journal {
     TimerTable timers;
     FlowTable flows;
     LedgerTable ledger;
+    StatementTable statements;
     ValueTable values;
     ResourceTable resources;
     ScheduleTable schedules;

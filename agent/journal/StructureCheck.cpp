@@ -20,7 +20,7 @@ struct TableRow {
   const char* name;
   const char* piece;
 };
-constexpr std::array<TableRow, 6> kNumbered{{
+constexpr std::array<TableRow, 7> kNumbered{{
     {"runs",
      "SELECT max(number), sum(n) FROM (SELECT number, length(id) + length(slug) +"
      " length(flow_digest) + length(step) + length(error_message) + finished_ms AS n"
@@ -43,6 +43,10 @@ constexpr std::array<TableRow, 6> kNumbered{{
     {"run_children",
      "SELECT max(run), sum(parent) FROM (SELECT run, parent"
      " FROM run_children NOT INDEXED WHERE run > ? ORDER BY run LIMIT ?)"},
+    {"statements",
+     "SELECT max(number), sum(n) FROM (SELECT number, length(subject) + length(digest) +"
+     " length(text) + length(signers) + length(by_whom) + length(hash) + at_ms AS n"
+     " FROM statements NOT INDEXED WHERE number > ? ORDER BY number LIMIT ?)"},
 }};
 
 /// The others are small: SQLite checks each at once.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/runtime/Pins.h"
 #include "common/json/Json.h"
 
 namespace belay::runtime {
@@ -66,6 +67,7 @@ Result<Started> Runtime::start(const StartRequest& request) {
                      " runs have not ended"};
   }
   BELAY_ASSIGN(const std::shared_ptr<const LoadedFlow> flow, core_.flows().get(request.digest));
+  BELAY_TRY(refuseUnpinned(world.journal, world.policy, flow->flow.slug.str(), request.digest));
 
   json::Value input = request.input.isNull() ? json::Value(json::Object{}) : request.input;
   if (flow->inputSchema) {

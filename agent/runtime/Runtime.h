@@ -31,6 +31,7 @@ class Runtime : private Starter {
   Waits& waits() { return waits_; }
   FlowCache& flows() { return core_.flows(); }
   journal::Journal& journal() { return core_.world().journal; }
+  const trust::Policy& policy() { return core_.world().policy; }
   const base::Clock& clock() { return core_.world().clock; }
 
   /// Until admit(): every start fails with this error.

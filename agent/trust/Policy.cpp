@@ -182,4 +182,13 @@ Verdict Policy::checkAddress(const http::Address& address) const {
   return allowed("default");
 }
 
+PinDemand Policy::pinDemand(std::string_view flow) const {
+  for (const PinRule& rule : rules_->pins) {
+    if (rule.slug == "*" || rule.slug == flow) {
+      return {rule.required, rule.channel, rule.label, rules_->source};
+    }
+  }
+  return {.rule = "default", .source = rules_->source};
+}
+
 }  // namespace belay::trust

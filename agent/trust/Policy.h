@@ -14,6 +14,14 @@ namespace belay::trust {
 
 struct PolicyRules;
 
+/// What the policy says about pins of one flow.
+struct PinDemand {
+  bool required = false;
+  std::string channel = "stable";  ///< Whose pins this host follows.
+  std::string rule;                ///< The rule that decided: "flows[0] (deploy)", "default".
+  std::string source;              ///< The file that it stands in.
+};
+
 /// The answer of the policy.
 struct Verdict {
   bool allowed = false;
@@ -35,6 +43,7 @@ using PathResolver = std::function<std::string(const std::string&)>;
 ///   run:  {allow: [{id, executable, argv, cwd, users, env, flows}], deny: [the same]}
 ///   http: {allow: [{id, hosts, ports, schemes, methods, flows}], deny: [the same],
 ///          addresses: [CIDR]}
+///   flows: [{slug, pin, channel}]
 ///
 /// Threads: any; a reload makes a new policy.
 class Policy {
@@ -54,6 +63,9 @@ class Policy {
 
   /// For each address that a name of an allowed http effect resolved to, before connecting to it.
   Verdict checkAddress(const http::Address& address) const;
+
+  /// Whether this flow runs only what a signed pin names.
+  PinDemand pinDemand(std::string_view flow) const;
 
  private:
   explicit Policy(std::shared_ptr<const PolicyRules> rules) : rules_(std::move(rules)) {}

@@ -15,7 +15,8 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 2> kTopKeys{"run", "http"};
+constexpr std::array<std::string_view, 3> kTopKeys{"run", "http", "flows"};
+constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
 constexpr std::array<std::string_view, 2> kRunKeys{"allow", "deny"};
 constexpr std::array<std::string_view, 3> kHttpKeys{"allow", "deny", "addresses"};
 constexpr std::array<std::string_view, 7> kRunRuleKeys{"id",    "executable", "argv", "cwd",
@@ -282,6 +283,24 @@ Status PolicyReader::readHttp(const json::Value& section, PolicyRules& out) cons
   return {};
 }
 
+Result<PinRule> PolicyReader::pinRule(const json::Value& rule, const std::string& pointer) const {
+  BELAY_TRY(onlyKeys(rule, pointer, kFlowRuleKeys));
+  PinRule out;
+  BELAY_ASSIGN(out.label, label(rule, pointer));
+  out.slug = rule.text("slug");
+  if (out.slug != "*" && !base::isIdentifier(out.slug)) {
+    return invalid(pointer + "/slug", "it must be the slug of a flow, or \"*\" for every flow");
+  }
+  const std::string pin = rule.text("pin");
+  if (pin != "required" && pin != "optional") {
+    return invalid(pointer + "/pin", "it must be required or optional");
+  }
+  out.required = pin == "required";
+  out.channel = rule.find("channel") ? rule.text("channel") : "stable";
+  if (base::isIdentifier(out.channel)) return out;
+  return invalid(pointer + "/channel", "it must match [a-z0-9][a-z0-9_-]{0,63}");
+}
+
 Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
   PolicyRules out;
   out.source = source_;
@@ -289,6 +308,12 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
   BELAY_TRY(onlyKeys(rules, "", kTopKeys));
   if (const json::Value* run = rules.find("run")) BELAY_TRY(readRun(*run, out));
   if (const json::Value* http = rules.find("http")) BELAY_TRY(readHttp(*http, out));
+  BELAY_TRY(forRules(rules, "flows", "",
+                     [&](const json::Value& rule, const std::string& pointer) -> Status {
+                       BELAY_ASSIGN(PinRule read, pinRule(rule, pointer));
+                       out.pins.push_back(std::move(read));
+                       return {};
+                     }));
   return out;
 }
 

@@ -45,6 +45,14 @@ struct HttpRule {
   std::vector<std::string> flows;
 };
 
+/// Whether a flow runs only what a signed pin names.
+struct PinRule {
+  std::string label;  ///< "flows[0] (deploy)"
+  std::string slug;   ///< "*": every flow.
+  bool required = false;
+  std::string channel;  ///< Whose pins this host follows.
+};
+
 /// A policy, read. In an allow rule what is left out means the least, in a deny rule the most.
 struct PolicyRules {
   std::string source;
@@ -53,6 +61,7 @@ struct PolicyRules {
   bool loopback = false;  ///< Addresses of this host are reachable without being listed.
   std::vector<RunRule> runAllow, runDeny;
   std::vector<HttpRule> httpAllow, httpDeny;
+  std::vector<PinRule> pins;            ///< The first one for a flow holds.
   std::vector<AddressBlock> addresses;  ///< Allowed although they are special.
 };
 

@@ -1,6 +1,8 @@
 #include "common/statement/Jws.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <vector>
 
 #include "common/base/Check.h"
@@ -32,6 +34,19 @@ bool isTyp(std::string_view typ) {
   typ.remove_suffix(kSuffix.size());
   return std::all_of(typ.begin(), typ.end(),
                      [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+}
+
+/// The order of the group of P-256 (SEC 2, 2.4.2).
+constexpr std::array<std::uint8_t, 32> kOrder{
+    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+
+/// 0 < `scalar` < n: what else comes is refused before any arithmetic.
+bool inRange(std::span<const std::uint8_t> scalar) {
+  const bool zero =
+      std::all_of(scalar.begin(), scalar.end(), [](std::uint8_t byte) { return byte == 0; });
+  return !zero &&
+         std::lexicographical_compare(scalar.begin(), scalar.end(), kOrder.begin(), kOrder.end());
 }
 
 struct Header {
@@ -73,15 +88,28 @@ Result<Jws> Jws::parse(std::string_view compact) {
   jws.typ_ = std::move(known.typ);
   jws.kid_ = std::move(known.kid);
   jws.payload_ = *payload;
-  jws.signed_ = compact.substr(0, parts[0].size() + 1 + parts[1].size());
+  jws.compact_ = compact;
+  jws.signedBytes_ = parts[0].size() + 1 + parts[1].size();
   std::copy(signature->begin(), signature->end(), jws.signature_.begin());
+  const std::span<const std::uint8_t> scalars(jws.signature_);
+  if (!inRange(scalars.first(32)) || !inRange(scalars.subspan(32))) {
+    return invalid("r and s of its signature must be from 1 to n - 1");
+  }
   return jws;
 }
 
 Result<std::string> Jws::verify(const crypto::P256PublicKey& key, std::string_view typ) const {
-  if (typ_ != typ) return invalid("it is a " + typ_ + ", not a " + std::string(typ));
-  if (kid_ != key.thumbprint()) return invalid("it names another key");
-  if (!key.verify(signed_, signature_)) return invalid("its signature does not match");
+  if (typ_ != typ) {
+    return Error{ErrorCode::kStatementKind,
+                 "the statement is a " + typ_ + ", not a " + std::string(typ)};
+  }
+  if (kid_ != key.thumbprint()) {
+    return Error{ErrorCode::kStatementKey, "the statement names another key, " + kid_};
+  }
+  if (!key.verify(std::string_view(compact_).substr(0, signedBytes_), signature_)) {
+    return Error{ErrorCode::kStatementSignature,
+                 "the signature of the statement does not match key " + kid_};
+  }
   return payload_;
 }
 

@@ -51,7 +51,7 @@ belay_layer(agent/engine     USES belay_base belay_json belay_flow)
 belay_layer(agent/journal    USES belay_base belay_log belay_json belay_crypto belay_statement belay_sqlite
                                   belay_flow belay_engine)
 belay_layer(agent/trust      USES belay_base belay_json belay_crypto belay_statement belay_http)
-belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto belay_script belay_flow
+belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto belay_statement belay_script belay_flow
                                   belay_engine belay_journal belay_trust)
 belay_layer(agent/resources  USES belay_base belay_crypto)
 belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_http)

@@ -1,12 +1,16 @@
-// Any text as a signed statement: read strictly or refused, and believed only when it is one of the
-// two that the key of this test has signed.
+// Any text as a signed statement, as a list of them, as a payload of each kind, and as a key file:
+// read strictly or refused, and believed only when it is one of the two that the key of this test
+// has signed.
 
 #include <string>
 
 #include "common/base/Check.h"
-#include "common/crypto/P256.h"
+#include "common/crypto/KeyFile.h"
 #include "common/json/Json.h"
-#include "common/statement/Jws.h"
+#include "common/statement/Pin.h"
+#include "common/statement/Root.h"
+#include "common/statement/Roster.h"
+#include "common/statement/SignedStatement.h"
 #include "tests/fuzz/Input.h"
 
 namespace belay::fuzz {
@@ -40,12 +44,36 @@ void check(std::string_view text) {
   if (believed) BELAY_CHECK(yes.starts_with(signedPart) || no.starts_with(signedPart));
 }
 
+/// What is read as a document is printed, and that is read as the same.
+template <typename Document>
+void checkDocument(std::string_view text) {
+  const auto document = Document::parse(text);
+  if (!document.ok()) return;
+  const std::string printed = document->print();
+  const auto again = Document::parse(printed);
+  BELAY_CHECK(again.ok() && again->print() == printed);
+}
+
+void checkLines(std::string_view text) {
+  const auto statement = statement::SignedStatement::parse(text);
+  if (!statement.ok()) return;
+  const std::string lines = statement->lines();
+  BELAY_CHECK(lines == text || lines.substr(0, lines.size() - 1) == text);
+}
+
 }  // namespace
 }  // namespace belay::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = belay::fuzz::textOf(data, size);
   belay::fuzz::check(text);
+  belay::fuzz::checkLines(text);
+  belay::fuzz::checkDocument<belay::statement::Root>(text);
+  belay::fuzz::checkDocument<belay::statement::Roster>(text);
+  belay::fuzz::checkDocument<belay::statement::Pin>(text);
+  if (!belay::crypto::KeyFile::parse(text).ok()) {
+    static_cast<void>(belay::crypto::parsePublicKeyFile(text));
+  }
   const auto value = belay::json::parse(text);
   if (!value.ok()) return 0;
   const auto key = belay::crypto::P256PublicKey::fromJwk(*value);

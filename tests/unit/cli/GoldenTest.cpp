@@ -287,7 +287,18 @@ const std::vector<Case>& cases() {
       {"journal-verify",
        {"journal", "verify"},
        "POST /v1/journal/verify",
-       R"J({"verified":true,"runs":12,"events":340,"host_rows":11,"flow_changes":5})J"},
+       R"J({"verified":true,"runs":12,"events":340,"host_rows":11,"flow_changes":5,"statements":3})J"},
+      {"trust-show",
+       {"trust", "show"},
+       "GET /v1/trust",
+       R"J({"trust":{"fleet":"aa11","name":"prod","root":{"version":1,"digest":"aa11","accepted_at":"2027-01-14T08:00:00.000Z",)J"
+       R"J("accepted_by":"uid:0 (root)","threshold":2,"keys":[{"key":"k1","person":"rosa"}]},"roster":{"version":4,)J"
+       R"J("digest":"bb22","accepted_at":"2027-01-15T07:55:00.000Z","accepted_by":"uid:0 (root)","stale":true,"max_age_s":1,)J"
+       R"J("pin_threshold":2,"keys":[{"key":"k2","role":"release-signer","class":"none","person":"ada","revoked":true},)J"
+       R"J({"key":"k3","role":"approver","class":"e2e","person":"dora","revoked":false}],"revocations":[{"key":"k2",)J"
+       R"J("mode":"void","reason":"stolen"}],"pin_floors":[{"flow":"deploy","channel":"stable","counter":7}]},)J"
+       R"J("forks":[{"kind":"pin","chain":"deploy/stable","counter":6,"digest":"cc33","at":"2027-01-15T07:55:00.000Z",)J"
+       R"J("by":"uid:0"}]}})J"},
       {"journal-backup",
        {"journal", "backup", "/b/copy.db"},
        "POST /v1/journal/backup",

@@ -91,6 +91,7 @@ struct JournalFixture {
       sum.events += piece.events;
       sum.hostRows += piece.hostRows;
       sum.flowChanges += piece.flowChanges;
+      sum.statements += piece.statements;
       sum.ok = piece.ok;
       sum.firstBad = piece.firstBad;
     }

@@ -86,12 +86,12 @@ TEST(Migration, takesWhatTheNewVersionAdds) {
 TEST(Migration, isOneTransactionThatFailsWhole) {
   makeOld(1);
   // The last statement of the migration cannot succeed: its name is taken.
-  CHECK(file()->exec("CREATE TABLE flow_releases_by_digest (a INTEGER)", "get in the way").ok());
+  CHECK(file()->exec("CREATE TABLE statement_forks (a INTEGER)", "get in the way").ok());
   CHECK(!on.open().ok());
-  LONGS_EQUAL(1, file()->readInteger("PRAGMA user_version", "look").value());
+  LONGS_EQUAL(2, file()->readInteger("PRAGMA user_version", "look").value());
   LONGS_EQUAL(
       0, file()
-             ->readInteger("SELECT count(*) FROM sqlite_schema WHERE name = 'flow_changes'", "look")
+             ->readInteger("SELECT count(*) FROM sqlite_schema WHERE name = 'statements'", "look")
              .value());
 }
 

@@ -1,5 +1,6 @@
 // Asks for the same start again, as a caller does who did not hear the answer.
 
+#include "common/yaml/Yaml.h"
 #include "tests/support/TestRuntime.h"
 
 #include <CppUTest/TestHarness.h>
@@ -40,4 +41,15 @@ TEST(Start, anotherKeyIsAnotherRun) {
   CHECK(run != startBy("other"));
   CHECK(run != startBy(""));
   LONGS_EQUAL(3, host.journal->runs({})->size());
+}
+
+TEST(Start, aFlowThatNeedsAPinDoesNotStartWithoutOne) {
+  const auto rules = yaml::parse("flows: [{slug: r, pin: required}]");
+  host.policy = *trust::Policy::parse(rules->root, "policy.yaml",
+                                      [](const std::string& path) { return path; });
+  const auto run = std::make_shared<std::string>();
+  const auto asked = host.post(kRun, run, {});
+  CHECK(host.settle().ok() && asked->answered);
+  CHECK(asked->status.error().code == base::ErrorCode::kPinRequired);
+  LONGS_EQUAL(0, host.journal->runs({})->size());
 }

@@ -51,7 +51,7 @@ TEST(Jws, takesTheHeaderInAnyOrderWithSpaces) {
 
 TEST(Jws, refusesAnotherKindOfStatement) {
   const auto jws = Jws::parse(signJws(key, "belay-pin+jws", payload));
-  CHECK(jws->verify(key.publicKey(), kTyp).error().code == ErrorCode::kStatementInvalid);
+  CHECK(jws->verify(key.publicKey(), kTyp).error().code == ErrorCode::kStatementKind);
 }
 
 TEST(Jws, refusesAnotherKey) {

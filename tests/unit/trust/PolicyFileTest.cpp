@@ -61,9 +61,36 @@ TEST(PolicyFile, showsRulesThatAreValid) {
 
 TEST(PolicyFile, showsEveryOption) {
   const std::string rules = uncommented(text);
-  for (const char* key :
-       {"id:", "executable:", "argv:", "cwd:", "users:", "env:", "flows:", "prefix:", "hosts:",
-        "ports:", "schemes:", "methods:", "connections:", "addresses:", "deny:", "rest:"}) {
+  for (const char* key : {"id:", "executable:", "argv:", "cwd:", "users:", "env:", "flows:",
+                          "prefix:", "hosts:", "ports:", "schemes:", "methods:", "connections:",
+                          "addresses:", "deny:", "rest:", "slug:", "pin:", "channel:"}) {
     CHECK_TRUE_TEXT(rules.find(key) != std::string::npos, key);
+  }
+}
+
+TEST(PolicyFile, saysWhichFlowsNeedAPin) {
+  const auto policy = parse(
+      "flows: [{id: a, slug: deploy, pin: required, channel: beta}, {slug: '*', pin: optional},"
+      " {slug: late, pin: required}]");
+  CHECK(policy.ok());
+  const auto demand = policy->pinDemand("deploy");
+  CHECK(demand.required);
+  STRCMP_EQUAL("beta", demand.channel.c_str());
+  STRCMP_EQUAL("flows[0] (a)", demand.rule.c_str());
+  // The first rule for a flow holds.
+  CHECK_FALSE(policy->pinDemand("late").required);
+  STRCMP_EQUAL("stable", policy->pinDemand("late").channel.c_str());
+  CHECK_FALSE(belay::trust::Policy::denyAll().pinDemand("deploy").required);
+}
+
+TEST(PolicyFile, refusesRulesOfFlowsThatSayLessThanTheySeem) {
+  for (const char* bad :
+       {"flows: [{slug: deploy}]", "flows: [{pin: required}]", "flows: [{slug: a, pin: true}]",
+        "flows: [{slug: a, pin: Required}]", "flows: [{slug: 'a*', pin: required}]",
+        "flows: [{slug: a, pin: required, chanel: b}]",
+        "flows: [{slug: a, pin: required, channel: ''}]", "flows: [deploy]"}) {
+    const auto policy = parse(bad);
+    CHECK_TRUE_TEXT(!policy.ok(), bad);
+    CHECK_TRUE_TEXT(policy.error().code == belay::base::ErrorCode::kSettingsInvalid, bad);
   }
 }

@@ -1,0 +1,224 @@
+#include <algorithm>
+
+#include "agent/cli/Commands.h"
+#include "agent/cli/Signing.h"
+#include "common/base/Text.h"
+
+// trust roster and trust add-signer: the next version of a roster.
+
+namespace belay::cli {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using json::Value;
+using statement::KeyClass;
+using statement::Role;
+using statement::Root;
+using statement::Roster;
+using statement::SignedStatement;
+
+namespace {
+
+constexpr Flag kRootFlag{"root", 0, "FILE", "the root document in force (required)"};
+constexpr Flag kThumbprintFlag{"thumbprint", 0, "KID",
+                               "refuse FILE.pub unless its thumbprint is this"};
+constexpr Flag kRosterFlags[] = {
+    kRootFlag,
+    {"add", 0, "ROLE:PERSON=FILE.pub",
+     "add a key: approver, bot, starter, registrar, release-signer, upgrade-signer", true},
+    {"remove", 0, "KID", "take a key out", true},
+    {"revoke", 0, "KID", "revoke a key; hosts keep what they have accepted of it", true},
+    {"void", 0, "KID", "revoke a key and all that it has ever signed", true},
+    {"reason", 0, "TEXT", "why keys are revoked"},
+    {"identity", 0, "PERSON=ID@KID", "a chat account and the bot that may attest it", true},
+    {"floor", 0, "FLOW[/CHANNEL]=N", "pins with lower counters are not used any more", true},
+    {"pin-threshold", 0, "N", "so many persons must sign a pin"},
+    {"upgrade-threshold", 0, "N", "so many persons must sign an upgrade"},
+    {"max-age", 0, "DURATION", "how old a roster may become"},
+    kKeyFlag,
+    kPassphraseFlag,
+};
+constexpr Flag kAddFlags[] = {kRootFlag, kThumbprintFlag, kKeyFlag, kPassphraseFlag};
+
+/// The roster that the next one follows, verified as a host does.
+struct Before {
+  Roster roster;
+  crypto::Digest digest;
+};
+Result<Before> readBefore(const Invocation& invocation, const std::string& path) {
+  if (!invocation.has("root")) {
+    return Error{ErrorCode::kUsage, "--root FILE is missing: the root document in force"};
+  }
+  BELAY_ASSIGN(const SignedStatement rootFile, readStatement(invocation, invocation.flag("root")));
+  BELAY_ASSIGN(const auto root, statement::verifyFirstRoot(rootFile, rootFile.digest()));
+  BELAY_ASSIGN(const SignedStatement rosterFile, readStatement(invocation, path));
+  BELAY_ASSIGN(const auto roster,
+               statement::verifyRoster(rosterFile, root.document(),
+                                       root.document().fleetName(root.digest())));
+  return Before{roster.document(), roster.digest()};
+}
+
+Error noSuchKey(const std::string& kid) {
+  return Error{ErrorCode::kUsage, "the roster has no key " + shown(kid)};
+}
+
+KeyClass classFor(Role role) {
+  if (role == Role::kApprover) return KeyClass::kE2e;
+  return role == Role::kBot ? KeyClass::kBot : KeyClass::kNone;
+}
+
+Status addKeys(const Invocation& invocation, Roster& roster) {
+  for (const std::string& text : invocation.flags("add")) {
+    const std::size_t colon = text.find(':');
+    const auto role = statement::roleFromName(text.substr(0, colon));
+    if (colon == std::string::npos || !role) {
+      return Error{ErrorCode::kUsage,
+                   "--add takes ROLE:PERSON=FILE.pub, not \"" + shown(text) + "\""};
+    }
+    BELAY_ASSIGN(const auto named, splitPair(text.substr(colon + 1), "add"));
+    BELAY_ASSIGN(crypto::P256PublicKey key, readPublicKeyFile(named.second));
+    roster.keys.push_back({std::move(key), *role, classFor(*role), named.first});
+  }
+  return {};
+}
+
+Status removeKey(Roster& roster, const std::string& kid) {
+  const auto named = [&](const Roster::Key& key) { return key.key.thumbprint() == kid; };
+  if (std::erase_if(roster.keys, named) == 0) return noSuchKey(kid);
+  std::erase_if(roster.identities, [&](const auto& identity) { return identity.bot == kid; });
+  return {};
+}
+
+Status revokeKey(Roster& roster, const std::string& kid, Roster::Mode mode,
+                 const std::string& reason) {
+  for (Roster::Revocation& each : roster.revocations) {
+    if (each.key != kid) continue;
+    each.mode = mode;
+    each.reason = reason;
+    return {};
+  }
+  BELAY_TRY(removeKey(roster, kid));
+  roster.revocations.push_back({kid, mode, reason});
+  return {};
+}
+
+Status setFloor(Roster& roster, const std::string& text) {
+  BELAY_ASSIGN(const auto pair, splitPair(text, "floor"));
+  const auto counter = pair.second.size() < 19 ? base::parseUnsigned(pair.second) : std::nullopt;
+  if (!counter) return Error{ErrorCode::kUsage, "--floor takes FLOW=N"};
+  const std::size_t slash = pair.first.find('/');
+  Roster::Floor floor{pair.first.substr(0, slash), statement::Pin{}.channel,
+                      static_cast<std::int64_t>(*counter)};
+  if (slash != std::string::npos) floor.channel = pair.first.substr(slash + 1);
+  if (floor.counter < roster.floorOf(floor.flow, floor.channel)) {
+    return Error{ErrorCode::kUsage, "the floor of " + shown(pair.first) + " only goes up"};
+  }
+  std::erase_if(roster.floors, [&](const Roster::Floor& each) {
+    return each.flow == floor.flow && each.channel == floor.channel;
+  });
+  roster.floors.push_back(std::move(floor));
+  return {};
+}
+
+Status addIdentity(Roster& roster, const std::string& text) {
+  BELAY_ASSIGN(const auto pair, splitPair(text, "identity"));
+  const std::size_t at = pair.second.rfind('@');
+  if (at == std::string::npos) return Error{ErrorCode::kUsage, "--identity takes PERSON=ID@KID"};
+  roster.identities.push_back({pair.second.substr(0, at), pair.first, pair.second.substr(at + 1)});
+  return {};
+}
+
+Status change(const Invocation& invocation, Roster& roster) {
+  BELAY_TRY(addKeys(invocation, roster));
+  const std::string reason = invocation.flag("reason");
+  for (const std::string& kid : invocation.flags("remove")) BELAY_TRY(removeKey(roster, kid));
+  for (const std::string& kid : invocation.flags("revoke")) {
+    BELAY_TRY(revokeKey(roster, kid, Roster::Mode::kFromNow, reason));
+  }
+  for (const std::string& kid : invocation.flags("void")) {
+    BELAY_TRY(revokeKey(roster, kid, Roster::Mode::kVoid, reason));
+  }
+  for (const std::string& text : invocation.flags("identity")) BELAY_TRY(addIdentity(roster, text));
+  for (const std::string& text : invocation.flags("floor")) BELAY_TRY(setFloor(roster, text));
+  BELAY_ASSIGN(roster.pinThreshold, numberFlag(invocation, "pin-threshold", roster.pinThreshold));
+  BELAY_ASSIGN(roster.upgradeThreshold,
+               numberFlag(invocation, "upgrade-threshold", roster.upgradeThreshold));
+  BELAY_ASSIGN(const auto maxAge,
+               invocation.duration("max-age", std::chrono::seconds(roster.maxAgeS)));
+  roster.maxAgeS = maxAge.count() / 1000;
+  return {};
+}
+
+/// Writes the version after `before`, with one signature.
+Result<api::Envelope> writeNext(Invocation& invocation, const Before& before, Roster roster,
+                                const std::string& file) {
+  roster.version = before.roster.version + 1;
+  roster.prev = before.digest;
+  roster.createdMs = invocation.nowMs();
+  // What was made is read as strictly as it will be by others.
+  BELAY_ASSIGN(const Roster strict, Roster::parse(roster.print()));
+  BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
+  BELAY_ASSIGN(const SignedStatement next, signFirst(key, Roster::kTyp, strict.print()));
+  BELAY_ASSIGN(Described described, describe(next));
+  BELAY_TRY(writeNew(file, next.lines()));
+  api::Envelope out;
+  out.data = std::move(described.data);
+  out.data.set("file", file);
+  return out;
+}
+
+Result<api::Envelope> nextRoster(Invocation& invocation) {
+  BELAY_ASSIGN(const Before before, readBefore(invocation, invocation.argument(0)));
+  Roster roster = before.roster;
+  BELAY_TRY(change(invocation, roster));
+  return writeNext(invocation, before, std::move(roster), invocation.argument(1));
+}
+
+Result<api::Envelope> addSigner(Invocation& invocation) {
+  BELAY_ASSIGN(const Before before, readBefore(invocation, invocation.argument(0)));
+  BELAY_ASSIGN(crypto::P256PublicKey key, readPublicKeyFile(invocation.argument(2)));
+  if (invocation.has("thumbprint") && invocation.flag("thumbprint") != key.thumbprint()) {
+    return Error{ErrorCode::kKeyFile, invocation.argument(2) + " is key " + key.thumbprint() +
+                                          ", not " + shown(invocation.flag("thumbprint"))};
+  }
+  invocation.note("key " + key.thumbprint() + " of " + shown(invocation.argument(1)));
+  Roster roster = before.roster;
+  roster.keys.push_back(
+      {std::move(key), Role::kReleaseSigner, KeyClass::kNone, invocation.argument(1)});
+  return writeNext(invocation, before, std::move(roster), invocation.argument(3));
+}
+
+std::string print(const Invocation&, const Value& data) {
+  return "wrote roster " + std::to_string(data.integer("version")) + ", " + data.text("digest") +
+         ", to " + shown(data.text("file")) + "\n";
+}
+
+}  // namespace
+
+const Command kTrustRosterCommand{
+    "trust roster",
+    "ROSTER OUT",
+    "make the next version of a roster, and sign it",
+    "ROSTER is the one in force, with all its signatures. Without changes it is the same with a "
+    "new "
+    "date. Where several persons must sign, the others run `belay trust sign OUT`. Keys come from "
+    "files, and their thumbprints by another way: never from a relay.",
+    kRosterFlags,
+    &nextRoster,
+    &print,
+    Completes::kFile};
+
+const Command kTrustAddSignerCommand{
+    "trust add-signer",
+    "ROSTER PERSON FILE.pub OUT",
+    "make the next version of a roster, with one more key that signs pins",
+    "The same as `belay trust roster ROSTER OUT --add release-signer:PERSON=FILE.pub`. Two keys of "
+    "one PERSON count as one.",
+    kAddFlags,
+    &addSigner,
+    &print,
+    Completes::kFile};
+
+}  // namespace belay::cli

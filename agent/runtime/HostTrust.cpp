@@ -1,0 +1,228 @@
+#include "agent/runtime/HostTrust.h"
+
+#include <utility>
+
+#include "common/base/Text.h"
+
+namespace belay::runtime {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using journal::Journal;
+using journal::StatementFate;
+using journal::StatementKind;
+using journal::StatementRow;
+using statement::Believed;
+using statement::Root;
+using statement::Roster;
+using statement::SignedStatement;
+
+namespace {
+
+Error damaged(const StatementRow& row) {
+  return Error{ErrorCode::kJournalCorrupt,
+               "row " + std::to_string(row.number) + " of the ledger of statements is no statement",
+               {"belay journal verify"}};
+}
+
+/// The newest accepted one, read again from its bytes.
+template <typename Document>
+Result<std::optional<InForce<Document>>> newest(Journal& journal, StatementKind kind) {
+  BELAY_ASSIGN(std::vector<StatementRow> rows, journal.statements(kind, "", 1));
+  if (rows.empty()) return std::optional<InForce<Document>>{};
+  auto signedOne = SignedStatement::parse(rows.front().text);
+  if (!signedOne.ok()) return damaged(rows.front());
+  auto document = Document::parse(signedOne->unverifiedPayload());
+  if (!document.ok()) return damaged(rows.front());
+  return std::optional<InForce<Document>>{
+      InForce<Document>{std::move(*document), std::move(rows.front())}};
+}
+
+template <typename Document>
+std::optional<statement::ChainEnd> endOf(const std::optional<InForce<Document>>& inForce) {
+  if (!inForce) return std::nullopt;
+  return chainEndOf(inForce->row);
+}
+
+/// What is to be written, when everything has been checked.
+struct Plan {
+  std::optional<StatementRow> root;
+  std::optional<StatementRow> roster;
+  std::optional<StatementRow> fork;
+};
+
+/// Puts a verified document into the plan: nothing to write when it is in force already. A fork
+/// goes there too, and is the error.
+template <typename Document>
+Status place(const std::optional<InForce<Document>>& before, const Believed<Document>& believed,
+             StatementRow row, std::optional<StatementRow>& into, Plan& plan,
+             const std::string& what) {
+  row.counter = believed.document().version;
+  const auto known = statement::checkChain(endOf(before), row.counter, believed.digest(),
+                                           believed.document().prev, what);
+  if (!known && known.error().code == ErrorCode::kStatementFork) {
+    row.fate = StatementFate::kFork;
+    plan.fork = std::move(row);
+  }
+  if (!known) return known.error();
+  if (!*known) into = std::move(row);
+  return {};
+}
+
+class Taking {
+ public:
+  Taking(const HostTrust& before, const TrustOffer& offer, const Author& author, std::int64_t nowMs)
+      : before_(before), offer_(offer), author_(author), nowMs_(nowMs) {}
+
+  Status check(Plan& plan) {
+    if (offer_.root) BELAY_TRY(checkRoot(plan));
+    if (offer_.roster) return checkRoster(plan);
+    return {};
+  }
+
+ private:
+  Result<Believed<Root>> verifyRoot() const {
+    const SignedStatement& offered = *offer_.root;
+    if (before_.root) {
+      if (offer_.rootDigest && offered.digest() != *offer_.rootDigest) {
+        return Error{ErrorCode::kTrustDigest, "the root document has the digest " +
+                                                  offered.digest().hex() + ", not " +
+                                                  offer_.rootDigest->hex()};
+      }
+      if (offered.digest() == before_.root->digest()) {
+        return statement::verifyFirstRoot(offered, before_.root->digest());
+      }
+      return statement::verifyNextRoot(offered, before_.root->document, before_.fleet);
+    }
+    if (offer_.rootDigest) return statement::verifyFirstRoot(offered, *offer_.rootDigest);
+    return Error{ErrorCode::kInvalidArgument,
+                 "the first root document of a host is believed by its digest, which is missing",
+                 {"ask whoever keeps the root keys for the digest, by another way than the file"}};
+  }
+
+  Status checkRoot(Plan& plan) {
+    BELAY_ASSIGN(const Believed<Root> believed, verifyRoot());
+    root_ = believed.document();
+    fleet_ = root_->fleetName(believed.digest());
+    return place(before_.root, believed,
+                 statementRow(StatementKind::kRoot, *offer_.root, believed.signers(),
+                              root_->threshold, author_, nowMs_),
+                 plan.root, plan, "the root document");
+  }
+
+  Status checkRoster(Plan& plan) {
+    if (!root_ && before_.root) {
+      root_ = before_.root->document;
+      fleet_ = before_.fleet;
+    }
+    if (!root_) {
+      return Error{ErrorCode::kTrustNone,
+                   "a roster is checked against a root document, and this host has none",
+                   {"belay trust install --root FILE --root-digest DIGEST --roster FILE"}};
+    }
+    const bool same = before_.roster && offer_.roster->digest() == before_.roster->digest();
+    // One that is in force may have been signed by an older root document.
+    if (same) return {};
+    BELAY_ASSIGN(const Believed<Roster> believed,
+                 statement::verifyRoster(*offer_.roster, *root_, fleet_));
+    if (believed.document().version < offer_.leastRoster) {
+      return Error{ErrorCode::kStatementOld,
+                   "the roster has version " + std::to_string(believed.document().version) +
+                       "; at least " + std::to_string(offer_.leastRoster) + " was asked for"};
+    }
+    return place(before_.roster, believed,
+                 statementRow(StatementKind::kRoster, *offer_.roster, believed.signers(),
+                              root_->threshold, author_, nowMs_),
+                 plan.roster, plan, "the roster");
+  }
+
+  const HostTrust& before_;
+  const TrustOffer& offer_;
+  const Author& author_;
+  const std::int64_t nowMs_;
+  std::optional<Root> root_;
+  crypto::Digest fleet_;
+};
+
+}  // namespace
+
+template <typename Document>
+crypto::Digest InForce<Document>::digest() const {
+  return chainEndOf(row).digest;
+}
+template struct InForce<Root>;
+template struct InForce<Roster>;
+template struct InForce<statement::Pin>;
+
+statement::ChainEnd chainEndOf(const StatementRow& row) {
+  const auto digest = crypto::Digest::fromHex(row.digest);
+  // Rows are covered by the chain; one that is damaged so is found when the journal is verified,
+  // and equals nothing until then.
+  return {row.counter, digest.value_or(crypto::Digest{})};
+}
+
+StatementRow statementRow(StatementKind kind, const SignedStatement& statement,
+                          const std::vector<statement::Signer>& signers, std::int64_t quorum,
+                          const Author& author, std::int64_t nowMs) {
+  StatementRow row;
+  row.kind = kind;
+  row.digest = statement.digest().hex();
+  row.text = statement.lines();
+  row.quorum = quorum;
+  for (const statement::Signer& signer : signers)
+    row.signers += signer.kid + " " + signer.person + "\n";
+  row.by = author.by;
+  row.atMs = nowMs;
+  return row;
+}
+
+std::vector<statement::Signer> signersOf(const StatementRow& row) {
+  std::vector<statement::Signer> out;
+  for (const std::string_view line : base::split(row.signers, '\n')) {
+    const std::size_t space = line.find(' ');
+    if (space == std::string_view::npos) continue;
+    out.push_back({std::string(line.substr(0, space)), std::string(line.substr(space + 1))});
+  }
+  return out;
+}
+
+Status recordFork(Journal& journal, StatementRow row) {
+  row.fate = StatementFate::kFork;
+  BELAY_ASSIGN(const bool known, journal.isKnownFork(row.kind, row.digest));
+  if (known) return {};
+  return journal.addStatement(row);
+}
+
+Result<HostTrust> hostTrust(Journal& journal) {
+  HostTrust out;
+  BELAY_ASSIGN(out.root, newest<Root>(journal, StatementKind::kRoot));
+  BELAY_ASSIGN(out.roster, newest<Roster>(journal, StatementKind::kRoster));
+  if (out.root) out.fleet = out.root->document.fleetName(out.root->digest());
+  return out;
+}
+
+Result<Roster> rosterInForce(Journal& journal) {
+  BELAY_ASSIGN(auto roster, newest<Roster>(journal, StatementKind::kRoster));
+  if (roster) return std::move(roster->document);
+  return Error{ErrorCode::kTrustNone,
+               "this host believes no roster yet, so no signature can be checked",
+               {"belay trust install --root FILE --root-digest DIGEST --roster FILE"}};
+}
+
+Result<TrustTaken> takeTrust(Journal& journal, const TrustOffer& offer, const Author& author,
+                             std::int64_t nowMs) {
+  BELAY_ASSIGN(const HostTrust before, hostTrust(journal));
+  Plan plan;
+  const Status checked = Taking(before, offer, author, nowMs).check(plan);
+  if (plan.fork) BELAY_TRY(recordFork(journal, std::move(*plan.fork)));
+  BELAY_TRY(checked);
+  if (plan.root) BELAY_TRY(journal.addStatement(*plan.root));
+  if (plan.roster) BELAY_TRY(journal.addStatement(*plan.roster));
+  TrustTaken out{plan.root.has_value(), plan.roster.has_value(), {}};
+  BELAY_ASSIGN(out.now, hostTrust(journal));
+  return out;
+}
+
+}  // namespace belay::runtime

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/journal/Journal.h"
+#include "agent/runtime/FlowLifecycle.h"
+#include "common/base/Result.h"
+#include "common/statement/Verify.h"
+
+namespace belay::runtime {
+
+// Whom this host believes. Everything here reads what the journal's open transaction wrote, and
+// writes into it. Threads: the journal's owner. Errors: of the journal besides those named.
+
+/// A document that is in force, and the row of the journal that keeps it.
+template <typename Document>
+struct InForce {
+  Document document;
+  journal::StatementRow row;
+
+  crypto::Digest digest() const;
+};
+
+/// The root document and the roster in force.
+struct HostTrust {
+  std::optional<InForce<statement::Root>> root;
+  std::optional<InForce<statement::Roster>> roster;
+  crypto::Digest fleet;  ///< Zero while there is no root document.
+};
+base::Result<HostTrust> hostTrust(journal::Journal& journal);
+/// The roster. Errors: kTrustNone.
+base::Result<statement::Roster> rosterInForce(journal::Journal& journal);
+
+/// What somebody wants the host to believe.
+struct TrustOffer {
+  std::optional<statement::SignedStatement> root;
+  /// Which root document is meant. The first one is believed by nothing else.
+  std::optional<crypto::Digest> rootDigest;
+  std::optional<statement::SignedStatement> roster;
+  std::int64_t leastRoster = 0;  ///< A lower version is refused: it may be an old one.
+};
+struct TrustTaken {
+  bool newRoot = false;
+  bool newRoster = false;
+  HostTrust now;
+};
+/// Verifies what is offered, and puts it in force: both or neither. What is in force already
+/// changes nothing.
+/// Errors: kTrustDigest, kTrustNone, kStatement…; with kStatementFork the fork has been recorded.
+base::Result<TrustTaken> takeTrust(journal::Journal& journal, const TrustOffer& offer,
+                                   const Author& author, std::int64_t nowMs);
+
+/// The chain's end that a row is. The journal's own word (checked).
+statement::ChainEnd chainEndOf(const journal::StatementRow& row);
+/// A row for a statement that was verified. `quorum` persons had to sign.
+journal::StatementRow statementRow(journal::StatementKind kind,
+                                   const statement::SignedStatement& statement,
+                                   const std::vector<statement::Signer>& signers,
+                                   std::int64_t quorum, const Author& author, std::int64_t nowMs);
+/// Keeps a refused statement as evidence, once.
+base::Status recordFork(journal::Journal& journal, journal::StatementRow row);
+/// Who signed a row.
+std::vector<statement::Signer> signersOf(const journal::StatementRow& row);
+
+}  // namespace belay::runtime

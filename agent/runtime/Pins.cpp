@@ -1,0 +1,222 @@
+#include "agent/runtime/Pins.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/Text.h"
+
+namespace belay::runtime {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using journal::Journal;
+using journal::StatementKind;
+using journal::StatementRow;
+using statement::Pin;
+using statement::Roster;
+using statement::SignedStatement;
+
+namespace {
+
+/// So many pins whose releases are not here are passed over to find the one that is in force.
+constexpr std::size_t kPinsLookedAt = 64;
+
+std::string subjectOf(std::string_view flow, std::string_view channel) {
+  return std::string(flow) + "/" + std::string(channel);
+}
+
+std::string channelNote(std::string_view flow) { return "pin_channel/" + std::string(flow); }
+
+std::string nameOf(const Pin& pin) {
+  return "pin " + std::to_string(pin.counter) + " of flow " + pin.flow + ", channel " + pin.channel;
+}
+
+/// Why a pin does not count under this roster, though it did when it was accepted.
+std::string whyVoid(const AcceptedPin& accepted, const Roster& roster) {
+  const Pin& pin = accepted.pin.document;
+  const std::int64_t floor = roster.floorOf(pin.flow, pin.channel);
+  if (pin.counter < floor) return "the roster has the floor " + std::to_string(floor);
+  const auto left = std::count_if(
+      accepted.signers.begin(), accepted.signers.end(), [&](const statement::Signer& signer) {
+        const Roster::Revocation* revoked = roster.revocationOf(signer.kid);
+        return !revoked || revoked->mode != Roster::Mode::kVoid;
+      });
+  if (left >= accepted.pin.row.quorum) return {};
+  return "the roster voids a key that signed it";
+}
+
+Result<AcceptedPin> readPin(StatementRow row, const std::optional<InForce<Roster>>& roster) {
+  auto statement = SignedStatement::parse(row.text);
+  auto pin = statement ? Pin::parse(statement->unverifiedPayload()) : statement.error();
+  if (!pin) {
+    return Error{ErrorCode::kJournalCorrupt,
+                 "row " + std::to_string(row.number) + " of the ledger of statements is no pin",
+                 {"belay journal verify"}};
+  }
+  AcceptedPin out{{std::move(*pin), std::move(row)}, {}, {}};
+  out.signers = signersOf(out.pin.row);
+  if (roster) out.voidBecause = whyVoid(out, roster->document);
+  return out;
+}
+
+/// The release that a pin names, when it is here.
+Result<std::optional<journal::FlowChangeRow>> releaseOf(Journal& journal, const Pin& pin) {
+  BELAY_ASSIGN(auto release, journal.releaseOf(pin.flow, pin.releaseName()));
+  if (!release) return std::optional<journal::FlowChangeRow>{};
+  BELAY_ASSIGN(const auto content, journal.flowByDigest(release->digest));
+  const auto size = content ? static_cast<std::int64_t>(content->content.size()) : 0;
+  if (size == pin.size) return release;
+  return Error{ErrorCode::kPinSize, nameOf(pin) + " says " + std::to_string(pin.size) +
+                                        " bytes; release " + std::to_string(release->release) +
+                                        " has " + std::to_string(size)};
+}
+
+Result<Promoted> makeLiveBy(Journal& journal, const AcceptedPin& accepted,
+                            const journal::FlowChangeRow& release, std::int64_t nowMs) {
+  const Pin& pin = accepted.pin.document;
+  std::string persons;
+  for (const statement::Signer& signer : accepted.signers) {
+    persons += (persons.empty() ? "" : ", ") + signer.person;
+  }
+  const Author author{"pin:" + accepted.pin.row.digest + " (" + pin.channel + " " +
+                          std::to_string(pin.counter) + " by " + persons + ")",
+                      ""};
+  return promote(journal, pin.flow, std::to_string(release.release), author, nowMs);
+}
+
+/// What the host demands of a pin besides its signatures.
+Status checkForHost(const Pin& pin, const Roster& roster, const trust::Policy& policy) {
+  const trust::PinDemand demand = policy.pinDemand(pin.flow);
+  if (pin.channel != demand.channel) {
+    return Error{ErrorCode::kPinChannel, nameOf(pin) + ": this host follows channel " +
+                                             demand.channel + " (" + demand.rule + " of " +
+                                             demand.source + ")"};
+  }
+  const std::int64_t floor = roster.floorOf(pin.flow, pin.channel);
+  if (pin.counter < floor) {
+    return Error{ErrorCode::kPinFloor,
+                 nameOf(pin) + " is below the roster's floor " + std::to_string(floor)};
+  }
+  const bool everyHost =
+      std::find(pin.selector.begin(), pin.selector.end(), Pin::kEveryHost) != pin.selector.end();
+  if (everyHost) return {};
+  return Error{ErrorCode::kPinSelector,
+               nameOf(pin) + " names hosts or groups, and no card says that this is one of them"};
+}
+
+/// Errors: kFlowArchived. A flow that is not here yet is none.
+Status refuseArchived(Journal& journal, const std::string& flow) {
+  BELAY_ASSIGN(const auto head, journal.flowHead(flow));
+  if (!head) return {};
+  BELAY_ASSIGN(const FlowState state, flowState(journal, flow));
+  if (!state.archived) return {};
+  return Error{ErrorCode::kFlowArchived,
+               "flow " + flow + " was archived by " + base::visible(state.archived->by),
+               {"belay flow archive " + flow + " --undo"}};
+}
+
+}  // namespace
+
+Result<PinChain> pinChain(Journal& journal, std::string_view flow, std::string_view channel) {
+  BELAY_ASSIGN(const HostTrust trust, hostTrust(journal));
+  BELAY_ASSIGN(std::vector<StatementRow> rows,
+               journal.statements(StatementKind::kPin, subjectOf(flow, channel), kPinsLookedAt));
+  PinChain out;
+  for (StatementRow& row : rows) {
+    BELAY_ASSIGN(AcceptedPin accepted, readPin(std::move(row), trust.roster));
+    const auto release = releaseOf(journal, accepted.pin.document);
+    if (!release && release.error().code != ErrorCode::kPinSize) return release.error();
+    if (release && *release) {
+      out.inForce = std::move(accepted);
+      return out;
+    }
+    if (!out.waiting) out.waiting = std::move(accepted);
+  }
+  return out;
+}
+
+Result<std::string> channelFollowed(Journal& journal, std::string_view flow) {
+  BELAY_ASSIGN(const auto note, journal.meta(channelNote(flow)));
+  return note ? *note : Pin{}.channel;
+}
+
+Result<PinTaken> takePin(Journal& journal, const trust::Policy& policy,
+                         const SignedStatement& statement, const Author& author,
+                         std::int64_t nowMs) {
+  BELAY_ASSIGN(const Roster roster, rosterInForce(journal));
+  BELAY_ASSIGN(const auto believed, statement::verifyPin(statement, roster));
+  const Pin& pin = believed.document();
+  BELAY_TRY(checkForHost(pin, roster, policy));
+  BELAY_TRY(refuseArchived(journal, pin.flow));
+  BELAY_ASSIGN(const auto release, releaseOf(journal, pin));
+  StatementRow row = statementRow(StatementKind::kPin, statement, believed.signers(),
+                                  roster.pinThreshold, author, nowMs);
+  row.subject = subjectOf(pin.flow, pin.channel);
+  row.counter = pin.counter;
+  BELAY_ASSIGN(const std::vector<StatementRow> before,
+               journal.statements(StatementKind::kPin, row.subject, 1));
+  const auto end = before.empty() ? std::nullopt : std::optional(chainEndOf(before.front()));
+  const auto known =
+      statement::checkChain(end, pin.counter, believed.digest(), pin.prev, nameOf(pin));
+  if (!known && known.error().code == ErrorCode::kStatementFork) {
+    BELAY_TRY(recordFork(journal, std::move(row)));
+  }
+  if (!known) return known.error();
+  if (!*known) BELAY_TRY(journal.addStatement(row));
+  BELAY_TRY(journal.setMeta(channelNote(pin.flow), pin.channel));
+  PinTaken out{{{pin, *known ? before.front() : std::move(row)}, {}, {}}, *known, {}};
+  out.pin.signers = signersOf(out.pin.pin.row);
+  if (release) {
+    BELAY_ASSIGN(out.live, makeLiveBy(journal, out.pin, *release, nowMs));
+  }
+  return out;
+}
+
+Result<std::optional<Promoted>> settlePin(Journal& journal, const trust::Policy& policy,
+                                          std::string_view flow, std::int64_t nowMs) {
+  BELAY_ASSIGN(const PinChain chain, pinChain(journal, flow, policy.pinDemand(flow).channel));
+  if (!chain.inForce || !chain.inForce->voidBecause.empty()) return std::optional<Promoted>{};
+  BELAY_ASSIGN(const auto release, releaseOf(journal, chain.inForce->pin.document));
+  BELAY_ASSIGN(const auto newest, journal.lastFlowChange(flow, journal::FlowChange::kReleased));
+  // Only what has come now: a release that was here, and was made live by hand since, stays.
+  if (!release || !newest || newest->digest != release->digest) return std::optional<Promoted>{};
+  BELAY_ASSIGN(Promoted live, makeLiveBy(journal, *chain.inForce, *release, nowMs));
+  return std::optional<Promoted>{std::move(live)};
+}
+
+Status refuseWithoutPin(const trust::Policy& policy, std::string_view flow) {
+  const trust::PinDemand demand = policy.pinDemand(flow);
+  if (!demand.required) return {};
+  const std::string slug(flow);
+  return Error{
+      ErrorCode::kPinRequired,
+      demand.rule + " of " + demand.source + " wants a signed pin for flow " + slug +
+          ": only a pin makes a release of it live",
+      {"belay pin create " + slug + " --release N --key FILE --out FILE", "belay pin apply FILE"}};
+}
+
+Status refuseUnpinned(Journal& journal, const trust::Policy& policy, std::string_view flow,
+                      std::string_view digest) {
+  const trust::PinDemand demand = policy.pinDemand(flow);
+  if (!demand.required) return {};
+  BELAY_ASSIGN(const PinChain chain, pinChain(journal, flow, demand.channel));
+  const std::string slug(flow);
+  if (!chain.inForce || chain.inForce->pin.document.releaseName() != digest) {
+    const std::string named =
+        chain.inForce ? "the pin in force names " + chain.inForce->pin.document.releaseName()
+                      : std::string("no pin is in force");
+    return Error{ErrorCode::kPinRequired,
+                 demand.rule + " of " + demand.source + " lets only the pinned release of flow " +
+                     slug + " run; " + named,
+                 {"belay flow show " + slug, "belay pin apply FILE"}};
+  }
+  if (chain.inForce->voidBecause.empty()) return {};
+  return Error{ErrorCode::kPinVoid,
+               nameOf(chain.inForce->pin.document) +
+                   " does not count any more: " + chain.inForce->voidBecause,
+               {"belay pin apply FILE"}};
+}
+
+}  // namespace belay::runtime

@@ -1,0 +1,350 @@
+"""Signed release pins on the real binary: keys, root, roster and pins by the commands, and by openssl."""
+
+import base64
+import hashlib
+import json
+import os
+import random
+import subprocess
+import threading
+
+import belay
+import check
+
+PASSPHRASE = "correct horse battery"
+POLICY = "flows:\n  - {id: production, slug: gate, pin: required}\nrun: {allow: []}\n"
+
+
+def gate(word):
+    return ("slug: gate\nname: Gate\nsteps:\n  - id: review\n    wait: {approval: {summary: 'Go on?'}, timeout: 1h}\n"
+            "  - id: say\n    set: {said: %s}\nstate: {said: none}\noutput: '${{ state }}'\n" % word)
+
+
+def ok(answer):
+    check.equal(0, answer.code, str(answer))
+    return answer.data
+
+
+def refused(code, answer, exit_code=7):
+    check.equal(code, answer.error.get("code"), str(answer))
+    check.equal(exit_code, answer.code, str(answer))
+    return answer.error
+
+
+class Fleet:
+    """A host with files of a fleet: two root keys of which one signs, three signers of whom two sign."""
+
+    def __init__(self, host):
+        self.host = host
+        self.secret = ("--passphrase-file", host.write("passphrase", PASSPHRASE + "\n"))
+        self.keys = {}
+        for name in ("rosa", "ada", "bob", "cy", "eve"):
+            path = os.path.join(host.folder, name + ".key")
+            self.keys[name] = ok(host.cli("key", "new", path, "--iterations", "10000", *self.secret))
+        answer = ok(host.cli("trust", "init", self.path("fleet"), "--name", "test", "--root", "rosa=" + self.pub("rosa"),
+                             "--signer", "ada=" + self.pub("ada"), "--signer", "bob=" + self.pub("bob"),
+                             "--signer", "cy=" + self.pub("cy"), "--pin-threshold", "2", *self.by("rosa")))
+        self.root, self.roster, self.digest = answer["root_file"], answer["roster_file"], answer["root_digest"]
+
+    def path(self, name):
+        return os.path.join(self.host.folder, name)
+
+    def pub(self, name):
+        return self.path(name + ".key.pub")
+
+    def by(self, name):
+        return ("--key", self.path(name + ".key"), *self.secret)
+
+    def install(self):
+        return ok(self.host.cli("trust", "install", "--root", self.root, "--root-digest", self.digest, "--roster",
+                                self.roster, "--least-roster", "1"))
+
+    def pin(self, name, release, *more, signers=("ada", "bob")):
+        out = self.path(name)
+        ok(self.host.cli("pin", "create", "gate", "--release", str(release), "--out", out, *more, *self.by(signers[0])))
+        for signer in signers[1:]:
+            ok(self.host.cli("pin", "sign", out, *self.by(signer)))
+        return out
+
+    def apply(self, path):
+        return self.host.cli("pin", "apply", path)
+
+
+def release(host, word):
+    host.cli("flow", "push", host.write("gate.flow.yaml", gate(word)))
+    return ok(host.cli("flow", "release", "gate", "--note", word))["release"]["number"]
+
+
+def flow(host):
+    return host.get("/v1/flows/gate")["flow"]
+
+
+def live(host):
+    return (flow(host).get("live") or {}).get("release")
+
+
+def b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def openssl(*words, stdin=b""):
+    return subprocess.run(("openssl",) + words, input=stdin, capture_output=True, check=True).stdout
+
+
+def der_integer(data):
+    data = data.lstrip(b"\0") or b"\0"
+    data = (b"\0" if data[0] & 0x80 else b"") + data
+    return b"\x02" + bytes([len(data)]) + data
+
+
+def to_der(raw):
+    body = der_integer(raw[:32]) + der_integer(raw[32:])
+    return b"\x30" + bytes([len(body)]) + body
+
+
+def from_der(der):
+    out, at = b"", 2
+    for _ in range(2):
+        size = der[at + 1]
+        out += der[at + 2:at + 2 + size].lstrip(b"\0").rjust(32, b"\0")
+        at += 2 + size
+    return out
+
+
+class OpensslKey:
+    """A key that Belay has never seen the private part of."""
+
+    def __init__(self, folder, name):
+        self.pem = os.path.join(folder, name + ".pem")
+        openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", self.pem)
+        point = openssl("ec", "-in", self.pem, "-pubout", "-outform", "DER")[-64:]
+        self.jwk = '{"crv":"P-256","kty":"EC","x":"%s","y":"%s"}' % (b64(point[:32]), b64(point[32:]))
+        self.kid = b64(hashlib.sha256(self.jwk.encode()).digest())
+
+    def sign(self, typ, payload, header=None):
+        header = header or json.dumps({"typ": typ, "kid": self.kid, "alg": "ES256"})
+        signed = b64(header.encode()) + "." + b64(payload.encode())
+        der = openssl("dgst", "-sha256", "-sign", self.pem, stdin=signed.encode())
+        return signed + "." + b64(from_der(der)) + "\n"
+
+
+def test_two_of_three_make_a_release_live():
+    with belay.started(policy=POLICY) as host:
+        fleet = Fleet(host)
+        check.equal(1, release(host, "one"))
+        error = refused("BLY-PIN-REQUIRED", host.cli("flow", "promote", "gate"))
+        check.has(error["message"], "flows[0] (production)")
+        refused("BLY-PIN-REQUIRED", host.cli("flow", "run", "gate", "--draft"))
+        refused("BLY-PIN-REQUIRED", host.cli("flow", "run", "gate", "--release", "1"))
+        first = fleet.path("first.jws")
+        refused("BLY-TRUST-NONE", host.cli("pin", "create", "gate", "--release", "1", "--out", first, *fleet.by("ada")))
+        refused("BLY-TRUST-DIGEST", host.cli("trust", "install", "--root", fleet.root, "--root-digest", "0" * 63 + "1",
+                                             "--roster", fleet.roster))
+        fleet.install()
+        first = fleet.pin("first.jws", 1, signers=("ada",))
+        refused("BLY-STATEMENT-QUORUM", fleet.apply(first))
+        ok(host.cli("pin", "sign", first, *fleet.by("bob")))
+        applied = ok(fleet.apply(first))
+        check.equal((1, False), (applied["live"], applied["existing"]))
+        shown = flow(host)
+        check.equal(["ada", "bob"], shown["pin"]["signers"])
+        check.has(shown["live"]["promoted_by"], "pin:" + shown["pin"]["digest"])
+        check.equal("live:1", ok(host.cli("flow", "run", "gate"))["run"]["source"])
+        # The draft is what was pinned; another one is not.
+        check.equal("draft", ok(host.cli("flow", "run", "gate", "--draft"))["run"]["source"])
+        ok(host.cli("flow", "push", host.write("gate.flow.yaml", gate("other"))))
+        refused("BLY-PIN-REQUIRED", host.cli("flow", "run", "gate", "--draft"))
+        refused("BLY-PIN-REQUIRED", host.cli("flow", "rollback", "gate"))
+        check.equal(True, ok(fleet.apply(first))["existing"])
+
+
+def test_forward_back_and_forks():
+    with belay.started(policy=POLICY) as host:
+        fleet = Fleet(host)
+        fleet.install()
+        release(host, "one"), release(host, "two"), release(host, "three")
+        first = fleet.pin("1.jws", 1)
+        ok(fleet.apply(first))
+        fork = fleet.pin("fork.jws", 3, signers=("cy", "bob"))
+        second = fleet.pin("2.jws", 2)
+        ok(fleet.apply(second))
+        check.equal(2, live(host))
+        refused("BLY-STATEMENT-OLD", fleet.apply(first))
+        refused("BLY-STATEMENT-FORK", fleet.apply(fork))
+        forks = ok(host.cli("trust", "show"))["trust"]["forks"]
+        check.equal([("pin", "gate/stable", 2)], [(f["kind"], f["chain"], f["counter"]) for f in forks])
+        check.has(host.log(), "trust.fork")
+        check.equal(2, live(host))
+        back = fleet.pin("3.jws", 1)
+        ok(fleet.apply(back))
+        check.equal((1, 3), (live(host), flow(host)["pin"]["counter"]))
+        # A host that missed some takes any higher one.
+        far = fleet.pin("9.jws", 3, "--counter", "9")
+        ok(fleet.apply(far))
+        check.equal(3, live(host))
+        verified = ok(host.cli("journal", "verify"))
+        check.equal(2 + 4 + 1, verified["statements"])
+        host.stop()
+        check.equal(9, ok(host.cli("flow", "show", "gate"))["flow"]["pin"]["counter"])
+        shown = ok(host.cli("trust", "show"))["trust"]
+        check.equal((fleet.digest, 1), (shown["fleet"], len(shown["forks"])))
+        check.equal(7, ok(host.cli("journal", "verify"))["statements"])
+
+
+def test_a_pin_waits_for_its_release():
+    with belay.started() as maker, belay.started(policy=POLICY) as host:
+        fleet = Fleet(maker)
+        fleet.install()
+        release(maker, "one")
+        exported = maker.folder + "/gate.json"
+        ok(maker.cli("flow", "export", "gate", "1", exported))
+        pin = fleet.pin("1.jws", 1)
+        ok(host.cli("trust", "install", "--root", fleet.root, "--root-digest", fleet.digest, "--roster", fleet.roster))
+        check.equal(True, ok(host.cli("pin", "apply", pin))["waiting"])
+        host.kill()
+        host.start()
+        check.equal(1, ok(host.cli("flow", "import", exported))["live"])
+        check.equal("live:1", ok(host.cli("flow", "run", "gate"))["run"]["source"])
+
+
+def test_rosters_change_who_signs():
+    with belay.started(policy=POLICY) as host:
+        fleet = Fleet(host)
+        fleet.install()
+        release(host, "one")
+        ok(fleet.apply(fleet.pin("1.jws", 1)))
+        stranger = fleet.pin("2.jws", 1, signers=("ada", "eve"))
+        refused("BLY-STATEMENT-KEY", fleet.apply(stranger))
+        second = fleet.path("roster-2.jws")
+        ok(host.cli("trust", "add-signer", fleet.roster, "eve", fleet.pub("eve"), second, "--root", fleet.root,
+                    "--thumbprint", fleet.keys["eve"]["thumbprint"], *fleet.by("rosa")))
+        ok(host.cli("trust", "install", "--roster", second))
+        ok(fleet.apply(stranger))
+        refused("BLY-STATEMENT-OLD", host.cli("trust", "install", "--roster", fleet.roster))
+        third = fleet.path("roster-3.jws")
+        ok(host.cli("trust", "roster", second, third, "--root", fleet.root, "--void", fleet.keys["eve"]["thumbprint"],
+                    "--reason", "stolen", *fleet.by("rosa")))
+        ok(host.cli("trust", "install", "--roster", third))
+        refused("BLY-PIN-VOID", host.cli("flow", "run", "gate"))
+        check.has(flow(host)["pin"]["void"], "voids")
+        refused("BLY-STATEMENT-REVOKED", fleet.apply(fleet.pin("3.jws", 1, signers=("cy", "eve"))))
+        ok(fleet.apply(fleet.pin("3b.jws", 1, signers=("cy", "bob"))))
+        check.equal("live:1", ok(host.cli("flow", "run", "gate"))["run"]["source"])
+        by_ada = fleet.path("roster-4.jws")
+        ok(host.cli("trust", "roster", third, by_ada, "--root", fleet.root, *fleet.by("ada")))
+        refused("BLY-STATEMENT-KEY", host.cli("trust", "install", "--roster", by_ada))
+
+
+def test_openssl_makes_and_checks_statements():
+    with belay.started() as host:
+        release(host, "one")
+        root_key, signer = OpensslKey(host.folder, "root"), OpensslKey(host.folder, "signer")
+        created = "2026-11-21T01:02:03Z"
+        root = ('{"v":1,"fleet":"","version":"1","prev":"","name":"foreign","threshold":1,"created":"%s","keys":[{"key":%s,'
+                '"person":"rosa"}]}' % (created, root_key.jwk))
+        fleet = hashlib.sha256(root.encode()).hexdigest()
+        roster = json.dumps({
+            "v": 1, "fleet": fleet, "version": "1", "prev": "", "created": created, "max_age": "86400",
+            "thresholds": {"pin": 1, "upgrade": 1}, "identities": [], "revocations": [], "pin_floors": [], "relays": [],
+            "keys": [{"key": json.loads(signer.jwk), "role": "release-signer", "class": "none", "person": "ada"}]},
+            indent=1)
+        content = host.get("/v1/flows/gate/export?release=1")["export"]["content"].encode()
+        pin = json.dumps({"created": created, "selector": ["*"], "size": str(len(content)), "channel": "stable", "prev": "",
+                          "release": hashlib.sha256(content).hexdigest(), "counter": "1", "flow": "gate", "fleet": fleet,
+                          "v": 1})
+        ok(host.cli("trust", "install", "--root", host.write("root.jws", root_key.sign("belay-root+jws", root)),
+                    "--root-digest", fleet, "--roster", host.write("roster.jws", root_key.sign("belay-roster+jws", roster))))
+
+        def apply(text):
+            return host.cli("pin", "apply", host.write("pin.jws", text))
+
+        good = signer.sign("belay-pin+jws", pin)
+        for alg in ("none", "HS256", "ES384"):
+            header = json.dumps({"typ": "belay-pin+jws", "kid": signer.kid, "alg": alg})
+            refused("BLY-STATEMENT-INVALID", apply(signer.sign("", pin, header)))
+        refused("BLY-STATEMENT-KIND", apply(signer.sign("belay-roster+jws", pin)))
+        refused("BLY-STATEMENT-INVALID", apply(signer.sign("belay-pin+jws", pin[:-1] + ',"v":1}')))
+        refused("BLY-STATEMENT-VERSION", apply(signer.sign("belay-pin+jws", pin.replace('"v": 1', '"v": 2'))))
+        refused("BLY-STATEMENT-KEY", apply(root_key.sign("belay-pin+jws", pin)))
+        refused("BLY-STATEMENT-FLEET",
+                apply(signer.sign("belay-pin+jws", pin.replace(fleet, hashlib.sha256(b"x").hexdigest()))))
+        parts = good.strip().split(".")
+        forged = ".".join((parts[0], b64(pin.replace("stable", "other").encode()), parts[2]))
+        refused("BLY-STATEMENT-SIGNATURE", apply(forged))
+        check.equal(1, ok(apply(good))["live"])
+
+        # And the other way round.
+        maker = Fleet(host)
+        for line in open(maker.roster).read().splitlines():
+            header, payload, signature = line.split(".")
+            key = json.loads(open(maker.pub("rosa")).read())
+            point = unb64(key["x"]) + unb64(key["y"])
+            spki = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004") + point
+            host.write("sig.der", "")
+            open(host.folder + "/sig.der", "wb").write(to_der(unb64(signature)))
+            open(host.folder + "/pub.der", "wb").write(spki)
+            openssl("dgst", "-sha256", "-keyform", "DER", "-verify", host.folder + "/pub.der", "-signature",
+                    host.folder + "/sig.der", stdin=(header + "." + payload).encode())
+            check.equal({"alg": "ES256", "kid": maker.keys["rosa"]["thumbprint"], "typ": "belay-roster+jws"},
+                        json.loads(unb64(header)))
+            check.equal(maker.digest, json.loads(unb64(payload))["fleet"])
+
+
+def test_key_files_are_closed_and_sealed():
+    with belay.Host() as host:
+        secret = host.write("passphrase", PASSPHRASE + "\n")
+        key = host.folder + "/a.key"
+        made = ok(host.cli("key", "new", key, "--passphrase-file", secret))
+        check.equal(0o600, os.stat(key).st_mode & 0o777)
+        check.equal(made["thumbprint"], ok(host.cli("key", "show", key))["thumbprint"])
+        check.equal(made["thumbprint"], ok(host.cli("key", "show", key + ".pub"))["thumbprint"])
+        refused("BLY-CONFLICT", host.cli("key", "new", key, "--passphrase-file", secret), 1)
+        words = ("trust", "init", host.folder + "/f", "--root", "a=" + key + ".pub", "--key", key, "--passphrase-file")
+        refused("BLY-KEY-PASSPHRASE", host.cli(*words, host.write("wrong", "another one\n")))
+        os.chmod(key, 0o640)
+        refused("BLY-KEY-FILE", host.cli(*words, secret), 2)
+        check.equal(False, os.path.exists(host.folder + "/f/root-1.jws"))
+
+
+def test_kills_around_pins_lose_nothing_that_was_said():
+    # Applies one pin after another, and kills the daemon at random moments. What was acknowledged is in force and live, or
+    # something later is; and the two never differ.
+    seed = int(os.environ.get("BELAY_SEED", random.randrange(1 << 32)))
+    dice = random.Random(seed)
+    with belay.started(policy=POLICY) as host:
+        fleet = Fleet(host)
+        fleet.install()
+        release(host, "one"), release(host, "two")
+        pins, previous = [], ()
+        for counter in range(1, 13):
+            path = fleet.pin("p%d.jws" % counter, 1 + counter % 2, *previous)
+            pins.append(path)
+            previous = ("--previous", path)
+        acknowledged = 0
+        for path in pins:
+            for _ in range(20):
+                killer = threading.Timer(dice.random() * 0.05, host.kill) if dice.random() < 0.7 else None
+                if killer:
+                    killer.start()
+                answer = fleet.apply(path)
+                if killer:
+                    killer.join()
+                    host.start()
+                shown = flow(host)
+                counter = (shown.get("pin") or {}).get("counter", 0)
+                check.equal(True, counter >= acknowledged, "seed %d: %d < %d" % (seed, counter, acknowledged))
+                if counter:
+                    check.equal(shown["pin"]["release"], shown["live"]["digest"], "seed %d" % seed)
+                if answer.code == 0:
+                    acknowledged = pins.index(path) + 1
+                    break
+            check.equal(pins.index(path) + 1, flow(host)["pin"]["counter"], "seed %d" % seed)
+        check.equal(2 + 12, ok(host.cli("journal", "verify"))["statements"])
+
+
+if __name__ == "__main__":
+    check.main(globals())
