@@ -15,7 +15,8 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 2> kTopKeys{"run", "http"};
+constexpr std::array<std::string_view, 3> kTopKeys{"run", "http", "webhook"};
+constexpr std::array<std::string_view, 1> kWebhookKeys{"unauthenticated"};
 constexpr std::array<std::string_view, 2> kRunKeys{"allow", "deny"};
 constexpr std::array<std::string_view, 3> kHttpKeys{"allow", "deny", "addresses"};
 constexpr std::array<std::string_view, 7> kRunRuleKeys{"id",    "executable", "argv", "cwd",
@@ -282,6 +283,21 @@ Status PolicyReader::readHttp(const json::Value& section, PolicyRules& out) cons
   return {};
 }
 
+Status PolicyReader::readWebhook(const json::Value& section, PolicyRules& out) const {
+  BELAY_TRY(onlyKeys(section, "/webhook", kWebhookKeys));
+  BELAY_ASSIGN(out.unauthenticatedWebhooks, texts(section, "unauthenticated", "/webhook"));
+  for (std::size_t i = 0; i < out.unauthenticatedWebhooks.size(); ++i) {
+    const std::string& name = out.unauthenticatedWebhooks[i];
+    const auto parts = base::split(name, '/');
+    const bool fits =
+        parts.size() == 2 && base::isIdentifier(parts[0]) && base::isIdentifier(parts[1]);
+    if (fits) continue;
+    return invalid("/webhook/unauthenticated/" + std::to_string(i),
+                   "\"" + base::visible(name) + "\" must be FLOW/WEBHOOK, each named");
+  }
+  return {};
+}
+
 Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
   PolicyRules out;
   out.source = source_;
@@ -289,6 +305,7 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
   BELAY_TRY(onlyKeys(rules, "", kTopKeys));
   if (const json::Value* run = rules.find("run")) BELAY_TRY(readRun(*run, out));
   if (const json::Value* http = rules.find("http")) BELAY_TRY(readHttp(*http, out));
+  if (const json::Value* webhook = rules.find("webhook")) BELAY_TRY(readWebhook(*webhook, out));
   return out;
 }
 

@@ -40,6 +40,7 @@ class PolicyReader {
   base::Result<HttpRule> httpRule(const json::Value& rule, const std::string& pointer,
                                   bool allow) const;
   base::Status readRun(const json::Value& section, PolicyRules& out) const;
+  base::Status readWebhook(const json::Value& section, PolicyRules& out) const;
   base::Status readHttp(const json::Value& section, PolicyRules& out) const;
 
   const std::string source_;

@@ -54,6 +54,8 @@ struct PolicyRules {
   std::vector<RunRule> runAllow, runDeny;
   std::vector<HttpRule> httpAllow, httpDeny;
   std::vector<AddressBlock> addresses;  ///< Allowed although they are special.
+  /// "SLUG/NAME" of webhooks that take deliveries which prove nothing.
+  std::vector<std::string> unauthenticatedWebhooks;
 };
 
 /// True where `executable` starts other commands or code by its arguments: an allow rule then needs
