@@ -33,6 +33,7 @@
 #include "agent/steps/PolicyResolver.h"
 #include "agent/steps/RunStep.h"
 #include "agent/steps/SetStep.h"
+#include "agent/triggers/Events.h"
 #include "agent/triggers/Scheduler.h"
 #include "agent/trust/Policy.h"
 #include "agent/vault/ConnectionStore.h"
@@ -139,6 +140,7 @@ class Daemon {
   std::unique_ptr<runtime::LoopRunner> runner_;
   calendar::TimeZones zones_;
   std::unique_ptr<triggers::Scheduler> scheduler_;
+  std::unique_ptr<triggers::Events> events_;
   std::unique_ptr<runtime::Loop> loop_;
   std::unique_ptr<http::SystemResolver> resolver_;
   std::unique_ptr<steps::PolicyResolver> policyResolver_;
@@ -243,6 +245,8 @@ Status Daemon::makeRuntime() {
   scheduler_ = std::make_unique<triggers::Scheduler>(
       triggers::Scheduler::World{*runtime_, *evaluator_, zones_, world_.log, epoch_});
   loop_->add(*scheduler_);
+  events_ = std::make_unique<triggers::Events>(
+      triggers::Events::World{*runtime_, *evaluator_, *vault_, *policy_, world_.log});
   return {};
 }
 
@@ -305,6 +309,7 @@ Status Daemon::makeApi() {
       *resources_,
       *jobs_,
       *scheduler_,
+      *events_,
       [this](const base::WaitId& wait) {
         return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait.str()).view());
       },

@@ -13,6 +13,7 @@
 #include "agent/jobs/JobRunner.h"
 #include "agent/resources/ResourceStore.h"
 #include "agent/runtime/Loop.h"
+#include "agent/triggers/Events.h"
 #include "agent/triggers/Scheduler.h"
 #include "agent/vault/ConnectionStore.h"
 #include "agent/vault/Vault.h"
@@ -46,6 +47,7 @@ struct ApiDeps {
   const resources::ResourceStore& resources;
   jobs::JobRunner& jobs;           ///< Called in the loop's thread only.
   triggers::Scheduler& scheduler;  ///< The same.
+  triggers::Events& events;        ///< The same.
   /// The secret that a callback must show. Any thread.
   std::function<std::string(const base::WaitId&)> callbackToken;
   /// The job of one attempt of a `run` step: steps::jobIdOf.

@@ -56,6 +56,8 @@ void applyPin(Backend& backend, const ExchangePtr& exchange);
 void decideWait(Backend& backend, const ExchangePtr& exchange, bool approve);
 void answerCallback(Backend& backend, const ExchangePtr& exchange);
 void emitEvent(Backend& backend, const ExchangePtr& exchange);
+/// Body and header fields of the request are those of the delivery, verbatim.
+void deliverWebhook(Backend& backend, const ExchangePtr& exchange);
 
 void changeKv(Backend& backend, const ExchangePtr& exchange);
 void listSecrets(Backend& backend, const ExchangePtr& exchange);

@@ -152,33 +152,4 @@ void answerCallback(Backend& backend, const ExchangePtr& exchange) {
   });
 }
 
-void emitEvent(Backend& backend, const ExchangePtr& exchange) {
-  constexpr std::size_t kNameBytesMax = 200;
-  struct Emitting {
-    std::string name;
-    std::string bodyJson = "null";
-  };
-  const auto emitting = [&]() -> Result<Emitting> {
-    BELAY_ASSIGN(const Value body, exchange->bodyObject());
-    BELAY_TRY(checkMembers(body, "name body"));
-    Emitting out;
-    BELAY_ASSIGN(out.name, textMember(body, "name", true));
-    if (out.name.empty() || out.name.size() > kNameBytesMax) {
-      return Error{ErrorCode::kInvalidArgument, "the name of an event has 1 to 200 bytes"};
-    }
-    if (const Value* content = body.find("body")) out.bodyJson = json::print(*content);
-    return out;
-  }();
-  if (!emitting) return exchange->fail(emitting.error());
-  backend.change(
-      exchange, [exchange, what = *emitting](runtime::Runtime& runtime) -> Result<Changed> {
-        BELAY_ASSIGN(const runtime::Emitted emitted,
-                     runtime.waits().emit(what.name, what.bodyJson, exchange->caller().shown()));
-        Changed changed;
-        changed.data.set("name", what.name)
-            .set("answered", static_cast<std::int64_t>(emitted.answered));
-        return changed;
-      });
-}
-
 }  // namespace belay::api

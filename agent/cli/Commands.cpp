@@ -47,6 +47,7 @@ constexpr const Command* kAll[] = {
     &kRejectCommand,
     &kCallbackCommand,
     &kEventEmitCommand,
+    &kWebhookDeliverCommand,
     &kScheduleListCommand,
     &kScheduleShowCommand,
     &kScheduleNextCommand,

@@ -46,6 +46,7 @@ extern const Command kApproveCommand;
 extern const Command kRejectCommand;
 extern const Command kCallbackCommand;
 extern const Command kEventEmitCommand;
+extern const Command kWebhookDeliverCommand;
 extern const Command kScheduleListCommand;
 extern const Command kScheduleShowCommand;
 extern const Command kScheduleNextCommand;

@@ -8,7 +8,7 @@ using base::Result;
 namespace {
 
 constexpr Flag kFlags[] = {
-    {"body", 0, "JSON", "what the waits get as the event's body (null)"},
+    {"body", 0, "JSON", "the event's body (null)"},
     {"body-file", 0, "FILE", "the same from a file; \"-\" is standard input"},
 };
 
@@ -19,14 +19,35 @@ Result<api::Envelope> emit(Invocation& invocation) {
   return invocation.post("/v1/events", body);
 }
 
-std::string print(const Invocation&, const json::Value& data) {
-  return shown(data.text("name")) + " answered " + std::to_string(data.integer("answered")) +
-         " waits\n";
+std::string print(const Invocation& invocation, const json::Value& data) {
+  std::string out =
+      shown(data.text("name")) + " answered " + std::to_string(data.integer("answered")) + " waits";
+  const json::Value* runs = data.find("runs");
+  const bool any = runs && runs->isArray() && !runs->asArray().empty();
+  if (any) out += " and started " + std::to_string(runs->asArray().size()) + " runs";
+  out += "\n";
+  if (any) {
+    for (const json::Value& run : runs->asArray()) out += shown(run.asString()) + "\n";
+  }
+  const json::Value* refused = data.find("refused");
+  if (refused && refused->isArray()) {
+    for (const json::Value& one : refused->asArray()) {
+      invocation.note("flow " + shown(one.text("flow")) + " was not started: " +
+                      shown(one.text("message")) + " [" + one.text("code") + "]");
+    }
+  }
+  return out;
 }
 
 }  // namespace
 
 const Command kEventEmitCommand{
-    "event emit", "NAME", "emit an event to the waits that are for it", "", kFlags, &emit, &print};
+    "event emit",
+    "NAME",
+    "emit an event to the waits and flows that are for it",
+    "Runs that wait for it go on, and the live flows with an `event` trigger of this name start.",
+    kFlags,
+    &emit,
+    &print};
 
 }  // namespace belay::cli

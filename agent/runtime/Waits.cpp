@@ -316,13 +316,14 @@ Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJs
 }
 
 Result<Emitted> Waits::emit(const std::string& name, const std::string& bodyJson,
-                            const std::string& by) {
+                            const std::string& by, const std::string& slug) {
   constexpr std::size_t kWaitsMax = 10'000;
   Emitted emitted;
   const auto rows = core_.world().journal.waitsForEvent(name, kWaitsMax);
   if (!rows) return ofOneRun(rows.error());
   const std::string event = eventJson(name, bodyJson, core_.wallMs());
   for (const journal::WaitRow& row : *rows) {
+    if (!slug.empty() && row.slug != slug) continue;
     const auto found = core_.runs().get(row.run);
     if (!found && endsTransaction(found.error().code)) return found.error();
     // A run that cannot be read, which is in the log, must not keep the others from hearing.

@@ -48,8 +48,9 @@ class Waits {
   /// open.
   base::Status answerCallback(const base::WaitId& wait, const std::string& bodyJson,
                               const std::string& by);
+  /// `slug` not empty: only waits of the runs of that flow.
   base::Result<Emitted> emit(const std::string& name, const std::string& bodyJson,
-                             const std::string& by);
+                             const std::string& by, const std::string& slug = {});
   /// The timer of a wait is due.
   base::Status timeUp(LiveRun& run, const base::WaitId& wait);
   base::Status close(LiveRun& run, const engine::CloseWait& close);

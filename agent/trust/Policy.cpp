@@ -164,6 +164,16 @@ Verdict Policy::check(const RenderedEffect& effect) const {
           "use a family that the policy knows: run or http"};
 }
 
+Verdict Policy::checkUnauthenticated(std::string_view flow, std::string_view webhook) const {
+  const std::string name = std::string(flow) + "/" + std::string(webhook);
+  const auto& named = rules_->unauthenticatedWebhooks;
+  if (std::find(named.begin(), named.end(), name) != named.end())
+    return allowed("webhook.unauthenticated");
+  return {
+      false, "webhook.unauthenticated", "webhook " + name + " has no auth, and no rule allows that",
+      "give the webhook auth, or add " + name + " to webhook.unauthenticated in " + rules_->source};
+}
+
 Verdict Policy::checkAddress(const http::Address& address) const {
   const std::vector<AddressBytes> candidates = addressesWithin(address);
   const auto refused = [&](const std::string& why) -> Verdict {

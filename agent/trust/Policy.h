@@ -44,6 +44,7 @@ using PathResolver = std::function<std::string(const std::string&)>;
 ///   http: {allow: [{id, hosts, ports, schemes, methods, flows}], deny: [the same],
 ///          addresses: [CIDR]}
 ///   flows: [{slug, pin, channel}]
+///   webhook: {unauthenticated: [FLOW/WEBHOOK]}
 ///
 /// Threads: any; a reload makes a new policy.
 class Policy {
@@ -60,6 +61,10 @@ class Policy {
 
   /// No I/O: executable, folder and URL are resolved already.
   Verdict check(const RenderedEffect& effect) const;
+
+  /// Whether a webhook of a flow may take deliveries that prove nothing. Denied unless a rule names
+  /// flow and webhook.
+  Verdict checkUnauthenticated(std::string_view flow, std::string_view webhook) const;
 
   /// For each address that a name of an allowed http effect resolved to, before connecting to it.
   Verdict checkAddress(const http::Address& address) const;

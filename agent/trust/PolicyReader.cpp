@@ -15,8 +15,9 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kTopKeys{"run", "http", "flows"};
+constexpr std::array<std::string_view, 4> kTopKeys{"run", "http", "flows", "webhook"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
+constexpr std::array<std::string_view, 1> kWebhookKeys{"unauthenticated"};
 constexpr std::array<std::string_view, 2> kRunKeys{"allow", "deny"};
 constexpr std::array<std::string_view, 3> kHttpKeys{"allow", "deny", "addresses"};
 constexpr std::array<std::string_view, 7> kRunRuleKeys{"id",    "executable", "argv", "cwd",
@@ -301,6 +302,21 @@ Result<PinRule> PolicyReader::pinRule(const json::Value& rule, const std::string
   return invalid(pointer + "/channel", "it must match [a-z0-9][a-z0-9_-]{0,63}");
 }
 
+Status PolicyReader::readWebhook(const json::Value& section, PolicyRules& out) const {
+  BELAY_TRY(onlyKeys(section, "/webhook", kWebhookKeys));
+  BELAY_ASSIGN(out.unauthenticatedWebhooks, texts(section, "unauthenticated", "/webhook"));
+  for (std::size_t i = 0; i < out.unauthenticatedWebhooks.size(); ++i) {
+    const std::string& name = out.unauthenticatedWebhooks[i];
+    const auto parts = base::split(name, '/');
+    const bool fits =
+        parts.size() == 2 && base::isIdentifier(parts[0]) && base::isIdentifier(parts[1]);
+    if (fits) continue;
+    return invalid("/webhook/unauthenticated/" + std::to_string(i),
+                   "\"" + base::visible(name) + "\" must be FLOW/WEBHOOK, each named");
+  }
+  return {};
+}
+
 Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
   PolicyRules out;
   out.source = source_;
@@ -314,6 +330,7 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
                        out.pins.push_back(std::move(read));
                        return {};
                      }));
+  if (const json::Value* webhook = rules.find("webhook")) BELAY_TRY(readWebhook(*webhook, out));
   return out;
 }
 

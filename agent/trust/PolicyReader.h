@@ -41,6 +41,7 @@ class PolicyReader {
                                   bool allow) const;
   base::Status readRun(const json::Value& section, PolicyRules& out) const;
   base::Result<PinRule> pinRule(const json::Value& rule, const std::string& pointer) const;
+  base::Status readWebhook(const json::Value& section, PolicyRules& out) const;
   base::Status readHttp(const json::Value& section, PolicyRules& out) const;
 
   const std::string source_;

@@ -63,6 +63,8 @@ struct PolicyRules {
   std::vector<HttpRule> httpAllow, httpDeny;
   std::vector<PinRule> pins;            ///< The first one for a flow holds.
   std::vector<AddressBlock> addresses;  ///< Allowed although they are special.
+  /// "SLUG/NAME" of webhooks that take deliveries which prove nothing.
+  std::vector<std::string> unauthenticatedWebhooks;
 };
 
 /// True where `executable` starts other commands or code by its arguments: an allow rule then needs

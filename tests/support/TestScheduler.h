@@ -19,7 +19,8 @@ namespace belay::test {
 /// Threads: one.
 class TestScheduler {
  public:
-  TestScheduler() {
+  explicit TestScheduler(std::string zoneFolder = "/usr/share/zoneinfo")
+      : zones(std::move(zoneFolder)) {
     host.wire = [this](runtime::Steps& steps) { steps.setInline(flow::Family::kSet, set_); };
     host.extend = [this] {
       scheduler = std::make_unique<triggers::Scheduler>(

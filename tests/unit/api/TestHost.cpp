@@ -50,12 +50,14 @@ TestHost::TestHost(api::ApiOptions options)
   scheduler_ = std::make_unique<triggers::Scheduler>(
       triggers::Scheduler::World{*runtime_, evaluator_, zones_, log, "host"});
   loop_->add(*scheduler_);
+  events_ = std::make_unique<triggers::Events>(
+      triggers::Events::World{*runtime_, evaluator_, *vault, policy_, log});
   socket = folder.at("belay.sock");
   options.socket = socket;
   auto server = api::ApiServer::create(
       options,
       api::ApiDeps{*loop_, clock, log, key_, keys_, *vault, connections_, *store, jobs, *scheduler_,
-                   [](const base::WaitId& wait) { return "token-" + wait.str(); },
+                   *events_, [](const base::WaitId& wait) { return "token-" + wait.str(); },
                    [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
                    &makeSyntaxCheck});
   BELAY_CHECK(server.ok());

@@ -138,6 +138,7 @@ class TestHost {
   std::unique_ptr<runtime::LoopRunner> runner_;
   calendar::TimeZones zones_;
   std::unique_ptr<triggers::Scheduler> scheduler_;
+  std::unique_ptr<triggers::Events> events_;
   std::unique_ptr<runtime::Loop> loop_;
   steps::SetStep set_;
   steps::KvStep kv_;

@@ -1,0 +1,217 @@
+#include "agent/triggers/Events.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/journal/DeliveryTable.h"
+#include "agent/triggers/TriggerScope.h"
+#include "common/base/Text.h"
+#include "common/base/Units.h"
+#include "common/json/Json.h"
+#include "common/json/Writer.h"
+
+namespace belay::triggers {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::RunId;
+using base::Status;
+
+namespace {
+
+/// Flows that one event starts at most.
+constexpr std::size_t kFlowsPerEvent = 100;
+/// Expired deliveries that each new one sweeps away.
+constexpr std::size_t kSweptMost = 100;
+
+/// The body as JSON, or as text where it is none.
+Result<std::string> bodyJson(const std::string& body) {
+  if (body.empty()) return std::string("null");
+  if (json::check(body)) return body;
+  if (!base::isUtf8(body)) {
+    return Error{ErrorCode::kJsonSyntax, "the body of the delivery is neither JSON nor text"};
+  }
+  return json::print(json::Value(body));
+}
+
+/// Header fields that an expression may see: those that the MAC covers, and those that the flow
+/// lists although nothing vouches for them.
+void writeHeaders(json::Writer& out, const flow::WebhookTrigger& trigger, const Delivery& delivery,
+                  const Proof& proof) {
+  out.name("headers").beginObject();
+  std::vector<std::string> names = proof.covered;
+  for (const std::string& name : trigger.untrustedHeaders) names.push_back(base::toLower(name));
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  for (const std::string& name : names) {
+    const std::string* const value = delivery.header(name);
+    if (value && base::isUtf8(*value)) out.member(name, *value);
+  }
+  out.endObject();
+}
+
+std::string eventJson(const flow::WebhookTrigger& trigger, const Delivery& delivery,
+                      const Proof& proof, const std::string& body, std::int64_t nowMs) {
+  std::string out;
+  json::Writer writer(out);
+  writer.beginObject().member("name", trigger.name).rawMember("body", body);
+  writeHeaders(writer, trigger, delivery, proof);
+  writer.member("at", base::formatInstant(nowMs)).endObject();
+  return out;
+}
+
+std::string eventJson(const std::string& name, const std::string& body, std::int64_t nowMs) {
+  std::string out;
+  json::Writer writer(out);
+  writer.beginObject().member("name", name).rawMember("body", body);
+  writer.member("at", base::formatInstant(nowMs)).endObject();
+  return out;
+}
+
+/// Without `input` the body is the input, and no body is none.
+Result<json::Value> inputOfBody(const std::string& event) {
+  BELAY_ASSIGN(json::Value value, json::parse(event));
+  json::Value* const body = value.find("body");
+  if (!body || body->isNull()) return json::Value(json::Object{});
+  if (body->isObject()) return std::move(*body);
+  return Error{ErrorCode::kInputInvalid,
+               "the body is no object, and the trigger has no input: write input: {NAME: \"${{ "
+               "event.body }}\"}"};
+}
+
+}  // namespace
+
+Result<Events::Live> Events::live(const std::string& slug) {
+  Live out;
+  BELAY_ASSIGN(out.version, runtime::versionToRun(world_.runtime.journal(), slug, "live"));
+  BELAY_ASSIGN(out.flow, world_.runtime.flows().get(out.version.digest));
+  return out;
+}
+
+Result<std::optional<RunId>> Events::start(const Live& live, const Occasion& occasion) {
+  const TriggerScope scope(occasion.triggerJson, occasion.eventJson,
+                           world_.runtime.clock().wallMs());
+  if (occasion.when) {
+    auto holds = world_.evaluator.test(live.flow->module, *occasion.when, scope);
+    if (!holds) return std::move(holds).error().in("when of the trigger");
+    if (!*holds) return std::optional<RunId>();
+  }
+  runtime::StartRequest request;
+  request.digest = live.version.digest;
+  request.source = live.version.source;
+  request.triggerJson = occasion.triggerJson;
+  request.by = occasion.by;
+  BELAY_ASSIGN(request.input,
+               occasion.input.empty()
+                   ? inputOfBody(occasion.eventJson)
+                   : renderInput(world_.evaluator, live.flow->module, occasion.input, scope));
+  BELAY_ASSIGN(const runtime::Started started, world_.runtime.start(request));
+  return std::optional(started.run);
+}
+
+Result<EventOutcome> Events::emit(const std::string& name, const std::string& body,
+                                  const std::string& by) {
+  EventOutcome out;
+  BELAY_ASSIGN(const runtime::Emitted emitted, world_.runtime.waits().emit(name, body, by));
+  out.answered = emitted.answered;
+  BELAY_ASSIGN(const std::vector<std::string> slugs,
+               world_.runtime.journal().deliveries().flowsForEvent(name, kFlowsPerEvent));
+  std::string trigger;
+  json::Writer writer(trigger);
+  writer.beginObject().member("type", "event").member("name", name).member("by", by).endObject();
+  for (const std::string& slug : slugs) {
+    const auto refuse = [&](const Error& error) -> Status {
+      if (runtime::endsTransaction(error.code)) return error;
+      world_.log.error("event.refused", error, {{"flow", slug}, {"event", name}});
+      out.refused.push_back({slug, error});
+      return {};
+    };
+    const auto found = live(slug);
+    if (!found) {
+      BELAY_TRY(refuse(found.error()));
+      continue;
+    }
+    for (const flow::EventTrigger& one : found->flow->flow.triggers.events) {
+      if (one.name != name) continue;
+      const auto started =
+          start(*found, {one.when, one.input, trigger,
+                         eventJson(name, body, world_.runtime.clock().wallMs()), "event:" + name});
+      if (!started)
+        BELAY_TRY(refuse(started.error()));
+      else if (*started)
+        out.runs.push_back(**started);
+    }
+  }
+  return out;
+}
+
+Result<Proof> Events::prove(const flow::WebhookTrigger& trigger, const std::string& slug,
+                            const Delivery& delivery) {
+  if (!trigger.auth) {
+    BELAY_TRY(world_.policy.checkUnauthenticated(slug, trigger.name).status());
+    return unproven(delivery);
+  }
+  BELAY_ASSIGN(const vault::Secret secret, world_.secrets.secret(trigger.auth->secret));
+  return verifyDelivery(*trigger.auth, secret.value, delivery, world_.runtime.clock().wallMs());
+}
+
+Result<Delivered> Events::deliver(const std::string& slug, const std::string& webhook,
+                                  const Delivery& delivery) {
+  if (delivery.body.size() > kDeliveryBytesMax) {
+    return Error{ErrorCode::kLimit,
+                 "a delivery has at most " + base::formatBytes(kDeliveryBytesMax)};
+  }
+  BELAY_ASSIGN(const Live found, live(slug));
+  const auto& webhooks = found.flow->flow.triggers.webhooks;
+  const auto trigger =
+      std::find_if(webhooks.begin(), webhooks.end(),
+                   [&](const flow::WebhookTrigger& one) { return one.name == webhook; });
+  if (trigger == webhooks.end()) {
+    return Error{ErrorCode::kNotFound,
+                 "the live release of flow " + base::visible(slug) + " has no webhook \"" +
+                     base::visible(webhook) + "\"",
+                 {"belay flow show " + base::visible(slug)}};
+  }
+  BELAY_ASSIGN(const Proof proof, prove(*trigger, slug, delivery));
+  return take(found, *trigger, delivery, proof);
+}
+
+Result<Delivered> Events::take(const Live& live, const flow::WebhookTrigger& trigger,
+                               const Delivery& delivery, const Proof& proof) {
+  journal::DeliveryTable& table = world_.runtime.journal().deliveries();
+  const std::int64_t nowMs = world_.runtime.clock().wallMs();
+  const std::string slug = live.flow->flow.slug.str();
+  const bool remembered = trigger.dedupeFor.count() > 0;
+  Delivered out;
+  if (remembered) {
+    BELAY_ASSIGN(const auto known, table.find(slug, trigger.name, proof.key, nowMs));
+    if (known) {
+      out.existing = true;
+      out.answered = known->answered;
+      if (auto run = RunId::parse(known->run)) out.run = std::move(*run);
+      return out;
+    }
+  }
+  BELAY_ASSIGN(const std::string body, bodyJson(delivery.body));
+  const std::string by = "webhook:" + trigger.name;
+  const std::string event = eventJson(trigger, delivery, proof, body, nowMs);
+  BELAY_ASSIGN(const runtime::Emitted emitted,
+               world_.runtime.waits().emit(trigger.name, body, by, slug));
+  out.answered = emitted.answered;
+  if (out.answered == 0) {
+    std::string text;
+    json::Writer writer(text);
+    writer.beginObject().member("type", "webhook").member("name", trigger.name);
+    writer.member("delivery", proof.key).member("verified", proof.words).endObject();
+    BELAY_ASSIGN(out.run, start(live, {trigger.when, trigger.input, text, event, by}));
+    out.ignored = !out.run;
+  }
+  if (!remembered || out.ignored) return out;
+  BELAY_TRY(table.dropExpired(nowMs, kSweptMost));
+  BELAY_TRY(table.put({slug, trigger.name, proof.key, out.run ? out.run->str() : std::string(),
+                       out.answered, nowMs, nowMs + trigger.dedupeFor.count()}));
+  return out;
+}
+
+}  // namespace belay::triggers

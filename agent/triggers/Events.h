@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/runtime/FlowLifecycle.h"
+#include "agent/runtime/Runtime.h"
+#include "agent/script/Evaluator.h"
+#include "agent/triggers/DeliveryProof.h"
+#include "agent/trust/Policy.h"
+#include "agent/vault/SecretSource.h"
+#include "common/log/Log.h"
+
+namespace belay::triggers {
+
+/// What became of a delivery.
+struct Delivered {
+  std::optional<base::RunId> run;  ///< That it started.
+  std::uint64_t answered = 0;      ///< Waits that it answered.
+  bool existing = false;           ///< It came before: nothing was done.
+  bool ignored = false;            ///< `when` of the webhook does not hold.
+};
+
+/// What became of an event.
+struct EventOutcome {
+  std::uint64_t answered = 0;  ///< Waits that it answered.
+  std::vector<base::RunId> runs;
+  /// A flow that it did not start, and why.
+  struct Refusal {
+    std::string flow;
+    base::Error error;
+  };
+  std::vector<Refusal> refused;
+};
+
+/// Bytes of a delivery's body, which is verified in the loop.
+inline constexpr std::size_t kDeliveryBytesMax = 1u << 20;
+
+/// Starts runs of live flows by events of this host and by deliveries to their webhooks, and
+/// answers the waits for them. Everything stands in the open transaction: the run of a delivery and
+/// the mark that it came are there both or neither.
+///
+/// Threads:   the loop.
+/// Ownership: borrows the world.
+/// Errors:    of the request, after which nothing was written; or one that ends the transaction.
+class Events {
+ public:
+  struct World {
+    runtime::Runtime& runtime;
+    script::Evaluator& evaluator;
+    const vault::SecretSource& secrets;
+    const trust::Policy& policy;
+    log::Log& log;
+  };
+  explicit Events(World world) : world_(world) {}
+
+  /// A flow that could not be started does not keep the others from hearing.
+  base::Result<EventOutcome> emit(const std::string& name, const std::string& bodyJson,
+                                  const std::string& by);
+
+  /// Verifies a delivery to a webhook of a flow's live release. It answers the waits of that flow's
+  /// runs for an event of the webhook's name, or else starts a run.
+  /// Errors: kWebhookRefused, kPolicyRefused without authentication, kNotFound, kFlowNotLive,
+  /// kFlowArchived, kLimit, kJsonSyntax, kSecretNotFound; of the start.
+  base::Result<Delivered> deliver(const std::string& slug, const std::string& webhook,
+                                  const Delivery& delivery);
+
+ private:
+  struct Live {
+    runtime::FlowVersion version;
+    std::shared_ptr<const runtime::LoadedFlow> flow;
+  };
+  struct Occasion {
+    const std::optional<std::string>& when;
+    const std::string& input;
+    std::string triggerJson;
+    std::string eventJson;
+    std::string by;
+  };
+  base::Result<Live> live(const std::string& slug);
+  base::Result<Proof> prove(const flow::WebhookTrigger& trigger, const std::string& slug,
+                            const Delivery& delivery);
+  base::Result<Delivered> take(const Live& live, const flow::WebhookTrigger& trigger,
+                               const Delivery& delivery, const Proof& proof);
+  /// Nothing when `when` does not hold.
+  base::Result<std::optional<base::RunId>> start(const Live& live, const Occasion& occasion);
+
+  const World world_;
+};
+
+}  // namespace belay::triggers
