@@ -197,9 +197,9 @@ class Drawing {
                                                                            : "");
     out_ += "<path class=\"w" + kind + "\" d=\"" + path + "\"/>\n";
     out_ += "<path class=\"" +
-            std::string(error       ? "ae"
-                        : way.taken ? "ap"
-                                    : "a") +
+            std::string(way.taken ? "ap"
+                        : error   ? "ae"
+                                  : "a") +
             "\" d=\"M" + point(x, y) + "L" + point(x - 7 * dx - 4 * dy, y - 7 * dy - 4 * dx) + "L" +
             point(x - 7 * dx + 4 * dy, y - 7 * dy + 4 * dx) + "Z\"/>\n";
   }

@@ -25,7 +25,7 @@ constexpr const Command* kAll[] = {
     &kFlowPromoteCommand,
     &kFlowRollbackCommand,
     &kFlowExportCommand,
-    &kFlowImportCommand,
+    &kFlowImportCommand, &kFlowImportDaguCommand,
     &kFlowArchiveCommand,
     &kFlowGraphCommand,
     &kFlowStepsDocsCommand,

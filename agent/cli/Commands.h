@@ -25,6 +25,7 @@ extern const Command kFlowPromoteCommand;
 extern const Command kFlowRollbackCommand;
 extern const Command kFlowExportCommand;
 extern const Command kFlowImportCommand;
+extern const Command kFlowImportDaguCommand;
 extern const Command kFlowArchiveCommand;
 extern const Command kFlowGraphCommand;
 extern const Command kFlowStepsDocsCommand;

@@ -1,5 +1,6 @@
 """What a coding agent writes flows with, on the shipped binary: templates, docs of steps, search."""
 
+import json
 import os
 import xml.etree.ElementTree
 
@@ -52,6 +53,26 @@ steps:
         check.equal(True, "a" in texts and any(text.startswith("✗ ") for text in texts), str(texts))
         host.stop()
         check.equal(svg, host.cli("flow", "graph", "--run", run, "--format", "svg", json_out=False).out)
+
+
+def test_what_comes_from_dagu_runs():
+    with belay.started() as host:
+        dagu = host.write("d.yaml", """type: graph
+params: NAME=ada
+steps:
+  - {id: first, run: "echo hello $NAME", output: WHO}
+  - {id: left, run: "test \"$WHO\" = 'hello ada'", depends: first}
+  - {id: right, run: "exit 3", depends: first, continue_on: failed}
+  - {id: join, run: "echo $WHO again", depends: [left, right], output: ALL}
+handler_on:
+  success: {run: "true"}
+""")
+        given = host.cli("flow", "import", "dagu", dagu, "--output", host.folder + "/d.flow.yaml").data
+        check.equal(True, given["valid"])
+        check.equal([], given["notes"], json.dumps(given["notes"]))
+        shown = host.cli("flow", "run", host.folder + "/d.flow.yaml", "--wait").data
+        check.equal("succeeded", shown["run"]["status"], json.dumps(shown["run"].get("error")))
+        check.equal("hello ada again", shown["run"]["state"]["ALL"])
 
 
 if __name__ == "__main__":

@@ -110,3 +110,23 @@ TEST(AuthoringCommands, aGraphOfABadFileSaysWhatIsWrongWithIt) {
   CHECK(world.run({"flow", "graph", file}) != 0);
   CHECK(has(world.console.errText, "did you mean \"run\"?"));
 }
+
+TEST(AuthoringCommands, whatComesFromDaguIsAFlowAndAListOfNotes) {
+  const std::string dagu = world.folder.at("d.yaml");
+  const std::string file = world.folder.at("d.flow.yaml");
+  const char* const text = "steps:\n  - name: a\n    command: echo hi\n    mailOnError: true\n";
+  CHECK(belay::base::writeFileDurably(dagu, text).ok());
+  LONGS_EQUAL(0, world.run({"flow", "import", "dagu", dagu}));
+  CHECK(has(world.console.outText, "slug: d\nsteps:\n  - id: a\n    run: {script: echo hi}\n"));
+  CHECK(
+      has(world.console.errText, "d.yaml:4:5: dropped: steps have no counterpart of mailOnError"));
+  const auto given = data({"flow", "import", "dagu", dagu, "-o", file});
+  CHECK(given.flag("valid"));
+  const auto& note = given.find("notes")->asArray().at(0);
+  LONGS_EQUAL(4, note.integer("line"));
+  STRCMP_EQUAL("dropped", note.text("kind").c_str());
+  STRCMP_EQUAL("/steps/0/mailOnError", note.text("pointer").c_str());
+  LONGS_EQUAL(1, world.run({"flow", "import", "dagu", dagu, "-o", file}));
+  LONGS_EQUAL(0, world.run({"flow", "validate", file}));
+  CHECK(world.run({"flow", "import", "dagu", world.folder.at("none")}) != 0);
+}
