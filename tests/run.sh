@@ -109,7 +109,7 @@ stage_asan() {
 
 stage_tsan() {
   UNIT_SECONDS=1200
-  # gcc 12's run time cannot cope with as much address randomization as newer kernels have.
+  # The run time of older compilers cannot cope with as much address randomization as newer kernels have.
   if setarch -R true 2> /dev/null; then export UNIT_PREFIX='setarch -R'; fi
   export TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1
   sanitized tsan
