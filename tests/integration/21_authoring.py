@@ -61,7 +61,9 @@ def test_what_comes_from_dagu_runs():
 params: NAME=ada
 steps:
   - {id: first, run: "echo hello $NAME", output: WHO}
-  - {id: left, run: "test \"$WHO\" = 'hello ada'", depends: first}
+  - id: left
+    depends: first
+    run: test "$WHO" = "hello ada"
   - {id: right, run: "exit 3", depends: first, continue_on: failed}
   - {id: join, run: "echo $WHO again", depends: [left, right], output: ALL}
 handler_on:
