@@ -27,16 +27,6 @@ std::string shortened(std::string_view text, std::size_t bytes) {
   return std::string(text.substr(0, bytes)) + "…";
 }
 
-/// What an exception says of itself. Its members may be the flow's own getters: they run within the
-/// bounds of the call, and one that throws says nothing.
-struct Thrown {
-  std::string name;
-  std::string message;
-  std::string stack;
-  int line = 0;
-  int column = 0;
-};
-
 std::optional<std::string> textOf(Realm& realm, const JsValue& value) {
   JSContext* context = realm.context();
   if (value.isException() || JS_IsUndefined(value.get()) || JS_IsSymbol(value.get())) {
@@ -49,13 +39,8 @@ std::optional<std::string> textOf(Realm& realm, const JsValue& value) {
   return std::nullopt;
 }
 
-std::string member(Realm& realm, JSValueConst object, const char* name) {
-  const JsValue value{realm.context(), JS_GetPropertyStr(realm.context(), object, name)};
-  return textOf(realm, value).value_or("");
-}
-
 int numberMember(Realm& realm, JSValueConst object, const char* name) {
-  const std::string text = member(realm, object, name);
+  const std::string text = textMember(realm, object, name);
   int number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);
   return number;
@@ -74,20 +59,9 @@ void placeFromStack(Thrown& thrown) {
 
 Thrown read(Realm& realm) {
   JSContext* context = realm.context();
-  Thrown thrown;
-  if (JS_HasException(context) == 0) return thrown;
+  if (JS_HasException(context) == 0) return {};
   const JsValue exception{context, JS_GetException(context)};
-  if (JS_IsError(context, exception.get()) == 0) {
-    thrown.message = textOf(realm, exception).value_or("something that is no text");
-    return thrown;
-  }
-  thrown.name = member(realm, exception.get(), "name");
-  thrown.message = member(realm, exception.get(), "message");
-  thrown.stack = member(realm, exception.get(), "stack");
-  thrown.line = numberMember(realm, exception.get(), "lineNumber");
-  thrown.column = numberMember(realm, exception.get(), "columnNumber");
-  if (thrown.line == 0) placeFromStack(thrown);
-  return thrown;
+  return readThrown(realm, exception.get());
 }
 
 // Sources stand between a first and a last line of ours (Compiler.cpp).
@@ -104,13 +78,6 @@ std::string withPlace(const SourcePlace& place) {
   return " (line " + std::to_string(place.line) + ")";
 }
 
-std::string describe(const Thrown& thrown) {
-  const std::string text =
-      thrown.name.empty() ? "threw " + thrown.message
-                          : thrown.name + (thrown.message.empty() ? "" : ": " + thrown.message);
-  return base::visible(shortened(text, kMessageBytes));
-}
-
 std::vector<std::string> hintsFor(const Thrown& thrown) {
   if (thrown.message.ends_with("of undefined") || thrown.message.ends_with("of null")) {
     return {"Where a value may be missing (a step that has not run), write ?. instead of ."};
@@ -122,6 +89,38 @@ std::vector<std::string> hintsFor(const Thrown& thrown) {
 }
 
 }  // namespace
+
+std::string textMember(Realm& realm, JSValueConst object, const char* name) {
+  const JsValue value{realm.context(), JS_GetPropertyStr(realm.context(), object, name)};
+  return textOf(realm, value).value_or("");
+}
+
+Thrown readThrown(Realm& realm, JSValueConst value) {
+  Thrown thrown;
+  if (JS_IsError(realm.context(), value) == 0) {
+    const JsValue held{realm.context(), JS_DupValue(realm.context(), value)};
+    thrown.message = textOf(realm, held).value_or("something that is no text");
+    return thrown;
+  }
+  thrown.name = textMember(realm, value, "name");
+  thrown.message = textMember(realm, value, "message");
+  thrown.stack = textMember(realm, value, "stack");
+  thrown.line = numberMember(realm, value, "lineNumber");
+  thrown.column = numberMember(realm, value, "columnNumber");
+  if (thrown.line == 0) placeFromStack(thrown);
+  return thrown;
+}
+
+std::string describe(const Thrown& thrown) {
+  const std::string text =
+      thrown.name.empty() ? "threw " + thrown.message
+                          : thrown.name + (thrown.message.empty() ? "" : ": " + thrown.message);
+  return base::visible(shortened(text, kMessageBytes));
+}
+
+bool isStackOverflow(const Thrown& thrown) {
+  return thrown.name == "InternalError" && thrown.message == kStackOverflow;
+}
 
 std::string excerpt(std::string_view source) {
   return "`" + base::visible(shortened(base::trim(source), kExcerptBytes)) + "`";
@@ -144,7 +143,7 @@ Error takeFailure(Realm& realm, std::string_view source) {
   const Thrown thrown = read(realm);
   if (Status bounds = checkBounds(realm, source); !bounds.ok()) return std::move(bounds).error();
   const SourcePlace place = placeIn(source, thrown);
-  if (thrown.name == "InternalError" && thrown.message == kStackOverflow) {
+  if (isStackOverflow(thrown)) {
     return Error{ErrorCode::kExpressionStack,
                  excerpt(source) + " nests calls too deeply" + withPlace(place)}
         .at(place);

@@ -1,11 +1,30 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "agent/script/Realm.h"
 #include "common/base/Result.h"
 
 namespace belay::script {
+
+/// What an exception says of itself. Its members may be the flow's own getters: they run within the
+/// bounds of the call, and one that throws says nothing.
+struct Thrown {
+  std::string name;
+  std::string message;
+  std::string stack;
+  int line = 0;
+  int column = 0;
+};
+/// Reads a value that was thrown. Must be called within a call of the realm.
+Thrown readThrown(Realm& realm, JSValueConst value);
+/// "TypeError: not a function", fit to be shown.
+std::string describe(const Thrown& thrown);
+/// A member of an object as text; empty where there is none.
+std::string textMember(Realm& realm, JSValueConst object, const char* name);
+/// That an exception says that calls were nested too deeply.
+bool isStackOverflow(const Thrown& thrown);
 
 /// Takes the exception that is pending in the realm and says it as an Error: which bound was hit,
 /// or what was thrown, where in `source`, and a part of the source.

@@ -5,7 +5,7 @@ namespace belay::script {
 namespace {
 
 constexpr std::string_view kSource = R"js(
-(function (now, random, roots) {
+(function (now, random, roots, program) {
   const define = (object, name, value) => Object.defineProperty(
       object, name, {value, writable: true, enumerable: false, configurable: true});
 
@@ -31,7 +31,9 @@ constexpr std::string_view kSource = R"js(
   const kinds = [function () {}, function* () {}, async function () {}, async function* () {}];
   for (const kind of kinds) define(Object.getPrototypeOf(kind), "constructor", NoFunction);
   define(globalThis, "Function", NoFunction);
-  for (const name of ["eval", "Promise"]) delete globalThis[name];
+  delete globalThis.eval;
+  if (program) define(globalThis, "StepError", program[0]);
+  else delete globalThis.Promise;
 
   // A frozen prototype would make `counts["constructor"] = 1` and `error.name = "X"` fail on
   // objects that inherit from it, so these members become accessors that define it on the object.

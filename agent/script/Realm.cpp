@@ -67,8 +67,11 @@ void* Realm::onResize(JSMallocState* state, void* block, std::size_t size) noexc
 const JSMallocFunctions Realm::kMallocFunctions{&Realm::onAllocate, &Realm::onRelease,
                                                 &Realm::onResize, &Heap::usableSize};
 
-Realm::Realm(const Limits& limits)
-    : limits_(limits), budget_(limits), runtime_(JS_NewRuntime2(&kMallocFunctions, this)) {
+Realm::Realm(const Limits& limits, RealmKind kind)
+    : limits_(limits),
+      kind_(kind),
+      budget_(limits),
+      runtime_(JS_NewRuntime2(&kMallocFunctions, this)) {
   BELAY_CHECK(runtime_ != nullptr);
   JS_SetMaxStackSize(runtime_, limits_.stackBytes);
   JS_UpdateStackTop(runtime_);
@@ -81,9 +84,11 @@ Realm::Realm(const Limits& limits)
             JS_NewAtom(context_, "length")};
   const JsValue global{context_, JS_GetGlobalObject(context_)};
   readClasses(global.get());
-  addNames(global.get());
+  addText(global.get());
+  if (kind_ == RealmKind::kExpressions) addNames(global.get());
   runPrelude(global.get());
   JS_RunGC(runtime_);
+  ownBytes_ = heap_.used();
   JS_SetInterruptHandler(runtime_, &Realm::onInterrupt, this);
 }
 
@@ -111,10 +116,22 @@ void Realm::readClasses(JSValueConst global) {
 }
 
 void Realm::begin(const Scope* scope, FunctionSource* functions) {
-  // The stack is measured from here, whichever thread this is.
-  JS_UpdateStackTop(runtime_);
   heap_.allow(limits_.memoryBytes);
   JS_SetGCThreshold(runtime_, heap_.used() + kGarbageBytes);
+  startCall(scope, functions);
+}
+
+// The collector's threshold stays as it has grown: what one call leaves in cycles is found in a
+// later one.
+void Realm::beginProgram(const Scope& scope) {
+  const std::size_t taken = heap_.used() - ownBytes_;
+  heap_.allow(taken < limits_.memoryBytes ? limits_.memoryBytes - taken : 0);
+  startCall(&scope, nullptr);
+}
+
+void Realm::startCall(const Scope* scope, FunctionSource* functions) {
+  // The stack is measured from here, whichever thread this is.
+  JS_UpdateStackTop(runtime_);
   scope_ = scope;
   functions_ = functions;
   budget_.restart();

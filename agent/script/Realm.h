@@ -25,6 +25,14 @@ class FunctionSource {
   virtual JsValue makeFunction(std::string_view name) = 0;
 };
 
+class ProgramRealm;
+
+/// What a realm is for.
+enum class RealmKind : std::uint8_t {
+  kExpressions,  ///< Many short calls that leave nothing behind; no promises.
+  kProgram,      ///< The code of one run (Program.h), which goes on from call to call.
+};
+
 /// One heap, runtime and context of QuickJS with frozen intrinsics, and the names that expressions
 /// see: getters on the global object and two exotic objects, which ask the scope of the call.
 ///
@@ -32,7 +40,7 @@ class FunctionSource {
 /// Ownership: all JsValues of the context must be gone before the realm.
 class Realm {
  public:
-  explicit Realm(const Limits& limits);
+  explicit Realm(const Limits& limits, RealmKind kind = RealmKind::kExpressions);
   /// Drops the heap whole: QuickJS's own teardown aborts on a lost reference, and an expression
   /// must not be able to end the daemon.
   ~Realm() = default;
@@ -45,6 +53,8 @@ class Realm {
 
   /// Starts a call: bounds count from here. `scope` and `functions` may be null (for compilation).
   void begin(const Scope* scope, FunctionSource* functions);
+  /// The same for a program, whose memory is bounded over all its calls.
+  void beginProgram(const Scope& scope);
   /// Forgets what was parsed, so that the next expression of the call has fresh values.
   void forgetValues();
   /// Ends the call. After it isSound() says whether the realm can go on.
@@ -60,6 +70,12 @@ class Realm {
   bool isTextOutput(JSValueConst value) const;
   /// The string of a text output.
   JsValue textOf(JSValueConst textOutput) const;
+
+  /// Whose realm it is, for the functions that its code calls. Only of kProgram.
+  ProgramRealm& program() const { return *program_; }
+  void setProgram(ProgramRealm& program) { program_ = &program; }
+  /// What the sources of a program's API gave: its second member makes contexts. Only of kProgram.
+  JSValueConst programApi() const { return programApi_; }
 
   JSAtom toJsonAtom() const { return atoms_.toJson; }
   JSAtom lengthAtom() const { return atoms_.length; }
@@ -93,6 +109,8 @@ class Realm {
 
   void addIntrinsics();
   void addNames(JSValueConst global);
+  void addText(JSValueConst global);
+  void startCall(const Scope* scope, FunctionSource* functions);
   void readClasses(JSValueConst global);
   void runPrelude(JSValueConst global);
   bool mayAllocate(std::size_t size);
@@ -107,6 +125,7 @@ class Realm {
   void remember(JSAtom key, JsValue& cache, const JsValue& value);
 
   const Limits limits_;
+  const RealmKind kind_;
   Budget budget_;
   Heap heap_;
   JSRuntime* runtime_;  // lives in heap_, as all below
@@ -114,6 +133,10 @@ class Realm {
   Atoms atoms_{};
   Classes classes_{};
   JSValue textPrototype_ = JS_UNDEFINED;  // never freed: lives as long as the heap
+  JSValue programApi_ = JS_UNDEFINED;     // the same
+  std::size_t ownBytes_ = 0;              // what the realm itself takes of the heap
+
+  ProgramRealm* program_ = nullptr;
 
   // The call under way.
   const Scope* scope_ = nullptr;

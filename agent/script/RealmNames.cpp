@@ -203,10 +203,14 @@ JSValue makeTextPrototype(JSContext* context, JSValueConst global) {
 
 }  // namespace
 
+void Realm::addText(JSValueConst global) {
+  registerClass(runtime_, kTextClass, "Text", kTextMethods);
+  textPrototype_ = makeTextPrototype(context_, global);
+}
+
 void Realm::addNames(JSValueConst global) {
   registerClass(runtime_, kStepsClass, "Steps", kStepsMethods);
   registerClass(runtime_, kFunctionsClass, "Functions", kFunctionsMethods);
-  registerClass(runtime_, kTextClass, "Text", kTextMethods);
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     JSCFunctionType getter{};
     getter.getter_magic = &getName;
@@ -220,19 +224,23 @@ void Realm::addNames(JSValueConst global) {
                             JS_NewObjectProtoClass(context_, JS_NULL, kStepsClass), 0);
   JS_DefinePropertyValueStr(context_, global, "functions",
                             JS_NewObjectProtoClass(context_, JS_NULL, kFunctionsClass), 0);
-  textPrototype_ = makeTextPrototype(context_, global);
 }
 
 void Realm::runPrelude(JSValueConst global) {
-  const std::string_view source = preludeSource();
-  const JsValue prelude{context_, JS_Eval(context_, source.data(), source.size(), "prelude",
-                                          JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_STRICT)};
-  BELAY_CHECK(!prelude.isException());
+  const auto evaluate = [this](std::string_view source, const char* label) {
+    JsValue value{context_, JS_Eval(context_, source.data(), source.size(), label,
+                                    JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_STRICT)};
+    BELAY_CHECK(!value.isException());
+    return value;
+  };
+  const JsValue prelude = evaluate(preludeSource(), "prelude");
+  if (kind_ == RealmKind::kProgram)
+    programApi_ = evaluate(programApiSource(), kProgramApiLabel).release();
   const JsValue now{context_, JS_NewCFunction(context_, &getNow, "now", 0)};
   const JsValue random{context_, JS_NewCFunction(context_, &getRandom, "random", 0)};
   const JsValue roots{context_, JS_NewArray(context_)};
   JS_SetPropertyUint32(context_, roots.get(), 0, JS_DupValue(context_, textPrototype_));
-  std::array<JSValueConst, 3> arguments{now.get(), random.get(), roots.get()};
+  std::array<JSValueConst, 4> arguments{now.get(), random.get(), roots.get(), programApi_};
   const JsValue done{context_, JS_Call(context_, prelude.get(), global,
                                        static_cast<int>(arguments.size()), arguments.data())};
   BELAY_CHECK(!done.isException());
