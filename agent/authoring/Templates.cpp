@@ -1,5 +1,7 @@
 #include "agent/authoring/Templates.h"
 
+#include <array>
+
 #include "common/base/Text.h"
 #include "embedded/Embedded.h"
 
@@ -8,12 +10,14 @@ namespace belay::authoring {
 namespace {
 
 constexpr std::string_view kFolder = "config/templates/";
-constexpr std::string_view kEnd = ".flow.yaml";
+constexpr std::array<std::string_view, 2> kEnds{".flow.yaml", ".flow.js"};
 
 /// What the comment in the first line says.
 std::string_view firstComment(std::string_view text) {
-  if (!text.starts_with("# ")) return {};
-  return text.substr(2, text.find('\n') - 2);
+  for (const std::string_view mark : {"# ", "// "}) {
+    if (text.starts_with(mark)) return text.substr(mark.size(), text.find('\n') - mark.size());
+  }
+  return {};
 }
 
 }  // namespace
@@ -21,11 +25,14 @@ std::string_view firstComment(std::string_view text) {
 std::vector<Template> allTemplates() {
   std::vector<Template> out;
   for (const embedded::File& file : embedded::files()) {
-    if (!file.path.starts_with(kFolder) || !file.path.ends_with(kEnd)) continue;
-    const std::string_view name =
-        file.path.substr(kFolder.size(), file.path.size() - kFolder.size() - kEnd.size());
-    if (name.find('/') == std::string_view::npos)
-      out.push_back({name, firstComment(file.content), file.content});
+    if (!file.path.starts_with(kFolder)) continue;
+    const std::string_view name = file.path.substr(kFolder.size());
+    if (name.find('/') != std::string_view::npos) continue;
+    for (const std::string_view end : kEnds) {
+      if (!name.ends_with(end)) continue;
+      out.push_back({name.substr(0, name.size() - end.size()), firstComment(file.content),
+                     file.content, end});
+    }
   }
   return out;
 }
@@ -42,9 +49,12 @@ std::string withSlug(const Template& from, std::string_view slug) {
   bool done = false;
   for (const std::string_view line : base::split(from.text, '\n')) {
     if (!out.empty()) out += '\n';
-    const bool here = !done && line.starts_with("slug: ");
-    done = done || here;
-    out += here ? "slug: " + std::string(slug) : std::string(line);
+    const bool inYaml = !done && line.starts_with("slug: ");
+    const bool inCode = !done && line.starts_with("  slug: \"");
+    done = done || inYaml || inCode;
+    out += inYaml   ? "slug: " + std::string(slug)
+           : inCode ? "  slug: \"" + std::string(slug) + "\","
+                    : std::string(line);
   }
   return out;
 }

@@ -12,6 +12,7 @@ struct Template {
   std::string_view name;
   std::string_view summary;  ///< Its first comment.
   std::string_view text;
+  std::string_view ending;  ///< Of its file's name: ".flow.yaml", or ".flow.js" of code.
 };
 
 /// In the order of their names.

@@ -231,9 +231,17 @@ std::map<std::string, std::string> textsOf(const Value& root, std::string_view n
   return out;
 }
 
-}  // namespace
+Defaults defaultsOf(const Value& root) {
+  Defaults defaults;
+  if (const Value* given = root.find("defaults")) {
+    defaults.timeout = textOf(*given, "timeout");
+    readRetry(given->find("retry"), defaults.retry);
+  }
+  return defaults;
+}
 
-Flow buildFlow(const Value& root, std::string_view text) {
+/// All but the steps.
+Flow buildHead(const Value& root, std::string_view text) {
   Flow flow;
   flow.slug = idOf<base::Slug>(root.text("slug"));
   flow.name = root.text("name");
@@ -251,16 +259,29 @@ Flow buildFlow(const Value& root, std::string_view text) {
       flow.requirements.push_back({entry.text("name"), entry.text("type")});
   }
   flow.triggers = buildTriggers(root);
-  Defaults defaults;
-  if (const Value* given = root.find("defaults")) {
-    defaults.timeout = textOf(*given, "timeout");
-    readRetry(given->find("retry"), defaults.retry);
-  }
+  flow.digest = "sha256:" + crypto::sha256(text).hex();
+  return flow;
+}
+
+}  // namespace
+
+Flow buildFlow(const Value& root, std::string_view text) {
+  Flow flow = buildHead(root, text);
+  const Defaults defaults = defaultsOf(root);
   Lists lists(flow, defaults);
   static_cast<void>(lists.add(*root.find("steps"), {}));
   if (const Value* last = root.find("on_failure")) flow.onFailure = lists.add(*last, {});
-  flow.digest = "sha256:" + crypto::sha256(text).hex();
   return flow;
+}
+
+Flow buildCodeFlow(const Value& metadata, std::string_view text, std::string_view source) {
+  Flow flow = buildHead(metadata, text);
+  flow.code = Code{std::string(source), metadata};
+  return flow;
+}
+
+Step buildStep(const Value& step, const Flow& flow, const Value& root) {
+  return buildStep(step, defaultsOf(root), flow.templates);
 }
 
 }  // namespace belay::flow

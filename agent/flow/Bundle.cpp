@@ -86,8 +86,9 @@ Result<Bundle> parseBundle(std::string_view text) {
     return notABundle("it has not the members of version 1");
   }
   Bundle bundle;
-  bundle.format = parsed->text("format") == "json" ? Format::kJson : Format::kYaml;
-  if (formatName(bundle.format) != parsed->text("format")) return notABundle("its format");
+  const auto format = formatNamed(parsed->text("format"));
+  if (!format || format == Format::kBundle) return notABundle("its format");
+  bundle.format = *format;
   bundle.content = parsed->text("content");
   const Value* files = parsed->find("files");
   if (!files || !files->isObject()) return notABundle("it lacks files");

@@ -16,7 +16,7 @@ inline constexpr std::size_t kIncludedFilesMax = 64;
 /// A flow file and the files that it includes, as one text: what is digested, stored and exported.
 /// `{"belay_bundle":1,"format":"yaml","content":"…","files":{"prompts/task.md":"…"}}`
 struct Bundle {
-  Format format = Format::kYaml;             ///< Of `content`: kYaml or kJson.
+  Format format = Format::kYaml;             ///< Of `content`; not kBundle.
   std::string content;                       ///< The flow file, verbatim.
   std::map<std::string, std::string> files;  ///< By the names under which they are included.
 };

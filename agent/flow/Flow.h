@@ -150,6 +150,12 @@ struct Block {
   std::vector<std::size_t> steps;        ///< Indexes, in order; never empty.
 };
 
+/// What a flow that is code has in place of steps.
+struct Code {
+  std::string source;    ///< The module, verbatim.
+  json::Value metadata;  ///< Its `flow`, with the files that it includes.
+};
+
 /// A flow that passed validation. Immutable, shared by all runs that are pinned to it.
 struct Flow {
   base::Slug slug;
@@ -159,7 +165,7 @@ struct Flow {
   std::optional<json::Value> input;  ///< JSON Schema of the input.
   std::string state = "{}";          ///< Initial state, JSON.
   std::vector<Step>
-      steps;  ///< All of them, nested ones too, in the order of the file. Never empty.
+      steps;  ///< All of them, nested ones too, in the order of the file. Empty if it is code.
   std::vector<Block> blocks;             ///< The first is the flow's own list.
   std::optional<std::size_t> onFailure;  ///< Block that runs when the run has failed.
   std::string output;                    ///< JSON with templates; empty when the flow has none.
@@ -167,6 +173,7 @@ struct Flow {
   std::map<std::string, std::string> functions;
   std::vector<Requirement> requirements;
   Triggers triggers;
+  std::optional<Code> code;
   std::string digest;  ///< "sha256:<64 hex>" over the verbatim file.
 
   /// Index of a step by its id.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/flow/Bundle.h"
+#include "agent/flow/CodeFile.h"
 #include "agent/flow/Node.h"
 #include "common/base/Units.h"
 
@@ -293,6 +294,7 @@ Result<yaml::Document> readDocument(std::string_view text, Format format) {
                                                ", a flow at most " +
                                                base::formatBytes(kFlowBytesMax)};
   }
+  if (format == Format::kCode) return readCodeFile(text);
   yaml::Limits limits;
   // Escaped as JSON it may be six times as long, and still a record that can be parsed again.
   limits.textBytesMax = 4 * kFlowBytesMax;

@@ -15,8 +15,8 @@ inline constexpr std::array<std::string_view, 2> kTextMaps{"templates", "functio
 /// The lists of steps of a flow that do not stand within a step.
 inline constexpr std::array<std::string_view, 2> kStepLists{"steps", "on_failure"};
 
-/// Reads one file of a flow, kYaml or kJson. Errors: kYamlSyntax, kYamlRefused, kJsonSyntax,
-/// kFlowTooLarge.
+/// Reads one file of a flow, of any format but kBundle. Errors: kYamlSyntax, kYamlRefused,
+/// kJsonSyntax, kFlowCode, kFlowTooLarge.
 base::Result<yaml::Document> readDocument(std::string_view text, Format format);
 
 /// Puts the files that a flow names in the place of their names: the texts of `{file: NAME}`, the

@@ -165,6 +165,23 @@ constexpr std::array<KeyRow, 15> kFlowKeys{{
 constexpr std::array<Words, 4> kFlowLater{"concurrency", "agents", "execute", "on_new_release"};
 constexpr ObjectRow kFlow{.what = "a flow", .keys = kFlowKeys, .later = kFlowLater};
 
+// What code does by itself.
+constexpr std::array<Words, 3> kNotInCode{"steps", "on_failure", "output"};
+
+constexpr auto keysOfCode() {
+  std::array<KeyRow, kFlowKeys.size() - kNotInCode.size()> keys{};
+  std::size_t count = 0;
+  for (const KeyRow& key : kFlowKeys) {
+    bool taken = true;
+    for (const Words name : kNotInCode) taken = taken && key.name != name;
+    if (taken) keys[count++] = key;
+  }
+  return keys;
+}
+constexpr auto kCodeFlowKeys = keysOfCode();
+constexpr ObjectRow kCodeFlow{
+    .what = "the flow of a code file", .keys = kCodeFlowKeys, .later = kFlowLater};
+
 constexpr std::array<Words, 3> kPersists{"auto", "always", "never"};
 constexpr std::array<Words, 3> kEffects{"pure", "idempotent", "once"};
 
@@ -225,6 +242,8 @@ const KeyRow* ObjectRow::find(std::string_view name) const {
 }
 
 const ObjectRow& flowKeys() { return kFlow; }
+
+const ObjectRow& codeFlowKeys() { return kCodeFlow; }
 
 std::span<const KeyRow> stepKeys() { return kStepKeys; }
 

@@ -88,6 +88,8 @@ struct ObjectRow {
 
 /// The keys of a flow file.
 const ObjectRow& flowKeys();
+/// Those of a flow that is code: without what says how it goes on.
+const ObjectRow& codeFlowKeys();
 /// The keys that all steps have; those of the families are in Family.h.
 std::span<const KeyRow> stepKeys();
 /// Names of families and options of steps that the language has and this version does not.

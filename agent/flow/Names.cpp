@@ -50,6 +50,15 @@ bool FlowNames::sees(std::size_t from, std::size_t list) const {
   return false;
 }
 
+FlowNames gatherCallNames(const json::Value& metadata, const json::Value& steps) {
+  FlowNames names = gatherNames(metadata);
+  gatherSteps(steps, {}, names);
+  // Whether there is such a wait is known when the step begins.
+  const json::Value* run = steps.asArray().front().find("run");
+  if (run) names.callbacks.insert(textOf(*run, "callback"));
+  return names;
+}
+
 FlowNames gatherNames(const json::Value& root) {
   FlowNames names;
   names.templates = memberNames(root, "templates");

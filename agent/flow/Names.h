@@ -41,5 +41,7 @@ struct FlowNames {
 };
 
 FlowNames gatherNames(const json::Value& root);
+/// Those of a flow that is code, with the list of the one step that it calls.
+FlowNames gatherCallNames(const json::Value& metadata, const json::Value& steps);
 
 }  // namespace belay::flow

@@ -20,9 +20,10 @@ namespace {
 /// All checks of a document that was read.
 class FlowCheck {
  public:
-  FlowCheck(Report& report, const SyntaxCheck& syntax, const yaml::Document& document)
+  FlowCheck(Report& report, const SyntaxCheck& syntax, const yaml::Document& document, bool isCode)
       : report_(report),
         syntax_(syntax),
+        isCode_(isCode),
         document_(document),
         names_(gatherNames(document.root)),
         expressions_(report, syntax, names_),
@@ -39,6 +40,7 @@ class FlowCheck {
     if (!document_.root.isObject()) return;
     input(root);
     requirements(root);
+    if (isCode_) return;
     const auto steps = root.find("steps");
     if (!steps || !steps->value.isArray() || steps->size() == 0) return;
     if (names_.steps.size() > kStepsMax) return tooMany(*steps);
@@ -58,7 +60,7 @@ class FlowCheck {
  private:
   /// The keys of the flow; expressions of triggers see less than others.
   void object(const Node& root) {
-    shapes_.object(root, flowKeys());
+    shapes_.object(root, isCode_ ? codeFlowKeys() : flowKeys());
     const auto triggers = root.find("triggers");
     if (!triggers) return;
     TriggerRules(report_, expressions_, syntax_).check(*triggers);
@@ -99,6 +101,7 @@ class FlowCheck {
 
   Report& report_;
   const SyntaxCheck& syntax_;
+  const bool isCode_;
   const yaml::Document& document_;
   const FlowNames names_;
   Expressions expressions_;
@@ -108,16 +111,17 @@ class FlowCheck {
 }  // namespace
 
 Format formatOf(std::string_view fileName) {
+  if (fileName.ends_with(".js")) return Format::kCode;
   return fileName.ends_with(".json") ? Format::kJson : Format::kYaml;
 }
 
 std::string_view formatName(Format format) {
-  constexpr std::string_view kNames[] = {"yaml", "json", "bundle"};
+  constexpr std::string_view kNames[] = {"yaml", "json", "bundle", "js"};
   return kNames[static_cast<std::size_t>(format)];
 }
 
 std::optional<Format> formatNamed(std::string_view name) {
-  for (const Format format : {Format::kYaml, Format::kJson, Format::kBundle}) {
+  for (const Format format : {Format::kYaml, Format::kJson, Format::kBundle, Format::kCode}) {
     if (formatName(format) == name) return format;
   }
   return std::nullopt;
@@ -136,16 +140,23 @@ Checked checkFlow(std::string_view text, const std::string& fileName, Format for
     bundle = std::move(*parsed);
   }
   const bool bundled = format == Format::kBundle;
-  const auto written =
-      readDocument(bundled ? bundle.content : text, bundled ? bundle.format : format);
+  const std::string_view content = bundled ? std::string_view(bundle.content) : text;
+  const bool isCode = (bundled ? bundle.format : format) == Format::kCode;
+  const auto written = readDocument(content, bundled ? bundle.format : format);
   if (!written.ok()) {
     report.add(diagnosticOf(written.error()));
     return {std::nullopt, std::move(report).take()};
   }
   const yaml::Document document = resolveIncludes(*written, bundle.files, report);
-  FlowCheck(report, syntax, document).run();
+  FlowCheck(report, syntax, document, isCode).run();
+  if (isCode && syntax.program) {
+    const base::Status loaded = syntax.program(content);
+    if (!loaded.ok()) report.add(diagnosticOf(loaded.error()));
+  }
   Checked checked;
-  if (!report.hasErrors()) checked.flow = buildFlow(document.root, text);
+  if (!report.hasErrors())
+    checked.flow =
+        isCode ? buildCodeFlow(document.root, text, content) : buildFlow(document.root, text);
   checked.diagnostics = std::move(report).take();
   return checked;
 }

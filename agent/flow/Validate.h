@@ -17,12 +17,12 @@ inline constexpr std::size_t kStepsMax = 2'000;
 /// At most this many problems are listed; the last one then says that there are more.
 inline constexpr std::size_t kDiagnosticsMax = 100;
 
-/// kBundle: a file with those that it includes (Bundle.h).
-enum class Format : std::uint8_t { kYaml, kJson, kBundle };
+/// kBundle: a file with those that it includes (Bundle.h). kCode: JavaScript (CodeFile.h).
+enum class Format : std::uint8_t { kYaml, kJson, kBundle, kCode };
 
-/// kJson for names that end in .json, else kYaml.
+/// kJson for names that end in .json, kCode for .js, else kYaml.
 Format formatOf(std::string_view fileName);
-/// "yaml", "json", "bundle": as it stands in journals and exports.
+/// "yaml", "json", "bundle", "js": as it stands in journals and exports.
 std::string_view formatName(Format format);
 std::optional<Format> formatNamed(std::string_view name);
 
@@ -44,14 +44,15 @@ struct Diagnostic {
 
 /// What a check of flows needs of others. A member that is empty checks nothing: for releases that
 /// were checked before they were stored. The first three compile JavaScript without running it
-/// (script::SyntaxChecker's checkExpression, checkFunction and checkCode); the last knows the time
-/// zones of the host.
+/// (script::SyntaxChecker's checkExpression, checkFunction and checkCode); the next knows the time
+/// zones of the host; the last loads the code of a flow (script::checkProgram).
 struct SyntaxCheck {
   using Check = std::function<base::Status(std::string_view)>;
   Check expression;
   Check function;
   Check code;
   Check zone = {};
+  Check program = {};
 };
 
 /// What became of a file: the flow, unless there was an error; warnings do not prevent it.

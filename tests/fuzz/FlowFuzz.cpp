@@ -1,5 +1,5 @@
-// Any bytes as a flow file, in YAML and in JSON. What is accepted is read a second time to the same
-// flow; what is refused says why, in a line that can be shown.
+// Any bytes as a flow file, in YAML, in JSON and as code. What is accepted is read a second time to
+// the same flow; what is refused says why, in a line that can be shown.
 
 #include <string>
 
@@ -27,7 +27,7 @@ void check(std::string_view text, flow::Format format, const flow::SyntaxCheck& 
   BELAY_CHECK(checked.flow.has_value() != refused);
   BELAY_CHECK(checked.diagnostics.size() <= flow::kDiagnosticsMax + 1);
   if (!checked.flow) return;
-  BELAY_CHECK(!checked.flow->steps.empty());
+  BELAY_CHECK(checked.flow->steps.empty() == checked.flow->code.has_value());
   // Releases are read again without the check of the syntax.
   const auto again = flow::parseFlow(text, "any.flow.yaml", format);
   BELAY_CHECK(again.ok() && again->digest == checked.flow->digest);
@@ -43,5 +43,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = belay::fuzz::textOf(data, size);
   belay::fuzz::check(text, belay::flow::Format::kYaml, syntax);
   belay::fuzz::check(text, belay::flow::Format::kJson, syntax);
+  belay::fuzz::check(text, belay::flow::Format::kCode, syntax);
   return 0;
 }

@@ -173,6 +173,7 @@ TEST(FlowGraph, isDrawnAsTheGoldenFilesShow) {
 TEST(FlowGraph, nothingOverlapsInAnyFlowThatIsShipped) {
   STRCMP_EQUAL("", faults(authoring::graphOf(everything())).c_str());
   for (const authoring::Template& one : authoring::allTemplates()) {
+    if (one.ending == ".flow.js") continue;  // What code does is not known before it runs.
     const flow::Flow flow = flowOf(one.text);
     STRCMP_EQUAL("", faults(authoring::graphOf(flow)).c_str());
   }

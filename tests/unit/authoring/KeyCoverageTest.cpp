@@ -93,8 +93,10 @@ TEST_GROUP(KeyCoverage){};
 
 TEST(KeyCoverage, everyKeyStandsInAFlowThatIsRight) {
   Coverage coverage;
-  for (const authoring::Template& one : authoring::allTemplates())
-    coverage.file(std::string(one.name), one.text);
+  for (const authoring::Template& one : authoring::allTemplates()) {
+    // Code has steps only when it runs.
+    if (one.ending == ".flow.yaml") coverage.file(std::string(one.name), one.text);
+  }
   for (const flow::FamilyRow& row : flow::familyTable()) {
     for (const authoring::Example& example : authoring::examplesOf(row.key.name))
       coverage.file(std::string(row.key.name), example.text);

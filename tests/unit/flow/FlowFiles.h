@@ -4,18 +4,19 @@
 #include <vector>
 
 #include "agent/flow/Validate.h"
+#include "agent/script/Program.h"
 #include "agent/script/SyntaxChecker.h"
 #include "common/base/Files.h"
 
 namespace belay::test {
 
 /// The example flows that are shipped, as paths from the root of the project.
-inline std::vector<std::string> exampleFlows() {
+inline std::vector<std::string> exampleFlows(std::string_view ending = ".flow.yaml") {
   std::vector<std::string> paths;
   const auto names = base::listFolder("config/templates");
   if (!names.ok()) return paths;
   for (const std::string& name : *names) {
-    if (name.ends_with(".flow.yaml")) paths.push_back("config/templates/" + name);
+    if (name.ends_with(ending)) paths.push_back("config/templates/" + name);
   }
   return paths;
 }
@@ -32,7 +33,8 @@ inline base::Status checkTestZone(std::string_view name) {
 inline flow::SyntaxCheck syntaxOf(script::SyntaxChecker& checker) {
   return {[&checker](std::string_view text) { return checker.checkExpression(text); },
           [&checker](std::string_view text) { return checker.checkFunction(text); },
-          [&checker](std::string_view text) { return checker.checkCode(text); }, checkTestZone};
+          [&checker](std::string_view text) { return checker.checkCode(text); }, checkTestZone,
+          [](std::string_view text) { return script::checkProgram(text); }};
 }
 
 /// What is said about a file of this text.

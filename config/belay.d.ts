@@ -1,0 +1,369 @@
+// Types of Belay's flows as code (docs/code-flows.md), for editors. Made from the tables of agent/flow; a test compares the
+// two. In a NAME.flow.js beside it: /** @type {import("./belay").Main} */ before the function makes editors know ctx.
+
+/** Like 250ms, 30s, 10m, 2h, 1h30m or 7d. */
+export type Duration = string;
+/** A time, like 2026-11-21T06:00:00Z. */
+export type Instant = string;
+/** Bytes, or text like 64 KiB, 16 MiB, 2 GB. */
+export type Size = number | string;
+/** A secret of the host's vault, filled in at the last moment. */
+export interface Secret { secret: string; }
+/** What a step wrote. Reads as a string; handed on as it is, it stands for the whole text. */
+export interface TextOutput extends String { text: string; truncated: boolean; ref: string | null; }
+export interface Resource { ref: string; digest: string; size: number; media_type: string; name: string; path?: string; }
+export type Text = string | TextOutput;
+export type Json = null | boolean | number | Text | Json[] | { [name: string]: Json };
+
+/** Why a step failed. */
+declare global {
+  class StepError extends Error {
+    readonly code: string;
+    /** timeout, rate_limited, unavailable, server_error, exit_code, connection, other, or invalid: nothing was begun. */
+    readonly class: string;
+    /** Where it stands in the run. */
+    readonly step: string;
+    readonly output?: any;
+  }
+}
+
+export interface RunOutput { exit_code: number; stdout: TextOutput; stderr: TextOutput; result?: any; duration_ms: number; }
+export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
+export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
+export interface WaitOutput { approved?: boolean; by?: string; comment?: string; form?: any; body?: any; at?: string; timed_out?: boolean; }
+
+/** Runs a command as a job. */
+export interface Run {
+  /** Program and arguments, one item each; no shell reads them. */
+  command?: Text[];
+  /** Text for a shell. Expressions are refused in it; values come through env. */
+  script?: string;
+  /** The program that reads the script, and its options; the script is a file behind them. */
+  shell?: string | string[];
+  /** Folder in which it runs. */
+  cwd?: Text;
+  /** Environment variables; a value may be {secret: NAME}. */
+  env?: { [name: string]: Text | Secret };
+  /** Text for its standard input. */
+  stdin?: Text;
+  /** Exit codes that are a success. */
+  ok_exit_codes?: number[];
+  /** Bytes of output that are kept; what is beyond is dropped and said so. Without it, and at most, the bound of the host's settings. */
+  max_output?: Size;
+  /** Id of a step that waits for a callback: it is opened first, and the command gets its one-time token as BELAY_CALLBACK_TOKEN. */
+  callback?: string;
+}
+
+/** Makes an HTTP request. */
+export interface Http {
+  /** One of requires; it gives the base of the URL and the credentials. */
+  connection?: string;
+  /** Absolute, or with a connection a path below its base. */
+  url?: Text;
+  /** GET, HEAD, OPTIONS, PUT and DELETE are idempotent, POST and PATCH once. */
+  method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+  /** Parameters that are added to the URL, escaped. */
+  query?: { [name: string]: Json };
+  /** Header fields; a value may be {secret: NAME}. */
+  headers?: { [name: string]: Text | Secret };
+  /** Body as JSON. */
+  json?: Json;
+  /** Body as text. */
+  body?: Text;
+  /** How the body of the answer is given: json, text, resource, or auto by its type and size. */
+  response_as?: "auto" | "json" | "text" | "resource";
+  /** A larger answer is a failure. Without it, and at most, the bound of the host's settings. */
+  max_response_bytes?: Size;
+  /** Statuses that are a success; 200 to 299 when the key is missing. */
+  ok_status?: number[];
+}
+
+/** Computes a value in JavaScript. */
+export interface Function {
+  /** One of the functions of the flow. */
+  name?: string;
+  /** JavaScript over input: a function, or the body of one that returns the value. */
+  code?: string;
+  /** What the function gets. */
+  input?: Json;
+}
+
+/** Reads or writes the host's key-value store, in the transaction of the step. */
+export interface Kv {
+  /** Key to read. */
+  get?: Text;
+  /** Key to write; needs value. */
+  set?: Text;
+  /** Key to remove. */
+  delete?: Text;
+  /** Key to ask for. */
+  exists?: Text;
+  /** Key of a number to add to. */
+  increment?: Text;
+  /** Key of a list to append value to. */
+  append?: Text;
+  /** Beginning of the keys to list. */
+  list?: Text;
+  /** Of set and append. */
+  value?: Json;
+  /** Of increment. */
+  by?: number;
+  /** After this the key is gone. Of set, increment and append. */
+  ttl?: Duration;
+  /** Write only when the key is not there. Of set. */
+  if_not_exists?: boolean;
+  /** Name of the key space; flows that name the same one share its keys. */
+  space?: string;
+}
+
+/** Waits for a time. */
+export interface Sleep {
+  /** How long. */
+  for?: Duration;
+  /** Until when, like 2026-11-21T06:00:00Z. */
+  until?: Instant;
+}
+
+/** Waits for an approval, a callback, an event or a time, for as long as it takes. */
+export interface Wait {
+  /** Waits for a decision. */
+  approval?: {
+    /** What is asked, for the person who decides. */
+    summary: Text;
+    /** Resources to look at first; the decision is bound to their digests. */
+    artifacts?: (Text | Resource)[];
+    /** Who is asked. This version shows the names; any operator of the host may decide. */
+    approvers?: string[];
+    /** How many must approve. This version takes one decision, so only 1. */
+    quorum?: number;
+    /** JSON Schema of values that the decision brings along. */
+    form?: { [name: string]: any };
+  };
+  /** Waits for a body that somebody sends with a one-time token. */
+  callback?: {
+    /** What is awaited, for people. */
+    summary?: Text;
+    /** JSON Schema of the body. */
+    schema?: { [name: string]: any };
+  };
+  /** Waits for: belay event emit NAME. */
+  event?: {
+    /** Name of the event. */
+    name: Text;
+    /** Over event, evaluated when one comes: the wait takes the first for which it holds. */
+    match?: string;
+  };
+  /** Waits this long. */
+  for?: Duration;
+  /** Waits for a time, like 2026-11-21T06:00:00Z. */
+  until?: Instant;
+  /** How long it waits. Callbacks and events must say it; an approval waits 7d when it does not. */
+  timeout?: Duration;
+  /** Of an approval: go on with output.approved being false, or fail. */
+  on_reject?: "continue" | "fail";
+  /** Approvals: reject (default) or fail. Callbacks and events: fail (default) or continue. */
+  on_timeout?: "reject" | "fail" | "continue";
+}
+
+/** Sends a message. */
+export interface Notify {
+  /** One of requires. */
+  connection: string;
+  /** Headline. */
+  title?: Text;
+  /** The message. */
+  text?: Text;
+  /** One of the templates of the flow, instead of text. */
+  template?: string;
+  /** Values for machines that go along. */
+  data?: Json;
+}
+
+/** Runs another flow as a child run; the output is the output of that run. */
+export interface Flow {
+  /** The flow to run. */
+  slug: string;
+  /** Its input, an object; converted and checked by that flow's schema. */
+  input?: Json;
+  /** The number or digest of a release; live; or draft, which only a run of a draft may start. */
+  release?: string;
+}
+
+/** What every step may have. */
+export interface Options {
+  /** Name for people. */
+  title?: string;
+  /** Of each attempt. Without it: defaults.timeout, else 1h for run, 60s for http, 30s for notify. */
+  timeout?: Duration;
+  /** When and how a failed attempt is made again. A step of class once is tried again only when it is proven that nothing left the host. */
+  retry?: {
+    /** Attempts at most, the first one included. */
+    max_attempts?: number;
+    /** Delays between attempts. */
+    backoff?: {
+      /** Delay before the second attempt. */
+      initial?: Duration;
+      /** By what each further delay grows. */
+      factor?: number;
+      /** The longest delay. */
+      max?: Duration;
+      /** Share of the delay that is random, so that many runs do not come back at once. */
+      jitter?: number;
+    };
+    /** Classes of failure that are tried again; all of them when the key is missing. */
+    on?: ("timeout" | "rate_limited" | "unavailable" | "server_error" | "exit_code" | "connection")[];
+  };
+  /** What a failure does: fail the run, skip (go on), or go on with the step of this id. */
+  on_error?: "fail" | "skip";
+  /** Whether large outputs are kept as resources: auto by size, always, or never. */
+  persist?: "auto" | "always" | "never";
+  /** How the effect may be repeated after a crash: pure freely, idempotent with the same key, once never blindly. */
+  effect?: "pure" | "idempotent" | "once";
+}
+
+/** What export const flow says: a literal. */
+export interface FlowFile {
+  /** Stable name of the flow: [a-z0-9][a-z0-9_-]{0,63}. */
+  slug: string;
+  /** Name for people. */
+  name?: string;
+  /** What the flow does, for people. */
+  description?: string;
+  /** Words to find the flow by. */
+  tags?: string[];
+  /** JSON Schema of the input, an object. The input is converted and checked before a run exists. */
+  input?: { [name: string]: any };
+  /** State at the start of a run; steps of the family set change it. */
+  state?: { [name: string]: any };
+  /** Connections that the host must have, bound with: belay flow configure. */
+  requires?: {
+    /** What steps call the connection. */
+    name: string;
+    /** The kind of connection. */
+    type: "http" | "chat";
+  }[];
+  /** What starts runs of the live release: schedules, webhooks and events. */
+  triggers?: {
+    /** Cron expression: minute, hour, day of month, month, day of week; or @daily and the like. */
+    schedule?: string;
+    /** Once: 2026-12-24T18:00:00+01:00, or 2026-12-24T18:00 in the time zone. */
+    at?: string;
+    /** At an interval of elapsed time, in whole seconds. */
+    every?: Duration;
+    /** Name of the webhook: deliveries to it start runs. */
+    webhook?: string;
+    /** Name of an event of this host: belay event emit NAME starts runs. */
+    event?: string;
+    /** Name of the schedule, which keeps its ledger; else schedule-N by its place. */
+    id?: string;
+    /** IANA name of the time zone of schedule, at and start, like Europe/Berlin. */
+    timezone?: string;
+    /** Of every: the first due time, written like at. Else multiples since 1970. */
+    start?: string;
+    /** What becomes of due times that passed while the host could not run them. */
+    on_missed?: "skip" | "latest" | "all";
+    /** Of on_missed all: how many are caught up. */
+    max?: number;
+    /** Of on_missed all: time between the starts of two that are caught up. */
+    spacing?: Duration;
+    /** What was missed for longer is skipped; none: there is no such bound. */
+    window?: Duration;
+    /** Starts are delayed by up to this much, always the same for one due time and host. */
+    jitter?: Duration;
+    /** Of a webhook: how deliveries are verified. Without it the policy must allow it. */
+    auth?: {
+      /** How a delivery proves where it comes from. */
+      type: "hmac-sha256" | "bearer" | "api-key" | "basic";
+      /** Name of a secret of the host's vault: the key, the token or the password. */
+      secret: string;
+      /** Of hmac-sha256: github (default; X-Hub-Signature-256), standard-webhooks (with id and timestamp), or generic (the digest of the body in a header; default where header stands). */
+      scheme?: "github" | "standard-webhooks" | "generic";
+      /** Of hmac-sha256 with scheme generic, and of api-key (default X-Api-Key): the header field that carries the proof. */
+      header?: string;
+      /** Of basic: the name that goes with it. */
+      user?: string;
+      /** Of standard-webhooks: how far the timestamp may be from the host's clock. */
+      tolerance?: Duration;
+    };
+    /** Of a webhook: header fields that event.headers has though nothing vouches for them. */
+    untrusted_headers?: string[];
+    /** Of a webhook or event: over event; no run unless it holds. */
+    when?: string;
+    /** Of a webhook: how long the same delivery starts nothing more. */
+    dedupe_for?: Duration;
+    /** Input of the run: an object, with expressions over trigger, or over event; or one expression that gives it. Without it a webhook or event hands over its body. */
+    input?: any;
+  }[];
+  /** For steps that say nothing else. */
+  defaults?: {
+    /** Of each attempt of steps of the families run, http and notify that say none. */
+    timeout?: Duration;
+    /** Of steps of the same families; what a step says itself goes first, key by key. */
+    retry?: {
+      /** Attempts at most, the first one included. */
+      max_attempts?: number;
+      /** Delays between attempts. */
+      backoff?: {
+        /** Delay before the second attempt. */
+        initial?: Duration;
+        /** By what each further delay grows. */
+        factor?: number;
+        /** The longest delay. */
+        max?: Duration;
+        /** Share of the delay that is random, so that many runs do not come back at once. */
+        jitter?: number;
+      };
+      /** Classes of failure that are tried again; all of them when the key is missing. */
+      on?: ("timeout" | "rate_limited" | "unavailable" | "server_error" | "exit_code" | "connection")[];
+    };
+  };
+  /** Texts that steps use by name; expressions may stand in them. {file: NAME} takes the text of a file. */
+  templates?: { [name: string]: string };
+  /** JavaScript functions by name, like: s => s.trim(). Expressions call them as functions.NAME(…). {file: NAME} takes the text of a file. */
+  functions?: { [name: string]: string };
+  /** Files in or below the folder of the flow whose templates and functions are added. Steps of a file stand in a list of steps as: - include: FILE. */
+  include?: string[];
+}
+
+export interface Context {
+  readonly run: { id: string; flow: string; digest: string; source: string; started_by: string; started_at: string };
+  readonly trigger: any;
+  /** The run's state; setState changes members of it. */
+  readonly state: any;
+  setState(values: { [name: string]: Json }): void;
+  /** A line in the run's record. */
+  log(text: unknown): void;
+  /** Runs a command as a job. */
+  step(name: string, definition: Options & { run: Run }): Promise<RunOutput>;
+  /** Makes an HTTP request. */
+  step(name: string, definition: Options & { http: Http }): Promise<HttpOutput>;
+  /** Computes a value in JavaScript. */
+  step(name: string, definition: Options & { function: Function }): Promise<any>;
+  /** Reads or writes the host's key-value store, in the transaction of the step. */
+  step(name: string, definition: Options & { kv: Kv }): Promise<KvOutput>;
+  /** Waits for a time. */
+  step(name: string, definition: Options & { sleep: Sleep }): Promise<{ at: string }>;
+  /** Waits for an approval, a callback, an event or a time, for as long as it takes. */
+  step(name: string, definition: Options & { wait: Wait }): Promise<WaitOutput>;
+  /** Sends a message. */
+  step(name: string, definition: Options & { notify: Notify }): Promise<any>;
+  /** Runs another flow as a child run; the output is the output of that run. */
+  step(name: string, definition: Options & { flow: Flow }): Promise<any>;
+  /** Waits. The name is that of a step. */
+  wait(name: string, wait: Wait, options?: Options): Promise<WaitOutput>;
+  sleep(name: string, time: Duration | Sleep, options?: Options): Promise<{ at: string }>;
+  /** A run of another flow; gives its output. */
+  flow(name: string, flow: Flow, options?: Options): Promise<any>;
+  /** Runs branches together. A failure ends the others at once unless failFast is false. */
+  parallel<T extends { [branch: string]: (c: Context) => any }>(
+      branches: T, options?: { failFast?: boolean }): Promise<{ [K in keyof T]: Awaited<ReturnType<T[K]>> }>;
+  parallel<T extends { [branch: string]: (c: Context) => any }>(
+      name: string, branches: T, options?: { failFast?: boolean }): Promise<{ [K in keyof T]: Awaited<ReturnType<T[K]>> }>;
+  /** Runs the function for each item, one at a time unless maxParallel says more; gives the values in order. */
+  forEach<I, R>(name: string, items: I[], code: (item: I, index: number, c: Context) => R): Promise<Awaited<R>[]>;
+  forEach<I, R>(
+      name: string, items: I[], options: { maxParallel?: number; failFast?: boolean },
+      code: (item: I, index: number, c: Context) => R): Promise<Awaited<R>[]>;
+}
+
+export type Main = (ctx: Context, input: any) => any;
