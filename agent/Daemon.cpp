@@ -23,6 +23,7 @@
 #include "agent/runtime/Loop.h"
 #include "agent/runtime/LoopRunner.h"
 #include "agent/runtime/ServiceManager.h"
+#include "agent/script/Program.h"
 #include "agent/script/QuickJsEvaluator.h"
 #include "agent/script/SyntaxChecker.h"
 #include "agent/settings/StateLayout.h"
@@ -235,6 +236,10 @@ Status Daemon::makeRuntime() {
   settings.inlineBytesMax = limits.inlineBytes;
   settings.activeRunsMax = static_cast<std::size_t>(limits.activeRuns);
   settings.epoch = epoch_;
+  settings.code.callsMax = static_cast<std::size_t>(limits.codeCalls);
+  settings.codeLimits = bounds;
+  settings.codeLimits.memoryBytes = limits.codeMemoryBytes;
+  settings.programBytes = std::max<std::size_t>(limits.codeMemoryBytes * 4, settings.programBytes);
   runtime_ = std::make_unique<runtime::Runtime>(
       runtime::World{*journal_, *evaluator_, *outputs_, *policy_, world_.clock, world_.random,
                      world_.log, decisionKeys_},
@@ -320,7 +325,7 @@ Status Daemon::makeApi() {
             [checker](std::string_view text) { return checker->checkExpression(text); },
             [checker](std::string_view text) { return checker->checkFunction(text); },
             [checker](std::string_view text) { return checker->checkCode(text); },
-            calendar::checkZone};
+            calendar::checkZone, [](std::string_view text) { return script::checkProgram(text); }};
       }};
   BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
   return {};

@@ -67,6 +67,8 @@ class Adviser {
       if (isRunStep(finished->failedStep))
         act("belay run logs " + run_ + " --step " + finished->failedStep);
       act("belay explain " + failure.code);
+      if (history_.created() && !history_.created()->interpreter.empty())
+        return finish("the run failed");
       act(finished->failedStep == "output" || finished->failedStep.empty()
               ? "belay run retry " + run_ + " --from STEP"
               : "belay run retry " + run_);
@@ -128,8 +130,8 @@ class Adviser {
   }
 
   bool isRunStep(const std::string& path) const {
-    const auto index = flow_ ? flow_->indexOf(engine::stepIdOf(path)) : std::nullopt;
-    return index && flow_->steps[*index].family == flow::Family::kRun;
+    const VisitRecord* visit = history_.latest(path);
+    return visit && kindOf(*visit, flow_).family == flow::Family::kRun;
   }
 
   void describeWait(const VisitRecord& visit) {

@@ -94,6 +94,7 @@ Result<Value> readFlow(ReadContext& context, const ReadArguments& arguments) {
   addState(out, state);
   BELAY_TRY(addPins(context, slug, out));
   if (flow.input) out.set("input", *flow.input);
+  out.set("code", flow.code.has_value());
   out.set("steps", stepsToJson(flow)).set("requires", requirementsToJson(flow, bindings));
   if (arguments.flag("content")) {
     BELAY_ASSIGN(const std::optional<journal::FlowRow> row, context.journal.flowByDigest(draft));

@@ -100,7 +100,7 @@ Result<Import> readImport(const Exchange& exchange) {
   BELAY_ASSIGN(const std::string format, textMember(*exported, "format", true));
   const auto known = flow::formatNamed(format);
   if (!known) {
-    return Error{ErrorCode::kInvalidArgument, "\"format\" must be yaml, json or bundle"};
+    return Error{ErrorCode::kInvalidArgument, "\"format\" must be yaml, json, js or bundle"};
   }
   out.content.file = out.slug + ".flow." + format;
   out.content.format = *known;

@@ -93,9 +93,7 @@ Status LogStream::findSources() {
   RunHistory history;
   BELAY_TRY(readEvents(runtime_->journal(), run_, history));
   for (const VisitRecord& visit : history.visits()) {
-    const auto index = loaded->flow.indexOf(engine::stepIdOf(visit.path));
-    const bool isJob =
-        visit.started && index && loaded->flow.steps[*index].family == flow::Family::kRun;
+    const bool isJob = visit.started && kindOf(visit, &loaded->flow).family == flow::Family::kRun;
     if (!isJob || (!options_.step.empty() && visit.path != options_.step)) continue;
     for (const AttemptRecord& attempt : visit.attempts) {
       runtime::Attempt key;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "agent/engine/Path.h"
+#include "agent/flow/Family.h"
+#include "common/json/Json.h"
 
 namespace belay::api {
 
@@ -39,6 +41,7 @@ VisitRecord& RunHistory::visitOf(std::int64_t atMs, const engine::StepKey& key) 
   made.path = key.path;
   made.visit = key.visit;
   made.startedMs = atMs;
+  if (const auto call = calls_.find(key.path); call != calls_.end()) made.callJson = call->second;
   return made;
 }
 
@@ -91,6 +94,7 @@ void RunHistory::on(std::int64_t atMs, const engine::StepFinished& e) {
     visit.attempts.back().failure = e.failure;
   }
   if (!e.stateJson.empty()) stateJson_ = e.stateJson;
+  calls_.erase(e.key.path);
   // A child that failed ends the others.
   if (visit.block) endActive(atMs, engine::childrenOf(e.key));
 }
@@ -161,6 +165,33 @@ void RunHistory::on(std::int64_t atMs, const engine::BlockStarted& e) {
   VisitRecord& visit = visitOf(atMs, e.key);
   visit.block = e;
   visit.block->itemsJson.clear();
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::CodeAdvanced& e) {
+  constexpr std::size_t kLogsMax = 1000;
+  if (!e.stateJson.empty()) stateJson_ = e.stateJson;
+  for (const engine::CodeCall& call : e.calls) calls_[call.key.path] = call.definitionJson;
+  for (const std::string& text : e.logs) logs_.push_back({atMs, text});
+  while (logs_.size() > kLogsMax) logs_.pop_front();
+  for (const std::string& beginning : e.cancelled) endActive(atMs, beginning);
+}
+
+VisitKind kindOf(const VisitRecord& visit, const flow::Flow* flow) {
+  VisitKind kind;
+  if (!visit.callJson.empty()) {
+    const auto call = json::parse(visit.callJson);
+    if (!call || !call->isObject()) return kind;
+    kind.title = call->text("title");
+    for (const json::Member& member : call->asObject()) {
+      if (const flow::FamilyRow* row = flow::findFamily(member.first)) kind.family = row->family;
+    }
+    return kind;
+  }
+  const auto index = flow ? flow->indexOf(engine::stepIdOf(visit.path)) : std::nullopt;
+  if (!index) return kind;
+  kind.family = flow->steps[*index].family;
+  kind.title = flow->steps[*index].title;
+  return kind;
 }
 
 // The steps of the round tell of it.

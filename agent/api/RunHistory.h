@@ -48,6 +48,7 @@ struct VisitRecord {
 
   std::string path;
   std::uint32_t visit = 1;
+  std::string callJson;  ///< Of code: what it asked for.
   Status status = Status::kRunning;
   std::int64_t startedMs = 0;
   std::int64_t finishedMs = 0;  ///< 0: not finished.
@@ -63,6 +64,12 @@ struct VisitRecord {
   bool active() const { return status <= Status::kAmbiguous; }
 };
 std::string_view visitStatusName(VisitRecord::Status status);
+
+/// A line that the code of a run has written.
+struct LogRecord {
+  std::int64_t atMs = 0;
+  std::string text;
+};
 
 /// Something that somebody asked of the run.
 struct ControlRecord {
@@ -84,6 +91,8 @@ class RunHistory {
   void add(std::int64_t atMs, const engine::EventBody& body);
 
   const std::deque<VisitRecord>& visits() const { return visits_; }
+  /// What the code said, the latest lines.
+  const std::deque<LogRecord>& logs() const { return logs_; }
   const std::vector<ControlRecord>& controls() const { return controls_; }
   const std::optional<engine::RunCreated>& created() const { return created_; }
   const std::optional<engine::RunFinished>& finished() const { return finished_; }
@@ -111,6 +120,7 @@ class RunHistory {
   void on(std::int64_t atMs, const engine::RunRetried& e);
   void on(std::int64_t atMs, const engine::BlockStarted& e);
   void on(std::int64_t atMs, const engine::RoundStarted& e);
+  void on(std::int64_t atMs, const engine::CodeAdvanced& e);
   VisitRecord& visitOf(std::int64_t atMs, const engine::StepKey& key);
   void control(std::int64_t atMs, std::string what, const std::string& by, std::string step = {});
   /// Those in paths that begin with `prefix`.
@@ -120,6 +130,8 @@ class RunHistory {
   std::deque<VisitRecord> visits_;
   /// Number of a visit since the beginning of the run, by step and visit.
   std::map<std::pair<std::string, std::uint32_t>, std::size_t> numbers_;
+  std::map<std::string, std::string> calls_;  ///< Of code: those that have not ended, by path.
+  std::deque<LogRecord> logs_;
   std::vector<ControlRecord> controls_;
   std::optional<engine::RunCreated> created_;
   std::optional<engine::RunFinished> finished_;
@@ -130,6 +142,13 @@ class RunHistory {
 
 /// Runs that steps of a run have started, by id.
 using ChildRows = std::map<base::RunId, journal::RunRow>;
+
+/// What a visit is: of code by its call, else by the flow, which may be null.
+struct VisitKind {
+  std::optional<flow::Family> family;
+  std::string title;
+};
+VisitKind kindOf(const VisitRecord& visit, const flow::Flow* flow);
 
 /// Why the run is where it is, in one sentence, and the exact commands that lead on.
 struct Advice {

@@ -73,14 +73,6 @@ Value nextToJson(const engine::Next& next) {
   return next.kind == engine::Next::Kind::kEnd ? Value("end") : Value();
 }
 
-void describeStep(Value& out, const flow::Flow* flow, const std::string& path) {
-  const auto index = flow ? flow->indexOf(engine::stepIdOf(path)) : std::nullopt;
-  if (!index) return;
-  const flow::Step& step = flow->steps[*index];
-  if (!step.title.empty()) out.set("title", step.title);
-  out.set("family", familyName(step.family));
-}
-
 Value childToJson(const base::RunId& id, const ChildRows& children) {
   Value out;
   out.set("run", id.str());
@@ -95,7 +87,9 @@ Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, const RunVie
   const bool full = options.fullOutputs;
   Value out;
   out.set("step", visit.path).set("visit", static_cast<std::int64_t>(visit.visit));
-  describeStep(out, flow, visit.path);
+  const VisitKind kind = kindOf(visit, flow);
+  if (!kind.title.empty()) out.set("title", kind.title);
+  if (kind.family) out.set("family", familyName(*kind.family));
   out.set("status", visitStatusName(visit.status));
   setInstant(out, "started_at", visit.startedMs);
   setInstant(out, "finished_at", visit.finishedMs);
@@ -166,6 +160,13 @@ Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow:
     if (!options.step.empty() && visit.path != options.step) continue;
     steps.push_back(visitToJson(visit, flow, options, nowMs));
   }
+  json::Array logs;
+  for (const LogRecord& log : history.logs()) {
+    Value line;
+    setInstant(line, "at", log.atMs);
+    line.set("text", log.text);
+    logs.push_back(std::move(line));
+  }
   json::Array controls;
   for (const ControlRecord& control : history.controls())
     controls.push_back(controlToJson(control));
@@ -173,6 +174,7 @@ Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow:
   for (const std::string& action : advice.actions) actions.emplace_back(action);
   Value out;
   out.set("run", std::move(run)).set("steps", std::move(steps)).set("path", std::move(path));
+  if (!logs.empty()) out.set("log", std::move(logs));
   out.set("controls", std::move(controls)).set("actions", std::move(actions));
   return out;
 }

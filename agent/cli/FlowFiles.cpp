@@ -7,6 +7,7 @@
 
 #include "agent/cli/Inputs.h"
 #include "agent/flow/Bundle.h"
+#include "agent/script/Program.h"
 #include "agent/script/SyntaxChecker.h"
 #include "common/base/Files.h"
 #include "common/calendar/TimeZones.h"
@@ -20,7 +21,8 @@ using json::Value;
 
 bool isFlowFile(std::string_view argument) {
   return argument == "-" || argument.find('/') != std::string_view::npos ||
-         argument.ends_with(".yaml") || argument.ends_with(".yml") || argument.ends_with(".json");
+         argument.ends_with(".yaml") || argument.ends_with(".yml") || argument.ends_with(".json") ||
+         argument.ends_with(".js");
 }
 
 namespace {
@@ -104,7 +106,7 @@ flow::SyntaxCheck makeSyntaxCheck() {
   return {[checker](std::string_view text) { return checker->checkExpression(text); },
           [checker](std::string_view text) { return checker->checkFunction(text); },
           [checker](std::string_view text) { return checker->checkCode(text); },
-          calendar::checkZone};
+          calendar::checkZone, [](std::string_view text) { return script::checkProgram(text); }};
 }
 
 }  // namespace belay::cli

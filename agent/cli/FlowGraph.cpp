@@ -28,7 +28,7 @@ Result<Value> storedFlow(Invocation& invocation, const std::string& slug, const 
   if (answer.error) return std::move(*answer.error);
   Value body;
   body.set("content", answer.data.text("content"));
-  body.set("file", slug + (answer.data.text("format") == "json" ? ".flow.json" : ".flow.yaml"));
+  body.set("file", slug + ".flow." + answer.data.text("format", "yaml"));
   if (const Value* files = answer.data.find("files")) body.set("files", *files);
   return body;
 }
@@ -68,6 +68,12 @@ Result<api::Envelope> graph(Invocation& invocation) {
     out.error = api::firstError(checked);
     out.data = api::diagnosticsToJson(checked);
     return out;
+  }
+  if (checked.flow->code) {
+    return Error{
+        ErrorCode::kUnsupported,
+        "flow " + checked.flow->slug.str() + " is code, whose ways are not known before it runs",
+        {"belay run show RUN shows the way of a run"}};
   }
   authoring::FlowGraph drawn = authoring::graphOf(*checked.flow);
   if (!run.isNull()) authoring::addRun(drawn, run);

@@ -25,7 +25,7 @@ api::Envelope listTemplates() {
   json::Array list;
   for (const authoring::Template& one : authoring::allTemplates()) {
     Value entry;
-    entry.set("name", one.name).set("summary", one.summary);
+    entry.set("name", one.name).set("summary", one.summary).set("ending", one.ending);
     list.push_back(std::move(entry));
   }
   api::Envelope out;

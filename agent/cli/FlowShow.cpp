@@ -79,7 +79,9 @@ std::string print(const Invocation& invocation, const Value& data) {
                step.text("next"),
                {step.text("title"), Style::Tone::kDim}});
   }
-  out += "\n" + steps.print(style);
+  out += flow->flag("code") ? style.dim("code      ") + std::string("belay flow show ") +
+                                  flow->text("slug") + " --content\n"
+                            : "\n" + steps.print(style);
   Table needs({"REQUIRES", "TYPE", "CONNECTION"});
   for (const Value& need : flow->find("requires")->asArray()) {
     const std::string connection = need.text("connection");

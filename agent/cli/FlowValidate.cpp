@@ -23,6 +23,7 @@ Result<api::Envelope> validate(Invocation& invocation) {
     file.set("file", path).set("valid", checked.flow.has_value());
     if (checked.flow) {
       file.set("flow", checked.flow->slug.str()).set("digest", checked.flow->digest);
+      file.set("code", checked.flow->code.has_value());
       file.set("steps", static_cast<std::int64_t>(checked.flow->steps.size()));
     } else if (!out.error) {
       out.error = api::firstError(checked);
@@ -42,7 +43,8 @@ std::string print(const Invocation& invocation, const Value& data) {
   for (const Value& file : data.find("files")->asArray()) {
     if (!file.flag("valid")) continue;
     out += shown(file.text("file")) + ": " + invocation.style().status("ok") + ", flow " +
-           file.text("flow") + ", " + std::to_string(file.integer("steps")) + " steps, " +
+           file.text("flow") + ", " +
+           (file.flag("code") ? "code" : std::to_string(file.integer("steps")) + " steps") + ", " +
            file.text("digest").substr(0, 19) + "\n";
   }
   return out;

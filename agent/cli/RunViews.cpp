@@ -105,6 +105,14 @@ class Words {
     const std::string round = "round " + std::to_string(e.round + 1);
     return name(e.key) + (e.delayMs > 0 ? round + " in " + lasting(e.delayMs) : round);
   }
+  std::string operator()(const engine::CodeAdvanced& e) const {
+    std::string out;
+    for (const std::string& line : e.logs) {
+      if (!out.empty()) out += '\n';
+      out += "log  " + shown(line);
+    }
+    return out;
+  }
   std::string operator()(const engine::RunRetried& e) const {
     return "retried from " + shown(e.step) + " by " + shown(e.by);
   }
@@ -123,6 +131,7 @@ class LineView final : public RunView {
   void event(const std::string&, const engine::Event& event, const engine::RunState& state,
              const api::RunHistory&) override {
     const std::string words = std::visit(Words(style_), event.body);
+    if (words.empty()) return;
     std::string since = "+" + lasting(event.atMs - state.createdAtMs);
     since.resize(std::max<std::size_t>(since.size(), 10), ' ');
     write_(style_.dim(since) + " " + words + "\n");

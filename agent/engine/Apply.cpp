@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "agent/engine/Blocks.h"
 #include "agent/engine/Engine.h"
@@ -24,7 +25,12 @@ class Application {
     state_.created = e;
     state_.createdAtMs = atMs_;
     state_.stateJson = e.stateJson;
-    blocks_.enter(e.firstStep);
+    if (e.interpreter.empty()) {
+      blocks_.enter(e.firstStep);
+    } else {
+      state_.code.emplace().interpreter = e.interpreter;
+      effects_.push_back(AdvanceCode{});
+    }
     return {};
   }
 
@@ -58,6 +64,7 @@ class Application {
     } else {
       BELAY_TRY(leaveReady(e.key));
     }
+    if (state_.code) return endCall(e);
     state_.done[e.key.path] = StepRecord{e.key,     e.outcome, e.outputJson, e.outputRef,
                                          e.failure, child,     atMs_,        e.durationMs};
     state_.early.erase(e.key.path);
@@ -83,6 +90,23 @@ class Application {
   Status on(const RoundStarted& e) {
     if (!blocks_.advance(e))
       return misfit("round " + std::to_string(e.round) + " of " + e.key.path);
+    return {};
+  }
+
+  Status on(const CodeAdvanced& e) {
+    if (!state_.code || !state_.code->due) return misfit("its code had nothing to do");
+    CodeState& code = *state_.code;
+    code.due = e.more;
+    if (!e.interpreter.empty()) code.interpreter = e.interpreter;
+    if (!e.stateJson.empty()) state_.stateJson = e.stateJson;
+    for (const CodeCall& call : e.calls) {
+      const std::string& path = call.key.path;
+      if (!code.calls.emplace(path, call.definitionJson).second)
+        return misfit("step " + path + " has not ended");
+      blocks_.enter(path);
+    }
+    // Last: what was asked for may have been given up within the same round.
+    for (const std::string& beginning : e.cancelled) blocks_.drop(beginning);
     return {};
   }
 
@@ -164,6 +188,7 @@ class Application {
     }
     blocks_.resume();
     controlChildren(ControlChild::Verb::kResume);
+    if (state_.code && state_.code->due) effects_.push_back(AdvanceCode{});
     return {};
   }
 
@@ -199,6 +224,7 @@ class Application {
     state_.blocks.clear();
     state_.active.clear();
     state_.ready.clear();
+    if (state_.code) state_.code->calls.clear();
     return {};
   }
 
@@ -216,6 +242,19 @@ class Application {
   Error misfit(const std::string& why) const {
     return Error{ErrorCode::kJournalCorrupt,
                  "run " + state_.id.str() + ": an event does not fit: " + why};
+  }
+
+  /// A call of code: what follows is for the code to say, unless the run is being ended. Its result
+  /// is in the journal, from where the code gets it; the state does not grow by it.
+  Status endCall(const StepFinished& e) {
+    state_.code->calls.erase(e.key.path);
+    state_.early.erase(e.key.path);
+    if (state_.stopping || state_.cancelling) {
+      finishWhenIdle();
+      return {};
+    }
+    if (!std::exchange(state_.code->due, true) && !state_.paused) effects_.push_back(AdvanceCode{});
+    return {};
   }
 
   /// Where the run, or the child that the step is the last of, goes on.
@@ -319,7 +358,12 @@ std::vector<Effect> owed(const RunState& state) {
       effects.push_back(NextRound{block.started.key});
     if (block.phase == ActiveBlock::Phase::kEnded) effects.push_back(EndBlock{block.started.key});
   }
-  if (state.active.empty() && state.ready.empty()) effects.push_back(FinishRun{endOf(state)});
+  const bool ends = state.stopping || state.cancelling;
+  if (state.code && !ends) {
+    if (state.code->due && !state.paused) effects.push_back(AdvanceCode{});
+  } else if (state.active.empty() && state.ready.empty()) {
+    effects.push_back(FinishRun{endOf(state)});
+  }
   return effects;
 }
 

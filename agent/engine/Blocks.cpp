@@ -44,6 +44,12 @@ ActiveBlock* Blocks::find(const std::string& path) {
   return found == state_.blocks.end() ? nullptr : &found->second;
 }
 
+std::string Blocks::definitionOf(const std::string& path) const {
+  if (!state_.code) return {};
+  const auto found = state_.code->calls.find(path);
+  return found == state_.code->calls.end() ? std::string() : found->second;
+}
+
 void Blocks::enter(const std::string& path) {
   state_.ready.push_back(path);
   if (!state_.paused) effects_.push_back(EnterStep{path});
@@ -171,7 +177,7 @@ void Blocks::dropSteps(const std::function<bool(const ActiveStep&)>& isWanted) {
     else if (step.wait)
       effects_.push_back(CloseWait{step.started.key, step.wait->wait});
     else
-      effects_.push_back(CancelStep{step.started.key});
+      effects_.push_back(CancelStep{step.started.key, definitionOf(step.started.key.path)});
   }
   std::erase_if(state_.active, isWanted);
 }
@@ -193,6 +199,7 @@ void Blocks::drop(const std::string& prefix) {
   eraseBeginningWith(state_.blocks, prefix);
   eraseBeginningWith(state_.done, prefix);
   eraseBeginningWith(state_.visits, prefix);
+  if (state_.code) eraseBeginningWith(state_.code->calls, prefix);
 }
 
 }  // namespace belay::engine

@@ -42,6 +42,8 @@ class Blocks {
 
  private:
   ActiveBlock* find(const std::string& path);
+  /// Of a call of code; empty for any other step.
+  std::string definitionOf(const std::string& path) const;
   void fill(ActiveBlock& block);
   void begin(ActiveBlock& block, std::string_view child, const std::string& firstStep);
   void conclude(ActiveBlock& block);

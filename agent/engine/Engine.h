@@ -27,6 +27,7 @@ struct ArmRetry {
 /// End the attempt that is in flight, at once.
 struct CancelStep {
   StepKey key;
+  std::string definitionJson = {};  ///< Of a call of code, which the state then has no more.
 };
 /// What is asked of a run goes on to the runs that its steps have started.
 struct ControlChild {
@@ -51,13 +52,15 @@ struct ArmRound {
 struct EndBlock {
   StepKey key;
 };
+/// Give the code of the run the results that it has not seen, and record what it asks for.
+struct AdvanceCode {};
 /// Evaluate the output and record the end of the run.
 struct FinishRun {
   RunEnd end = RunEnd::kSucceeded;
 };
 
 using Effect = std::variant<EnterStep, PerformStep, ArmRetry, CancelStep, CloseWait, FinishRun,
-                            NextRound, ArmRound, EndBlock, ControlChild>;
+                            NextRound, ArmRound, EndBlock, ControlChild, AdvanceCode>;
 
 /// Changes `state` as `event` says and returns what is owed now. Pure: no clock, no I/O, no
 /// evaluation.

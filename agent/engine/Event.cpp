@@ -22,7 +22,8 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kEventNam
     "run_created",  "step_started",  "step_finished",      "attempt_failed",
     "wait_opened",  "wait_resolved", "step_ambiguous",     "ambiguity_resolved",
     "run_paused",   "run_resumed",   "run_stop_requested", "run_cancel_requested",
-    "run_finished", "run_retried",   "block_started",      "round_started"};
+    "run_finished", "run_retried",   "block_started",      "round_started",
+    "code_advanced"};
 
 // --- Writing. Members that hold their default are left out: a journal is mostly these rows.
 
@@ -59,6 +60,7 @@ void write(Writer& out, const RunCreated& e) {
   out.member("by", e.startedBy).member("first", e.firstStep);
   writeText(out, "on_failure", e.onFailure);
   out.member("seed", static_cast<std::int64_t>(e.seed));
+  writeText(out, "interpreter", e.interpreter);
   if (e.parent.run.empty()) return;
   out.name("parent").beginObject().member("run", e.parent.run.str());
   write(out, e.parent.key);
@@ -165,6 +167,23 @@ void write(Writer& out, const RoundStarted& e) {
   writeInteger(out, "delay_ms", e.delayMs);
 }
 
+void write(Writer& out, const CodeAdvanced& e) {
+  if (!e.calls.empty()) {
+    out.name("calls").beginArray();
+    for (const CodeCall& call : e.calls) {
+      out.beginObject();
+      write(out, call.key);
+      out.rawMember("call", call.definitionJson).endObject();
+    }
+    out.endArray();
+  }
+  writeTexts(out, "cancelled", e.cancelled);
+  writeTexts(out, "logs", e.logs);
+  writeJson(out, "state", e.stateJson);
+  writeText(out, "interpreter", e.interpreter);
+  if (e.more) out.member("more", true);
+}
+
 // --- Reading. A row that this program did not write is a damaged journal, and says which member is
 // wrong.
 
@@ -263,6 +282,22 @@ class Reader {
   void failure(std::optional<Failure>& out) {
     if (row_.find("failure")) failure(out.emplace());
   }
+  void calls(std::vector<CodeCall>& out) {
+    const Value* list = row_.find("calls");
+    if (!list) return;
+    if (!list->isArray()) {
+      bad_ = "calls";
+      return;
+    }
+    for (const Value& value : list->asArray()) {
+      Reader inner(value);
+      CodeCall call;
+      inner.key(call.key);
+      inner.json("call", call.definitionJson);
+      if (!inner.bad_.empty() || call.definitionJson.empty()) bad_ = "calls";
+      out.push_back(std::move(call));
+    }
+  }
   void check(bool holds, std::string_view name) {
     if (!holds) bad_ = name;
   }
@@ -285,6 +320,7 @@ void read(Reader& in, RunCreated& e) {
   in.text("first", e.firstStep);
   in.text("on_failure", e.onFailure, false);
   in.integer("seed", e.seed);
+  in.text("interpreter", e.interpreter, false);
   in.parent(e.parent);
   in.integer("depth", e.depth);
 }
@@ -389,6 +425,15 @@ void read(Reader& in, RoundStarted& e) {
   in.key(e.key);
   in.integer("round", e.round);
   in.integer("delay_ms", e.delayMs);
+}
+
+void read(Reader& in, CodeAdvanced& e) {
+  in.calls(e.calls);
+  in.texts("cancelled", e.cancelled);
+  in.texts("logs", e.logs);
+  in.json("state", e.stateJson);
+  in.text("interpreter", e.interpreter, false);
+  e.more = in.flag("more");
 }
 
 template <std::size_t Index = 0>

@@ -70,6 +70,7 @@ struct RunCreated {
   std::uint64_t seed = 0;   ///< Of the run's randomness; below 2^53.
   ParentStep parent;
   std::uint32_t depth = 0;  ///< Runs above it.
+  std::string interpreter;  ///< Of a flow that is code: name and version. It has no first step.
 };
 /// Intent: committed before anything leaves the process.
 struct StepStarted {
@@ -152,6 +153,22 @@ struct RoundStarted {
   std::uint32_t round = 0;   ///< From 0.
   std::int64_t delayMs = 0;  ///< Above 0: the round has still to begin, with an event of its own.
 };
+/// Something that the code of a run asked for.
+struct CodeCall {
+  StepKey key;
+  std::string definitionJson;  ///< The step, as in a file, without its id.
+};
+/// The code of a run was taken as far as it goes with the results that are there. What it asked for
+/// begins, and what is known of it stands here: no recovery runs the code to know what is in
+/// flight.
+struct CodeAdvanced {
+  std::vector<CodeCall> calls;
+  std::vector<std::string> cancelled;  ///< What the paths of calls begin with that are to end then.
+  std::vector<std::string> logs;
+  std::string stateJson;    ///< Empty: unchanged.
+  std::string interpreter;  ///< Empty: as before.
+  bool more = false;        ///< Further calls follow in an event of their own.
+};
 struct RunPaused {
   std::string by;
 };
@@ -178,10 +195,10 @@ struct RunRetried {
   std::string by;
 };
 
-using EventBody =
-    std::variant<RunCreated, StepStarted, StepFinished, AttemptFailed, WaitOpened, WaitResolved,
-                 StepAmbiguous, AmbiguityResolved, RunPaused, RunResumed, RunStopRequested,
-                 RunCancelRequested, RunFinished, RunRetried, BlockStarted, RoundStarted>;
+using EventBody = std::variant<RunCreated, StepStarted, StepFinished, AttemptFailed, WaitOpened,
+                               WaitResolved, StepAmbiguous, AmbiguityResolved, RunPaused,
+                               RunResumed, RunStopRequested, RunCancelRequested, RunFinished,
+                               RunRetried, BlockStarted, RoundStarted, CodeAdvanced>;
 
 /// One append-only row of a run's history.
 struct Event {

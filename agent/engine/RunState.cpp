@@ -33,7 +33,8 @@ RunStatus RunState::status() const {
   if (any(StepPhase::kAmbiguous)) return RunStatus::kAmbiguous;
   if (stopping || cancelling) return RunStatus::kStopping;
   if (paused) return RunStatus::kPaused;
-  const bool moves = !ready.empty() || any(StepPhase::kStarted) || any(StepPhase::kBackoff);
+  const bool moves =
+      !ready.empty() || any(StepPhase::kStarted) || any(StepPhase::kBackoff) || (code && code->due);
   const bool pauses = std::any_of(blocks.begin(), blocks.end(), [](const auto& block) {
     return block.second.phase == ActiveBlock::Phase::kPausing;
   });

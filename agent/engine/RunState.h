@@ -84,6 +84,13 @@ struct EarlyWait {
   std::optional<WaitResolved> answer;
 };
 
+/// The run of a flow that is code.
+struct CodeState {
+  std::string interpreter;                   ///< That ran it last.
+  std::map<std::string, std::string> calls;  ///< Definitions of those that have not ended, by path.
+  bool due = true;                           ///< There are results that the code has not seen.
+};
+
 /// A failure that expressions can read as `error`.
 struct LastError {
   Failure failure;
@@ -102,6 +109,7 @@ struct RunState {
   std::vector<ActiveStep> active;
   std::map<std::string, ActiveBlock> blocks;  ///< By path.
   std::map<std::string, EarlyWait> early;     ///< By path of the wait's step.
+  std::optional<CodeState> code;
   std::optional<LastError> lastError;
   std::vector<std::string> ready;  ///< Steps to enter next; held while paused.
   bool paused = false;

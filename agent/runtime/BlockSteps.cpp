@@ -48,7 +48,7 @@ Status BlockSteps::fail(LiveRun& run, const flow::Step& step, const StepKey& key
   return steps_.fail(run, step, std::move(finished), failureOf(error));
 }
 
-Status BlockSteps::enter(LiveRun& run, const flow::Step& step, std::size_t index,
+Status BlockSteps::enter(LiveRun& run, const flow::Step& step, const json::Value& spec,
                          const StepKey& key) {
   const flow::Control& control = step.control;
   BlockStarted started;
@@ -57,7 +57,7 @@ Status BlockSteps::enter(LiveRun& run, const flow::Step& step, std::size_t index
   if (control.finalize) started.finalize = firstOf(run, *control.finalize);
   for (const std::size_t block : control.blocks) started.firsts.push_back(firstOf(run, block));
   if (step.family == flow::Family::kForEach)
-    return enterForEach(run, step, index, std::move(started));
+    return enterForEach(run, step, spec, std::move(started));
   if (step.family == flow::Family::kLoop) return enterLoop(run, step, std::move(started));
   started.kind = engine::BlockKind::kParallel;
   for (const std::size_t block : control.blocks)
@@ -66,10 +66,10 @@ Status BlockSteps::enter(LiveRun& run, const flow::Step& step, std::size_t index
   return core_.record(run, std::move(started));
 }
 
-Status BlockSteps::enterForEach(LiveRun& run, const flow::Step& step, std::size_t index,
+Status BlockSteps::enterForEach(LiveRun& run, const flow::Step& step, const json::Value& spec,
                                 BlockStarted started) {
   const StepKey key = started.key;
-  auto rendered = steps_.render(run, step, index, key);
+  auto rendered = steps_.render(run, step, spec, key);
   if (!rendered) return fail(run, step, key, rendered.error());
   auto items = json::parse(*rendered);
   if (!items) return fail(run, step, key, items.error());

@@ -18,7 +18,7 @@ class BlockSteps {
  public:
   BlockSteps(Core& core, Steps& steps) : core_(core), steps_(steps) {}
 
-  base::Status enter(LiveRun& run, const flow::Step& step, std::size_t index,
+  base::Status enter(LiveRun& run, const flow::Step& step, const json::Value& spec,
                      const engine::StepKey& key);
   base::Status nextRound(LiveRun& run, const engine::StepKey& key);
   /// The pause between two rounds is over.
@@ -26,7 +26,7 @@ class BlockSteps {
   base::Status end(LiveRun& run, const engine::StepKey& key);
 
  private:
-  base::Status enterForEach(LiveRun& run, const flow::Step& step, std::size_t index,
+  base::Status enterForEach(LiveRun& run, const flow::Step& step, const json::Value& spec,
                             engine::BlockStarted started);
   base::Status enterLoop(LiveRun& run, const flow::Step& step, engine::BlockStarted started);
   base::Status succeed(LiveRun& run, const flow::Step& step, const engine::ActiveBlock& block);

@@ -50,9 +50,9 @@ std::string releaseOf(const json::Value& spec) {
 
 }  // namespace
 
-Status ChildRuns::enter(LiveRun& run, const flow::Step& step, std::size_t index,
+Status ChildRuns::enter(LiveRun& run, const flow::Step& step, const json::Value& spec,
                         const StepKey& key) {
-  auto rendered = steps_.render(run, step, index, key);
+  auto rendered = steps_.render(run, step, spec, key);
   if (!rendered) {
     engine::StepFinished finished;
     finished.key = key;

@@ -18,7 +18,7 @@ class ChildRuns {
   ChildRuns(Core& core, Steps& steps, Starter& starter)
       : core_(core), steps_(steps), starter_(starter) {}
 
-  base::Status enter(LiveRun& run, const flow::Step& step, std::size_t index,
+  base::Status enter(LiveRun& run, const flow::Step& step, const json::Value& spec,
                      const engine::StepKey& key);
   /// Makes an attempt: a child run of its own.
   base::Status begin(LiveRun& run, engine::StepStarted started);

@@ -24,11 +24,13 @@ Status Core::record(LiveRun& run, engine::EventBody body) {
   const std::string_view name = engine::eventName(body);
   const std::string text = engine::encodeBody(body);
   if (const auto* resolved = std::get_if<engine::WaitResolved>(&body); resolved && run.unverified) {
-    run.unverified->settle(resolved->key.path);
+    run.unverified->settle(resolved->key);
   }
   const bool seals = std::holds_alternative<engine::RunFinished>(body);
   engine::Event event{wallMs(), std::move(body)};
   BELAY_ASSIGN(std::vector<engine::Effect> effects, engine::apply(run.state, event));
+  if (const auto* finished = std::get_if<engine::StepFinished>(&event.body); finished && run.code)
+    run.code->feed.add(event.atMs, *finished);
   BELAY_TRY(world_.journal.appendEvent(run.head, name, event.atMs, text));
   if (seals) BELAY_TRY(world_.journal.sealRun(run.head, event.atMs));
   for (engine::Effect& effect : effects) {

@@ -38,7 +38,11 @@ struct RuntimeSettings {
   std::size_t inlineBytesMax = 64u << 10;  ///< Outputs above it become resources.
   std::size_t activeRunsMax = 100'000;     ///< Runs that have not ended, waiting ones included.
   std::size_t flowsCached = 64;
-  std::string epoch = "1";  ///< Of this host; part of every idempotency key.
+  CodeBounds code;
+  script::Limits codeLimits;              ///< Of the code of one run, between two results.
+  std::size_t programsKept = 64;          ///< Runs of code that move and stay in memory.
+  std::size_t programBytes = 128u << 20;  ///< Memory of those together.
+  std::string epoch = "1";                ///< Of this host; part of every idempotency key.
 };
 
 /// What is done after the commit.

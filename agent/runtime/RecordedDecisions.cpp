@@ -25,14 +25,23 @@ Error invalid(const std::string& path, const std::string& why) {
 
 }  // namespace
 
+std::string RecordedDecisions::nameOf(const engine::StepKey& key) const {
+  return isCode_ ? key.path + "#" + std::to_string(key.visit) : key.path;
+}
+
 void RecordedDecisions::note(const engine::EventBody& body) {
-  if (const auto* opened = std::get_if<engine::WaitOpened>(&body)) {
+  if (const auto* created = std::get_if<engine::RunCreated>(&body)) {
+    isCode_ = !created->interpreter.empty();
+  } else if (const auto* opened = std::get_if<engine::WaitOpened>(&body)) {
     if (opened->kind == flow::WaitKind::kApproval)
-      asked_[opened->key.path] = Asked{*opened, std::nullopt};
+      asked_[nameOf(opened->key)] = Asked{*opened, std::nullopt, {}};
   } else if (const auto* resolved = std::get_if<engine::WaitResolved>(&body)) {
-    const auto asked = asked_.find(resolved->key.path);
+    const auto asked = asked_.find(nameOf(resolved->key));
     if (asked != asked_.end() && asked->second.opened.wait == resolved->wait)
       asked->second.resolved = *resolved;
+  } else if (const auto* finished = std::get_if<engine::StepFinished>(&body)) {
+    const auto asked = isCode_ ? asked_.find(nameOf(finished->key)) : asked_.end();
+    if (asked != asked_.end()) asked->second.outputJson = finished->outputJson;
   }
 }
 
@@ -58,13 +67,16 @@ Status RecordedDecisions::verifyAnswer(const Asked& asked, const trust::Decision
 
 Status RecordedDecisions::verify(const engine::RunState& state,
                                  const trust::DecisionKeys& keys) const {
-  for (const auto& [path, asked] : asked_) {
+  for (const auto& [name, asked] : asked_) {
+    const std::string& path = asked.opened.key.path;
     const bool decided = asked.resolved && isDecided(*asked.resolved);
     if (decided) BELAY_TRY(verifyAnswer(asked, keys));
+    std::string outputJson = asked.outputJson;
     const auto done = state.done.find(path);
-    if (done == state.done.end() || done->second.key.visit != asked.opened.key.visit) continue;
-    if (done->second.outputJson.empty()) continue;
-    BELAY_ASSIGN(const json::Value output, json::parse(done->second.outputJson));
+    if (done != state.done.end() && done->second.key.visit == asked.opened.key.visit)
+      outputJson = done->second.outputJson;
+    if (outputJson.empty()) continue;
+    BELAY_ASSIGN(const json::Value output, json::parse(outputJson));
     const json::Value* approved = output.find("approved");
     const bool counts = approved && approved->isBool() && approved->asBool();
     const bool given = decided && asked.resolved->answer == WaitAnswer::kApproved;

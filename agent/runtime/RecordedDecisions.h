@@ -11,10 +11,11 @@
 
 namespace belay::runtime {
 
-/// What persons decided according to the history of a run: the latest visit of each approval. A
-/// history that was read from disk is held against the signatures once before the run goes on from
-/// it, because the chain of the journal has no key: a row that was altered together with all hashes
-/// behind it still fits the chain.
+/// What persons decided according to the history of a run: the latest visit of each approval, and
+/// of code, which is given all results again, every visit. A history that was read from disk is
+/// held against the signatures once before the run goes on from it, because the chain of the
+/// journal has no key: a row that was altered together with all hashes behind it still fits the
+/// chain.
 ///
 /// Threads: owner.
 class RecordedDecisions {
@@ -22,7 +23,7 @@ class RecordedDecisions {
   void note(const engine::EventBody& body);
   bool empty() const { return asked_.empty(); }
   /// A step whose wait was answered since: that decision was verified when it was taken.
-  void settle(const std::string& path) { asked_.erase(path); }
+  void settle(const engine::StepKey& key) { asked_.erase(nameOf(key)); }
 
   /// That each decision is signed by a key of `keys`, for the request that the run made, and says
   /// what the history says; and that no approval counts as given without one. Errors:
@@ -33,10 +34,13 @@ class RecordedDecisions {
   struct Asked {
     engine::WaitOpened opened;
     std::optional<engine::WaitResolved> resolved;
+    std::string outputJson;  ///< Of code, whose state does not keep it.
   };
+  std::string nameOf(const engine::StepKey& key) const;
   static base::Status verifyAnswer(const Asked& asked, const trust::DecisionKeys& keys);
 
-  std::map<std::string, Asked> asked_;  ///< By path.
+  bool isCode_ = false;
+  std::map<std::string, Asked> asked_;  ///< By nameOf().
 };
 
 }  // namespace belay::runtime

@@ -13,7 +13,7 @@ using base::ErrorCode;
 using base::Result;
 
 Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id,
-                                RecordedDecisions* decisions) {
+                                RecordedDecisions* decisions, CodeFeed* feed) {
   constexpr std::size_t kBatch = 512;
   engine::RunState state;
   state.id = id;
@@ -24,6 +24,7 @@ Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id
       if (!body)
         return std::move(body).error().in("run " + id.str() + ", event " + std::to_string(row.seq));
       if (decisions) decisions->note(*body);
+      if (feed) feed->note(row.atMs, *body);
       // The effects were performed, or come again from owed().
       BELAY_TRY(engine::apply(state, engine::Event{row.atMs, std::move(*body)}));
       after = row.seq;
@@ -104,9 +105,13 @@ Result<std::unique_ptr<LiveRun>> RunCache::load(const base::RunId& id) {
   auto run = std::make_unique<LiveRun>();
   BELAY_ASSIGN(run->head, journal_.head(id));
   auto decisions = std::make_unique<RecordedDecisions>();
-  BELAY_ASSIGN(run->state, replay(journal_, id, decisions.get()));
+  CodeFeed feed;
+  BELAY_ASSIGN(run->state, replay(journal_, id, decisions.get(), &feed));
   if (!decisions->empty()) run->unverified = std::move(decisions);
   BELAY_ASSIGN(run->flow, flows_.get(row->flowDigest));
+  if (run->state.code) {
+    BELAY_ASSIGN(run->code, CodeRun::open(*run->flow, run->state, std::move(feed)));
+  }
   run->row = std::move(*row);
   return run;
 }

@@ -9,6 +9,7 @@
 
 #include "agent/engine/RunState.h"
 #include "agent/journal/Journal.h"
+#include "agent/runtime/CodeFeed.h"
 #include "agent/runtime/FlowCache.h"
 #include "agent/runtime/Performer.h"
 #include "agent/runtime/RecordedDecisions.h"
@@ -43,7 +44,8 @@ struct LiveRun {
   journal::RunRow row;
   std::shared_ptr<const LoadedFlow> flow;  ///< Shared with the cache of flows and other runs.
   ItemCache items;
-  bool dirty = false;  ///< The row has to be written again.
+  std::unique_ptr<CodeRun> code;  ///< Set if the flow is code.
+  bool dirty = false;             ///< The row has to be written again.
   /// Of a history that was read from disk, until they have been verified.
   std::unique_ptr<RecordedDecisions> unverified;
   std::optional<base::Error> distrust;  ///< Why this run may not go on.
@@ -78,10 +80,11 @@ class RunCache {
   std::map<base::RunId, std::unique_ptr<LiveRun>> runs_;
 };
 
-/// Rebuilds a state from the journal. Used by reads too, with the daemon down. `decisions`: takes
-/// those of the history.
+/// Rebuilds a state from the journal. Used by reads too, with the daemon down. `decisions` and
+/// `feed` take those of the history.
 base::Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id,
-                                      RecordedDecisions* decisions = nullptr);
+                                      RecordedDecisions* decisions = nullptr,
+                                      CodeFeed* feed = nullptr);
 
 /// Brings the row of a run in line with its state; true when something changed.
 bool project(const engine::RunState& state, journal::RunRow& row);

@@ -82,13 +82,13 @@ void RunScope::overlay(const engine::StepFinished& finished) {
   made_ = {};
 }
 
-std::string RunScope::runJson() const {
+std::string runJson(const engine::RunState& run) {
   std::string out;
   json::Writer writer(out);
-  writer.beginObject().member("id", run_.id.str()).member("flow", run_.created.slug);
-  writer.member("digest", run_.created.flowDigest).member("source", run_.created.source);
-  writer.member("started_by", run_.created.startedBy);
-  writer.member("started_at", base::formatInstant(run_.createdAtMs)).endObject();
+  writer.beginObject().member("id", run.id.str()).member("flow", run.created.slug);
+  writer.member("digest", run.created.flowDigest).member("source", run.created.source);
+  writer.member("started_by", run.created.startedBy);
+  writer.member("started_at", base::formatInstant(run.createdAtMs)).endObject();
   return out;
 }
 
@@ -113,7 +113,7 @@ const std::string* RunScope::json(Name name) const {
     case Name::kState:
       return overlay_ && !overlay_->stateJson.empty() ? &overlay_->stateJson : &run_.stateJson;
     case Name::kRun:
-      return made([this] { return runJson(); });
+      return made([this] { return runJson(run_); });
     case Name::kTrigger:
       return run_.created.triggerJson.empty() ? nullptr : &run_.created.triggerJson;
     case Name::kError:

@@ -13,6 +13,9 @@
 
 namespace belay::runtime {
 
+/// What a flow reads as `run`.
+std::string runJson(const engine::RunState& run);
+
 /// What the expressions of one run see, at one point of it.
 ///
 /// Threads:   the loop.
@@ -39,7 +42,6 @@ class RunScope final : public script::Scope {
   std::uint64_t seed() const override { return seed_; }
 
  private:
-  std::string runJson() const;
   std::string errorJson() const;
   /// The path under which an id is seen from here; empty when no such step has ended.
   std::string resolve(std::string_view id) const;

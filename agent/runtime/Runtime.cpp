@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/runtime/Pins.h"
+#include "agent/script/QuickJsEvaluator.h"
 #include "common/json/Json.h"
 
 namespace belay::runtime {
@@ -14,6 +15,25 @@ using base::RunId;
 using base::Status;
 
 namespace {
+
+/// With what the run begins, and with what it ends when it has failed.
+void setBeginning(engine::RunCreated& created, const flow::Flow& flow) {
+  if (flow.code)
+    created.interpreter = script::interpreterVersion();
+  else
+    created.firstStep = flow.steps.front().id.str();
+  if (flow.onFailure)
+    created.onFailure = flow.steps[flow.blocks[*flow.onFailure].steps.front()].id.str();
+}
+
+/// Below 2^53, so that JSON has it exactly.
+std::uint64_t seedOf(base::Random& random) {
+  std::array<std::uint8_t, 6> noise{};
+  random.fill(noise);
+  std::uint64_t seed = 0;
+  for (const std::uint8_t byte : noise) seed = seed << 8 | byte;
+  return seed;
+}
 
 /// A run that cannot be read, which is in the log, must not keep all others from going on.
 Status passOver(const Error& error) {
@@ -105,14 +125,9 @@ Result<Started> Runtime::start(const StartRequest& request) {
   created.startedBy = request.by;
   created.parent = request.parent;
   created.depth = request.depth;
-  created.firstStep = flow->flow.steps.front().id.str();
-  if (flow->flow.onFailure) {
-    created.onFailure =
-        flow->flow.steps[flow->flow.blocks[*flow->flow.onFailure].steps.front()].id.str();
-  }
-  std::array<std::uint8_t, 6> noise{};
-  world.random.fill(noise);
-  for (const std::uint8_t byte : noise) created.seed = created.seed << 8 | byte;
+  setBeginning(created, flow->flow);
+  if (flow->flow.code) run->code = std::make_unique<CodeRun>();
+  created.seed = seedOf(world.random);
   LiveRun& live = core_.runs().add(std::move(run));
   BELAY_TRY(core_.record(live, std::move(created)));
   return Started{live.state.id, false};
@@ -154,6 +169,11 @@ Status Runtime::retry(const RunId& id, const std::string& step, const std::strin
     return Error{ErrorCode::kRunState, "run " + id.str() + " is " +
                                            std::string(engine::runStatusName(state.status())) +
                                            "; only a run that failed or was ended can be retried"};
+  }
+  if (state.code) {
+    return Error{ErrorCode::kRunState,
+                 "run " + id.str() + " is of a flow that is code, which has no step to go on from",
+                 {"start it again: belay flow run " + state.created.slug}};
   }
   const std::string from = step.empty() ? state.finished->failedStep : step;
   if (!run->flow->flow.indexOf(from)) {
@@ -214,7 +234,7 @@ Status Runtime::handle(const Owed& owed) {
     return waits_.close(*run, *close);
   if (const auto* cancel = std::get_if<engine::CancelStep>(&owed.effect)) {
     inFlight_.erase({owed.run, cancel->key.path});
-    return steps_.cancel(*run, cancel->key);
+    return steps_.cancel(*run, *cancel);
   }
   if (run->state.finished) return {};
   if (const auto* enter = std::get_if<engine::EnterStep>(&owed.effect)) {
@@ -230,6 +250,7 @@ Status Runtime::handle(const Owed& owed) {
     return steps_.blocks().nextRound(*run, next->key);
   if (const auto* end = std::get_if<engine::EndBlock>(&owed.effect))
     return steps_.blocks().end(*run, end->key);
+  if (std::holds_alternative<engine::AdvanceCode>(owed.effect)) return steps_.code().advance(*run);
   return steps_.finishRun(*run, std::get<engine::FinishRun>(owed.effect).end);
 }
 

@@ -20,10 +20,18 @@ using engine::StepFinished;
 using engine::StepKey;
 using engine::StepOutcome;
 
-const flow::Step& stepAt(const LiveRun& run, const std::string& path) {
+StepAt findStep(const LiveRun& run, const std::string& path) {
+  if (run.code) {
+    const flow::CallStep& call = run.code->at(path);
+    return {call.step, call.spec};
+  }
   const auto index = run.flow->flow.indexOf(engine::stepIdOf(path));
   BELAY_CHECK(index.has_value());
-  return run.flow->flow.steps[*index];
+  return {run.flow->flow.steps[*index], run.flow->specs[*index]};
+}
+
+const flow::Step& stepAt(const LiveRun& run, const std::string& path) {
+  return findStep(run, path).step;
 }
 
 void Steps::setPerformer(flow::Family family, Performer& performer) {
@@ -45,9 +53,7 @@ RunScope Steps::scopeOf(LiveRun& run, const StepKey& key) const {
 }
 
 Status Steps::enter(LiveRun& run, const std::string& path) {
-  const auto index = run.flow->flow.indexOf(engine::stepIdOf(path));
-  BELAY_CHECK(index.has_value());
-  const flow::Step& step = run.flow->flow.steps[*index];
+  const auto& [step, spec] = findStep(run, path);
   const auto visits = run.state.visits.find(path);
   const StepKey key{path, visits == run.state.visits.end() ? 1u : visits->second + 1u, 1};
   if (const Status trusted = core_.trusts(run); !trusted) {
@@ -78,34 +84,35 @@ Status Steps::enter(LiveRun& run, const std::string& path) {
     }
     if (!*holds) return skip(run, step, key);
   }
-  return enterFamily(run, step, *index, key);
+  return enterFamily(run, step, spec, key);
 }
 
-Status Steps::enterFamily(LiveRun& run, const flow::Step& step, std::size_t index, StepKey key) {
+Status Steps::enterFamily(LiveRun& run, const flow::Step& step, const json::Value& spec,
+                          const StepKey& key) {
   switch (step.family) {
     case flow::Family::kSwitch:
       return enterSwitch(run, step, key);
     case flow::Family::kFunction:
     case flow::Family::kKv:
     case flow::Family::kSet:
-      return enterInline(run, step, index, key);
+      return enterInline(run, step, spec, key);
     case flow::Family::kParallel:
     case flow::Family::kForEach:
     case flow::Family::kLoop:
-      return blocks_.enter(run, step, index, key);
+      return blocks_.enter(run, step, spec, key);
     case flow::Family::kFlow:
-      return children_.enter(run, step, index, key);
+      return children_.enter(run, step, spec, key);
     case flow::Family::kSleep:
     case flow::Family::kWait: {
       const RunScope scope = scopeOf(run, key);
-      auto opened = waits_.open(run, step, run.flow->specs[index], key, scope);
+      auto opened = waits_.open(run, step, spec, key, scope);
       if (opened.ok() || endsTransaction(opened.error().code)) return opened;
       StepFinished finished;
       finished.key = key;
       return fail(run, step, std::move(finished), failureOf(opened.error()));
     }
     default:
-      return startPerformed(run, step, index, key);
+      return startPerformed(run, step, spec, key);
   }
 }
 
@@ -135,7 +142,7 @@ Status Steps::enterSwitch(LiveRun& run, const flow::Step& step, const StepKey& k
       failureOf(Error{ErrorCode::kSwitchNoCase, "no case of switch " + key.path + " holds"}));
 }
 
-Status Steps::enterInline(LiveRun& run, const flow::Step& step, std::size_t index,
+Status Steps::enterInline(LiveRun& run, const flow::Step& step, const json::Value& spec,
                           const StepKey& key) {
   InlineStep* performer = inlines_.at(static_cast<std::size_t>(step.family));
   BELAY_CHECK(performer != nullptr);
@@ -148,7 +155,7 @@ Status Steps::enterInline(LiveRun& run, const flow::Step& step, std::size_t inde
                               scope,
                               core_.world().evaluator,
                               core_.world().journal,
-                              run.flow->specs[index],
+                              spec,
                               core_.wallMs()};
   auto outcome = performer->perform(context);
   StepFinished finished;
@@ -163,11 +170,10 @@ Status Steps::enterInline(LiveRun& run, const flow::Step& step, std::size_t inde
   return succeed(run, step, std::move(finished));
 }
 
-Result<std::string> Steps::render(LiveRun& run, const flow::Step& step, std::size_t index,
+Result<std::string> Steps::render(LiveRun& run, const flow::Step& step, const json::Value& spec,
                                   const StepKey& key) {
   const RunScope scope = scopeOf(run, key);
-  auto rendered =
-      core_.world().evaluator.renderValue(run.flow->module, run.flow->specs[index], scope);
+  auto rendered = core_.world().evaluator.renderValue(run.flow->module, spec, scope);
   if (!rendered) return std::move(rendered).error().in("step " + step.id.str());
   return std::move(rendered->json);
 }
@@ -187,11 +193,11 @@ Result<std::int64_t> Steps::durationOf(LiveRun& run, const std::string& text,
   return std::int64_t{duration.count()};
 }
 
-Status Steps::startPerformed(LiveRun& run, const flow::Step& step, std::size_t index,
+Status Steps::startPerformed(LiveRun& run, const flow::Step& step, const json::Value& spec,
                              const StepKey& key) {
   StepFinished failed;
   failed.key = key;
-  auto rendered = render(run, step, index, key);
+  auto rendered = render(run, step, spec, key);
   if (!rendered) return fail(run, step, std::move(failed), failureOf(rendered.error()));
   auto timeoutMs = timeoutOf(run, step, key);
   if (!timeoutMs) return fail(run, step, std::move(failed), failureOf(timeoutMs.error()));
@@ -322,8 +328,17 @@ Status Steps::retryNow(LiveRun& run, const std::string& path) {
   return core_.record(run, std::move(again));
 }
 
-Status Steps::cancel(LiveRun& run, const StepKey& key) {
-  core_.order(CancelAttempt{stepAt(run, key.path).family, run.state.id, key});
+Status Steps::cancel(LiveRun& run, const engine::CancelStep& cancel) {
+  const StepKey& key = cancel.key;
+  flow::Family family = flow::Family::kCount;
+  if (cancel.definitionJson.empty()) {
+    family = stepAt(run, key.path).family;
+  } else {
+    BELAY_ASSIGN(const flow::CallStep call,
+                 flow::callStep(run.flow->flow, engine::stepIdOf(key.path), cancel.definitionJson));
+    family = call.step.family;
+  }
+  core_.order(CancelAttempt{family, run.state.id, key});
   return core_.world().journal.removeTimer(run.head, "retry:" + key.path);
 }
 
@@ -348,6 +363,10 @@ Status Steps::finishRun(LiveRun& run, engine::RunEnd end) {
       finished.failedStep = "output";
     }
   }
+  return endRun(run, std::move(finished));
+}
+
+Status Steps::endRun(LiveRun& run, engine::RunFinished finished) {
   BELAY_TRY(core_.record(run, std::move(finished)));
   BELAY_TRY(core_.world().journal.removeTimersOf(run.head));
   return children_.ended(run);
@@ -431,6 +450,7 @@ Status Steps::recordFailure(LiveRun& run, const flow::Step& step, StepFinished f
 }
 
 Result<Next> Steps::chooseNext(LiveRun& run, const flow::Step& step, const StepFinished& finished) {
+  if (run.code) return Next{Next::Kind::kEnd, {}};
   const auto follow = [&]() -> Next {
     const flow::Flow& flow = run.flow->flow;
     const auto behind = flow.behind(*flow.indexOf(step.id.str()));

@@ -5,6 +5,7 @@
 
 #include "agent/runtime/BlockSteps.h"
 #include "agent/runtime/ChildRuns.h"
+#include "agent/runtime/CodeSteps.h"
 #include "agent/runtime/Core.h"
 #include "agent/runtime/RunScope.h"
 
@@ -20,9 +21,10 @@ class Waits;
 class Steps {
  public:
   Steps(Core& core, Waits& waits, Starter& starter)
-      : core_(core), waits_(waits), blocks_(core, *this), children_(core, *this, starter) {}
+      : core_(core), waits_(waits), blocks_(core, *this), children_(core, *this, starter), code_(core, *this) {}
 
   BlockSteps& blocks() { return blocks_; }
+  CodeSteps& code() { return code_; }
 
   void setPerformer(flow::Family family, Performer& performer);
   void setInline(flow::Family family, InlineStep& step);
@@ -33,8 +35,10 @@ class Steps {
   /// Takes a result; one that is no longer wanted is dropped.
   base::Status finishAttempt(LiveRun& run, const engine::StepKey& key, StepResult result);
   base::Status retryNow(LiveRun& run, const std::string& path);
-  base::Status cancel(LiveRun& run, const engine::StepKey& key);
+  base::Status cancel(LiveRun& run, const engine::CancelStep& cancel);
   base::Status finishRun(LiveRun& run, engine::RunEnd end);
+  /// Records the end of a run, and what it means to the run that has started it.
+  base::Status endRun(LiveRun& run, engine::RunFinished finished);
   base::Status resolve(LiveRun& run, const std::string& path, engine::Resolution resolution,
                        const std::string& by, const std::string& note);
 
@@ -45,7 +49,7 @@ class Steps {
                     engine::Failure failure);
 
   /// The value under the family's key with its expressions evaluated.
-  base::Result<std::string> render(LiveRun& run, const flow::Step& step, std::size_t index,
+  base::Result<std::string> render(LiveRun& run, const flow::Step& step, const json::Value& spec,
                                    const engine::StepKey& key);
   /// Keeps a text that is too large for the journal as a resource of the step, and gives its
   /// reference.
@@ -61,12 +65,12 @@ class Steps {
   void carryOut(const Order& order);
 
  private:
-  base::Status enterFamily(LiveRun& run, const flow::Step& step, std::size_t index,
-                           engine::StepKey key);
-  base::Status enterSwitch(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
-  base::Status enterInline(LiveRun& run, const flow::Step& step, std::size_t index,
+  base::Status enterFamily(LiveRun& run, const flow::Step& step, const json::Value& spec,
                            const engine::StepKey& key);
-  base::Status startPerformed(LiveRun& run, const flow::Step& step, std::size_t index,
+  base::Status enterSwitch(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
+  base::Status enterInline(LiveRun& run, const flow::Step& step, const json::Value& spec,
+                           const engine::StepKey& key);
+  base::Status startPerformed(LiveRun& run, const flow::Step& step, const json::Value& spec,
                               const engine::StepKey& key);
   base::Status keepResources(LiveRun& run, const engine::StepKey& key,
                              std::vector<journal::ResourceRow>& rows);
@@ -87,11 +91,18 @@ class Steps {
   Waits& waits_;
   BlockSteps blocks_;
   ChildRuns children_;
+  CodeSteps code_;
   std::array<Performer*, static_cast<std::size_t>(flow::Family::kCount)> performers_{};
   std::array<InlineStep*, static_cast<std::size_t>(flow::Family::kCount)> inlines_{};
 };
 
-/// The step of a flow at a path; aborts when there is none: the flow was validated and is pinned.
+struct StepAt {
+  const flow::Step& step;
+  const json::Value& spec;
+};
+/// The step of a run at a path; aborts when there is none: the flow was validated and is pinned,
+/// and of code the calls that have not ended were checked.
+StepAt findStep(const LiveRun& run, const std::string& path);
 const flow::Step& stepAt(const LiveRun& run, const std::string& path);
 
 }  // namespace belay::runtime

@@ -57,6 +57,7 @@ Status Waits::openEarly(LiveRun& run, const flow::Step& step, const std::string&
   const std::string id = rendered.text("callback");
   const std::string path = engine::pathIn(engine::scopeOf(stepPath), id);
   if (id.empty() || run.state.early.count(path) != 0) return {};
+  if (run.code) return openedByCode(run, path);
   const auto index = run.flow->flow.indexOf(id);
   if (!index)
     return Error{ErrorCode::kFlowUnknownStep,
@@ -66,6 +67,16 @@ Status Waits::openEarly(LiveRun& run, const flow::Step& step, const std::string&
   BELAY_ASSIGN(Open open,
                render(run, run.flow->flow.steps[*index], run.flow->specs[*index], key, scope));
   return recordOpen(run, std::move(open));
+}
+
+/// What code will wait for is not known before it does.
+Status Waits::openedByCode(const LiveRun& run, const std::string& path) {
+  const engine::ActiveStep* active = run.state.findActive(path);
+  if (active && active->wait && active->wait->kind == flow::WaitKind::kCallback) return {};
+  return Error{ErrorCode::kFlowUnknownStep,
+               "callback names \"" + path +
+                   "\", and no wait of this name is open for a callback; "
+                   "call ctx.wait first, and await it behind the step"};
 }
 
 std::string Waits::handedOut(const LiveRun& run, const std::string& stepPath,

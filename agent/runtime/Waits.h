@@ -58,6 +58,7 @@ class Waits {
  private:
   struct Open;
 
+  static base::Status openedByCode(const LiveRun& run, const std::string& path);
   base::Result<Open> render(LiveRun& run, const flow::Step& step, const json::Value& spec,
                             const engine::StepKey& key, const RunScope& scope);
   base::Status renderTime(Open& open, const json::Value& rendered);

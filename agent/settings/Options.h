@@ -66,6 +66,13 @@ void visitStoreOptions(SettingsType& s, Visitor& v) {
           "Stack of one expression.");
   v.bytes("limits.expression_output", s.limits.expressionOutputBytes, 1u << 10, 16u << 20,
           "Result of one expression.");
+  v.bytes(
+      "limits.code_memory", s.limits.codeMemoryBytes, 1u << 20, 1u << 30,
+      "Memory of the code of one run, in all; its ticks, stack and results are bounded as those "
+      "of an expression,\n"
+      "ticks from one result of a step to the next.");
+  v.number("limits.code_calls", s.limits.codeCalls, 1, 1'000'000,
+           "Steps, waits and child runs that the code of one run may ask for in all.");
 }
 
 /// The other half of the list: what steps and the process itself are bounded by.

@@ -45,6 +45,8 @@ struct LimitSettings {
   std::uint64_t expressionMemoryBytes = 16u << 20;
   std::uint64_t expressionStackBytes = 512u << 10;
   std::uint64_t expressionOutputBytes = 4u << 20;
+  std::uint64_t codeMemoryBytes = 32u << 20;
+  std::int64_t codeCalls = 100'000;
 };
 
 struct JobSettings {

@@ -31,6 +31,15 @@ ITEMS = {"slug": "items", "steps": [{"id": "each", "for_each": {
     "steps": [{"id": "f", "function": {"code": "return input + 1", "input": "${{ item }}"}}]}}]}
 LONG = {"slug": "long", "steps": [{"id": "loop", "loop": {
     "while": "${{ index < 50000 }}", "max": 50000, "steps": [{"id": "f", "function": {"code": "return 1"}}]}}]}
+# Five thousand steps, then an event for each of some rounds.
+CODE = """export const flow = {slug: "code"};
+export default async function (ctx) {
+  let sum = 0;
+  for (let i = 0; i < 5000; i++) sum += await ctx.step("s" + i, {function: {code: "input + 1", input: i}});
+  for (let i = 0; i < 5; i++) await ctx.wait("go" + i, {event: {name: "go"}, timeout: "1h"});
+  return sum;
+}
+"""
 RESULTS = []
 
 
@@ -254,6 +263,22 @@ def language():
                 "last/first", 1.2)
 
 
+def code_resume():
+    """From the event that a run of code waits for to its next wait: it is in no memory, and comes from the journal."""
+    with ready_host() as host:
+        host.post("/v1/runs", {"content": CODE, "file": "code.flow.js"})
+        times = []
+        for number in range(5):
+            belay.eventually(lambda step="go%d" % number: [w for w in host.waits() if w["step"] == step], 120, "the wait")
+            begun = time.monotonic()
+            host.post("/v1/events", {"name": "go", "body": {}})
+            if number < 4:
+                while not [w for w in host.waits() if w["step"] == "go%d" % (number + 1)]:
+                    time.sleep(0.001)
+                times.append(time.monotonic() - begun)
+        at_most("language.code_resume_ms", statistics.median(times) * 1000, "ms", 200)
+
+
 def schedules():
     found = run_json(os.path.join(TESTS, "schedules_bench"))
     at_most("triggers.next_1000", found["next_1000_ms"], "ms", 10)
@@ -264,7 +289,7 @@ def main():
     os.makedirs(FOLDER, exist_ok=True)
     wanted = sys.argv[1:]
     failed = 0
-    for part in (size_and_start, steps, processes, approvals, many_waits, many_runs, language, schedules):
+    for part in (size_and_start, steps, processes, approvals, many_waits, many_runs, language, code_resume, schedules):
         if wanted and part.__name__ not in wanted:
             continue
         try:

@@ -11,7 +11,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 def test_shipped_flows_are_valid():
     with belay.Host() as host:
-        files = glob.glob(ROOT + "/config/templates/*.flow.yaml") + glob.glob(ROOT + "/tests/demo/*.flow.yaml")
+        files = glob.glob(ROOT + "/config/templates/*.flow.*") + glob.glob(ROOT + "/tests/demo/*.flow.yaml")
         answer = host.cli("flow", "validate", *map(os.path.abspath, files))
         check.equal(0, answer.code, str(answer))
 

@@ -10,11 +10,12 @@ import check
 
 def test_every_template_becomes_a_valid_flow():
     with belay.started() as host:
-        names = [one["name"] for one in host.cli("flow", "new", "--list").data["templates"]]
+        endings = {one["name"]: one["ending"] for one in host.cli("flow", "new", "--list").data["templates"]}
+        names = list(endings)
         for name in ("review-and-apply", "nightly-job", "poll-until", "fan-out-and-join"):
             check.equal(True, name in names, name)
         for name in names:
-            file = os.path.join(host.folder, name + ".flow.yaml")
+            file = os.path.join(host.folder, name + endings[name])
             host.cli("flow", "new", "try-" + name, "--template", name, "--output", file)
             checked = host.cli("flow", "validate", file).data
             check.equal("try-" + name, checked["files"][0]["flow"], name)

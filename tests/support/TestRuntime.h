@@ -115,14 +115,17 @@ class TestRuntime {
                            : base::Status{base::Error{base::ErrorCode::kTimeout, "no answer"}};
   }
 
-  /// A flow of the steps that are given in YAML, put into the journal.
+  /// A flow in YAML, or of code, put into the journal.
   std::string put(runtime::Runtime& on, const std::string& yaml) {
-    auto flow = flow::parseFlow(yaml, "test.flow.yaml", flow::Format::kYaml);
+    const auto format = yaml.starts_with("export ") ? flow::Format::kCode : flow::Format::kYaml;
+    auto flow = flow::parseFlow(yaml, "test.flow.yaml", format);
     // Said aloud: whoever writes a test wants to know what is wrong with its flow.
     if (!flow) std::fprintf(stderr, "%s\n", flow.error().message.c_str());
     BELAY_CHECK(flow.ok());
-    BELAY_CHECK(
-        on.journal().putFlow({flow->digest, flow->slug.str(), "yaml", yaml, clock.wallMs()}).ok());
+    BELAY_CHECK(on.journal()
+                    .putFlow({flow->digest, flow->slug.str(), std::string(flow::formatName(format)),
+                              yaml, clock.wallMs()})
+                    .ok());
     return flow->digest;
   }
   /// Starts a run without letting the loop work. `run` is filled in when the loop has taken it.

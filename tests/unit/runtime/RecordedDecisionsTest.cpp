@@ -165,3 +165,50 @@ TEST(RecordedDecisions, theKeysAreAskedAgainOnlyForAHistoryThatComesFromDisk) {
   host.succeed(host.jobs.started().front());
   LONGS_EQUAL(2, host.jobs.started().size());
 }
+
+// Code is given all results again: each visit of an approval has to have its signature.
+
+TEST_GROUP(DecisionsOfCode) {
+  TestRuntime host;
+  RunId run;
+
+  void setup() override {
+    host.boot();
+    run = host.start(
+        "export const flow = {slug: 'gate'};\nexport default async function (ctx) {\n"
+        "for (;;) await ctx.wait('ok', {approval: {summary: 'Again?'}, timeout: '1h'});\n}\n");
+    CHECK(host.decide(host.openWait(), false).ok());
+    CHECK(host.decide(host.openWait(), true).ok());
+  }
+  bool believedWith(const std::function<void(EventBody&)>& change) {
+    RecordedDecisions decisions;
+    belay::engine::RunState state;
+    state.id = run;
+    const auto events = host.journal->events(run, 0, 100);
+    for (const belay::journal::EventRow& row : *events) {
+      EventBody body = *belay::engine::decodeBody(row.name, row.body);
+      change(body);
+      decisions.note(body);
+      CHECK(belay::engine::apply(state, {row.atMs, std::move(body)}).ok());
+    }
+    return decisions.verify(state, host.keys).ok();
+  }
+};
+
+TEST(DecisionsOfCode, areBelievedAsTheyWereSigned) {
+  CHECK(believedWith([](EventBody&) {}));
+}
+
+TEST(DecisionsOfCode, anEarlierVisitThatCountsAsApprovedIsFound) {
+  CHECK_FALSE(believedWith([](EventBody& body) {
+    auto* finished = std::get_if<StepFinished>(&body);
+    if (finished && finished->key.visit == 1) finished->outputJson = R"({"approved":true})";
+  }));
+}
+
+TEST(DecisionsOfCode, anEarlierAnswerThatWasTurnedIsFound) {
+  CHECK_FALSE(believedWith([](EventBody& body) {
+    auto* resolved = std::get_if<WaitResolved>(&body);
+    if (resolved && resolved->key.visit == 1) resolved->answer = WaitAnswer::kApproved;
+  }));
+}
