@@ -397,7 +397,10 @@ Status SqliteJournal::quickCheck(CheckCursor& cursor, std::size_t rowsMost) {
 
 Result<PruneReport> SqliteJournal::prune(std::int64_t beforeMs, std::size_t most) {
   BELAY_TRY(ready());
-  return open_->retention.prune(beforeMs, most, clock_.wallMs());
+  auto report = open_->retention.prune(beforeMs, most, clock_.wallMs());
+  // A read can meet the full disk too: for room in memory it writes out what was changed before it.
+  if (!report) BELAY_TRY(open_->session->settle(report.error()));
+  return report;
 }
 
 Status SqliteJournal::backup(const std::string& target) {

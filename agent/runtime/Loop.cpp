@@ -64,6 +64,7 @@ Status Loop::takeTasks() {
 
 Status Loop::takeResults() {
   for (auto& result : results_.takeAll()) taken_.push_back(std::move(result));
+  resultsWorked_ = true;
   for (std::size_t i = 0; i < taken_.size(); ++i) {
     const Status status = taken_[i](runtime_);
     if (status.ok()) continue;
@@ -88,7 +89,8 @@ Status Loop::work() {
 Status Loop::commit() {
   BELAY_TRY(runtime_.flush());
   if (runtime_.journal().inTransaction()) BELAY_TRY(runtime_.journal().commit());
-  taken_.clear();
+  // While the disk is full they wait for a round that works them off.
+  if (std::exchange(resultsWorked_, false)) taken_.clear();
   taskRound_.clear();
   triedAgain_ = false;
   for (const Ack& ack : std::exchange(acks_, {})) ack(Status{});
@@ -104,6 +106,7 @@ Status Loop::giveUp(const Error& error, bool secondTry) {
   log_.error("journal.disk_full", error);
   runtime_.journal().rollback();
   runtime_.forget();
+  resultsWorked_ = false;
   for (LoopPart* const part : parts_) part->forget();
   std::vector<Ack> acks = std::exchange(acks_, {});
   std::vector<Task> round = std::exchange(taskRound_, {});

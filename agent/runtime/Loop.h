@@ -81,6 +81,7 @@ class Loop {
   std::vector<Task> tasks_;
   std::vector<std::function<base::Status(Runtime&)>>
       taken_;  ///< Results of the transaction at hand.
+  bool resultsWorked_ = false;  ///< In the transaction at hand.
   std::vector<Task>
       taskRound_;  ///< Of the transaction at hand, for a second try with the reserve's room.
   std::vector<Ack> acks_;

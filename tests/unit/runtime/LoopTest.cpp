@@ -213,3 +213,23 @@ TEST(Loop, whatAFullDiskCutShortIsTakenUpAgainOnce) {
   // Its attempt was in flight: that the disk was full does not start it a second time.
   LONGS_EQUAL(1, host.jobs.started().size());
 }
+
+// Regression: a request that was served while the disk was full took the results with it.
+TEST(Loop, aResultThatMetAFullDiskOutlivesTheRequestsOfThatTime) {
+  host.boot();
+  const RunId run = host.start(kJob);
+  const RunId other = host.start(kNap);
+  host.disk.setFault({host.disk.operations() + 1, FaultVfs::Failure::kDiskFull, false});
+  belay::runtime::StepResult result;
+  result.outputJson = "{}";
+  host.loop->resultSink()(run, host.jobs.started().front().key, result);
+  CHECK(host.loop->step().ok());
+  CHECK(host.disk.faultHappened());
+  const auto cancel = host.ask(
+      [&](Runtime& on) { return on.control(other, belay::runtime::Verb::kCancel, "uid:0"); });
+  CHECK(host.loop->step().ok());
+  CHECK(cancel->answered && cancel->status.ok());
+  host.pass(2s);
+  STRCMP_EQUAL("succeeded", host.status(run).c_str());
+  LONGS_EQUAL(1, host.jobs.started().size());
+}
