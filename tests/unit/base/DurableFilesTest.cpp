@@ -4,10 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/Files.h"
 #include "tests/support/SyncLog.h"
 #include "tests/support/TempFolder.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::base;
 using belay::test::SyncLog;

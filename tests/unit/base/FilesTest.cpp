@@ -7,9 +7,10 @@
 #include <cerrno>
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/Files.h"
 #include "tests/support/TempFolder.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::base;
 using belay::test::TempFolder;

@@ -2,9 +2,10 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/LineDiff.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::base;
 

@@ -4,9 +4,10 @@
 #include <set>
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/ErrorCode.h"
 #include "common/base/Result.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::base;
 

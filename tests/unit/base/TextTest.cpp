@@ -4,9 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/Text.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::base;
 

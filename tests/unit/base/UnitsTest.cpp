@@ -4,9 +4,10 @@
 #include <limits>
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/Units.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::base;
 using std::chrono::milliseconds;

@@ -9,7 +9,6 @@
 #include <thread>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/BoundedQueue.h"
 #include "common/base/Clock.h"
 #include "common/base/Ids.h"
@@ -18,6 +17,8 @@
 #include "common/base/Text.h"
 #include "common/base/UniqueFd.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::base;
 

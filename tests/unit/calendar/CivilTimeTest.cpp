@@ -2,8 +2,9 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/calendar/CivilTime.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::calendar;
 

@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "common/calendar/Cron.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/TestZone.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::calendar;
 using belay::test::kBerlinRule;

@@ -4,11 +4,12 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/calendar/TimeZones.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/TempFolder.h"
 #include "tests/support/TestZone.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::calendar;
 using belay::test::kBerlinRule;

@@ -3,10 +3,11 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/Text.h"
 #include "common/crypto/KeyFile.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::crypto::KeyFile;

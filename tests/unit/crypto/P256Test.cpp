@@ -5,11 +5,12 @@
 #include <thread>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/Text.h"
 #include "common/crypto/P256.h"
 #include "common/json/Json.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::base::toBase64Url;

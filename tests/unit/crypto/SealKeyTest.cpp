@@ -5,10 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/Text.h"
 #include "common/crypto/SealKey.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::crypto::SealKey;

@@ -4,11 +4,12 @@
 
 #include <mbedtls/sha256.h>
 
-#include "CppUTest/TestHarness.h"
 #include "common/crypto/Hmac.h"
 #include "common/crypto/Sha256.h"
 #include "common/crypto/Wipe.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::crypto::Digest;
 using belay::crypto::hkdfSha256;

@@ -2,8 +2,9 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/json/Json.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::json::parse;

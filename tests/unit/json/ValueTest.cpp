@@ -4,10 +4,11 @@
 #include <limits>
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/json/Json.h"
 #include "common/json/Writer.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::json::Array;
 using belay::json::Object;

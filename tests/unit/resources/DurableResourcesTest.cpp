@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/resources/ResourceStore.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/SimClock.h"
 #include "tests/support/SyncLog.h"
 #include "tests/support/TempFolder.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay;
 

@@ -2,11 +2,12 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 #include "common/crypto/Sha256.h"
 #include "common/statement/Verify.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::crypto::P256PrivateKey;
 using namespace belay::statement;

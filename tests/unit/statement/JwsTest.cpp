@@ -2,10 +2,11 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/base/Text.h"
 #include "common/statement/Jws.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::base::toBase64Url;

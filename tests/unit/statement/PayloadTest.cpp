@@ -3,12 +3,13 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/statement/Payload.h"
 #include "common/statement/Pin.h"
 #include "common/statement/Root.h"
 #include "common/statement/Roster.h"
 #include "tests/unit/statement/Fleet.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::test::Fleet;

@@ -3,9 +3,10 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "common/statement/Verify.h"
 #include "tests/unit/statement/Fleet.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::base::errorText;

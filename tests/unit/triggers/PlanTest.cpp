@@ -3,9 +3,10 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/triggers/Plan.h"
 #include "tests/support/TestZone.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::triggers;
 using belay::calendar::TimeZone;

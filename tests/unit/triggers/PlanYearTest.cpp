@@ -9,10 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/triggers/Plan.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/TestZone.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::triggers;
 using belay::calendar::TimeZone;

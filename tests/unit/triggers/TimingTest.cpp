@@ -3,10 +3,11 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/triggers/Schedule.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/TestZone.h"
+
+#include <CppUTest/TestHarness.h>
 
 using namespace belay::triggers;
 using belay::calendar::TimeZone;

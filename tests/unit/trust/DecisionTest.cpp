@@ -2,12 +2,13 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/trust/Decision.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
 #include "common/statement/Jws.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::crypto::Digest;

@@ -2,12 +2,13 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/trust/Policy.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 #include "common/json/Json.h"
 #include "common/yaml/Yaml.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::Result;
 using belay::trust::Policy;

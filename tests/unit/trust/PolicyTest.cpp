@@ -3,10 +3,11 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/trust/Policy.h"
 #include "common/http/Resolver.h"
 #include "common/json/Json.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::base::Result;

@@ -3,10 +3,11 @@
 #include <map>
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/vault/Connection.h"
 #include "agent/vault/ConnectionStore.h"
 #include "common/json/Json.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::Error;
 using belay::base::ErrorCode;

@@ -7,11 +7,12 @@
 #include <thread>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/vault/HostKeys.h"
 #include "common/base/Files.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/TempFolder.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::test::SeededRandom;

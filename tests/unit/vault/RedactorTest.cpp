@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/vault/Redactor.h"
 #include "common/base/Text.h"
 #include "common/json/Writer.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::vault::RedactingStream;
 using belay::vault::Redactor;

@@ -7,12 +7,13 @@
 #include <thread>
 #include <vector>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/vault/Vault.h"
 #include "common/base/Files.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/SimClock.h"
 #include "tests/support/TempFolder.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::base::Result;

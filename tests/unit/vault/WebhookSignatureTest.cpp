@@ -2,9 +2,10 @@
 
 #include <string>
 
-#include "CppUTest/TestHarness.h"
 #include "agent/vault/WebhookSignature.h"
 #include "tests/support/SeededRandom.h"
+
+#include <CppUTest/TestHarness.h>
 
 using belay::base::ErrorCode;
 using belay::vault::SecretValue;
