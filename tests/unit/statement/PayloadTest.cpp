@@ -51,7 +51,7 @@ TEST(Payload, documentsComeBackAsTheyWere) {
 }
 
 TEST(Payload, membersAreExactlyThose) {
-  for (const std::string& bad : {R"("v":1,"extra":1)", R"("v":1,"v":1)", R"("v":1,"V":1)",
+  for (const std::string bad : {R"("v":1,"extra":1)", R"("v":1,"v":1)", R"("v":1,"V":1)",
                                  R"("w":1)", R"("v":"1")", R"("v":true)", R"("v":1.5)"}) {
     refuses(fleet.pin, "\"v\":1", bad);
     refuses(fleet.roster, "\"v\":1", bad);
@@ -82,7 +82,7 @@ TEST(Payload, textIsStrict) {
 }
 
 TEST(Payload, numbersAreWrittenInOneWay) {
-  for (const std::string& bad :
+  for (const std::string bad :
        {"1", "\"01\"", "\"+1\"", "\"-1\"", "\" 1\"", "\"1 \"", "\"1.0\"", "\"1e0\"", "\"0x1\"",
         "\"\"", "\"0\"", "\"9223372036854775808\"", "\"18446744073709551616\""}) {
     refuses(fleet.pin, "\"counter\":\"1\"", std::string("\"counter\":") + bad);
@@ -111,7 +111,7 @@ TEST(Payload, listsAndLevelsHaveBounds) {
   std::string deep = "\"selector\":[";
   refuses(fleet.pin, "\"selector\":[\"*\"]", deep + "[\"*\"]]");
   refuses(fleet.pin, "\"selector\":[\"*\"]", deep + "]");
-  for (const std::string& bad : {"\"host:1\"", "\"group:\"", "\"group:A\"", "\"**\"", "\"all\""}) {
+  for (const std::string bad : {"\"host:1\"", "\"group:\"", "\"group:A\"", "\"**\"", "\"all\""}) {
     refuses(fleet.pin, "\"*\"", bad);
   }
   std::string many = "\"*\"";
