@@ -134,7 +134,8 @@ Status checkCall(const Flow& flow, std::string_view name, std::string_view defin
   BELAY_ASSIGN(const yaml::Document document, yaml::parseJson(json::print(Value(std::move(list)))));
   Report report{std::string(name)};
   const FlowNames names = gatherCallNames(flow.code->metadata, document.root);
-  Expressions expressions(report, {}, names);
+  const SyntaxCheck nothing;  // Borrowed below: it must outlive what looks at expressions.
+  Expressions expressions(report, nothing, names);
   ShapeCheck shapes(report, expressions, names, document);
   StepRules(report, shapes, expressions, names).check(Node{document.root, document.places});
   if (!report.hasErrors()) return {};
