@@ -77,7 +77,7 @@ class Oracle:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.next = 0
+        self.next = 1  # They divide by it.
         self.asked = {}     # n -> (slug, code)
         self.runs = {}      # n -> run, acknowledged
         self.unknown = []   # n, asked and not acknowledged: asked again with the same key
