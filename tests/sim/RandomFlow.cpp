@@ -99,8 +99,8 @@ class Writer {
     text_ += "  - id: " + id + "\n";
     if (chance(15)) text_ += "    when: \"${{ state.rounds % 2 == 0 }}\"\n";
     bool performed = false;
-    // One at most: in a loop or over items it makes runs enough.
-    if (!child_.empty() && chance(20)) {
+    // One at most, and in one loop at most: what its own flow starts multiplies with it.
+    if (!child_.empty() && depth_ < 2 && chance(20)) {
       text_ += "    flow: {slug: " + std::exchange(child_, {}) + ", release: draft}\n";
       if (chance(30)) text_ += "    retry: {max_attempts: 2, backoff: {initial: 2s}}\n";
       if (chance(60)) text_ += "    on_error: skip\n";
