@@ -16,6 +16,24 @@ void bad(VerifyReport& report, const std::string& what) {
   report.firstBad = what;
 }
 
+/// Verifies up to `most` rows behind `at`, which goes along; true at the chain's end.
+template <typename Row>
+Result<bool> walkRows(ChainedTable<Row>& chain, ChainEnd& at, std::size_t most,
+                      std::uint64_t& counted, VerifyReport& report) {
+  if (at.number == 0) at = chain.start();
+  for (std::size_t taken = 0; taken < most; ++taken) {
+    BELAY_ASSIGN(const auto kept, chain.after(at.number));
+    if (!kept) return true;
+    if (!chain.follows(*kept, at)) {
+      bad(report, chain.nameOf(at.number + 1, kept->row) + ": it does not follow");
+      return false;
+    }
+    at = ChainEnd{kept->row.number, kept->hash};
+    ++counted;
+  }
+  return false;
+}
+
 std::string eventOf(const std::string& run, std::uint64_t seq) {
   return "run " + run + ", event " + std::to_string(seq);
 }
@@ -143,46 +161,19 @@ Status ChainWalk::walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport&
 }
 
 Status ChainWalk::walkLedger(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
-  LedgerTable::End at{cursor.ledgerRow, cursor.ledgerHash};
-  if (at.number == 0) at = LedgerTable::start();
-  for (std::size_t taken = 0; taken < most; ++taken) {
-    BELAY_ASSIGN(const auto kept, ledger_.after(at.number));
-    if (!kept) {
-      cursor.statementRow = 0;
-      return {};
-    }
-    if (!LedgerTable::follows(*kept, at)) {
-      bad(report, "row " + std::to_string(at.number + 1) + " of the ledger of flows (" +
-                      kept->row.slug + "): it does not follow");
-      return {};
-    }
-    at = LedgerTable::End{kept->row.number, kept->hash};
-    cursor.ledgerRow = at.number;
-    cursor.ledgerHash = at.hash;
-    ++report.flowChanges;
-  }
+  ChainEnd at{cursor.ledgerRow, cursor.ledgerHash};
+  BELAY_ASSIGN(const bool whole, walkRows(ledger_.chain(), at, most, report.flowChanges, report));
+  cursor.ledgerRow = at.number;
+  cursor.ledgerHash = at.hash;
+  if (whole) cursor.statementRow = 0;
   return {};
 }
 
 Status ChainWalk::walkStatements(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
-  StatementTable::End at{cursor.statementRow, cursor.statementHash};
-  if (at.number == 0) at = StatementTable::start();
-  for (std::size_t taken = 0; taken < most; ++taken) {
-    BELAY_ASSIGN(const auto kept, statements_.after(at.number));
-    if (!kept) {
-      cursor.done = true;
-      return {};
-    }
-    if (!StatementTable::follows(*kept, at)) {
-      bad(report, "row " + std::to_string(at.number + 1) +
-                      " of the ledger of statements: it does not follow");
-      return {};
-    }
-    at = StatementTable::End{kept->row.number, kept->hash};
-    cursor.statementRow = at.number;
-    cursor.statementHash = at.hash;
-    ++report.statements;
-  }
+  ChainEnd at{cursor.statementRow, cursor.statementHash};
+  BELAY_ASSIGN(cursor.done, walkRows(statements_.chain(), at, most, report.statements, report));
+  cursor.statementRow = at.number;
+  cursor.statementHash = at.hash;
   return {};
 }
 

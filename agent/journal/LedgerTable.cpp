@@ -16,21 +16,9 @@ using base::Status;
 
 namespace {
 
-Error ledgerBroken(std::int64_t number, std::string_view why) {
-  return Error{ErrorCode::kJournalChainBroken,
-               "row " + std::to_string(number) + " of the ledger of flows: " + std::string(why),
-               {"belay journal verify"}};
-}
-
-Result<LedgerTable::Kept> readKept(const sqlite::Execution& rows) {
-  LedgerTable::Kept kept;
-  FlowChangeRow& row = kept.row;
-  row.number = rows.integer(0);
+bool readChange(const sqlite::Execution& rows, FlowChangeRow& row) {
   const std::int64_t what = rows.integer(2);
-  if (what < 0 || what >= static_cast<int>(FlowChange::kCount)) {
-    return ledgerBroken(row.number, "its kind is damaged");
-  }
-  if (!copyHash(rows.blob(9), kept.hash)) return ledgerBroken(row.number, "its hash is damaged");
+  if (what < 0 || what >= static_cast<int>(FlowChange::kCount)) return false;
   row.slug = rows.string(1);
   row.what = static_cast<FlowChange>(what);
   row.release = rows.integer(3);
@@ -39,24 +27,35 @@ Result<LedgerTable::Kept> readKept(const sqlite::Execution& rows) {
   row.origin = rows.string(6);
   row.by = rows.string(7);
   row.atMs = rows.integer(8);
-  return kept;
+  return true;
 }
 
-Hash hashAfter(const LedgerTable::End& end, const FlowChangeRow& row) {
+Hash hashAfter(const ChainEnd& end, const FlowChangeRow& row) {
   return ledgerChainNext(end.hash,
                          {row.number, row.atMs, static_cast<std::int64_t>(row.what), row.release},
                          {row.slug, row.digest, row.note, row.origin, row.by});
 }
 
+constexpr ChainFormat<FlowChangeRow> kFormat{
+    .name = "the ledger of flows",
+    .reading = "read the ledger of flows",
+    .endSql = "SELECT number, hash FROM flow_changes ORDER BY number DESC LIMIT 1",
+    .afterSql = BELAY_LEDGER_QUERY "WHERE number > ? ORDER BY number LIMIT 1",
+    .backwardsSql = BELAY_LEDGER_QUERY "ORDER BY number DESC LIMIT ?",
+    .hashColumn = 9,
+    .about = &FlowChangeRow::slug,
+    .start = ledgerChainStart,
+    .next = hashAfter,
+    .read = readChange};
+
 }  // namespace
 
 LedgerTable::LedgerTable(Session& session)
     : session_(session),
+      chain_(session, kFormat),
       insert_(session.database(), "record a change of a flow",
               "INSERT INTO flow_changes (number, slug, what, release, digest, note, origin,"
               " by_whom, at_ms, hash) VALUES (?,?,?,?,?,?,?,?,?,?)"),
-      end_(session.database(), "read the ledger of flows",
-           "SELECT number, hash FROM flow_changes ORDER BY number DESC LIMIT 1"),
       list_(session.database(), "read the ledger of flows",
             BELAY_LEDGER_QUERY
             "WHERE slug = ? AND what = ? AND number < ?"
@@ -66,17 +65,7 @@ LedgerTable::LedgerTable(Session& session)
       releaseOf_(session.database(), "find a release",
                  BELAY_LEDGER_QUERY
                  "WHERE what = 1 AND slug = ? AND digest = ?"
-                 " ORDER BY release DESC LIMIT 1"),
-      after_(session.database(), "read the ledger of flows",
-             BELAY_LEDGER_QUERY "WHERE number > ? ORDER BY number LIMIT 1"),
-      backwards_(session.database(), "read the ledger of flows",
-                 BELAY_LEDGER_QUERY "ORDER BY number DESC LIMIT ?") {}
-
-LedgerTable::End LedgerTable::start() { return {0, ledgerChainStart()}; }
-
-bool LedgerTable::follows(const Kept& kept, const End& end) {
-  return kept.row.number == end.number + 1 && kept.hash == hashAfter(end, kept.row);
-}
+                 " ORDER BY release DESC LIMIT 1") {}
 
 Status LedgerTable::add(FlowChangeRow& row) {
   BELAY_TRY(session_.beginWrite());
@@ -87,33 +76,13 @@ Status LedgerTable::add(FlowChangeRow& row) {
                                              std::to_string(row.release) + " already"};
     }
   }
-  End end = start();
-  {
-    sqlite::Execution rows(end_);
-    BELAY_ASSIGN(const bool found, rows.next());
-    if (found) {
-      end.number = rows.integer(0);
-      if (!copyHash(rows.blob(1), end.hash)) return ledgerBroken(end.number, "its hash is damaged");
-    }
-  }
-  row.number = end.number + 1;
+  BELAY_ASSIGN(const Hash hash, chain_.append(row));
   return session_.write(insert_, row.number, row.slug, static_cast<std::int64_t>(row.what),
-                        row.release, row.digest, row.note, row.origin, row.by, row.atMs,
-                        hashAfter(end, row));
-}
-
-Result<std::vector<FlowChangeRow>> LedgerTable::readAll(sqlite::Execution& rows) {
-  std::vector<FlowChangeRow> found;
-  while (true) {
-    BELAY_ASSIGN(const bool more, rows.next());
-    if (!more) return found;
-    BELAY_ASSIGN(Kept kept, readKept(rows));
-    found.push_back(std::move(kept.row));
-  }
+                        row.release, row.digest, row.note, row.origin, row.by, row.atMs, hash);
 }
 
 Result<std::optional<FlowChangeRow>> LedgerTable::readOne(sqlite::Execution& rows) {
-  BELAY_ASSIGN(std::vector<FlowChangeRow> found, readAll(rows));
+  BELAY_ASSIGN(std::vector<FlowChangeRow> found, chain_.readAll(rows));
   if (found.empty()) return std::optional<FlowChangeRow>{};
   return std::optional<FlowChangeRow>{std::move(found.front())};
 }
@@ -123,7 +92,7 @@ Result<std::vector<FlowChangeRow>> LedgerTable::list(std::string_view slug, Flow
   BELAY_TRY(session_.usable());
   const std::int64_t below = before == 0 ? std::numeric_limits<std::int64_t>::max() : before;
   sqlite::Execution rows(list_, slug, static_cast<std::int64_t>(what), below, most);
-  return readAll(rows);
+  return chain_.readAll(rows);
 }
 
 Result<std::optional<FlowChangeRow>> LedgerTable::last(std::string_view slug, FlowChange what) {
@@ -144,31 +113,6 @@ Result<std::optional<FlowChangeRow>> LedgerTable::releaseOf(std::string_view slu
   BELAY_TRY(session_.usable());
   sqlite::Execution rows(releaseOf_, slug, digest);
   return readOne(rows);
-}
-
-Result<std::optional<LedgerTable::Kept>> LedgerTable::after(std::int64_t number) {
-  BELAY_TRY(session_.usable());
-  sqlite::Execution rows(after_, number);
-  BELAY_ASSIGN(const bool found, rows.next());
-  if (!found) return std::optional<Kept>{};
-  BELAY_ASSIGN(Kept kept, readKept(rows));
-  return std::optional<Kept>{std::move(kept)};
-}
-
-Status LedgerTable::checkLast(std::size_t most) {
-  sqlite::Execution rows(backwards_, most);
-  std::optional<Kept> newer;
-  while (true) {
-    BELAY_ASSIGN(const bool more, rows.next());
-    if (!more) break;
-    BELAY_ASSIGN(Kept kept, readKept(rows));
-    if (newer && !follows(*newer, {kept.row.number, kept.hash})) {
-      return ledgerBroken(newer->row.number, "it does not follow the row before it");
-    }
-    newer = std::move(kept);
-  }
-  if (!newer || newer->row.number > 1 || follows(*newer, start())) return {};
-  return ledgerBroken(newer->row.number, "it does not follow the start");
 }
 
 }  // namespace belay::journal

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/journal/Chain.h"
+#include "agent/journal/ChainedTable.h"
 #include "agent/journal/FlowLedger.h"
 #include "agent/journal/Session.h"
 
@@ -15,16 +15,6 @@ namespace belay::journal {
 /// Threads: owner. Errors: as Journal says.
 class LedgerTable {
  public:
-  /// Where the chain is, or where it begins.
-  struct End {
-    std::int64_t number = 0;
-    Hash hash{};
-  };
-  /// A row as it is on disk.
-  struct Kept {
-    FlowChangeRow row;
-    Hash hash{};
-  };
   explicit LedgerTable(Session& session);
 
   base::Status add(FlowChangeRow& row);
@@ -35,26 +25,18 @@ class LedgerTable {
   base::Result<std::optional<FlowChangeRow>> releaseOf(std::string_view slug,
                                                        std::string_view digest);
 
-  /// The row after number `number`.
-  base::Result<std::optional<Kept>> after(std::int64_t number);
-  static End start();
-  /// True when `kept` follows `end`, by number and hash.
-  static bool follows(const Kept& kept, const End& end);
-  /// Checks the last `most` rows against each other.
-  base::Status checkLast(std::size_t most);
+  /// Its rows, in order, to be verified.
+  ChainedTable<FlowChangeRow>& chain() { return chain_; }
 
  private:
-  base::Result<std::vector<FlowChangeRow>> readAll(sqlite::Execution& rows);
   base::Result<std::optional<FlowChangeRow>> readOne(sqlite::Execution& rows);
 
   Session& session_;
+  ChainedTable<FlowChangeRow> chain_;
   sqlite::Statement insert_;
-  sqlite::Statement end_;
   sqlite::Statement list_;
   sqlite::Statement release_;
   sqlite::Statement releaseOf_;
-  sqlite::Statement after_;
-  sqlite::Statement backwards_;
 };
 
 }  // namespace belay::journal

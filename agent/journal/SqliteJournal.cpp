@@ -56,8 +56,8 @@ Status SqliteJournal::ready() const {
 Status SqliteJournal::checkLastRows() {
   BELAY_TRY(open_->events.checkLast(kEventsCheckedAtOpen));
   BELAY_TRY(open_->hostChain.checkLast(kSealsCheckedAtOpen));
-  BELAY_TRY(open_->ledger.checkLast(kFlowChangesCheckedAtOpen));
-  return open_->statements.checkLast(kStatementsCheckedAtOpen);
+  BELAY_TRY(open_->ledger.chain().checkLast(kFlowChangesCheckedAtOpen));
+  return open_->statements.chain().checkLast(kStatementsCheckedAtOpen);
 }
 
 ScheduleTable& SqliteJournal::schedules() {

@@ -103,5 +103,6 @@ TEST(StatementLedger, namesAMissingRow) {
   CHECK(on.open().ok());
   const auto report = on.verifyAll(100).value();
   CHECK_FALSE(report.ok);
-  STRCMP_EQUAL("row 2 of the ledger of statements: it does not follow", report.firstBad.c_str());
+  STRCMP_EQUAL("row 2 of the ledger of statements (deploy/stable): it does not follow",
+               report.firstBad.c_str());
 }

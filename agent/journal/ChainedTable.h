@@ -1,0 +1,143 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "agent/journal/Chain.h"
+#include "agent/journal/Session.h"
+#include "common/sqlite/Statement.h"
+
+namespace belay::journal {
+
+/// Where a chain of numbered rows is, or where it begins.
+struct ChainEnd {
+  std::int64_t number = 0;
+  Hash hash{};
+};
+
+/// How rows of one kind stand on disk and are chained. Row has a member `number`, from 1 on.
+template <typename Row>
+struct ChainFormat {
+  std::string_view name;     ///< As errors say it: "the ledger of flows".
+  const char* reading;       ///< What is being done: "read the ledger of flows".
+  const char* endSql;        ///< Number and hash of the newest row.
+  const char* afterSql;      ///< The row after number ?.
+  const char* backwardsSql;  ///< The last ? rows, newest first.
+  int hashColumn;            ///< Of all queries that read rows.
+  std::string Row::*about;   ///< What a row is about, for people.
+  Hash (*start)();           ///< What the first row is chained to.
+  Hash (*next)(const ChainEnd&, const Row&);
+  bool (*read)(const sqlite::Execution&, Row&);  ///< False: its kind is none that there is.
+};
+
+/// What the tables have in common whose rows are chained by hash: nothing in them is ever changed,
+/// and what was changed or taken away all the same is found.
+///
+/// Threads: owner. Errors: as Journal says; kJournalChainBroken for a row that does not follow.
+template <typename Row>
+class ChainedTable {
+ public:
+  /// A row as it is on disk.
+  struct Kept {
+    Row row;
+    Hash hash{};
+  };
+
+  ChainedTable(Session& session, const ChainFormat<Row>& format)
+      : session_(session),
+        format_(format),
+        end_(session.database(), format.reading, format.endSql),
+        after_(session.database(), format.reading, format.afterSql),
+        backwards_(session.database(), format.reading, format.backwardsSql) {}
+
+  ChainEnd start() const { return {0, format_.start()}; }
+
+  /// For people: "row 3 of the ledger of flows (deploy)".
+  std::string nameOf(std::int64_t number, const Row& row) const {
+    return "row " + std::to_string(number) + " of " + std::string(format_.name) + " (" +
+           row.*format_.about + ")";
+  }
+
+  /// True when `kept` follows `end`, by number and hash.
+  bool follows(const Kept& kept, const ChainEnd& end) const {
+    return kept.row.number == end.number + 1 && kept.hash == format_.next(end, kept.row);
+  }
+
+  /// Gives `row` its number and says the hash that it is to be kept with.
+  base::Result<Hash> append(Row& row) {
+    ChainEnd end = start();
+    sqlite::Execution rows(end_);
+    BELAY_ASSIGN(const bool found, rows.next());
+    if (found) {
+      end.number = rows.integer(0);
+      if (!copyHash(rows.blob(1), end.hash)) return broken(end.number, "its hash is damaged");
+    }
+    row.number = end.number + 1;
+    return format_.next(end, row);
+  }
+
+  /// The row after number `number`.
+  base::Result<std::optional<Kept>> after(std::int64_t number) {
+    BELAY_TRY(session_.usable());
+    sqlite::Execution rows(after_, number);
+    BELAY_ASSIGN(const bool found, rows.next());
+    if (!found) return std::optional<Kept>{};
+    BELAY_ASSIGN(Kept kept, read(rows));
+    return std::optional<Kept>{std::move(kept)};
+  }
+
+  base::Result<std::vector<Row>> readAll(sqlite::Execution& rows) const {
+    std::vector<Row> found;
+    while (true) {
+      BELAY_ASSIGN(const bool more, rows.next());
+      if (!more) return found;
+      BELAY_ASSIGN(Kept kept, read(rows));
+      found.push_back(std::move(kept.row));
+    }
+  }
+
+  /// Checks the last `most` rows against each other.
+  base::Status checkLast(std::size_t most) {
+    sqlite::Execution rows(backwards_, most);
+    std::optional<Kept> newer;
+    while (true) {
+      BELAY_ASSIGN(const bool more, rows.next());
+      if (!more) break;
+      BELAY_ASSIGN(Kept kept, read(rows));
+      if (newer && !follows(*newer, {kept.row.number, kept.hash}))
+        return broken(newer->row.number, "it does not follow the row before it");
+      newer = std::move(kept);
+    }
+    if (!newer || newer->row.number > 1 || follows(*newer, start())) return {};
+    return broken(newer->row.number, "it does not follow the start");
+  }
+
+ private:
+  base::Result<Kept> read(const sqlite::Execution& rows) const {
+    Kept kept;
+    kept.row.number = rows.integer(0);
+    if (!format_.read(rows, kept.row)) return broken(kept.row.number, "its kind is damaged");
+    if (!copyHash(rows.blob(format_.hashColumn), kept.hash))
+      return broken(kept.row.number, "its hash is damaged");
+    return kept;
+  }
+
+  base::Error broken(std::int64_t number, std::string_view why) const {
+    return base::Error{base::ErrorCode::kJournalChainBroken,
+                       "row " + std::to_string(number) + " of " + std::string(format_.name) + ": " +
+                           std::string(why),
+                       {"belay journal verify"}};
+  }
+
+  Session& session_;
+  const ChainFormat<Row>& format_;
+  sqlite::Statement end_;
+  sqlite::Statement after_;
+  sqlite::Statement backwards_;
+};
+
+}  // namespace belay::journal
