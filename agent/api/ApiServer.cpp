@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstdlib>
-#include <exception>
 #include <thread>
 #include <utility>
 
@@ -92,24 +91,18 @@ class ApiServer::Implementation {
 
  private:
   void run() noexcept {
-    try {
-      ::pthread_setname_np(::pthread_self(), "api");
-      while (!ending_.load() && !server_->drained()) {
-        const auto next = backend_.deadlines.next();
-        milliseconds wait{-1};
-        if (next) wait = std::max(milliseconds{0}, *next - backend_.deps.clock.sinceBoot());
-        if (const Status stepped = server_->step(wait); !stepped) {
-          backend_.deps.log.error("api.failed", stepped.error());
-          std::abort();
-        }
-        backend_.deadlines.fire(backend_.deps.clock.sinceBoot());
+    ::pthread_setname_np(::pthread_self(), "api");
+    while (!ending_.load() && !server_->drained()) {
+      const auto next = backend_.deadlines.next();
+      milliseconds wait{-1};
+      if (next) wait = std::max(milliseconds{0}, *next - backend_.deps.clock.sinceBoot());
+      if (const Status stepped = server_->step(wait); !stepped) {
+        backend_.deps.log.error("api.failed", stepped.error());
+        std::abort();
       }
-      drained_.store(true);
-    } catch (const std::exception& e) {
-      backend_.deps.log.error("thread.failed", Error{ErrorCode::kInternal, e.what()},
-                              {{"thread", "api"}});
-      std::abort();
+      backend_.deadlines.fire(backend_.deps.clock.sinceBoot());
     }
+    drained_.store(true);
   }
 
   Access access_;

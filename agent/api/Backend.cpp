@@ -33,8 +33,8 @@ Error busy() {
 Backend::Backend(ApiOptions apiOptions, ApiDeps apiDeps)
     : options(std::move(apiOptions)),
       deps(std::move(apiDeps)),
-      workers("api-work", options.workers, kWorkMost, deps.makeSyntaxCheck, deps.log),
-      readers("api-read", kReaderThreads, kReadersMost, nullptr, deps.log),
+      workers("api-work", options.workers, kWorkMost, deps.makeSyntaxCheck),
+      readers("api-read", kReaderThreads, kReadersMost, nullptr),
       startedWallMs(deps.clock.wallMs()) {}
 
 bool Backend::afterCommit(std::function<void(runtime::Runtime&)> work) {

@@ -9,7 +9,6 @@
 
 #include "agent/flow/Validate.h"
 #include "common/base/BoundedQueue.h"
-#include "common/log/Log.h"
 
 namespace belay::api {
 
@@ -26,7 +25,7 @@ class Workers {
   using Work = std::function<void(Tools&)>;
 
   Workers(std::string name, std::size_t threads, std::size_t queueMax,
-          std::function<flow::SyntaxCheck()> makeSyntaxCheck, log::Log& log);
+          std::function<flow::SyntaxCheck()> makeSyntaxCheck);
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -38,7 +37,6 @@ class Workers {
   void run(const std::string& name) noexcept;
 
   const std::function<flow::SyntaxCheck()> makeSyntaxCheck_;
-  log::Log& log_;
   base::BoundedQueue<Work> queue_;
   std::vector<std::thread> threads_;
 };

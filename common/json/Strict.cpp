@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
+#include <cmath>
+#include <cstdlib>
 #include <set>
 #include <string>
 #include <vector>
@@ -109,34 +110,11 @@ class Checker {
     if (number.size() > kNumberCharsMax) {
       return fail("a number has at most " + std::to_string(kNumberCharsMax) + " characters");
     }
-    double parsed = 0;
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), parsed);
-    static_cast<void>(end);
-    // Out of range is also what rounds to zero, and from_chars does not say which of the two it is.
-    if (error == std::errc::result_out_of_range && isLarge(number)) {
+    // Without an exponent, so few digits cannot be too many.
+    const bool mayBeLarge = number.find_first_of("eE") != std::string_view::npos;
+    if (mayBeLarge && !std::isfinite(std::strtod(std::string(number).c_str(), nullptr)))
       return fail("the number is too large");
-    }
     return {};
-  }
-
-  /// Whether the first digit that is not 0 stands before the decimal point, exponent applied.
-  static bool isLarge(std::string_view number) {
-    const std::size_t e = number.find_first_of("eE");
-    const std::string_view mantissa = number.substr(0, e);
-    const std::size_t first = mantissa.find_first_of("123456789");
-    if (first == std::string_view::npos) return false;
-    const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
-    std::int64_t place = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
-    if (e == std::string_view::npos) return place > 0;
-    std::string_view digits = number.substr(e + 1);
-    const bool negative = digits.front() == '-';
-    if (negative || digits.front() == '+') digits.remove_prefix(1);
-    std::int64_t exponent = 0;
-    // An exponent beyond 64 bits outweighs any mantissa.
-    if (std::from_chars(digits.data(), digits.data() + digits.size(), exponent).ec != std::errc()) {
-      return !negative;
-    }
-    return negative ? place > exponent : place > -exponent;
   }
 
   /// Reads four hexadecimal digits.

@@ -17,6 +17,7 @@ target_include_directories(belay_version
 
 # The tool runs on the building machine and is in no product.
 add_executable(belay_embed "${PROJECT_SOURCE_DIR}/config/cmake/embedded/embed.cpp")
+target_link_libraries(belay_embed PRIVATE deps::zlib)
 
 file(GLOB_RECURSE embedded_files CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
   "${PROJECT_SOURCE_DIR}/docs/*.md" "${PROJECT_SOURCE_DIR}/config/templates/*")
@@ -35,3 +36,4 @@ add_custom_command(
 add_library(belay_embedded STATIC
   "${generated}/embedded.cpp" "${PROJECT_SOURCE_DIR}/config/cmake/embedded/Embedded.cpp")
 target_include_directories(belay_embedded PUBLIC "${PROJECT_SOURCE_DIR}/config/cmake")
+target_link_libraries(belay_embedded PRIVATE deps::zlib)

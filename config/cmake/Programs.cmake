@@ -6,6 +6,9 @@ add_custom_target(product)
 function(belay_program name sources)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARGN})
+  if(BELAY_OPTIMIZED)
+    target_compile_options(${name} PRIVATE -Os -fno-exceptions -fno-asynchronous-unwind-tables)
+  endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}"
     RULE_LAUNCH_LINK "\"${PROJECT_SOURCE_DIR}/config/cmake/link.sh\""

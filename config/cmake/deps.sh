@@ -12,7 +12,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 recipes=$here/deps
-libraries=(poco sqlite3 mbedtls quickjs libssh cjson)  # a library stands after what it needs
+libraries=(poco sqlite3 mbedtls quickjs libssh cjson musl)  # a library stands after what it needs
 lanes=2                                                # so many are built at a time
 cache=${BELAY_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/belay}
 apt_dir=$cache/apt

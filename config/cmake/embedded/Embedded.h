@@ -6,7 +6,8 @@
 /// The repository's text files that are inside the binary: docs, error pages, schema, templates,
 /// defaults.
 ///
-/// Threads: any; everything is constant.
+/// Threads: any; everything is constant once it is there. The first call unpacks it (some
+/// milliseconds); views are valid for ever.
 namespace belay::embedded {
 
 struct File {
@@ -15,9 +16,9 @@ struct File {
 };
 
 /// Returns all files, sorted by path.
-std::span<const File> files() noexcept;
+std::span<const File> files();
 
 /// Returns the file of that path, or nullptr.
-const File* find(std::string_view path) noexcept;
+const File* find(std::string_view path);
 
 }  // namespace belay::embedded

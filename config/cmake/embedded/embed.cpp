@@ -1,5 +1,7 @@
-// Writes a C++ source that holds the named text files: embed ROOT LIST OUTPUT.
+// Writes a C++ source that holds the named text files, packed: embed ROOT LIST OUTPUT.
 // LIST names one file per line, relative to ROOT, sorted; the output depends on nothing else.
+
+#include <zlib.h>
 
 #include <fstream>
 #include <iostream>
@@ -9,27 +11,19 @@
 
 namespace {
 
-// Octal escapes have a fixed width, so that whatever follows cannot become part of one.
-void writeLiteral(std::ostream& out, const std::string& text) {
-  constexpr std::size_t kLineBytes = 4000;
-  if (text.empty()) out << "\n     \"\"";
-  for (std::size_t start = 0; start < text.size(); start += kLineBytes) {
-    out << "\n     \"";
-    for (const char raw : text.substr(start, kLineBytes)) {
-      const auto byte = static_cast<unsigned char>(raw);
-      if (raw == '\n') {
-        out << "\\n";
-      } else if (raw == '"' || raw == '\\' || raw == '?') {
-        out << '\\' << raw;
-      } else if (byte >= 0x20 && byte < 0x7f) {
-        out << raw;
-      } else {
-        out << '\\' << static_cast<char>('0' + (byte >> 6))
-            << static_cast<char>('0' + (byte >> 3 & 7)) << static_cast<char>('0' + (byte & 7));
-      }
-    }
-    out << '"';
-  }
+std::vector<unsigned char> pack(const std::string& text) {
+  uLongf size = compressBound(text.size());
+  std::vector<unsigned char> packed(size);
+  const auto* bytes = reinterpret_cast<const Bytef*>(text.data());
+  if (compress2(packed.data(), &size, bytes, text.size(), Z_BEST_COMPRESSION) != Z_OK) size = 0;
+  packed.resize(size);
+  return packed;
+}
+
+void writeBytes(std::ostream& out, const std::vector<unsigned char>& bytes) {
+  constexpr std::size_t kPerLine = 24;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    out << (i % kPerLine == 0 ? "\n    " : "") << static_cast<unsigned>(bytes[i]) << ',';
 }
 
 int fail(const std::string& what) {
@@ -49,20 +43,24 @@ int main(int argc, char** argv) {
     if (!line.empty()) paths.push_back(line);
   }
   std::ofstream out{argv[3], std::ios::binary | std::ios::trunc};
-  out << "#include <array>\n\n#include \"embedded/Embedded.h\"\n\nnamespace belay::embedded "
-         "{\nnamespace {\n\n"
-      << "using std::literals::operator\"\"sv;\n\n"
-      << "constexpr std::array<File, " << paths.size() << "> kFiles{{";
+  out << "#include \"embedded/Packed.h\"\n\nnamespace belay::embedded::packed {\n\n"
+      << "constexpr Entry kTable[] = {";
+  std::string all;
   for (const std::string& path : paths) {
     std::ifstream file{root + '/' + path, std::ios::binary};
     if (!file) return fail("cannot read " + path);
-    const std::string text{std::istreambuf_iterator<char>{file}, {}};
-    out << "\n    {\"" << path << "\"sv,";
-    writeLiteral(out, text);
-    out << "sv},";
+    const std::size_t before = all.size();
+    all.append(std::istreambuf_iterator<char>{file}, {});
+    out << "\n    {\"" << path << "\", " << all.size() - before << "},";
   }
-  out << "\n}};\n\n}  // namespace\n\nstd::span<const File> files() noexcept { return kFiles; }\n\n"
-      << "}  // namespace belay::embedded\n";
+  const std::vector<unsigned char> packed = pack(all);
+  if (packed.empty()) return fail("zlib cannot pack");
+  out << "\n};\nconstexpr unsigned char kStream[] = {";
+  writeBytes(out, packed);
+  out << "\n};\n\nconst std::span<const Entry> kEntries{kTable};\n"
+      << "const std::span<const unsigned char> kData{kStream};\n"
+      << "const std::size_t kBytes = " << all.size() << ";\n\n"
+      << "}  // namespace belay::embedded::packed\n";
   out.close();
   return out ? 0 : fail(std::string{"cannot write "} + argv[3]);
 }
