@@ -235,6 +235,7 @@ Status Daemon::makeRuntime() {
   runtime::RuntimeSettings settings;
   settings.inlineBytesMax = limits.inlineBytes;
   settings.activeRunsMax = static_cast<std::size_t>(limits.activeRuns);
+  settings.concurrentRunsMax = static_cast<std::size_t>(limits.concurrentRuns);
   settings.epoch = epoch_;
   settings.code.callsMax = static_cast<std::size_t>(limits.codeCalls);
   settings.codeLimits = bounds;

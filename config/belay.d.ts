@@ -317,6 +317,19 @@ export interface FlowFile {
       on?: ("timeout" | "rate_limited" | "unavailable" | "server_error" | "exit_code" | "connection")[];
     };
   };
+  /** How many runs may be active at once, and what becomes of more. */
+  concurrency?: {
+    /** Runs with the same key count together; expressions over input and trigger may stand in it. Without it all runs of the flow do. */
+    key?: string;
+    /** Runs of one key that may be active at once, waiting ones included. */
+    limit?: number;
+    /** What becomes of a further run: queue (it begins in its turn), skip (there is none), reject (an error), or supersede (the oldest of the key is cancelled). */
+    on_conflict?: "queue" | "skip" | "reject" | "supersede";
+    /** Of on_conflict: queue: runs of one key that may be queued. */
+    max_queued?: number;
+  };
+  /** When a release is promoted: coexist (queued runs keep their release), drain (runs of the new release begin when those of others have ended), or supersede (queued runs are replaced by runs of the new release). */
+  on_new_release?: "coexist" | "drain" | "supersede";
   /** Texts that steps use by name; expressions may stand in them. {file: NAME} takes the text of a file. */
   templates?: { [name: string]: string };
   /** JavaScript functions by name, like: s => s.trim(). Expressions call them as functions.NAME(…). {file: NAME} takes the text of a file. */

@@ -94,13 +94,20 @@ class Adviser {
     return finish("it is at work");
   }
 
+  Advice queued(const std::string& why) {
+    say(why.empty() ? "queued: it begins in its turn" : why);
+    if (history_.paused()) {
+      say("paused by " + quoted(lastBy("paused")) + ": in its turn it takes its slot and waits");
+      act("belay run resume " + run_);
+    }
+    act("belay run cancel " + run_);
+    return finish("");
+  }
+
   Advice paused() {
     act("belay run resume " + run_);
     act("belay run cancel " + run_);
-    std::string by;
-    for (const ControlRecord& control : history_.controls()) {
-      if (control.what == "paused") by = control.by;
-    }
+    const std::string by = lastBy("paused");
     return finish("paused" + (by.empty() ? "" : " by " + quoted(by)) + "; no new step starts");
   }
 
@@ -108,6 +115,7 @@ class Adviser {
     std::string by;
     for (const ControlRecord& control : history_.controls()) {
       if (control.what.ends_with("requested")) by = control.by;
+      if (control.what == "superseded") return finish("superseded by " + control.other);
     }
     act("belay run retry " + run_ + " --from STEP");
     return finish(how + (by.empty() ? std::string() : " by " + quoted(by)));
@@ -119,6 +127,13 @@ class Adviser {
   }
 
  private:
+  std::string lastBy(std::string_view what) const {
+    std::string by;
+    for (const ControlRecord& control : history_.controls()) {
+      if (control.what == what) by = control.by;
+    }
+    return by;
+  }
   void say(std::string sentence) {
     if (!advice_.reason.empty()) advice_.reason += "; ";
     advice_.reason += sentence;
@@ -189,8 +204,8 @@ class Adviser {
 }  // namespace
 
 Advice adviseOn(const std::string& runId, RunStatus status, const RunHistory& history,
-                const flow::Flow* flow, std::int64_t nowMs, const ChildRows& children) {
-  Adviser adviser(runId, history, flow, nowMs, children);
+                const flow::Flow* flow, std::int64_t nowMs, const AdviceFacts& facts) {
+  Adviser adviser(runId, history, flow, nowMs, facts.children);
   switch (status) {
     case RunStatus::kWaiting:
       return adviser.waiting();
@@ -200,6 +215,8 @@ Advice adviseOn(const std::string& runId, RunStatus status, const RunHistory& hi
       return adviser.failed();
     case RunStatus::kRunning:
       return adviser.running();
+    case RunStatus::kQueued:
+      return adviser.queued(facts.queue);
     case RunStatus::kPaused:
       return adviser.paused();
     case RunStatus::kStopping:

@@ -46,6 +46,14 @@ Value outcomeToJson(const std::string& name, const triggers::EventOutcome& outco
     refused.push_back(std::move(entry));
   }
   if (!refused.empty()) out.set("refused", std::move(refused));
+  json::Array skipped;
+  for (const auto& one : outcome.skipped) {
+    Value entry;
+    entry.set("flow", one.flow);
+    if (!one.because.empty()) entry.set("because", one.because.str());
+    skipped.push_back(std::move(entry));
+  }
+  if (!skipped.empty()) out.set("skipped", std::move(skipped));
   return out;
 }
 
@@ -85,6 +93,8 @@ void deliverWebhook(Backend& backend, const ExchangePtr& exchange) {
     changed.data.set("flow", slug).set("webhook", webhook);
     changed.data.set("answered", delivered->answered).set("existing", delivered->existing);
     changed.data.set("ignored", delivered->ignored);
+    if (delivered->skipped) changed.data.set("skipped", true);
+    if (!delivered->because.empty()) changed.data.set("because", delivered->because.str());
     // A run that was removed since then is only named.
     if (delivered->run && delivered->existing)
       changed.data.set("run_id", delivered->run->str());

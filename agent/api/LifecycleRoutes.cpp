@@ -52,6 +52,7 @@ void makeLive(Backend& backend, const ExchangePtr& exchange, MakeLive make) {
         const runtime::Author author{exchange->caller().shown(), ""};
         BELAY_ASSIGN(const runtime::Promoted promoted,
                      make(runtime.journal(), slug, which, author, runtime.clock().wallMs()));
+        if (!promoted.existing) runtime.promoted(slug);
         backend.deps.log.info("flow.live", {{"flow", slug},
                                             {"release", std::to_string(promoted.live.release)},
                                             {"digest", promoted.live.digest},
@@ -64,7 +65,9 @@ void makeLive(Backend& backend, const ExchangePtr& exchange, MakeLive make) {
 base::Status settlePin(runtime::Runtime& runtime, const std::string& slug, Value& data) {
   BELAY_ASSIGN(const auto live, runtime::settlePin(runtime.journal(), runtime.policy(), slug,
                                                    runtime.clock().wallMs()));
-  if (live) data.set("live", live->live.release);
+  if (!live) return {};
+  if (!live->existing) runtime.promoted(slug);
+  data.set("live", live->live.release);
   return {};
 }
 

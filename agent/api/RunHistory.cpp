@@ -148,7 +148,8 @@ void RunHistory::on(std::int64_t atMs, const engine::RunStopRequested& e) {
 }
 
 void RunHistory::on(std::int64_t atMs, const engine::RunCancelRequested& e) {
-  control(atMs, "cancel requested", e.by);
+  control(atMs, e.supersededBy.empty() ? "cancel requested" : "superseded", e.by);
+  controls_.back().other = e.supersededBy.str();
 }
 
 void RunHistory::on(std::int64_t atMs, const engine::RunFinished& e) {
@@ -174,6 +175,10 @@ void RunHistory::on(std::int64_t atMs, const engine::CodeAdvanced& e) {
   for (const std::string& text : e.logs) logs_.push_back({atMs, text});
   while (logs_.size() > kLogsMax) logs_.pop_front();
   for (const std::string& beginning : e.cancelled) endActive(atMs, beginning);
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::RunAdmitted&) {
+  control(atMs, "admitted", "");
 }
 
 VisitKind kindOf(const VisitRecord& visit, const flow::Flow* flow) {

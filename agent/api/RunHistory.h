@@ -74,9 +74,11 @@ struct LogRecord {
 /// Something that somebody asked of the run.
 struct ControlRecord {
   std::int64_t atMs = 0;
-  std::string what;  ///< "paused", "resumed", "stop requested", "cancel requested", "retried"
+  std::string what;  ///< "paused", "resumed", "stop requested", "cancel requested", "superseded",
+                     ///< "retried", "admitted"
   std::string by;
-  std::string step;  ///< Of a retry.
+  std::string step;     ///< Of a retry.
+  std::string other{};  ///< Of "superseded": the run that took the place.
 };
 
 /// A run as its events tell it: visits with attempts, waits and timings, in the order in which they
@@ -121,6 +123,7 @@ class RunHistory {
   void on(std::int64_t atMs, const engine::BlockStarted& e);
   void on(std::int64_t atMs, const engine::RoundStarted& e);
   void on(std::int64_t atMs, const engine::CodeAdvanced& e);
+  void on(std::int64_t atMs, const engine::RunAdmitted& e);
   VisitRecord& visitOf(std::int64_t atMs, const engine::StepKey& key);
   void control(std::int64_t atMs, std::string what, const std::string& by, std::string step = {});
   /// Those in paths that begin with `prefix`.
@@ -155,8 +158,13 @@ struct Advice {
   std::string reason;
   std::vector<std::string> actions;
 };
-/// `flow` may be null and `children` lack some: it then says less.
+/// What advice needs beside the history; it says less without.
+struct AdviceFacts {
+  ChildRows children{};  ///< Of the visits that started runs; may lack some.
+  std::string queue{};   ///< Why a queued run waits.
+};
+/// `flow` may be null.
 Advice adviseOn(const std::string& runId, engine::RunStatus status, const RunHistory& history,
-                const flow::Flow* flow, std::int64_t nowMs, const ChildRows& children = {});
+                const flow::Flow* flow, std::int64_t nowMs, const AdviceFacts& facts = {});
 
 }  // namespace belay::api

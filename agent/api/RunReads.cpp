@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/api/QueueView.h"
 #include "agent/api/Reads.h"
 #include "agent/api/RunHistory.h"
 #include "agent/api/RunView.h"
@@ -117,7 +118,8 @@ Result<Value> readRuns(ReadContext& context, const ReadArguments& arguments) {
         return Error{
             ErrorCode::kInvalidArgument,
             "there is no status \"" + base::visible(name) +
-                "\": running waiting paused ambiguous stopping succeeded failed stopped cancelled"};
+                "\": queued running waiting paused ambiguous stopping succeeded failed stopped "
+                "cancelled"};
       }
       filter.statuses.push_back(*status);
     }
@@ -134,7 +136,14 @@ Result<Value> readRuns(ReadContext& context, const ReadArguments& arguments) {
   const bool more = rows.size() > most;
   if (more) rows.resize(most);
   json::Array runs;
-  for (const journal::RunRow& row : rows) runs.push_back(runToJson(row, context.nowMs));
+  for (const journal::RunRow& row : rows) {
+    Value run = runToJson(row, context.nowMs);
+    if (row.status == engine::RunStatus::kQueued) {
+      BELAY_ASSIGN(const auto place, context.journal.admissions().place(row.id, false));
+      if (place) run.set("queue", queueToJson(*place, false));
+    }
+    runs.push_back(std::move(run));
+  }
   Value out;
   out.set("runs", std::move(runs));
   if (more) out.set("next_before", rows.back().id.str());
@@ -152,6 +161,9 @@ Result<Value> readRun(ReadContext& context, const ReadArguments& arguments) {
     return Error{ErrorCode::kInvalidArgument, "outputs must be \"full\" or \"short\""};
   }
   options.fullOutputs = outputs == "full" || !options.step.empty();
+  if (row->status == engine::RunStatus::kQueued) {
+    BELAY_ASSIGN(options.queue, context.journal.admissions().place(id, true));
+  }
   RunHistory history;
   BELAY_ASSIGN(const bool cut, readHistory(context.journal, id, history));
   // A flow that does not parse any more must not hide what its runs did.

@@ -68,6 +68,12 @@ Result<Start> readStart(const Exchange& exchange) {
 Changed startedRun(const runtime::Started& started) {
   Changed changed;
   changed.data.set("existing", started.existing);
+  if (started.skipped) {
+    changed.data.set("skipped", true);
+    if (!started.because.empty()) changed.data.set("because", started.because.str());
+    return changed;
+  }
+  if (!started.existing) changed.data.set("queued", started.queued);
   changed.run = started.run;
   return changed;
 }

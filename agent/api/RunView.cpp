@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/api/QueueView.h"
 #include "agent/api/Reads.h"
 #include "agent/engine/Names.h"
 #include "agent/engine/Path.h"
@@ -124,7 +125,9 @@ Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, const RunVie
 
 Value controlToJson(const ControlRecord& control) {
   Value out;
-  out.set("at", base::formatInstant(control.atMs)).set("what", control.what).set("by", control.by);
+  out.set("at", base::formatInstant(control.atMs)).set("what", control.what);
+  if (!control.by.empty()) out.set("by", control.by);
+  if (!control.other.empty()) out.set("superseded_by", control.other);
   if (!control.step.empty()) out.set("step", control.step);
   return out;
 }
@@ -134,8 +137,10 @@ Value controlToJson(const ControlRecord& control) {
 Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow::Flow* flow,
               const RunViewOptions& options, std::int64_t nowMs) {
   Value run = runToJson(row, nowMs);
-  const Advice advice = adviseOn(row.id.str(), row.status, history, flow, nowMs, options.children);
+  const AdviceFacts facts{options.children, options.queue ? queueReason(*options.queue) : ""};
+  const Advice advice = adviseOn(row.id.str(), row.status, history, flow, nowMs, facts);
   if (!advice.reason.empty()) run.set("reason", advice.reason);
+  if (options.queue) run.set("queue", queueToJson(*options.queue, true));
   if (history.created()) {
     setJson(run, "input", history.created()->inputJson, options.fullOutputs);
     setJson(run, "trigger", history.created()->triggerJson, options.fullOutputs);

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "agent/api/RunHistory.h"
 #include "agent/flow/Flow.h"
+#include "agent/journal/AdmissionTable.h"
 #include "agent/journal/Rows.h"
 #include "common/base/Result.h"
 #include "common/json/Value.h"
@@ -14,8 +16,10 @@ namespace belay::api {
 // What `run show` and `run watch` are made of. Threads: any.
 
 struct RunViewOptions {
-  std::string step;          ///< Only the visits of this step; empty: all.
-  ChildRows children;        ///< Of the visits that started runs; may lack some.
+  std::string step;    ///< Only the visits of this step; empty: all.
+  ChildRows children;  ///< Of the visits that started runs; may lack some.
+  /// Set while the run is queued.
+  std::optional<journal::QueuePlace> queue;
   bool fullOutputs = false;  ///< False: what is longer than 2 KiB is left out and its size told.
 };
 

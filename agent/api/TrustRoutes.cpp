@@ -107,6 +107,7 @@ void applyPin(Backend& backend, const ExchangePtr& exchange) {
         changed.data.set("flow", pin.flow).set("pin", pinToJson(taken->pin));
         changed.data.set("existing", taken->existing).set("waiting", !taken->live.has_value());
         if (!taken->live) return changed;
+        if (!taken->live->existing) runtime.promoted(pin.flow);
         changed.data.set("live", taken->live->live.release);
         if (taken->live->before != 0) changed.data.set("before", taken->live->before);
         return changed;

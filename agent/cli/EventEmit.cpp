@@ -1,5 +1,6 @@
 #include "agent/cli/Commands.h"
 #include "agent/cli/Inputs.h"
+#include "agent/cli/RunPages.h"
 
 namespace belay::cli {
 
@@ -35,6 +36,11 @@ std::string print(const Invocation& invocation, const json::Value& data) {
       invocation.note("flow " + shown(one.text("flow")) + " was not started: " +
                       shown(one.text("message")) + " [" + one.text("code") + "]");
     }
+  }
+  const json::Value* skipped = data.find("skipped");
+  if (skipped && skipped->isArray()) {
+    for (const json::Value& one : skipped->asArray())
+      invocation.note("flow " + shown(one.text("flow")) + " was " + skippedText(one));
   }
   return out;
 }

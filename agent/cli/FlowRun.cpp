@@ -104,7 +104,7 @@ api::Envelope judge(api::Envelope shownRun, bool ended) {
 Result<api::Envelope> run(Invocation& invocation) {
   BELAY_ASSIGN(const milliseconds most, invocation.duration("timeout", milliseconds{0}));
   BELAY_ASSIGN(api::Envelope started, start(invocation));
-  if (started.error || !invocation.has("wait")) return started;
+  if (started.error || !invocation.has("wait") || started.data.flag("skipped")) return started;
   const Value* row = started.data.find("run");
   const std::string id = row ? row->text("id") : "";
   const std::unique_ptr<RunView> view = progressView(invocation);
@@ -119,6 +119,10 @@ std::string print(const Invocation& invocation, const Value& data) {
     invocation.world().console.err(diagnosticsPage(invocation.style(), data));
     return "";
   }
+  if (data.flag("skipped")) {
+    invocation.note(skippedText(data));
+    return "";
+  }
   const Value* row = data.find("run");
   if (!row) return "";
   const std::string id = row->text("id");
@@ -126,8 +130,10 @@ std::string print(const Invocation& invocation, const Value& data) {
   if (invocation.quiet()) return id + "\n";
   if (invocation.has("wait")) return runPage(invocation.style(), data, invocation.nowMs());
   invocation.note("watch it: belay run watch " + id);
-  return runLine(invocation.style(), data.flag("existing") ? "was started before:" : "started",
-                 data);
+  const std::string verb = data.flag("existing") ? "was started before:"
+                           : data.flag("queued") ? "queued"
+                                                 : "started";
+  return runLine(invocation.style(), verb, data);
 }
 
 }  // namespace
@@ -139,7 +145,8 @@ const Command kFlowRunCommand{
     "A file is stored as the draft of its slug, and that draft runs. SLUG runs the release that is "
     "live. The run keeps its content, whatever is released or promoted meanwhile. With --wait the "
     "exit code is 6 when the run does not succeed; when --timeout is over first, the "
-    "run goes on, and the exit code is 0 with meta.timed_out.",
+    "run goes on, and the exit code is 0 with meta.timed_out. Where the flow says on_conflict: "
+    "skip and others are active, there is no run, the data says skipped, and the exit code is 0.",
     kFlags,
     &run,
     &print,

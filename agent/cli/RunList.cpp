@@ -8,8 +8,8 @@ namespace {
 constexpr Flag kFlags[] = {
     {"flow", 0, "SLUG", "only runs of this flow"},
     {"status", 0, "WORDS",
-     "only these, with commas: running,waiting,paused,ambiguous,stopping,succeeded,failed,"
-     "stopped,cancelled"},
+     "only these, with commas: queued,running,waiting,paused,ambiguous,stopping,succeeded,"
+     "failed,stopped,cancelled"},
     {"parent", 0, "RUN", "only runs that steps of this run have started"},
     {"limit", 'n', "N", "at most so many (20)"},
     {"before", 0, "RUN", "older than this run: the next page"},
@@ -22,6 +22,14 @@ base::Result<api::Envelope> listRuns(Invocation& invocation) {
     if (invocation.has(name)) target.add(name, invocation.flag(name));
   }
   return invocation.get(target.str());
+}
+
+/// The step at which the run stands; of a queued one, behind whom.
+std::string placeOf(const json::Value& run) {
+  const json::Value* queue = run.find("queue");
+  if (!queue) return run.text("step");
+  const std::string behind = queue->text("behind");
+  return behind.empty() ? "(for a " + queue->text("for") + ")" : "(behind " + behind + ")";
 }
 
 std::string showRuns(const Invocation& invocation, const json::Value& data) {
@@ -40,7 +48,7 @@ std::string showRuns(const Invocation& invocation, const json::Value& data) {
     table.row({run.text("id"),
                run.text("flow"),
                {status, Style::toneOf(status)},
-               run.text("step"),
+               placeOf(run),
                relative(run.text("created_at"), invocation.nowMs()),
                lasting(run.integer("duration_ms")),
                error ? error->text("message") : ""});

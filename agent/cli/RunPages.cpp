@@ -168,4 +168,10 @@ std::string runLine(const Style& style, const std::string& verb, const Value& da
          style.status(run->text("status")) + "\n";
 }
 
+std::string skippedText(const Value& data) {
+  const std::string because = data.text("because");
+  return "skipped: " + (because.empty() ? "other runs have" : shown(because) + " has") +
+         " not ended (on_conflict: skip)";
+}
+
 }  // namespace belay::cli

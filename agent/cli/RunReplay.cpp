@@ -16,9 +16,13 @@ base::Result<api::Envelope> replay(Invocation& invocation) {
 }
 
 std::string print(const Invocation& invocation, const json::Value& data) {
+  if (data.flag("skipped")) {
+    invocation.note(skippedText(data));
+    return "";
+  }
   const json::Value* row = data.find("run");
   if (row && invocation.quiet()) return row->text("id") + "\n";
-  return runLine(invocation.style(), "started", data);
+  return runLine(invocation.style(), data.flag("queued") ? "queued" : "started", data);
 }
 
 }  // namespace

@@ -84,6 +84,7 @@ class Words {
     return "stop asked for by " + shown(e.by);
   }
   std::string operator()(const engine::RunCancelRequested& e) const {
+    if (!e.supersededBy.empty()) return "superseded by " + e.supersededBy.str();
     return "cancelled by " + shown(e.by);
   }
   std::string operator()(const engine::RunFinished& e) const {
@@ -113,6 +114,7 @@ class Words {
     }
     return out;
   }
+  std::string operator()(const engine::RunAdmitted&) const { return "its turn has come"; }
   std::string operator()(const engine::RunRetried& e) const {
     return "retried from " + shown(e.step) + " by " + shown(e.by);
   }

@@ -74,7 +74,7 @@ std::string Style::paint(Tone tone, std::string_view text) const {
 }
 
 Style::Tone Style::toneOf(std::string_view word) {
-  constexpr std::array<std::pair<std::string_view, Tone>, 24> kTones{{
+  constexpr std::array<std::pair<std::string_view, Tone>, 25> kTones{{
       {"succeeded", Tone::kGood}, {"approved", Tone::kGood}, {"answered", Tone::kGood},
       {"ok", Tone::kGood},        {"failed", Tone::kBad},    {"rejected", Tone::kBad},
       {"fail", Tone::kBad},       {"timed_out", Tone::kBad}, {"ambiguous", Tone::kBad},
@@ -83,6 +83,7 @@ Style::Tone Style::toneOf(std::string_view word) {
       {"open", Tone::kWarn},      {"warn", Tone::kWarn},     {"warning", Tone::kWarn},
       {"running", Tone::kBusy},   {"body", Tone::kGood},     {"stopped", Tone::kDim},
       {"skipped", Tone::kDim},    {"ended", Tone::kDim},     {"closed", Tone::kDim},
+      {"queued", Tone::kWarn},
   }};
   const auto found = std::find_if(kTones.begin(), kTones.end(),
                                   [word](const auto& row) { return row.first == word; });

@@ -3,6 +3,7 @@
 
 #include "agent/cli/Commands.h"
 #include "agent/cli/Inputs.h"
+#include "agent/cli/RunPages.h"
 #include "common/base/Text.h"
 #include "common/http/Message.h"
 
@@ -60,6 +61,7 @@ std::string print(const Invocation& invocation, const Value& data) {
   const Value* run = data.find("run");
   const std::string id = run && run->isObject() ? run->text("id") : data.text("run_id");
   if (invocation.quiet()) return id.empty() ? "" : id + "\n";
+  if (data.flag("skipped")) return "verified; " + skippedText(data) + "\n";
   if (data.flag("existing"))
     return "came before; nothing was done" + (id.empty() ? "" : ", run " + shown(id)) + "\n";
   if (data.flag("ignored"))

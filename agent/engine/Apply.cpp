@@ -25,12 +25,12 @@ class Application {
     state_.created = e;
     state_.createdAtMs = atMs_;
     state_.stateJson = e.stateJson;
-    if (e.interpreter.empty()) {
+    state_.queued = e.queued;
+    if (e.interpreter.empty())
       blocks_.enter(e.firstStep);
-    } else {
+    else
       state_.code.emplace().interpreter = e.interpreter;
-      effects_.push_back(AdvanceCode{});
-    }
+    advanceCode();
     return {};
   }
 
@@ -179,7 +179,7 @@ class Application {
 
   Status on(const RunResumed&) {
     state_.paused = false;
-    for (const std::string& path : state_.ready) effects_.push_back(EnterStep{path});
+    enterReady();
     for (const ActiveStep& step : state_.active) {
       if (step.phase != StepPhase::kBackoff) continue;
       // What a peer asked for holds over a pause.
@@ -188,7 +188,7 @@ class Application {
     }
     blocks_.resume();
     controlChildren(ControlChild::Verb::kResume);
-    if (state_.code && state_.code->due) effects_.push_back(AdvanceCode{});
+    advanceCode();
     return {};
   }
 
@@ -205,9 +205,10 @@ class Application {
     return {};
   }
 
-  Status on(const RunCancelRequested&) {
+  Status on(const RunCancelRequested& e) {
     if (state_.finished) return misfit("the run has ended");
     state_.cancelling = true;
+    state_.supersededBy = e.supersededBy;
     state_.paused = false;
     state_.ready.clear();
     blocks_.closeEarly();
@@ -234,7 +235,17 @@ class Application {
     state_.failure.reset();
     state_.failedStep.clear();
     state_.paused = state_.stopping = state_.cancelling = state_.onFailureBegan = false;
+    state_.supersededBy = {};
+    state_.queued = e.queued;
     blocks_.enter(e.step);
+    return {};
+  }
+
+  Status on(const RunAdmitted&) {
+    if (!state_.queued || state_.finished) return misfit("the run is not queued");
+    state_.queued = false;
+    enterReady();
+    advanceCode();
     return {};
   }
 
@@ -253,7 +264,7 @@ class Application {
       finishWhenIdle();
       return {};
     }
-    if (!std::exchange(state_.code->due, true) && !state_.paused) effects_.push_back(AdvanceCode{});
+    if (!std::exchange(state_.code->due, true)) advanceCode();
     return {};
   }
 
@@ -279,6 +290,15 @@ class Application {
       if (step.phase == StepPhase::kChild)
         effects_.push_back(ControlChild{verb, step.started.child});
     }
+  }
+
+  void enterReady() {
+    if (state_.isHeld()) return;
+    for (const std::string& path : state_.ready) effects_.push_back(EnterStep{path});
+  }
+
+  void advanceCode() {
+    if (state_.code && state_.code->due && !state_.isHeld()) effects_.push_back(AdvanceCode{});
   }
 
   bool isReady(const std::string& path) const {
@@ -347,7 +367,7 @@ Result<std::vector<Effect>> apply(RunState& state, const Event& event) {
 std::vector<Effect> owed(const RunState& state) {
   std::vector<Effect> effects;
   if (state.finished) return effects;
-  if (!state.paused) {
+  if (!state.isHeld()) {
     for (const std::string& path : state.ready) effects.push_back(EnterStep{path});
   }
   for (const ActiveStep& step : state.active) {
@@ -360,7 +380,7 @@ std::vector<Effect> owed(const RunState& state) {
   }
   const bool ends = state.stopping || state.cancelling;
   if (state.code && !ends) {
-    if (state.code->due && !state.paused) effects.push_back(AdvanceCode{});
+    if (state.code->due && !state.isHeld()) effects.push_back(AdvanceCode{});
   } else if (state.active.empty() && state.ready.empty()) {
     effects.push_back(FinishRun{endOf(state)});
   }

@@ -52,7 +52,7 @@ std::string Blocks::definitionOf(const std::string& path) const {
 
 void Blocks::enter(const std::string& path) {
   state_.ready.push_back(path);
-  if (!state_.paused) effects_.push_back(EnterStep{path});
+  if (!state_.isHeld()) effects_.push_back(EnterStep{path});
 }
 
 void Blocks::start(const BlockStarted& event) {

@@ -35,7 +35,7 @@ class Blocks {
   void dropSteps(const std::function<bool(const ActiveStep&)>& isWanted);
   /// Closes the waits that were opened early in paths that begin with `prefix`.
   void closeEarly(std::string_view prefix = {});
-  /// Takes a step up when the run is not paused.
+  /// Takes a step up when the run is neither paused nor queued.
   void enter(const std::string& path);
   /// Ends what is in flight in paths that begin with `prefix`, and forgets what has ended there.
   void drop(const std::string& prefix);

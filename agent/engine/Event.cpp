@@ -19,11 +19,11 @@ namespace {
 
 // The order of EventBody; the names stand in journals on disk and never change.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kEventNames{
-    "run_created",  "step_started",  "step_finished",      "attempt_failed",
-    "wait_opened",  "wait_resolved", "step_ambiguous",     "ambiguity_resolved",
-    "run_paused",   "run_resumed",   "run_stop_requested", "run_cancel_requested",
-    "run_finished", "run_retried",   "block_started",      "round_started",
-    "code_advanced"};
+    "run_created",   "step_started",  "step_finished",      "attempt_failed",
+    "wait_opened",   "wait_resolved", "step_ambiguous",     "ambiguity_resolved",
+    "run_paused",    "run_resumed",   "run_stop_requested", "run_cancel_requested",
+    "run_finished",  "run_retried",   "block_started",      "round_started",
+    "code_advanced", "run_admitted"};
 
 // --- Writing. Members that hold their default are left out: a journal is mostly these rows.
 
@@ -60,6 +60,11 @@ void write(Writer& out, const RunCreated& e) {
   out.member("by", e.startedBy).member("first", e.firstStep);
   writeText(out, "on_failure", e.onFailure);
   out.member("seed", static_cast<std::int64_t>(e.seed));
+  if (e.lane) {
+    out.name("lane").beginObject().member("key", e.lane->key);
+    out.member("limit", static_cast<std::int64_t>(e.lane->limit)).endObject();
+  }
+  if (e.queued) out.member("queued", true);
   writeText(out, "interpreter", e.interpreter);
   if (e.parent.run.empty()) return;
   out.name("parent").beginObject().member("run", e.parent.run.str());
@@ -130,7 +135,10 @@ void write(Writer& out, const AmbiguityResolved& e) {
 void write(Writer& out, const RunPaused& e) { out.member("by", e.by); }
 void write(Writer& out, const RunResumed& e) { out.member("by", e.by); }
 void write(Writer& out, const RunStopRequested& e) { out.member("by", e.by); }
-void write(Writer& out, const RunCancelRequested& e) { out.member("by", e.by); }
+void write(Writer& out, const RunCancelRequested& e) {
+  out.member("by", e.by);
+  writeText(out, "superseded_by", e.supersededBy.str());
+}
 
 void write(Writer& out, const RunFinished& e) {
   out.member("end", runEndName(e.end));
@@ -139,7 +147,12 @@ void write(Writer& out, const RunFinished& e) {
   writeText(out, "failed_step", e.failedStep);
 }
 
-void write(Writer& out, const RunRetried& e) { out.member("step", e.step).member("by", e.by); }
+void write(Writer& out, const RunRetried& e) {
+  out.member("step", e.step).member("by", e.by);
+  if (e.queued) out.member("queued", true);
+}
+
+void write(Writer&, const RunAdmitted&) {}
 
 void writeTexts(Writer& out, std::string_view name, const std::vector<std::string>& texts) {
   if (texts.empty()) return;
@@ -266,6 +279,14 @@ class Reader {
     inner.key(out.key);
     if (out.run.empty() || !inner.bad_.empty()) bad_ = "parent";
   }
+  void lane(std::optional<Lane>& out) {
+    const Value* value = row_.find("lane");
+    if (!value) return;
+    Reader inner(*value);
+    inner.text("key", out.emplace().key);
+    inner.integer("limit", out->limit);
+    if (!inner.bad_.empty()) bad_ = "lane." + inner.bad_;
+  }
   void failure(Failure& out) {
     const Value* value = row_.find("failure");
     if (!value) {
@@ -323,6 +344,8 @@ void read(Reader& in, RunCreated& e) {
   in.text("interpreter", e.interpreter, false);
   in.parent(e.parent);
   in.integer("depth", e.depth);
+  in.lane(e.lane);
+  e.queued = in.flag("queued");
 }
 
 void read(Reader& in, StepStarted& e) {
@@ -391,7 +414,10 @@ void read(Reader& in, AmbiguityResolved& e) {
 void read(Reader& in, RunPaused& e) { in.text("by", e.by); }
 void read(Reader& in, RunResumed& e) { in.text("by", e.by); }
 void read(Reader& in, RunStopRequested& e) { in.text("by", e.by); }
-void read(Reader& in, RunCancelRequested& e) { in.text("by", e.by); }
+void read(Reader& in, RunCancelRequested& e) {
+  in.text("by", e.by);
+  in.run("superseded_by", e.supersededBy);
+}
 
 void read(Reader& in, RunFinished& e) {
   in.name("end", e.end, &runEndFrom);
@@ -403,7 +429,10 @@ void read(Reader& in, RunFinished& e) {
 void read(Reader& in, RunRetried& e) {
   in.text("step", e.step);
   in.text("by", e.by);
+  e.queued = in.flag("queued");
 }
+
+void read(Reader&, RunAdmitted&) {}
 
 void read(Reader& in, BlockStarted& e) {
   in.key(e.key);

@@ -22,6 +22,13 @@ struct StepKey {
   bool operator==(const StepKey&) const = default;
 };
 
+/// The runs of a flow that count together, and how many of them may be active at once.
+struct Lane {
+  std::string key;  ///< As it was evaluated; empty: all runs of the flow.
+  std::uint32_t limit = 1;
+  bool operator==(const Lane&) const = default;
+};
+
 /// Why a step or run failed.
 struct Failure {
   std::string code;  ///< "BLY-…"
@@ -69,8 +76,10 @@ struct RunCreated {
   std::string onFailure;    ///< First step of on_failure; empty: none.
   std::uint64_t seed = 0;   ///< Of the run's randomness; below 2^53.
   ParentStep parent;
-  std::uint32_t depth = 0;  ///< Runs above it.
-  std::string interpreter;  ///< Of a flow that is code: name and version. It has no first step.
+  std::uint32_t depth = 0;   ///< Runs above it.
+  std::string interpreter;   ///< Of a flow that is code: name and version. It has no first step.
+  std::optional<Lane> lane;  ///< Nothing: the flow bounds none.
+  bool queued = false;       ///< Has to be admitted before its first step.
 };
 /// Intent: committed before anything leaves the process.
 struct StepStarted {
@@ -182,6 +191,7 @@ struct RunStopRequested {
 /// What is in flight is ended at once.
 struct RunCancelRequested {
   std::string by;
+  base::RunId supersededBy{};  ///< The run that takes its place; empty: none.
 };
 struct RunFinished {
   RunEnd end = RunEnd::kSucceeded;
@@ -193,12 +203,15 @@ struct RunFinished {
 struct RunRetried {
   std::string step;
   std::string by;
+  bool queued = false;  ///< Has to be admitted before the step.
 };
+/// A queued run begins, or goes on.
+struct RunAdmitted {};
 
 using EventBody = std::variant<RunCreated, StepStarted, StepFinished, AttemptFailed, WaitOpened,
                                WaitResolved, StepAmbiguous, AmbiguityResolved, RunPaused,
                                RunResumed, RunStopRequested, RunCancelRequested, RunFinished,
-                               RunRetried, BlockStarted, RoundStarted, CodeAdvanced>;
+                               RunRetried, BlockStarted, RoundStarted, CodeAdvanced, RunAdmitted>;
 
 /// One append-only row of a run's history.
 struct Event {

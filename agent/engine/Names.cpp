@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 3> kResolutions{"succeeded", "failed", "r
 constexpr std::array<std::string_view, 3> kOnTimeouts{"reject", "fail", "continue"};
 constexpr std::array<std::string_view, static_cast<std::size_t>(RunStatus::kCount)> kStatuses{
     "running",   "waiting", "paused",  "ambiguous", "stopping",
-    "succeeded", "failed",  "stopped", "cancelled"};
+    "succeeded", "failed",  "stopped", "cancelled", "queued"};
 
 template <typename Enum, std::size_t Count>
 std::string_view nameOf(const std::array<std::string_view, Count>& names, Enum value) {

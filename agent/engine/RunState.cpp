@@ -22,7 +22,9 @@ RunStatus statusOf(RunEnd end) {
 
 }  // namespace
 
-bool isFinal(RunStatus status) { return status >= RunStatus::kSucceeded; }
+bool isFinal(RunStatus status) {
+  return status >= RunStatus::kSucceeded && status <= RunStatus::kCancelled;
+}
 
 RunStatus RunState::status() const {
   const auto any = [this](StepPhase phase) {
@@ -32,6 +34,7 @@ RunStatus RunState::status() const {
   if (finished) return statusOf(finished->end);
   if (any(StepPhase::kAmbiguous)) return RunStatus::kAmbiguous;
   if (stopping || cancelling) return RunStatus::kStopping;
+  if (queued) return RunStatus::kQueued;
   if (paused) return RunStatus::kPaused;
   const bool moves =
       !ready.empty() || any(StepPhase::kStarted) || any(StepPhase::kBackoff) || (code && code->due);

@@ -20,6 +20,7 @@ enum class RunStatus : std::uint8_t {
   kFailed,
   kStopped,
   kCancelled,
+  kQueued,  ///< Exists and has not begun.
   kCount
 };
 std::string_view runStatusName(RunStatus status);
@@ -111,17 +112,21 @@ struct RunState {
   std::map<std::string, EarlyWait> early;     ///< By path of the wait's step.
   std::optional<CodeState> code;
   std::optional<LastError> lastError;
-  std::vector<std::string> ready;  ///< Steps to enter next; held while paused.
+  std::vector<std::string> ready;  ///< Steps to enter next; see isHeld().
   bool paused = false;
   std::string pausedBy;  ///< The latest who did.
+  bool queued = false;   ///< No step is entered until the run is admitted.
   bool stopping = false;
   bool cancelling = false;
+  base::RunId supersededBy;  ///< Of a run that was cancelled for another one.
   std::optional<RunFinished> finished;
   std::optional<Failure> failure;  ///< Of the step that made the run fail, before it has finished.
   std::string failedStep;
   bool onFailureBegan = false;
 
   RunStatus status() const;
+  /// No step is entered, and code does not go on.
+  bool isHeld() const { return paused || queued; }
   ActiveStep* findActive(std::string_view path);
   const ActiveStep* findActive(std::string_view path) const;
 };

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/flow/Concurrency.h"
 #include "agent/flow/Expressions.h"
 #include "agent/flow/Family.h"
 #include "agent/flow/Nested.h"
@@ -258,6 +259,8 @@ Flow buildHead(const Value& root, std::string_view text) {
     for (const Value& entry : requirements->asArray())
       flow.requirements.push_back({entry.text("name"), entry.text("type")});
   }
+  flow.concurrency = concurrencyOf(root);
+  flow.onNewRelease = onNewReleaseOf(root);
   flow.triggers = buildTriggers(root);
   flow.digest = "sha256:" + crypto::sha256(text).hex();
   return flow;

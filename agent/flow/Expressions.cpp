@@ -199,32 +199,42 @@ void Expressions::refuseInCommand(const Node& command) {
 void Expressions::checkTrigger(const Node& node, bool hasEvent) {
   for (std::size_t i = 0; i < node.size() && !report_.full(); ++i)
     checkTrigger(node.child(i), hasEvent);
+  // `event` stands last: it is there for some triggers.
+  constexpr std::array<std::string_view, 8> kOfRuns{"input", "state", "steps", "run",
+                                                    "item",  "index", "error", "event"};
+  const std::span<const std::string_view> names(kOfRuns.data(), hasEvent ? 7 : 8);
+  checkAbsent(node, {names, "when this trigger is looked at",
+                     hasEvent ? "use event or trigger" : "use trigger.scheduled_for"});
+}
+
+void Expressions::checkStart(const Node& node) {
+  constexpr std::array<std::string_view, 7> kOfBegun{"state", "steps", "run",  "item",
+                                                     "index", "error", "event"};
+  checkAbsent(node, {kOfBegun, "before the run exists", "use input or trigger"});
+}
+
+void Expressions::checkAbsent(const Node& node, const Absent& absent) {
   if (!node.value.isString() || !script::mayHoldExpression(node.value.asString())) return;
   const auto parsed = script::Template::parse(node.value.asString());
   if (!parsed.ok()) return;  // Said already.
   for (const script::TemplatePart& part : parsed->parts()) {
-    if (part.isExpression) checkTriggerNames(node, part.text, hasEvent);
-  }
-}
-
-void Expressions::checkTriggerNames(const Node& node, std::string_view expression, bool hasEvent) {
-  constexpr std::array<std::string_view, 8> kOfRuns{"input", "state", "steps", "run",
-                                                    "item",  "index", "error", "event"};
-  std::string_view before, name;
-  script::Scanner scanner(expression);
-  for (auto token = scanner.next(); token.ok() && token->kind != Token::Kind::kEnd;
-       token = scanner.next()) {
-    const std::string_view text = scanner.textOf(*token);
-    const bool accessed = text == "." || text == "?." || text == "[";
-    const bool isName = std::find(kOfRuns.begin(), kOfRuns.end(), name) != kOfRuns.end();
-    const bool member = before == "." || before == "?.";
-    if (accessed && isName && !member && !(hasEvent && name == "event")) {
-      report_.error(ErrorCode::kFlowUnknownName, node,
-                    "there is no " + std::string(name) + " when this trigger is looked at",
-                    hasEvent ? "use event or trigger" : "use trigger.scheduled_for");
-      return;
+    if (!part.isExpression) continue;
+    std::string_view before, name;
+    script::Scanner scanner(part.text);
+    for (auto token = scanner.next(); token.ok() && token->kind != Token::Kind::kEnd;
+         token = scanner.next()) {
+      const std::string_view text = scanner.textOf(*token);
+      const bool accessed = text == "." || text == "?." || text == "[";
+      const bool member = before == "." || before == "?.";
+      const auto& names = absent.names;
+      if (accessed && !member && std::find(names.begin(), names.end(), name) != names.end()) {
+        report_.error(ErrorCode::kFlowUnknownName, node,
+                      "there is no " + std::string(name) + " " + std::string(absent.when),
+                      absent.hint);
+        return;
+      }
+      before = std::exchange(name, text);
     }
-    before = std::exchange(name, text);
   }
 }
 

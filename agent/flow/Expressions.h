@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,12 +36,21 @@ class Expressions {
   /// Texts of a trigger: says so when an expression names what only a run has, or `event` where
   /// there is none.
   void checkTrigger(const Node& node, bool hasEvent);
+  /// A text that is rendered before its run exists: says so when an expression names what only a
+  /// run that has begun has.
+  void checkStart(const Node& node);
   void checkFunction(const Node& node);
   void checkCode(const Node& node);
 
  private:
   void checkExpression(const Node& node, const std::string& expression);
-  void checkTriggerNames(const Node& node, std::string_view expression, bool hasEvent);
+  /// What an expression that is evaluated apart from a run must not name, and what is said then.
+  struct Absent {
+    std::span<const std::string_view> names;
+    std::string_view when;
+    std::string hint;
+  };
+  void checkAbsent(const Node& node, const Absent& absent);
   void checkReferences(const Node& node, std::string_view expression);
   void checkStepName(const Node& node, std::string_view name);
   void checkVisible(const Node& node, std::string_view name);

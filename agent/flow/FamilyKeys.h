@@ -21,5 +21,6 @@ extern const ObjectRow kFlowObject;
 extern const ObjectRow kBackoffObject;
 /// Of an item of the flow's triggers.
 extern const ObjectRow kTriggerObject;
+extern const ObjectRow kConcurrencyObject;
 
 }  // namespace belay::flow

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/flow/Start.h"
 #include "agent/flow/Triggers.h"
 #include "common/base/Ids.h"
 #include "common/json/Value.h"
@@ -174,6 +175,8 @@ struct Flow {
   std::vector<Requirement> requirements;
   Triggers triggers;
   std::optional<Code> code;
+  std::optional<Concurrency> concurrency;
+  OnNewRelease onNewRelease = OnNewRelease::kCoexist;
   std::string digest;  ///< "sha256:<64 hex>" over the verbatim file.
 
   /// Index of a step by its id.

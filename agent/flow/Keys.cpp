@@ -91,7 +91,8 @@ constexpr std::array<KeyRow, 2> kRequiresKeys{{
 }};
 constexpr ObjectRow kRequires{.what = "requires", .keys = kRequiresKeys};
 
-constexpr std::array<KeyRow, 15> kFlowKeys{{
+constexpr std::array<Words, 3> kOnNewRelease{"coexist", "drain", "supersede"};
+constexpr std::array<KeyRow, 17> kFlowKeys{{
     {.name = "slug",
      .shape = Shape::kIdentifier,
      .flags = kRequired,
@@ -125,6 +126,17 @@ constexpr std::array<KeyRow, 15> kFlowKeys{{
      .shape = Shape::kObject,
      .object = &kDefaults,
      .help = "For steps that say nothing else."},
+    {.name = "concurrency",
+     .shape = Shape::kObject,
+     .object = &kConcurrencyObject,
+     .help = "How many runs may be active at once, and what becomes of more."},
+    {.name = "on_new_release",
+     .shape = Shape::kChoice,
+     .choices = kOnNewRelease,
+     .fallback = "\"coexist\"",
+     .help = "When a release is promoted: coexist (queued runs keep their release), drain (runs of "
+             "the new release begin when those of others have ended), or supersede (queued runs "
+             "are replaced by runs of the new release)."},
     {.name = "steps",
      .shape = Shape::kSteps,
      .flags = kRequired,
@@ -162,7 +174,7 @@ constexpr std::array<KeyRow, 15> kFlowKeys{{
              "Steps of a file stand in a list of steps as: - include: FILE."},
 }};
 
-constexpr std::array<Words, 4> kFlowLater{"concurrency", "agents", "execute", "on_new_release"};
+constexpr std::array<Words, 2> kFlowLater{"agents", "execute"};
 constexpr ObjectRow kFlow{.what = "a flow", .keys = kFlowKeys, .later = kFlowLater};
 
 // What code does by itself.

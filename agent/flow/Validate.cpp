@@ -4,6 +4,7 @@
 
 #include "agent/flow/Builder.h"
 #include "agent/flow/Bundle.h"
+#include "agent/flow/Concurrency.h"
 #include "agent/flow/Graph.h"
 #include "agent/flow/Include.h"
 #include "agent/flow/StepRules.h"
@@ -61,6 +62,7 @@ class FlowCheck {
   /// The keys of the flow; expressions of triggers see less than others.
   void object(const Node& root) {
     shapes_.object(root, isCode_ ? codeFlowKeys() : flowKeys());
+    checkConcurrency(root, report_, expressions_);
     const auto triggers = root.find("triggers");
     if (!triggers) return;
     TriggerRules(report_, expressions_, syntax_).check(*triggers);

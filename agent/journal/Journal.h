@@ -18,6 +18,7 @@
 
 namespace belay::journal {
 
+class AdmissionTable;
 class DeliveryTable;
 class ScheduleTable;
 
@@ -75,6 +76,9 @@ class Journal : public FlowLedger, public StatementLedger {
   /// in the open transaction like all else. Not after close() (checked).
   virtual ScheduleTable& schedules() = 0;
   virtual DeliveryTable& deliveries() = 0;
+  /// Runs that wait to begin, and those that hold slots of their flow. Reads and writes in the open
+  /// transaction like all else. Not after close() (checked).
+  virtual AdmissionTable& admissions() = 0;
 
   // --- Writing (in the open transaction).
 

@@ -21,7 +21,8 @@ Retention::Retention(Session& session, HostChain& hostChain, ScheduleTable& sche
       schedules_(schedules),
       ended_(session.database(), "find old runs",
              "SELECT number, id FROM runs WHERE finished_ms > 0 AND finished_ms < ?"
-             " AND status >= 5 AND NOT EXISTS (SELECT 1 FROM run_children WHERE run = number)"
+             " AND status BETWEEN 5 AND 8"
+             " AND NOT EXISTS (SELECT 1 FROM run_children WHERE run = number)"
              " ORDER BY finished_ms LIMIT ?"),
       removeEvents_(session.database(), "remove events", "DELETE FROM events WHERE run = ?"),
       digests_(session.database(), "read resources of a run",
@@ -108,7 +109,7 @@ Result<bool> Retention::isNeeded(const SealRow& row, std::int64_t beforeMs) {
   BELAY_ASSIGN(const bool runIsThere, rows.next());
   if (!runIsThere) return false;
   // A run that was retried is sealed again when it ends again: the old seal may go when it is old.
-  const bool ended = rows.integer(0) >= 5;
+  const bool ended = engine::isFinal(static_cast<engine::RunStatus>(rows.integer(0)));
   const bool sealedLater = static_cast<std::uint64_t>(rows.integer(1)) > row.runSeq;
   return row.atMs >= beforeMs || (ended && !sealedLater);
 }

@@ -101,7 +101,7 @@ RunTable::RunTable(Session& session)
                   "SELECT " BELAY_RUN_COLUMNS
                   " FROM runs WHERE status IN (0, 2, 3, 4) AND status <> 5 ORDER BY number"),
       countUnfinished_(session.database(), "count unfinished runs",
-                       "SELECT count(*) FROM runs WHERE status IN (0, 1, 2, 3, 4)"
+                       "SELECT count(*) FROM runs WHERE status IN (0, 1, 2, 3, 4, 9)"
                        " AND status <> 5") {}
 
 Status RunTable::add(const RunRow& row, RunHead& head) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/journal/AdmissionTable.h"
 #include "agent/journal/FlowLedger.h"
 #include "agent/journal/Rows.h"
 #include "agent/journal/StatementLedger.h"
@@ -25,7 +26,8 @@ static_assert(int(RunStatus::kRunning) == 0 && int(RunStatus::kWaiting) == 1 &&
               int(RunStatus::kPaused) == 2 && int(RunStatus::kAmbiguous) == 3 &&
               int(RunStatus::kStopping) == 4 && int(RunStatus::kSucceeded) == 5 &&
               int(RunStatus::kFailed) == 6 && int(RunStatus::kStopped) == 7 &&
-              int(RunStatus::kCancelled) == 8 && int(RunStatus::kCount) == 9);
+              int(RunStatus::kCancelled) == 8 && int(RunStatus::kQueued) == 9 &&
+              int(RunStatus::kCount) == 10);
 static_assert(int(FlowChange::kDrafted) == 0 && int(FlowChange::kReleased) == 1 &&
               int(FlowChange::kPromoted) == 2 && int(FlowChange::kRolledBack) == 3 &&
               int(FlowChange::kArchived) == 4 && int(FlowChange::kUnarchived) == 5 &&
@@ -34,6 +36,8 @@ static_assert(int(StatementKind::kRoot) == 0 && int(StatementKind::kRoster) == 1
               int(StatementKind::kPin) == 2 && int(StatementKind::kCount) == 3 &&
               int(StatementFate::kAccepted) == 0 && int(StatementFate::kFork) == 1 &&
               int(StatementFate::kCount) == 2);
+static_assert(int(Turn::kQueued) == 0 && int(Turn::kReady) == 1 && int(Turn::kBegun) == 2 &&
+              int(Turn::kLeaving) == 3);
 static_assert(int(WaitStatus::kOpen) == 0 && int(WaitStatus::kAnswered) == 1 &&
               int(WaitStatus::kRejected) == 2 && int(WaitStatus::kTimedOut) == 3 &&
               int(WaitStatus::kClosed) == 4);
@@ -151,6 +155,13 @@ constexpr const char* kVersion3[] = {
     " by_whom TEXT NOT NULL, at_ms INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
     "CREATE UNIQUE INDEX statement_chains ON statements (kind, subject, counter) WHERE fate = 0",
     "CREATE INDEX statement_forks ON statements (number) WHERE fate = 1",
+    "CREATE TABLE admissions (run INTEGER PRIMARY KEY, slug TEXT NOT NULL, lane TEXT NOT NULL,"
+    " release INTEGER NOT NULL, slots INTEGER NOT NULL, drains INTEGER NOT NULL,"
+    " turn INTEGER NOT NULL, place INTEGER NOT NULL) STRICT",
+    "CREATE INDEX admissions_queued ON admissions (slug, lane, place) WHERE turn = 0",
+    "CREATE INDEX admissions_held ON admissions (slug, lane, place) WHERE turn > 0",
+    "CREATE INDEX admissions_ready ON admissions (place) WHERE turn = 1",
+    "CREATE INDEX admissions_waiting ON admissions (slug, release, place) WHERE turn < 2",
 };
 
 constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2,

@@ -30,6 +30,7 @@ Error noSuchRun(const RunId& id) {
 SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clock& clock)
     : session(std::move(ownedSession)),
       runs(*session),
+      admissions(*session),
       events(*session),
       hostChain(*session),
       waits(*session),
@@ -68,6 +69,11 @@ ScheduleTable& SqliteJournal::schedules() {
 DeliveryTable& SqliteJournal::deliveries() {
   BELAY_CHECK(open_ != nullptr);
   return open_->deliveries;
+}
+
+AdmissionTable& SqliteJournal::admissions() {
+  BELAY_CHECK(open_ != nullptr);
+  return open_->admissions;
 }
 
 Status SqliteJournal::addRun(const RunRow& row, RunHead& head) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/journal/AdmissionTable.h"
 #include "agent/journal/ChainWalk.h"
 #include "agent/journal/DeliveryTable.h"
 #include "agent/journal/EventTable.h"
@@ -33,6 +34,7 @@ class SqliteJournal final : public Journal {
 
   ScheduleTable& schedules() override;
   DeliveryTable& deliveries() override;
+  AdmissionTable& admissions() override;
   base::Status addRun(const RunRow& row, RunHead& head) override;
   base::Status updateRun(const RunHead& head, const RunRow& row) override;
   base::Status appendEvent(RunHead& head, std::string_view name, std::int64_t atMs,
@@ -126,6 +128,7 @@ class SqliteJournal final : public Journal {
     Open(std::unique_ptr<Session> ownedSession, const base::Clock& clock);
     std::unique_ptr<Session> session;
     RunTable runs;
+    AdmissionTable admissions;
     EventTable events;
     HostChain hostChain;
     WaitTable waits;

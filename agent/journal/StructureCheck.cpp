@@ -20,7 +20,7 @@ struct TableRow {
   const char* name;
   const char* piece;
 };
-constexpr std::array<TableRow, 7> kNumbered{{
+constexpr std::array<TableRow, 8> kNumbered{{
     {"runs",
      "SELECT max(number), sum(n) FROM (SELECT number, length(id) + length(slug) +"
      " length(flow_digest) + length(step) + length(error_message) + finished_ms AS n"
@@ -35,6 +35,9 @@ constexpr std::array<TableRow, 7> kNumbered{{
     {"host_chain",
      "SELECT max(seq), sum(n) FROM (SELECT seq, length(run_id) + length(hash) + at_ms AS n"
      " FROM host_chain NOT INDEXED WHERE seq > ? ORDER BY seq LIMIT ?)"},
+    {"admissions",
+     "SELECT max(run), sum(n) FROM (SELECT run, length(slug) + length(lane) + release + place AS n"
+     " FROM admissions NOT INDEXED WHERE run > ? ORDER BY run LIMIT ?)"},
     {"flow_changes",
      "SELECT max(number), sum(n) FROM (SELECT number, length(slug) + length(digest) + length(note) "
      "+"

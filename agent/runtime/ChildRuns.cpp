@@ -28,6 +28,8 @@ engine::Failure failureOfChild(const engine::RunState& child) {
   failure.code = base::errorText(failed ? ErrorCode::kChildFailed : ErrorCode::kChildEnded);
   failure.message = "run " + child.id.str() + " of flow " + child.created.slug + " " +
                     (failed ? "failed" : "was " + std::string(engine::runEndName(end.end)));
+  if (end.end == RunEnd::kCancelled && !child.supersededBy.empty())
+    failure.message += ", superseded by " + child.supersededBy.str();
   if (!failed || !end.failure) return failure;
   if (!end.failedStep.empty()) failure.message += " in step " + end.failedStep;
   failure.message += ": " + end.failure->message + " [" + end.failure->code + "]";
@@ -78,7 +80,8 @@ Status ChildRuns::begin(LiveRun& run, StepStarted started) {
   refused.ok = false;
   refused.failure = failureOf(child.error());
   // What is full now may have room for another attempt.
-  if (child.error().code == ErrorCode::kQueueFull)
+  const ErrorCode code = child.error().code;
+  if (code == ErrorCode::kQueueFull || code == ErrorCode::kFlowBusy)
     refused.failure->kind = flow::FailureClass::kUnavailable;
   const StepKey key = started.key;
   started.child = {};
@@ -114,6 +117,8 @@ Result<RunId> ChildRuns::start(LiveRun& run, const StepStarted& started) {
   request.parent = engine::ParentStep{run.state.id, started.key};
   request.depth = above.depth + 1;
   BELAY_ASSIGN(Started child, starter_.start(request));
+  if (child.skipped)
+    return Error{ErrorCode::kFlowBusy, "flow " + slug + " was not started: " + whySkipped(child)};
   return std::move(child.run);
 }
 

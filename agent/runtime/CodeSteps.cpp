@@ -52,7 +52,7 @@ bool isEnding(const engine::RunState& state) {
 
 Status CodeSteps::advance(LiveRun& run) {
   const engine::RunState& state = run.state;
-  if (!state.code || !state.code->due || state.paused || isEnding(state)) return {};
+  if (!state.code || !state.code->due || state.isHeld() || isEnding(state)) return {};
   if (const Status trusted = core_.trusts(run); !trusted)
     return fail(run, runtime::failureOf(trusted.error()), "");
   if (const Status evaluated = evaluate(run); !evaluated) {

@@ -18,7 +18,8 @@ Core::Core(World world, RuntimeSettings settings)
     : world_(world),
       settings_(std::move(settings)),
       flows_(world_.journal, settings_.flowsCached),
-      runs_(world_.journal, flows_, world_.log) {}
+      runs_(world_.journal, flows_, world_.log),
+      census_(world_.journal) {}
 
 Status Core::record(LiveRun& run, engine::EventBody body) {
   const std::string_view name = engine::eventName(body);
@@ -99,7 +100,9 @@ Status Core::trusts(LiveRun& run) {
 
 Status Core::create(LiveRun& run) {
   if (activeRuns_) ++*activeRuns_;
-  return world_.journal.addRun(run.row, run.head);
+  BELAY_TRY(world_.journal.addRun(run.row, run.head));
+  census_.created(run.row);
+  return {};
 }
 
 base::Result<std::uint64_t> Core::activeRuns() {
@@ -128,12 +131,16 @@ Status Core::flush() {
     LiveRun* run = runs_.find(id);
     if (!run) continue;
     run->dirty = false;
-    const bool wasFinal = engine::isFinal(run->row.status);
+    const engine::RunStatus before = run->row.status;
     if (project(run->state, run->row)) BELAY_TRY(world_.journal.updateRun(run->head, run->row));
-    if (activeRuns_)
-      *activeRuns_ += (wasFinal ? 1 : 0) - (engine::isFinal(run->row.status) ? 1 : 0);
     const engine::RunStatus status = run->row.status;
-    if (engine::isFinal(status) || status == engine::RunStatus::kWaiting) release(*run);
+    census_.changed(run->row, before);
+    if (activeRuns_)
+      *activeRuns_ += (engine::isFinal(before) ? 1 : 0) - (engine::isFinal(status) ? 1 : 0);
+    if (engine::isFinal(status)) noteEnd(*run);
+    const bool rests =
+        status == engine::RunStatus::kWaiting || status == engine::RunStatus::kQueued;
+    if (engine::isFinal(status) || rests) release(*run);
   }
   return {};
 }
@@ -153,10 +160,26 @@ void Core::release(const LiveRun& run) {
     release(*parent);
 }
 
-std::vector<base::RunId> Core::takeChanged() { return std::exchange(changed_, {}); }
+void Core::noteEnd(const LiveRun& run) {
+  const engine::RunState& state = run.state;
+  if (!state.created.lane && !state.queued && !census_.tracks(run.row.slug)) return;
+  ended_.push_back({run.head.number, run.row.slug, releaseOf(run.row.source), state.queued});
+}
+
+std::vector<EndedRun> Core::takeEnded() { return std::exchange(ended_, {}); }
+
+std::vector<base::RunId> Core::takeChanged() {
+  std::vector<base::RunId> changed = std::exchange(changed_, {});
+  // A run that is queued and admitted at once changed twice.
+  std::sort(changed.begin(), changed.end());
+  changed.erase(std::unique(changed.begin(), changed.end()), changed.end());
+  return changed;
+}
 
 std::vector<base::RunId> Core::forget() {
   activeRuns_.reset();
+  census_.forget();
+  ended_.clear();
   changed_.clear();
   std::vector<base::RunId> interrupted = std::exchange(touched_, {});
   for (const Owed& owed : owed_) interrupted.push_back(owed.run);

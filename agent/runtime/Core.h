@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/engine/Engine.h"
+#include "agent/runtime/Census.h"
 #include "agent/runtime/FlowCache.h"
 #include "agent/runtime/Performer.h"
 #include "agent/runtime/RunCache.h"
@@ -37,6 +38,7 @@ struct World {
 struct RuntimeSettings {
   std::size_t inlineBytesMax = 64u << 10;  ///< Outputs above it become resources.
   std::size_t activeRunsMax = 100'000;     ///< Runs that have not ended, waiting ones included.
+  std::size_t concurrentRunsMax = 0;       ///< Runs that are at work at once; 0: no bound.
   std::size_t flowsCached = 64;
   CodeBounds code;
   script::Limits codeLimits;              ///< Of the code of one run, between two results.
@@ -56,6 +58,14 @@ struct CancelAttempt {
   engine::StepKey key;
 };
 using Order = std::variant<StartAttempt, CancelAttempt>;
+
+/// A run that has ended and may have been in the way of others.
+struct EndedRun {
+  std::int64_t number = 0;  ///< RunHead::number.
+  std::string slug;
+  std::int64_t release = 0;
+  bool waited = false;  ///< It had not begun.
+};
 
 /// An effect that waits for its turn. Runs take turns, so that none starves the others.
 struct Owed {
@@ -77,6 +87,7 @@ class Core {
   const RuntimeSettings& settings() const { return settings_; }
   FlowCache& flows() { return flows_; }
   RunCache& runs() { return runs_; }
+  Census& census() { return census_; }
 
   /// Applies the event, appends it to the run's chain, arms its timers, queues what else it owes.
   base::Status record(LiveRun& run, engine::EventBody body);
@@ -97,6 +108,8 @@ class Core {
 
   /// Writes the rows of the runs that changed, and lets go of those that need no memory.
   base::Status flush();
+  /// Of the runs that flush() found ended, those that others may wait for.
+  std::vector<EndedRun> takeEnded();
   /// The runs that changed in a transaction that has been committed, each once.
   std::vector<base::RunId> takeChanged();
   /// After a rollback: forgets everything that was not committed; returns the runs that had
@@ -113,6 +126,7 @@ class Core {
   base::Status control(const LiveRun& parent, const engine::ControlChild& what);
   /// Lets go of a run that needs no memory, and of those above it that waited for it alone.
   void release(const LiveRun& run);
+  void noteEnd(const LiveRun& run);
 
   World world_;
   const RuntimeSettings settings_;
@@ -120,11 +134,13 @@ class Core {
   // Owner only.
   FlowCache flows_;
   RunCache runs_;
+  Census census_;
   std::deque<Owed> owed_;
   std::vector<Order> orders_;
   std::vector<base::RunId> touched_;
   std::optional<std::int64_t>
-      activeRuns_;                    ///< Nothing: not yet counted, or uncertain after a rollback.
+      activeRuns_;  ///< Nothing: not yet counted, or uncertain after a rollback.
+  std::vector<EndedRun> ended_;
   std::vector<base::RunId> changed_;  ///< Flushed, not yet committed.
 };
 

@@ -42,8 +42,20 @@ Status passOver(const Error& error) {
 
 }  // namespace
 
+std::string whySkipped(const Started& started) {
+  return (started.because.empty() ? "other runs have" : started.because.str() + " has") +
+         " not ended (on_conflict: skip)";
+}
+
 Runtime::Runtime(World world, RuntimeSettings settings)
-    : core_(world, std::move(settings)), waits_(core_), steps_(core_, waits_, *this) {
+    : core_(world, std::move(settings)),
+      admission_(core_),
+      replacement_(core_, admission_,
+                   [this](const StartRequest& request, std::int64_t place) {
+                     return create(request, place);
+                   }),
+      waits_(core_),
+      steps_(core_, waits_, *this) {
   waits_.setSteps(steps_);
 }
 
@@ -53,7 +65,8 @@ Status Runtime::recover() {
                                        world.clock.wallMs()));
   BELAY_ASSIGN(const std::vector<journal::RunRow> rows, world.journal.unfinishedRuns());
   for (const journal::RunRow& row : rows) BELAY_TRY(takeUp(row.id, true));
-  return {};
+  admission_.lookAtAll();
+  return replacement_.recover();
 }
 
 Status Runtime::takeUp(const RunId& id, bool recovering) {
@@ -72,7 +85,7 @@ Result<Started> Runtime::start(const StartRequest& request) {
   if (!request.idempotencyKey.empty()) {
     BELAY_ASSIGN(const std::optional<RunId> known,
                  world.journal.runByStartKey(request.idempotencyKey));
-    if (known) return Started{*known, true};
+    if (known) return Started{.run = *known, .existing = true};
   }
   if (refusal_) return *refusal_;
   if (world.journal.fullMode()) {
@@ -86,6 +99,11 @@ Result<Started> Runtime::start(const StartRequest& request) {
                  "limits.active_runs = " + std::to_string(core_.settings().activeRunsMax) +
                      " runs have not ended"};
   }
+  return create(request, 0);
+}
+
+Result<Started> Runtime::create(const StartRequest& request, std::int64_t place) {
+  World& world = core_.world();
   BELAY_ASSIGN(const std::shared_ptr<const LoadedFlow> flow, core_.flows().get(request.digest));
   BELAY_TRY(refuseUnpinned(world.journal, world.policy, flow->flow.slug.str(), request.digest));
 
@@ -99,9 +117,21 @@ Result<Started> Runtime::start(const StartRequest& request) {
     }
   }
 
+  const std::string inputJson = json::print(input);
+  BELAY_ASSIGN(Ticket ticket,
+               admission_.ticketOf(*flow, request.source, inputJson, request.triggerJson));
+  ticket.parent = request.parent.run;
   auto run = std::make_unique<LiveRun>();
   BELAY_ASSIGN(run->state.id,
                RunId::parse("r" + base::makeSortableId(world.clock.wallMs(), world.random)));
+  Admittance admittance{Admittance::Verdict::kQueue, journal::Turn::kQueued, {}};
+  if (place == 0) {
+    BELAY_ASSIGN(admittance, admission_.ask(ticket, run->state.id, request.by));
+  }
+  Started started{run->state.id};
+  started.queued = admittance.verdict == Admittance::Verdict::kQueue;
+  if (admittance.verdict == Admittance::Verdict::kSkip)
+    return Started{.skipped = true, .because = admittance.because};
   run->flow = flow;
   run->row.id = run->state.id;
   run->row.slug = flow->flow.slug.str();
@@ -109,8 +139,10 @@ Result<Started> Runtime::start(const StartRequest& request) {
   run->row.source = request.source;
   run->row.startedBy = request.by;
   run->row.parent = request.parent.run;
+  if (started.queued) run->row.status = engine::RunStatus::kQueued;
   run->row.createdMs = run->row.updatedMs = world.clock.wallMs();
   BELAY_TRY(core_.create(*run));
+  BELAY_TRY(admission_.take(run->head.number, ticket, admittance, place));
   if (!request.idempotencyKey.empty()) {
     BELAY_TRY(world.journal.addStartKey(request.idempotencyKey, run->state.id, run->row.createdMs));
   }
@@ -119,7 +151,9 @@ Result<Started> Runtime::start(const StartRequest& request) {
   created.slug = run->row.slug;
   created.flowDigest = request.digest;
   created.source = request.source;
-  created.inputJson = json::print(input);
+  created.inputJson = inputJson;
+  created.lane = ticket.lane;
+  created.queued = started.queued;
   created.stateJson = flow->flow.state;
   created.triggerJson = request.triggerJson;
   created.startedBy = request.by;
@@ -130,7 +164,7 @@ Result<Started> Runtime::start(const StartRequest& request) {
   created.seed = seedOf(world.random);
   LiveRun& live = core_.runs().add(std::move(run));
   BELAY_TRY(core_.record(live, std::move(created)));
-  return Started{live.state.id, false};
+  return started;
 }
 
 Status Runtime::control(const RunId& id, Verb verb, const std::string& by) {
@@ -182,7 +216,19 @@ Status Runtime::retry(const RunId& id, const std::string& step, const std::strin
                               : "the flow has no step \"" + from + "\"",
                  {"belay run retry " + id.str() + " --from STEP"}};
   }
-  return core_.record(*run, engine::RunRetried{from, by});
+  const Ticket ticket = Admission::ticketOf(*run);
+  BELAY_ASSIGN(const Admittance admittance, admission_.ask(ticket, id, by));
+  if (admittance.verdict == Admittance::Verdict::kSkip) {
+    return Error{ErrorCode::kFlowBusy,
+                 "run " + id.str() + " cannot go on: " + admittance.because.str() +
+                     " of the same flow has not ended (on_conflict: skip)",
+                 {"belay run list --flow " + ticket.slug}};
+  }
+  const bool queued = admittance.verdict == Admittance::Verdict::kQueue;
+  BELAY_TRY(admission_.take(run->head.number, ticket, admittance));
+  BELAY_TRY(core_.record(*run, engine::RunRetried{from, by, queued}));
+  // Whoever asks next is judged by rows that say so.
+  return core_.flush();
 }
 
 Status Runtime::resolve(const RunId& id, const std::string& step, engine::Resolution resolution,
@@ -240,8 +286,8 @@ Status Runtime::handle(const Owed& owed) {
   if (const auto* enter = std::get_if<engine::EnterStep>(&owed.effect)) {
     const auto& ready = run->state.ready;
     const bool due = std::find(ready.begin(), ready.end(), enter->path) != ready.end();
-    // Paused or taken up twice since it was queued.
-    return due && !run->state.paused ? steps_.enter(*run, enter->path) : Status{};
+    // Paused or taken up twice since it was owed.
+    return due && !run->state.isHeld() ? steps_.enter(*run, enter->path) : Status{};
   }
   if (const auto* perform = std::get_if<engine::PerformStep>(&owed.effect)) {
     return steps_.perform(*run, perform->key, owed.recovering);
@@ -252,6 +298,13 @@ Status Runtime::handle(const Owed& owed) {
     return steps_.blocks().end(*run, end->key);
   if (std::holds_alternative<engine::AdvanceCode>(owed.effect)) return steps_.code().advance(*run);
   return steps_.finishRun(*run, std::get<engine::FinishRun>(owed.effect).end);
+}
+
+Status Runtime::flush() {
+  BELAY_TRY(core_.flush());
+  BELAY_TRY(replacement_.work());
+  BELAY_TRY(admission_.admit());
+  return core_.flush();
 }
 
 void Runtime::carryOutOrders() {
@@ -265,6 +318,8 @@ void Runtime::carryOutOrders() {
 
 void Runtime::forget() {
   for (RunId& id : core_.forget()) interrupted_.insert(std::move(id));
+  admission_.forget();
+  replacement_.forget();
 }
 
 Status Runtime::takeUpAgain() {

@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "agent/runtime/Admission.h"
 #include "agent/runtime/Core.h"
+#include "agent/runtime/Replacement.h"
 #include "agent/runtime/Starts.h"
 #include "agent/runtime/Steps.h"
 #include "agent/runtime/Waits.h"
@@ -42,6 +44,8 @@ class Runtime : private Starter {
   base::Status recover();
 
   base::Result<Started> start(const StartRequest& request) override;
+  /// Another release of the flow has become live, in this transaction.
+  void promoted(const std::string& slug) { replacement_.promoted(slug); }
   base::Status control(const base::RunId& run, Verb verb, const std::string& by);
   /// A run that failed, was stopped or cancelled goes on: from `step`, or from where it failed when
   /// that is empty.
@@ -55,10 +59,11 @@ class Runtime : private Starter {
   base::Result<bool> fireTimers(std::size_t most);
   /// Works off what is owed, at most `most` effects.
   base::Status advance(std::size_t most);
-  bool hasOwed() const { return core_.hasOwed(); }
+  bool hasOwed() const { return core_.hasOwed() || admission_.hasWork() || replacement_.hasWork(); }
 
-  /// Before a commit: brings the rows of the runs up to date.
-  base::Status flush() { return core_.flush(); }
+  /// Before a commit: brings the rows of the runs up to date, and lets queued runs begin for which
+  /// there is room.
+  base::Status flush();
   /// After a commit: the runs that it changed, each once.
   std::vector<base::RunId> takeChanged() { return core_.takeChanged(); }
   /// After a commit: starts and cancels what was committed.
@@ -70,11 +75,15 @@ class Runtime : private Starter {
   bool hasInterrupted() const { return !interrupted_.empty(); }
 
  private:
+  /// Makes a run and its first event. `place` 0: it may begin at once; else it is queued there.
+  base::Result<Started> create(const StartRequest& request, std::int64_t place);
   base::Status handle(const Owed& owed);
   base::Status handleTimer(const journal::TimerRow& timer);
   base::Status takeUp(const base::RunId& run, bool recovering);
 
   Core core_;
+  Admission admission_;
+  Replacement replacement_;
   Waits waits_;
   Steps steps_;
   /// Attempts that performers are busy with: after a rollback they must not be started twice.

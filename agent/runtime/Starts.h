@@ -23,9 +23,14 @@ struct StartRequest {
 };
 
 struct Started {
-  base::RunId run;
+  base::RunId run{};      ///< Empty when skipped.
   bool existing = false;  ///< The idempotency key was known: nothing was started.
+  bool queued = false;    ///< The run is there, and begins in its turn.
+  bool skipped = false;   ///< `on_conflict: skip` of the flow: there is no run.
+  base::RunId because{};  ///< Of a skipped one: a run that is in the way; empty: several.
 };
+/// Of a start that was skipped: "r… has not ended (on_conflict: skip)".
+std::string whySkipped(const Started& started);
 
 /// Starts runs within the journal's open transaction.
 ///

@@ -347,6 +347,10 @@ Status Steps::finishRun(LiveRun& run, engine::RunEnd end) {
   finished.end = end;
   finished.failure = run.state.failure;
   finished.failedStep = run.state.failedStep;
+  if (end == engine::RunEnd::kCancelled && !run.state.supersededBy.empty()) {
+    finished.failure = failureOf(
+        Error{ErrorCode::kRunSuperseded, "superseded by " + run.state.supersededBy.str()});
+  }
   const Status trusted = core_.trusts(run);
   if (end == engine::RunEnd::kSucceeded && !trusted) {
     finished.end = end = engine::RunEnd::kFailed;

@@ -56,6 +56,10 @@ void visitStoreOptions(SettingsType& s, Visitor& v) {
            "Processors that the daemon and its jobs may use; 0: all.");
   v.number("limits.active_runs", s.limits.activeRuns, 1, 10'000'000,
            "Runs that have not ended, waiting ones included.");
+  v.number("limits.concurrent_runs", s.limits.concurrentRuns, 0, 1'000'000,
+           "Runs that are at work at once; further ones are queued, in order over all flows. Runs "
+           "that only wait\n"
+           "(for approvals, callbacks, events, times, or while paused) do not count; 0: no bound.");
   v.bytes("limits.inline_output", s.limits.inlineBytes, 1u << 10, 1u << 20,
           "Outputs above it become resources; expressions read them as before.");
   v.number("limits.expression_ticks", s.limits.expressionTicks, 10'000, 1'000'000'000,

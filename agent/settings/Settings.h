@@ -40,6 +40,7 @@ struct LimitSettings {
   std::uint64_t diskBytes = 0;    ///< Of the state folder; above it no new run starts; 0: none.
   std::int64_t cpu = 0;           ///< Processors that the daemon may use; 0: all.
   std::int64_t activeRuns = 100'000;
+  std::int64_t concurrentRuns = 0;  ///< Runs that are at work at once; 0: no bound.
   std::uint64_t inlineBytes = 64u << 10;
   std::int64_t expressionTicks = 5'000'000;
   std::uint64_t expressionMemoryBytes = 16u << 20;

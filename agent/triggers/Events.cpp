@@ -89,13 +89,13 @@ Result<Events::Live> Events::live(const std::string& slug) {
   return out;
 }
 
-Result<std::optional<RunId>> Events::start(const Live& live, const Occasion& occasion) {
+Result<std::optional<runtime::Started>> Events::start(const Live& live, const Occasion& occasion) {
   const TriggerScope scope(occasion.triggerJson, occasion.eventJson,
                            world_.runtime.clock().wallMs());
   if (occasion.when) {
     auto holds = world_.evaluator.test(live.flow->module, *occasion.when, scope);
     if (!holds) return std::move(holds).error().in("when of the trigger");
-    if (!*holds) return std::optional<RunId>();
+    if (!*holds) return std::optional<runtime::Started>();
   }
   runtime::StartRequest request;
   request.digest = live.version.digest;
@@ -106,8 +106,8 @@ Result<std::optional<RunId>> Events::start(const Live& live, const Occasion& occ
                occasion.input.empty()
                    ? inputOfBody(occasion.eventJson)
                    : renderInput(world_.evaluator, live.flow->module, occasion.input, scope));
-  BELAY_ASSIGN(const runtime::Started started, world_.runtime.start(request));
-  return std::optional(started.run);
+  BELAY_ASSIGN(runtime::Started started, world_.runtime.start(request));
+  return std::optional(std::move(started));
 }
 
 Result<EventOutcome> Events::emit(const std::string& name, const std::string& body,
@@ -139,8 +139,10 @@ Result<EventOutcome> Events::emit(const std::string& name, const std::string& bo
                          eventJson(name, body, world_.runtime.clock().wallMs()), "event:" + name});
       if (!started)
         BELAY_TRY(refuse(started.error()));
+      else if (*started && (*started)->skipped)
+        out.skipped.push_back({slug, (*started)->because});
       else if (*started)
-        out.runs.push_back(**started);
+        out.runs.push_back((*started)->run);
     }
   }
   return out;
@@ -204,10 +206,16 @@ Result<Delivered> Events::take(const Live& live, const flow::WebhookTrigger& tri
     json::Writer writer(text);
     writer.beginObject().member("type", "webhook").member("name", trigger.name);
     writer.member("delivery", proof.key).member("verified", proof.words).endObject();
-    BELAY_ASSIGN(out.run, start(live, {trigger.when, trigger.input, text, event, by}));
-    out.ignored = !out.run;
+    BELAY_ASSIGN(auto started, start(live, {trigger.when, trigger.input, text, event, by}));
+    out.ignored = !started;
+    out.skipped = started && started->skipped;
+    if (out.skipped)
+      out.because = std::move(started->because);
+    else if (started)
+      out.run = std::move(started->run);
   }
-  if (!remembered || out.ignored) return out;
+  // What did nothing may come again and find the flow of another mind.
+  if (!remembered || out.ignored || out.skipped) return out;
   BELAY_TRY(table.dropExpired(nowMs, kSweptMost));
   BELAY_TRY(table.put({slug, trigger.name, proof.key, out.run ? out.run->str() : std::string(),
                        out.answered, nowMs, nowMs + trigger.dedupeFor.count()}));

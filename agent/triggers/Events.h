@@ -22,6 +22,8 @@ struct Delivered {
   std::uint64_t answered = 0;      ///< Waits that it answered.
   bool existing = false;           ///< It came before: nothing was done.
   bool ignored = false;            ///< `when` of the webhook does not hold.
+  bool skipped = false;            ///< `on_conflict: skip` of the flow: there is no run.
+  base::RunId because{};           ///< Of a skipped one: a run that is in the way; empty: several.
 };
 
 /// What became of an event.
@@ -34,6 +36,12 @@ struct EventOutcome {
     base::Error error;
   };
   std::vector<Refusal> refused;
+  /// A flow that skipped it (`on_conflict: skip`).
+  struct Skip {
+    std::string flow;
+    base::RunId because;  ///< A run that is in the way; empty: several.
+  };
+  std::vector<Skip> skipped;
 };
 
 /// Bytes of a delivery's body, which is verified in the loop.
@@ -86,7 +94,7 @@ class Events {
   base::Result<Delivered> take(const Live& live, const flow::WebhookTrigger& trigger,
                                const Delivery& delivery, const Proof& proof);
   /// Nothing when `when` does not hold.
-  base::Result<std::optional<base::RunId>> start(const Live& live, const Occasion& occasion);
+  base::Result<std::optional<runtime::Started>> start(const Live& live, const Occasion& occasion);
 
   const World world_;
 };

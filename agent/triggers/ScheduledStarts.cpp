@@ -64,22 +64,28 @@ Status Scheduler::start(const Entry& entry, OccurrenceRow row) {
   const auto request = requestFor(entry, row);
   const auto started =
       request ? world_.runtime.start(*request) : Result<runtime::Started>(request.error());
-  if (started) {
+  if (started && !started->skipped) {
     row.state = OccurrenceState::kStarted;
     row.run = started->run.str();
     return journal().schedules().putOccurrence(row);
   }
+  if (started) return settle(std::move(row), runtime::whySkipped(*started));
   const Error& error = started.error();
   if (endsTransaction(error.code)) return error;
   world_.log.error("schedule.refused", error,
                    {{"flow", entry.row.slug},
                     {"schedule", entry.row.id},
                     {"due", base::formatInstant(row.dueS * 1000)}});
+  return settle(std::move(row), base::visible(error.message.substr(0, kNoteBytesMax)) + " [" +
+                                    std::string(base::errorText(error.code)) + "]");
+}
+
+/// There is no run for it, and the note says why.
+Status Scheduler::settle(OccurrenceRow row, std::string why) {
   row.state = OccurrenceState::kSettled;
   row.outcome = static_cast<std::uint8_t>(Outcome::kSkipped);
   row.reason = static_cast<std::uint8_t>(SkipReason::kRefused);
-  row.note = base::visible(error.message.substr(0, kNoteBytesMax)) + " [" +
-             std::string(base::errorText(error.code)) + "]";
+  row.note = std::move(why);
   return journal().schedules().putOccurrence(row);
 }
 

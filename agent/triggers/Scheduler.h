@@ -76,6 +76,7 @@ class Scheduler final : public runtime::LoopPart {
   /// True when there are more to start.
   base::Result<bool> startDue(const Entry& entry);
   base::Status start(const Entry& entry, journal::OccurrenceRow row);
+  base::Status settle(journal::OccurrenceRow row, std::string why);
   base::Result<runtime::StartRequest> requestFor(const Entry& entry,
                                                  const journal::OccurrenceRow& row);
   base::Result<Entry*> find(std::string_view slug, std::string_view id);

@@ -69,6 +69,9 @@ def flows(effects):
     }
     all_ = {slug: {"slug": slug, "input": number, "state": {"x": 0}, "steps": list_} for slug, list_ in steps.items()}
     all_["kid"]["output"] = "${{ steps.a.output }}"
+    # These take turns.
+    for slug in ("many", "jobs-again"):
+        all_[slug]["concurrency"] = {"key": "${{ String(input.n % 2) }}", "limit": 2, "max_queued": 100000}
     return all_
 
 
@@ -220,7 +223,7 @@ def cycle(host, oracle, draw, kills, end=None, longest=0.25):
             client.get("/v1/runs/%s/events?limit=1" % run)
         except belay.ApiError as error:
             lost.append("%s: %s" % (run, error))
-    still = client.get("/v1/runs?limit=1000&status=running,waiting,paused,ambiguous,stopping")["runs"]
+    still = client.get("/v1/runs?limit=1000&status=queued,running,waiting,paused,ambiguous,stopping")["runs"]
     for run in still:
         if run["status"] == "paused" and draw.random() < 0.5:
             client.post("/v1/runs/%s/resume" % run["id"])
@@ -251,7 +254,7 @@ def drain(host, oracle, seconds=120):
                            {"Idempotency-Key": "start-%d" % n})
         oracle.runs[n] = data["run"]["id"]
     while time.monotonic() < end:
-        left = client.get("/v1/runs?limit=1000&status=running,waiting,paused,ambiguous,stopping")["runs"]
+        left = client.get("/v1/runs?limit=1000&status=queued,running,waiting,paused,ambiguous,stopping")["runs"]
         if not left:
             break
         for run in left:

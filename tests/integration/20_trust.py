@@ -15,8 +15,8 @@ PASSPHRASE = "correct horse battery"
 POLICY = "flows:\n  - {id: production, slug: gate, pin: required}\nrun: {allow: []}\n"
 
 
-def gate(word):
-    return ("slug: gate\nname: Gate\nsteps:\n  - id: review\n    wait: {approval: {summary: 'Go on?'}, timeout: 1h}\n"
+def gate(word, more=""):
+    return ("slug: gate\nname: Gate\n" + more + "steps:\n  - id: review\n    wait: {approval: {summary: 'Go on?'}, timeout: 1h}\n"
             "  - id: say\n    set: {said: %s}\nstate: {said: none}\noutput: '${{ state }}'\n" % word)
 
 
@@ -70,8 +70,8 @@ class Fleet:
         return self.host.cli("pin", "apply", path)
 
 
-def release(host, word):
-    host.cli("flow", "push", host.write("gate.flow.yaml", gate(word)))
+def release(host, word, more=""):
+    host.cli("flow", "push", host.write("gate.flow.yaml", gate(word, more)))
     return ok(host.cli("flow", "release", "gate", "--note", word))["release"]["number"]
 
 
@@ -209,6 +209,37 @@ def test_a_pin_waits_for_its_release():
         host.start()
         check.equal(1, ok(host.cli("flow", "import", exported))["live"])
         check.equal("live:1", ok(host.cli("flow", "run", "gate"))["run"]["source"])
+
+
+def test_what_a_pin_makes_live_replaces_what_is_queued():
+    more = "concurrency: {}\non_new_release: supersede\n"
+    with belay.started() as maker, belay.started(policy=POLICY) as host:
+        fleet = Fleet(maker)
+        fleet.install()
+        pins, exports = [], []
+        for number in (1, 2, 3):
+            release(maker, "word-%d" % number, more)
+            exports.append(maker.folder + "/gate-%d.json" % number)
+            ok(maker.cli("flow", "export", "gate", str(number), exports[-1]))
+            pins.append(fleet.pin("%d.jws" % number, number))
+            ok(fleet.apply(pins[-1]))
+        ok(host.cli("trust", "install", "--root", fleet.root, "--root-digest", fleet.digest, "--roster", fleet.roster))
+        ok(host.cli("flow", "import", exports[0]))
+        ok(host.cli("pin", "apply", pins[0]))
+        first = ok(host.cli("flow", "run", "gate"))["run"]["id"]
+        queued = ok(host.cli("flow", "run", "gate"))["run"]["id"]
+        ok(host.cli("flow", "import", exports[1]))
+        check.equal("queued", host.show(queued)["run"]["status"])
+        ok(host.cli("pin", "apply", pins[1]))
+        second = host.wait_run(queued)["run"]["error"]["message"].split()[-1]
+        check.equal(("queued", "live:2"), (host.show(second)["run"]["status"], host.show(second)["run"]["source"]))
+        # The pin comes first, and its release makes itself live.
+        check.equal(True, ok(host.cli("pin", "apply", pins[2]))["waiting"])
+        check.equal("queued", host.show(second)["run"]["status"])
+        ok(host.cli("flow", "import", exports[2]))
+        third = host.wait_run(second)["run"]["error"]["message"].split()[-1]
+        check.equal("live:3", host.show(third)["run"]["source"])
+        check.equal("waiting", host.show(first)["run"]["status"])
 
 
 def test_rosters_change_who_signs():

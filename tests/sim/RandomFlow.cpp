@@ -14,8 +14,8 @@ class Writer {
       : random_(random), slug_(std::move(slug)), child_(std::move(child)) {}
 
   std::string write() {
-    text_ = "slug: " + slug_ +
-            "\nstate: {rounds: 0, sum: 0}\nfunctions: {add: \"x => ({n: x.a + x.b})\"}\nsteps:\n";
+    text_ = "slug: " + slug_ + "\n" + concurrency() +
+            "state: {rounds: 0, sum: 0}\nfunctions: {add: \"x => ({n: x.a + x.b})\"}\nsteps:\n";
     const std::size_t count = 3 + random_.below(8);
     for (std::size_t i = 0; i < count; ++i) step("s" + std::to_string(i));
     // One jump back, bounded by the state, so that steps have several visits.
@@ -32,6 +32,17 @@ class Writer {
 
  private:
   bool chance(std::uint64_t percent) { return random_.below(100) < percent; }
+
+  /// How many runs at once, or no bound.
+  std::string concurrency() {
+    if (chance(40)) return "";
+    constexpr std::array<const char*, 6> kConflicts{"queue", "queue",  "queue",
+                                                    "skip",  "reject", "supersede"};
+    const std::string conflict = kConflicts.at(random_.below(kConflicts.size()));
+    return "concurrency: {key: \"${{ input.lane }}\", limit: " +
+           std::to_string(1 + random_.below(2)) + ", on_conflict: " + conflict +
+           (conflict == "queue" ? ", max_queued: 1000" : "") + "}\n";
+  }
 
   /// Steps within a step: a line for each key, all of them deeper than the step itself.
   void within(const std::string& id) {
@@ -101,7 +112,8 @@ class Writer {
     bool performed = false;
     // One at most, and in one loop at most: what its own flow starts multiplies with it.
     if (!child_.empty() && depth_ < 2 && chance(20)) {
-      text_ += "    flow: {slug: " + std::exchange(child_, {}) + ", release: draft}\n";
+      text_ += "    flow:\n      slug: " + std::exchange(child_, {}) +
+               "\n      release: draft\n      input: {lane: \"${{ input.lane }}\"}\n";
       if (chance(30)) text_ += "    retry: {max_attempts: 2, backoff: {initial: 2s}}\n";
       if (chance(60)) text_ += "    on_error: skip\n";
       return;

@@ -5,6 +5,7 @@
 
 #include "agent/engine/Engine.h"
 #include "agent/flow/Validate.h"
+#include "agent/journal/AdmissionTable.h"
 #include "common/json/Json.h"
 #include "tests/sim/RandomFlow.h"
 
@@ -61,6 +62,7 @@ Simulation::Simulation(std::uint64_t seed)
     const auto flow = flow::parseFlow(text, "sim.flow.yaml", flow::Format::kYaml);
     if (!flow) fail("a random flow is not valid: " + flow.error().message + "\n" + text);
   }
+  if (random_.below(3) == 0) concurrentRunsMax_ = 1 + random_.below(4);
 }
 
 Simulation::~Simulation() = default;
@@ -83,10 +85,12 @@ void Simulation::boot() {
   auto opened = journal::Journal::open(options, clock_, log_);
   if (!opened) return fail("the journal does not open: " + opened.error().message);
   process->journal = std::move(*opened);
+  runtime::RuntimeSettings settings;
+  settings.concurrentRunsMax = concurrentRunsMax_;
   process->runtime = std::make_unique<runtime::Runtime>(
       runtime::World{*process->journal, process->evaluator, outputs_, policy_, clock_, random_,
                      log_, decisionKeys_},
-      runtime::RuntimeSettings{});
+      settings);
   runtime::Steps& steps = process->runtime->steps();
   steps.setPerformer(flow::Family::kRun, process->jobs);
   steps.setPerformer(flow::Family::kHttp, process->server);
@@ -135,7 +139,11 @@ bool Simulation::step() {
       fail("the loop failed: " + next.error().message);
       return false;
     }
-    if (!next->now) return true;
+    if (!next->now) {
+      const std::string wrong = lanes_.look(*process_->journal, concurrentRunsMax_);
+      if (!wrong.empty()) fail(wrong);
+      return true;
+    }
   }
   return false;
 }
@@ -154,23 +162,28 @@ void Simulation::startRun() {
   const std::string& text = flows_[random_.below(flows_.size())].second;
   const std::string digest = "sha256:" + crypto::sha256(text).hex();
   const std::string key = random_.below(3) == 0 ? "key-" + std::to_string(random_.below(5)) : "";
-  process_->loop->post(
-      [this, key, digest](runtime::Runtime& runtime, std::vector<runtime::Ack>& acks) -> Status {
-        BELAY_TRY(putDrafts(runtime.journal()));
-        runtime::StartRequest request;
-        request.digest = digest;
-        request.by = "uid:0";
-        request.idempotencyKey = key;
-        const auto started = runtime.start(request);
-        if (!started) {
-          fail("start: " + started.error().message);
-          return Status{};
-        }
-        acks.push_back([this, run = started->run](const Status& committed) {
-          if (committed.ok() && !cut_) acknowledgedRuns_.insert(run);
-        });
-        return Status{};
-      });
+  const std::string lane(1, static_cast<char>('a' + random_.below(2)));
+  process_->loop->post([this, key, lane, digest](runtime::Runtime& runtime,
+                                                 std::vector<runtime::Ack>& acks) -> Status {
+    BELAY_TRY(putDrafts(runtime.journal()));
+    runtime::StartRequest request;
+    request.digest = digest;
+    request.by = "uid:0";
+    request.idempotencyKey = key;
+    request.input.set("lane", lane);
+    const auto started = runtime.start(request);
+    // Some flows refuse what is too much.
+    if (!started && started.error().code == base::ErrorCode::kFlowBusy) return Status{};
+    if (started && started->skipped) return Status{};
+    if (!started) {
+      fail("start: " + started.error().message);
+      return Status{};
+    }
+    acks.push_back([this, run = started->run](const Status& committed) {
+      if (committed.ok() && !cut_) acknowledgedRuns_.insert(run);
+    });
+    return Status{};
+  });
 }
 
 std::optional<journal::WaitRow> Simulation::someWait(flow::WaitKind kind) {
@@ -428,6 +441,8 @@ void Simulation::checkHistories() {
       return fail("the row of run " + row.id.str() + " is not what its events say");
     checkChildren(*state, *events);
   }
+  const auto places = process_->journal->admissions().lastPlace();
+  if (!places || *places != 0) fail("a run that has ended holds a slot");
   const auto total = process_->journal->kv("default", "total", clock_.wallMs());
   const std::string counted = total && *total ? (*total)->valueJson : "0";
   if (counted != std::to_string(increments)) {

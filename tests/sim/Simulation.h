@@ -19,6 +19,7 @@
 #include "agent/trust/Policy.h"
 #include "common/crypto/P256.h"
 #include "common/crypto/Sha256.h"
+#include "tests/sim/LaneWatch.h"
 #include "tests/sim/SimPeers.h"
 #include "tests/support/FaultVfs.h"
 #include "tests/support/MemoryLog.h"
@@ -80,6 +81,7 @@ class Simulation {
   test::FaultVfs disk_;
   test::MemoryOutputs outputs_;
   SimPeers peers_;
+  LaneWatch lanes_;
   trust::DecisionKeys decisionKeys_;
   crypto::P256PrivateKey decisionKey_;
   trust::Policy policy_ = trust::Policy::builtInForUser();
@@ -92,6 +94,7 @@ class Simulation {
       cut_;  ///< The disk at the moment of the power cut that is under way.
   std::uint64_t cutAtSync_ = 0;
   std::uint64_t boots_ = 1;
+  std::size_t concurrentRunsMax_ = 0;
   crypto::Sha256 trace_;
   Outcome outcome_;
 };

@@ -241,6 +241,85 @@ TEST(Apply, aRetryOfAnEndedRunStartsWhereItFailed) {
   CHECK(state.status() == RunStatus::kRunning);
 }
 
+TEST(Apply, aQueuedRunOwesNothingUntilItIsAdmitted) {
+  state = RunState{};
+  RunCreated created;
+  created.flowDigest = "sha256:0";
+  created.firstStep = "a";
+  created.queued = true;
+  CHECK(play(created).empty());
+  CHECK(state.status() == RunStatus::kQueued);
+  CHECK(!isFinal(state.status()));
+  CHECK(owed(state).empty());
+  CHECK(owes<EnterStep>(play(RunAdmitted{})));
+  CHECK(state.status() == RunStatus::kRunning);
+  CHECK(owes<EnterStep>(owed(state)));
+  CHECK(refused(RunAdmitted{}));
+}
+
+TEST(Apply, aQueuedRunThatIsPausedBeginsWhenBothHaveEnded) {
+  state = RunState{};
+  RunCreated created;
+  created.flowDigest = "sha256:0";
+  created.firstStep = "a";
+  created.queued = true;
+  play(created);
+  play(RunPaused{"me"});
+  CHECK(state.status() == RunStatus::kQueued);
+  CHECK(play(RunResumed{"me"}).empty());
+  play(RunPaused{"me"});
+  CHECK(play(RunAdmitted{}).empty());
+  CHECK(state.status() == RunStatus::kPaused);
+  CHECK(owes<EnterStep>(play(RunResumed{"me"})));
+}
+
+TEST(Apply, aQueuedRunThatIsCancelledEndsWithoutAStep) {
+  state = RunState{};
+  RunCreated created;
+  created.flowDigest = "sha256:0";
+  created.firstStep = "a";
+  created.onFailure = "f";
+  created.queued = true;
+  play(created);
+  const base::RunId other = *base::RunId::parse("r9");
+  const auto effects = play(RunCancelRequested{"me", other});
+  LONGS_EQUAL(1, effects.size());
+  CHECK(std::get<FinishRun>(effects.front()).end == RunEnd::kCancelled);
+  CHECK(state.supersededBy == other);
+  play(RunFinished{RunEnd::kCancelled, "", std::nullopt, ""});
+  CHECK(refused(RunAdmitted{}));
+}
+
+TEST(Apply, aRetryMayHaveToWaitForItsTurn) {
+  play(started("a"));
+  play(finished("a", Next{Next::Kind::kEnd, {}}));
+  play(RunFinished{RunEnd::kCancelled, "", std::nullopt, ""});
+  CHECK(play(RunRetried{"a", "me", true}).empty());
+  CHECK(state.status() == RunStatus::kQueued);
+  CHECK(owes<EnterStep>(play(RunAdmitted{})));
+}
+
+TEST(Apply, whatIsSaidOfLanesReadsBack) {
+  RunCreated created;
+  created.flowDigest = "sha256:0";
+  created.lane = Lane{"a \"b\"", 3};
+  created.queued = true;
+  auto back = decodeBody("run_created", encodeBody(created));
+  CHECK(back.ok());
+  CHECK(std::get<RunCreated>(*back).lane == created.lane);
+  CHECK(std::get<RunCreated>(*back).queued);
+  const RunCancelRequested cancel{"me", *base::RunId::parse("r9")};
+  back = decodeBody("run_cancel_requested", encodeBody(cancel));
+  STRCMP_EQUAL("r9", std::get<RunCancelRequested>(*back).supersededBy.str().c_str());
+  CHECK(std::get<RunRetried>(*decodeBody("run_retried", encodeBody(RunRetried{"a", "me", true})))
+            .queued);
+  CHECK(decodeBody("run_admitted", "{}").ok());
+  CHECK(!decodeBody("run_cancel_requested", R"({"by":"x","superseded_by":"/"})").ok());
+  CHECK(!decodeBody("run_created", R"({"flow":"a","digest":"b","source":"c","by":"d","first":"e",)"
+                                   R"("lane":{"limit":1}})")
+             .ok());
+}
+
 TEST(Apply, everyEventReadsBackAsItWasWritten) {
   StepFinished event = finished("a", to("b"), 7);
   event.outputJson = R"({"x":[1,"ü"]})";

@@ -82,6 +82,20 @@ TEST(Scheduler, aRefusedStartIsARowThatSaysWhy) {
   LONGS_EQUAL(0, on.runs().size());
 }
 
+TEST(Scheduler, aStartThatTheFlowSkipsIsARowThatSaysBecauseOfWhom) {
+  const std::string skips = "concurrency: {on_conflict: skip}\n";
+  const base::RunId busy =
+      on.host.start("slug: tick\n" + skips + "steps:\n  - {id: a, run: {command: [\"true\"]}}\n");
+  CHECK(on.promote("tick", kEveryMinute, skips).ok());
+  on.pass(90s);
+  STRCMP_EQUAL("08:01:00 skipped refused", on.ledger("tick").c_str());
+  STRCMP_EQUAL((busy.str() + " has not ended (on_conflict: skip)").c_str(),
+               on.rows("tick")[0].note.c_str());
+  on.host.succeed(on.host.jobs.started().back());
+  on.pass(1min);
+  STRCMP_EQUAL("08:01:00 skipped refused, 08:02:00 ran", on.ledger("tick").c_str());
+}
+
 TEST(Scheduler, anExpressionThatThrowsIsARefusal) {
   CHECK(on.promote("tick", "  - every: 1m\n    input: {a: \"${{ trigger.nope.nope }}\"}\n").ok());
   on.pass(90s);
