@@ -17,7 +17,7 @@ using base::Status;
 namespace {
 
 constexpr std::array kReads{
-    ReadRoute{"/v1/runs", "flow status parent limit before", &readRuns},
+    ReadRoute{"/v1/runs", "flow status trigger parent limit before", &readRuns},
     ReadRoute{"/v1/runs/{run}", "outputs step", &readRun},
     ReadRoute{"/v1/runs/{run}/events", "after limit", &readRunEvents},
     ReadRoute{"/v1/waits", "run kind all limit", &readWaits},

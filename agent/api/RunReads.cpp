@@ -92,6 +92,7 @@ Value runToJson(const journal::RunRow& row, std::int64_t nowMs) {
       .set("flow", row.slug)
       .set("status", engine::runStatusName(row.status));
   out.set("source", row.source).set("digest", row.flowDigest).set("started_by", row.startedBy);
+  out.set("triggered_by", engine::triggerKindName(row.trigger));
   // The row follows the step only where the run stands still.
   const bool stands = row.status != engine::RunStatus::kRunning && !row.step.empty();
   if (stands) out.set("step", row.step);
@@ -122,6 +123,17 @@ Result<Value> readRuns(ReadContext& context, const ReadArguments& arguments) {
                 "cancelled"};
       }
       filter.statuses.push_back(*status);
+    }
+  }
+  if (const std::string* names = arguments.query("trigger")) {
+    for (const std::string_view name : base::split(*names, ',')) {
+      const auto kind = engine::triggerKindFrom(name);
+      if (!kind) {
+        return Error{ErrorCode::kInvalidArgument,
+                     "there is no trigger \"" + base::visible(name) +
+                         "\": manual schedule webhook event flow replay"};
+      }
+      filter.triggers.push_back(*kind);
     }
   }
   if (const std::string* parent = arguments.query("parent")) {

@@ -10,6 +10,8 @@ constexpr Flag kFlags[] = {
     {"status", 0, "WORDS",
      "only these, with commas: queued,running,waiting,paused,ambiguous,stopping,succeeded,"
      "failed,stopped,cancelled"},
+    {"trigger", 0, "WORDS",
+     "only runs started so, with commas: manual,schedule,webhook,event,flow,replay"},
     {"parent", 0, "RUN", "only runs that steps of this run have started"},
     {"limit", 'n', "N", "at most so many (20)"},
     {"before", 0, "RUN", "older than this run: the next page"},
@@ -18,7 +20,7 @@ constexpr Flag kFlags[] = {
 base::Result<api::Envelope> listRuns(Invocation& invocation) {
   Target target("/v1/runs");
   target.add("limit", invocation.has("limit") ? invocation.flag("limit") : "20");
-  for (const char* name : {"flow", "status", "parent", "before"}) {
+  for (const char* name : {"flow", "status", "trigger", "parent", "before"}) {
     if (invocation.has(name)) target.add(name, invocation.flag(name));
   }
   return invocation.get(target.str());

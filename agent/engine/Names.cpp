@@ -20,6 +20,9 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(RunStatus::kCoun
     "running",   "waiting", "paused",  "ambiguous", "stopping",
     "succeeded", "failed",  "stopped", "cancelled", "queued"};
 
+constexpr std::array<std::string_view, static_cast<std::size_t>(TriggerKind::kCount)> kTriggers{
+    "manual", "schedule", "webhook", "event", "flow", "replay"};
+
 template <typename Enum, std::size_t Count>
 std::string_view nameOf(const std::array<std::string_view, Count>& names, Enum value) {
   return names.at(static_cast<std::size_t>(value));
@@ -67,6 +70,10 @@ std::optional<flow::OnTimeout> onTimeoutFrom(std::string_view name) {
 std::string_view runStatusName(RunStatus status) { return nameOf(kStatuses, status); }
 std::optional<RunStatus> runStatusFrom(std::string_view name) {
   return fromName<RunStatus>(kStatuses, name);
+}
+std::string_view triggerKindName(TriggerKind kind) { return nameOf(kTriggers, kind); }
+std::optional<TriggerKind> triggerKindFrom(std::string_view name) {
+  return fromName<TriggerKind>(kTriggers, name);
 }
 
 }  // namespace belay::engine

@@ -27,6 +27,19 @@ std::string_view runStatusName(RunStatus status);
 std::optional<RunStatus> runStatusFrom(std::string_view name);
 bool isFinal(RunStatus status);
 
+/// What started a run: the `type` of its trigger.
+enum class TriggerKind : std::uint8_t {
+  kManual,
+  kSchedule,
+  kWebhook,
+  kEvent,
+  kFlow,
+  kReplay,
+  kCount
+};
+std::string_view triggerKindName(TriggerKind kind);
+std::optional<TriggerKind> triggerKindFrom(std::string_view name);
+
 enum class StepPhase : std::uint8_t { kStarted, kWaiting, kBackoff, kAmbiguous, kBlock, kChild };
 
 /// A visit that has begun and not ended.

@@ -38,6 +38,8 @@ Retention::Retention(Session& session, HostChain& hostChain, ScheduleTable& sche
                  " FROM runs WHERE id = ?") {
   removeRest_.emplace_back(session.database(), "remove waits", "DELETE FROM waits WHERE run = ?");
   removeRest_.emplace_back(session.database(), "remove timers", "DELETE FROM timers WHERE run = ?");
+  removeRest_.emplace_back(session.database(), "remove trigger of a run",
+                           "DELETE FROM run_triggers WHERE run = ?");
   removeRest_.emplace_back(session.database(), "remove start keys",
                            "DELETE FROM start_keys WHERE run = ?");
 }

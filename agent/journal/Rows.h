@@ -33,14 +33,16 @@ struct RunRow {
   std::int64_t updatedMs = 0;
   std::int64_t finishedMs = 0;
   base::RunId parent;  ///< The run of which a step started this one; empty: none, or it is gone.
+  engine::TriggerKind trigger = engine::TriggerKind::kManual;
 };
 
 struct RunFilter {
-  std::string slug;                         ///< Empty: all.
-  std::vector<engine::RunStatus> statuses;  ///< Empty: all.
-  std::int64_t createdBeforeMs = 0;         ///< 0: no bound.
-  std::string parent;                       ///< Only runs that this one started; empty: all.
-  std::string before;                       ///< Page: runs older than this id; empty: all.
+  std::string slug;                           ///< Empty: all.
+  std::vector<engine::RunStatus> statuses;    ///< Empty: all.
+  std::vector<engine::TriggerKind> triggers;  ///< Empty: all.
+  std::int64_t createdBeforeMs = 0;           ///< 0: no bound.
+  std::string parent;                         ///< Only runs that this one started; empty: all.
+  std::string before;                         ///< Page: runs older than this id; empty: all.
   std::size_t most = 50;
 };
 

@@ -8,7 +8,8 @@
   "id, slug, flow_digest, source, status, step, error_code, error_message, started_by, " \
   "created_ms, updated_ms, finished_ms, number, "                                        \
   "(SELECT above.id FROM run_children JOIN runs AS above ON above.number = parent"       \
-  " WHERE run = runs.number)"
+  " WHERE run = runs.number), "                                                          \
+  "(SELECT kind FROM run_triggers WHERE run = runs.number)"
 
 namespace belay::journal {
 
@@ -18,6 +19,7 @@ using base::Result;
 using base::RunId;
 using base::Status;
 using engine::RunStatus;
+using engine::TriggerKind;
 
 namespace {
 
@@ -33,8 +35,9 @@ Result<NumberedRow> readRow(const sqlite::Execution& at) {
   NumberedRow read;
   read.number = at.integer(12);
   const auto id = RunId::parse(at.text(0));
-  const std::int64_t status = at.integer(4);
-  if (!id.ok() || status < 0 || status >= static_cast<std::int64_t>(RunStatus::kCount)) {
+  const std::int64_t status = at.integer(4), trigger = at.integer(14);
+  if (!id.ok() || status < 0 || status >= static_cast<std::int64_t>(RunStatus::kCount) ||
+      trigger < 0 || trigger >= static_cast<std::int64_t>(TriggerKind::kCount)) {
     return Error{ErrorCode::kJournalCorrupt,
                  "row " + std::to_string(read.number) + " of the runs is damaged"};
   }
@@ -52,14 +55,18 @@ Result<NumberedRow> readRow(const sqlite::Execution& at) {
   row.updatedMs = at.integer(10);
   row.finishedMs = at.integer(11);
   if (auto parent = RunId::parse(at.text(13))) row.parent = *parent;
+  row.trigger = static_cast<TriggerKind>(trigger);
   return read;
+}
+
+template <typename Value>
+bool isAmong(const Value& value, const std::vector<Value>& wanted) {
+  return wanted.empty() || std::find(wanted.begin(), wanted.end(), value) != wanted.end();
 }
 
 bool fits(const RunRow& row, const RunFilter& filter) {
   if (!filter.slug.empty() && row.slug != filter.slug) return false;
-  const auto& wanted = filter.statuses;
-  if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), row.status) == wanted.end())
-    return false;
+  if (!isAmong(row.status, filter.statuses) || !isAmong(row.trigger, filter.triggers)) return false;
   return filter.createdBeforeMs == 0 || row.createdMs < filter.createdBeforeMs;
 }
 
@@ -75,6 +82,8 @@ RunTable::RunTable(Session& session)
       insertChild_(session.database(), "add child run",
                    "INSERT INTO run_children (run, parent) SELECT ?, number FROM runs"
                    " WHERE id = ?"),
+      insertTrigger_(session.database(), "add trigger of a run",
+                     "INSERT INTO run_triggers (run, kind) VALUES (?,?)"),
       update_(session.database(), "update run",
               "UPDATE runs SET status = ?, step = ?, error_code = ?, error_message = ?,"
               " updated_ms = ?, finished_ms = ? WHERE number = ?"),
@@ -97,6 +106,10 @@ RunTable::RunTable(Session& session)
                 "SELECT " BELAY_RUN_COLUMNS
                 " FROM runs WHERE number IN (SELECT run FROM run_children WHERE parent = ?"
                 " AND run < ?) ORDER BY number DESC"),
+      byTrigger_(session.database(), "list runs by trigger",
+                 "SELECT " BELAY_RUN_COLUMNS
+                 " FROM run_triggers AS t CROSS JOIN runs ON number = t.run"
+                 " WHERE t.kind = ? AND t.run < ? ORDER BY t.run DESC"),
       unfinished_(session.database(), "list unfinished runs",
                   "SELECT " BELAY_RUN_COLUMNS
                   " FROM runs WHERE status IN (0, 2, 3, 4) AND status <> 5 ORDER BY number"),
@@ -109,8 +122,9 @@ Status RunTable::add(const RunRow& row, RunHead& head) {
                            static_cast<int>(row.status), row.step, row.errorCode, row.errorMessage,
                            row.startedBy, row.createdMs, row.updatedMs, row.finishedMs));
   head = RunHead{session_.database().lastInsertId(), 0, runChainStart(row.id.str())};
-  if (row.parent.empty()) return {};
-  return session_.write(insertChild_, head.number, row.parent.str());
+  if (!row.parent.empty()) BELAY_TRY(session_.write(insertChild_, head.number, row.parent.str()));
+  if (row.trigger == TriggerKind::kManual) return {};
+  return session_.write(insertTrigger_, head.number, static_cast<int>(row.trigger));
 }
 
 Status RunTable::update(const RunHead& head, const RunRow& row) {
@@ -176,6 +190,14 @@ Result<std::vector<RunRow>> RunTable::list(const RunFilter& filter) {
     return found;
   }
   if (!filter.statuses.empty()) return listByStatus(filter, below);
+  // Most runs of a host may be those of one schedule: what is rare is found by its own index.
+  const bool rare = filter.slug.empty() && filter.triggers.size() == 1 &&
+                    filter.triggers.front() != TriggerKind::kManual;
+  if (rare) {
+    sqlite::Execution rows(byTrigger_, static_cast<int>(filter.triggers.front()), below);
+    BELAY_TRY(collect(rows, filter, found));
+    return found;
+  }
   if (filter.slug.empty()) {
     sqlite::Execution rows(all_, below);
     BELAY_TRY(collect(rows, filter, found));

@@ -35,6 +35,7 @@ class RunTable {
   Session& session_;
   sqlite::Statement insert_;
   sqlite::Statement insertChild_;
+  sqlite::Statement insertTrigger_;
   sqlite::Statement update_;
   sqlite::Statement find_;
   sqlite::Statement number_;
@@ -44,6 +45,7 @@ class RunTable {
   sqlite::Statement byStatus_;
   sqlite::Statement succeeded_;
   sqlite::Statement byParent_;
+  sqlite::Statement byTrigger_;
   sqlite::Statement unfinished_;
   sqlite::Statement countUnfinished_;
 };

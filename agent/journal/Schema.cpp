@@ -22,12 +22,17 @@ namespace {
 
 // Enumerations are kept as numbers: another order of the enumerators would change what files mean.
 using engine::RunStatus;
+using engine::TriggerKind;
 static_assert(int(RunStatus::kRunning) == 0 && int(RunStatus::kWaiting) == 1 &&
               int(RunStatus::kPaused) == 2 && int(RunStatus::kAmbiguous) == 3 &&
               int(RunStatus::kStopping) == 4 && int(RunStatus::kSucceeded) == 5 &&
               int(RunStatus::kFailed) == 6 && int(RunStatus::kStopped) == 7 &&
               int(RunStatus::kCancelled) == 8 && int(RunStatus::kQueued) == 9 &&
               int(RunStatus::kCount) == 10);
+static_assert(int(TriggerKind::kManual) == 0 && int(TriggerKind::kSchedule) == 1 &&
+              int(TriggerKind::kWebhook) == 2 && int(TriggerKind::kEvent) == 3 &&
+              int(TriggerKind::kFlow) == 4 && int(TriggerKind::kReplay) == 5 &&
+              int(TriggerKind::kCount) == 6);
 static_assert(int(FlowChange::kDrafted) == 0 && int(FlowChange::kReleased) == 1 &&
               int(FlowChange::kPromoted) == 2 && int(FlowChange::kRolledBack) == 3 &&
               int(FlowChange::kArchived) == 4 && int(FlowChange::kUnarchived) == 5 &&
@@ -162,6 +167,8 @@ constexpr const char* kVersion3[] = {
     "CREATE INDEX admissions_held ON admissions (slug, lane, place) WHERE turn > 0",
     "CREATE INDEX admissions_ready ON admissions (place) WHERE turn = 1",
     "CREATE INDEX admissions_waiting ON admissions (slug, release, place) WHERE turn < 2",
+    "CREATE TABLE run_triggers (run INTEGER PRIMARY KEY, kind INTEGER NOT NULL) STRICT",
+    "CREATE INDEX run_triggers_by_kind ON run_triggers (kind, run)",
 };
 
 constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2,

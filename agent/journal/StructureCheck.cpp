@@ -20,7 +20,7 @@ struct TableRow {
   const char* name;
   const char* piece;
 };
-constexpr std::array<TableRow, 8> kNumbered{{
+constexpr std::array<TableRow, 9> kNumbered{{
     {"runs",
      "SELECT max(number), sum(n) FROM (SELECT number, length(id) + length(slug) +"
      " length(flow_digest) + length(step) + length(error_message) + finished_ms AS n"
@@ -46,6 +46,9 @@ constexpr std::array<TableRow, 8> kNumbered{{
     {"run_children",
      "SELECT max(run), sum(parent) FROM (SELECT run, parent"
      " FROM run_children NOT INDEXED WHERE run > ? ORDER BY run LIMIT ?)"},
+    {"run_triggers",
+     "SELECT max(run), sum(kind) FROM (SELECT run, kind"
+     " FROM run_triggers NOT INDEXED WHERE run > ? ORDER BY run LIMIT ?)"},
     {"statements",
      "SELECT max(number), sum(n) FROM (SELECT number, length(subject) + length(digest) +"
      " length(text) + length(signers) + length(by_whom) + length(hash) + at_ms AS n"

@@ -35,6 +35,13 @@ std::uint64_t seedOf(base::Random& random) {
   return seed;
 }
 
+/// A rehearsal may name any; a host has no others.
+engine::TriggerKind triggerOf(const std::string& triggerJson) {
+  const auto trigger = json::parse(triggerJson);
+  const std::string type = trigger ? trigger->text("type") : "";
+  return engine::triggerKindFrom(type).value_or(engine::TriggerKind::kManual);
+}
+
 /// A run that cannot be read, which is in the log, must not keep all others from going on.
 Status passOver(const Error& error) {
   return endsTransaction(error.code) ? Status{error} : Status{};
@@ -139,6 +146,7 @@ Result<Started> Runtime::create(const StartRequest& request, std::int64_t place)
   run->row.source = request.source;
   run->row.startedBy = request.by;
   run->row.parent = request.parent.run;
+  run->row.trigger = triggerOf(request.triggerJson);
   if (started.queued) run->row.status = engine::RunStatus::kQueued;
   run->row.createdMs = run->row.updatedMs = world.clock.wallMs();
   BELAY_TRY(core_.create(*run));

@@ -146,5 +146,35 @@ def test_a_start_that_is_refused_says_why():
         check.equal([], runs(host))
 
 
+def test_runs_are_listed_by_what_started_them():
+    with belay.started() as host:
+        promote(host, flow("  - every: 1s\n    id: pulse\n  - event: go\n"))
+        until(lambda: runs(host))
+        ok(host.cli("schedule", "pause", "tick/pulse"))
+        scheduled = [run["id"] for run in runs(host)]
+        manual = ok(host.cli("flow", "run", "tick"))["run"]["id"]
+        event = ok(host.cli("event", "emit", "go"))["runs"][0]
+        replay = ok(host.cli("run", "replay", manual))["run"]["id"]
+        above = host.start_run({"slug": "above", "steps": [{"id": "call", "flow": {"slug": "tick"}}]})
+        child = host.wait_run(above)["steps"][0]["child"]["run"]
+
+        def listed(kinds):
+            return [run["id"] for run in ok(host.cli("run", "list", "--trigger", kinds))["runs"]]
+
+        for _ in range(2):
+            check.equal(scheduled, listed("schedule"))
+            check.equal([event], listed("event"))
+            check.equal([child], listed("flow"))
+            check.equal([replay], listed("replay"))
+            check.equal([above, manual], listed("manual"))
+            check.equal([child, event], listed("event,flow"))
+            check.equal([], listed("webhook"))
+            check.equal("event", host.cli("run", "list", "--trigger", "event").data["runs"][0]["triggered_by"])
+            wrong = host.cli("run", "list", "--trigger", "tide")
+            check.equal((2, "BLY-INVALID-ARGUMENT"), (wrong.code, wrong.error["code"]))
+            # The same with the daemon down.
+            host.stop()
+
+
 if __name__ == "__main__":
     check.main(globals())

@@ -156,6 +156,43 @@ TEST(Journal, listsRunsByStatus) {
   STRCMP_EQUAL("b a ", idsOf(on.journal->runs(filter).value()).c_str());
 }
 
+TEST(Journal, listsRunsByTrigger) {
+  const auto add = [&](const char* id, engine::TriggerKind trigger, const char* slug = "flow") {
+    RunHead head;
+    auto row = on.runRow(id, slug);
+    row.trigger = trigger;
+    CHECK(on.journal->addRun(row, head).ok());
+  };
+  add("a", engine::TriggerKind::kManual);
+  add("b", engine::TriggerKind::kSchedule);
+  add("c", engine::TriggerKind::kFlow, "other");
+  add("d", engine::TriggerKind::kSchedule, "other");
+  add("e", engine::TriggerKind::kSchedule);
+  commit();
+  reopen();
+  const auto listed = [&](std::vector<engine::TriggerKind> triggers, RunFilter filter = {}) {
+    filter.triggers = std::move(triggers);
+    return idsOf(on.journal->runs(filter).value());
+  };
+  STRCMP_EQUAL("e d b ", listed({engine::TriggerKind::kSchedule}).c_str());
+  STRCMP_EQUAL("a ", listed({engine::TriggerKind::kManual}).c_str());
+  STRCMP_EQUAL("c a ", listed({engine::TriggerKind::kManual, engine::TriggerKind::kFlow}).c_str());
+  STRCMP_EQUAL("", listed({engine::TriggerKind::kWebhook}).c_str());
+  RunFilter filter;
+  filter.slug = "other";
+  STRCMP_EQUAL("d ", listed({engine::TriggerKind::kSchedule}, filter).c_str());
+  filter = {};
+  filter.most = 1;
+  STRCMP_EQUAL("e ", listed({engine::TriggerKind::kSchedule}, filter).c_str());
+  filter.before = "e";
+  STRCMP_EQUAL("d ", listed({engine::TriggerKind::kSchedule}, filter).c_str());
+  CHECK(on.endRun("b", RunStatus::kFailed).ok());
+  filter = {};
+  filter.statuses = {RunStatus::kFailed};
+  STRCMP_EQUAL("b ", listed({engine::TriggerKind::kSchedule}, filter).c_str());
+  CHECK(on.journal->run(on.runId("d")).value()->trigger == engine::TriggerKind::kSchedule);
+}
+
 TEST(Journal, unfinishedRunsAreThoseThatDoNotOnlyWait) {
   for (const char* id : {"a", "b", "c", "d"}) addRun(id);
   CHECK(on.endRun("a", RunStatus::kSucceeded).ok());

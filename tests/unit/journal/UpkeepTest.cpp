@@ -139,6 +139,21 @@ TEST(JournalUpkeep, pruneRemovesOldEndedRunsWithAllThatIsTheirs) {
   CHECK(!on.journal->inTransaction());
 }
 
+TEST(JournalUpkeep, aPrunedRunLeavesNoTriggerToTheNextOfItsNumber) {
+  journal::RunHead head;
+  auto row = on.runRow("old");
+  row.trigger = engine::TriggerKind::kSchedule;
+  CHECK(on.journal->addRun(row, head).ok());
+  CHECK(on.endRun("old", engine::RunStatus::kSucceeded).ok());
+  CHECK(on.journal->commit().ok());
+  later();
+  LONGS_EQUAL(1, on.journal->prune(on.clock.wallMs(), 100).value().runs);
+  journal::RunHead next;
+  CHECK(on.journal->addRun(on.runRow("next"), next).ok());
+  LONGS_EQUAL(head.number, next.number);
+  CHECK(on.journal->run(on.runId("next")).value()->trigger == engine::TriggerKind::kManual);
+}
+
 TEST(JournalUpkeep, afterPruningTheChainsAreWhole) {
   for (int i = 0; i < 6; ++i) {
     addEnded("r" + std::to_string(i));
