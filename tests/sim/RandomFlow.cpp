@@ -10,8 +10,8 @@ namespace {
 
 class Writer {
  public:
-  Writer(test::SeededRandom& random, std::string slug, std::string child)
-      : random_(random), slug_(std::move(slug)), child_(std::move(child)) {}
+  Writer(test::SeededRandom& random, std::string slug, std::string child, Order order)
+      : random_(random), slug_(std::move(slug)), child_(std::move(child)), order_(order) {}
 
   std::string write() {
     text_ = "slug: " + slug_ + "\n" + concurrency() +
@@ -31,11 +31,12 @@ class Writer {
   }
 
  private:
+  bool ordered() const { return order_ == Order::kMatters; }
   bool chance(std::uint64_t percent) { return random_.below(100) < percent; }
 
   /// How many runs at once, or no bound.
   std::string concurrency() {
-    if (chance(40)) return "";
+    if (!ordered() || chance(40)) return "";
     constexpr std::array<const char*, 6> kConflicts{"queue", "queue",  "queue",
                                                     "skip",  "reject", "supersede"};
     const std::string conflict = kConflicts.at(random_.below(kConflicts.size()));
@@ -57,12 +58,13 @@ class Writer {
         text_ += "    for_each:\n      items: [" + std::string(chance(10) ? "" : "3, 1, 2, 5, 4") +
                  "]\n";
         text_ += "      max_parallel: " + std::to_string(1 + random_.below(3)) + "\n";
-        if (chance(40)) text_ += "      on_item_error: wait_all\n";
+        if (!ordered() || chance(40)) text_ += "      on_item_error: wait_all\n";
         list(id, "steps");
         break;
       default:
-        text_ += "    loop:\n      " + std::string(chance(50) ? "until: \"${{ index >= 2 }}\""
-                                                              : "while: \"${{ state.sum < 9 }}\"");
+        text_ += "    loop:\n      " + std::string(!ordered() || chance(50)
+                                                       ? "until: \"${{ index >= 2 }}\""
+                                                       : "while: \"${{ state.sum < 9 }}\"");
         text_ += "\n      max: " + std::to_string(1 + random_.below(4)) +
                  "\n      on_max: " + (chance(80) ? "continue" : "fail");
         text_ += chance(40) ? "\n      interval: 3m\n" : "\n";
@@ -74,7 +76,7 @@ class Writer {
 
   void parallel(const std::string& id) {
     text_ += "    parallel:\n";
-    if (chance(50)) text_ += "      on_branch_error: wait_all\n";
+    if (!ordered() || chance(50)) text_ += "      on_branch_error: wait_all\n";
     text_ += "      branches:\n";
     indented("  ", [&] {
       list(id + "a", "left");
@@ -188,6 +190,7 @@ class Writer {
   test::SeededRandom& random_;
   const std::string slug_;
   std::string child_;
+  const Order order_;
   std::string text_;
   int depth_ = 0;
 };
@@ -195,8 +198,8 @@ class Writer {
 }  // namespace
 
 std::string randomFlow(test::SeededRandom& random, const std::string& slug,
-                       const std::string& child) {
-  return Writer(random, slug, child).write();
+                       const std::string& child, Order order) {
+  return Writer(random, slug, child, order).write();
 }
 
 }  // namespace belay::sim

@@ -1,11 +1,13 @@
 // Runs simulations by seed: `simulate COUNT [FIRST]`, `simulate --seed N` for one, twice, with its
-// trace. Prints the seed of each that broke a promise; the last line is "N passed, N failed".
+// trace; `simulate --twins COUNT [FIRST]`, the same run with and without crashes. Prints the seed
+// of each that broke a promise; the last line is "N passed, N failed".
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "tests/sim/Simulation.h"
+#include "tests/sim/Twins.h"
 
 namespace {
 
@@ -29,17 +31,31 @@ bool runOne(std::uint64_t seed, bool twice) {
   return false;
 }
 
+bool runTwins(std::uint64_t seed) {
+  belay::sim::Twins twins(seed);
+  const std::string difference = twins.compare();
+  if (!difference.empty())
+    std::printf("twins=%llu FAILED: %s\n", static_cast<unsigned long long>(seed),
+                difference.c_str());
+  else if (seed % 50 == 0)
+    std::printf("twins=%llu kills=%llu lines=%zu\n", static_cast<unsigned long long>(seed),
+                static_cast<unsigned long long>(twins.kills()), twins.lines());
+  return difference.empty();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::strcmp(argv[1], "--seed") == 0)
     return runOne(std::strtoull(argv[2], nullptr, 10), true) ? 0 : 1;
+  const bool twins = argc > 1 && std::strcmp(argv[1], "--twins") == 0;
+  if (twins) ++argv, --argc;
   const std::uint64_t count = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 100;
   const std::uint64_t first = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
   std::uint64_t failed = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     // Every 50th is run twice: the same seed must give the same trace.
-    if (!runOne(seed, seed % 50 == 0)) ++failed;
+    if (!(twins ? runTwins(seed) : runOne(seed, seed % 50 == 0))) ++failed;
   }
   std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(count - failed),
               static_cast<unsigned long long>(failed));

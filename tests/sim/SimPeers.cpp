@@ -22,7 +22,8 @@ void SimPeers::powerCut() {
   requests_.clear();
 }
 
-StepResult SimPeers::randomResult(const Attempt& attempt) {
+StepResult SimPeers::resultOf(const Attempt& attempt) {
+  if (results_) return results_(attempt);
   StepResult result;
   result.durationMs = 1;
   const std::uint64_t dice = random_.below(10);
@@ -48,7 +49,7 @@ void SimPeers::begin(const Attempt& attempt, bool isJob) {
   }
   Pending pending{attempt,
                   clock_.sinceBoot().count() + static_cast<std::int64_t>(random_.below(120'000)),
-                  randomResult(attempt), true};
+                  resultOf(attempt), true};
   (isJob ? jobs_ : requests_).insert_or_assign(key, std::move(pending));
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/runtime/Performer.h"
@@ -26,6 +28,10 @@ class SimPeers {
   /// The daemon is new: results go to this sink, and requests that were in flight are gone.
   void attach(runtime::ResultSink sink);
   void powerCut();
+  /// What attempts come to, instead of chance.
+  void setResults(std::function<runtime::StepResult(const runtime::Attempt&)> results) {
+    results_ = std::move(results);
+  }
   /// While true the daemon is dead already: what it orders has not happened.
   void setDead(bool dead) { dead_ = dead; }
 
@@ -45,7 +51,7 @@ class SimPeers {
     bool wanted = true;
   };
   void begin(const runtime::Attempt& attempt, bool isJob);
-  runtime::StepResult randomResult(const runtime::Attempt& attempt);
+  runtime::StepResult resultOf(const runtime::Attempt& attempt);
   std::string keyOf(const runtime::Attempt& attempt) const {
     return attempt.idempotencyKey + "/" + std::to_string(attempt.key.attempt);
   }
@@ -53,6 +59,7 @@ class SimPeers {
   test::SeededRandom& random_;
   test::SimClock& clock_;
   runtime::ResultSink sink_;
+  std::function<runtime::StepResult(const runtime::Attempt&)> results_;
   std::map<std::string, int> effects_;
   std::map<std::string, Pending> jobs_;      ///< Running or ended; they survive the daemon.
   std::map<std::string, Pending> requests_;  ///< They do not.

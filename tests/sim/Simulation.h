@@ -11,20 +11,9 @@
 #include <vector>
 
 #include "agent/journal/Journal.h"
-#include "agent/runtime/Loop.h"
-#include "agent/script/QuickJsEvaluator.h"
-#include "agent/steps/FunctionStep.h"
-#include "agent/steps/KvStep.h"
-#include "agent/steps/SetStep.h"
-#include "agent/trust/Policy.h"
-#include "common/crypto/P256.h"
 #include "common/crypto/Sha256.h"
 #include "tests/sim/LaneWatch.h"
-#include "tests/sim/SimPeers.h"
-#include "tests/support/FaultVfs.h"
-#include "tests/support/MemoryLog.h"
-#include "tests/support/MemoryOutputs.h"
-#include "tests/support/TempFolder.h"
+#include "tests/sim/SimHost.h"
 
 namespace belay::sim {
 
@@ -50,15 +39,13 @@ class Simulation {
   Outcome run();
 
  private:
-  struct Process;  ///< One life of the daemon.
-
   void boot();
-  void die(bool powerCut);
+  /// The daemon is gone without a word, and comes back.
+  void die(Death how);
+  void comeBack(Death how);
   void act();
-  base::Status putDrafts(journal::Journal& journal);
   void startRun();
   void answerSomething();
-  base::Status decide(runtime::Runtime& runtime, const journal::WaitRow& wait, bool approved);
   void controlSomething();
   void resolveSomething();
   void passTime();
@@ -75,25 +62,12 @@ class Simulation {
 
   test::SeededRandom random_;
   test::SeededRandom worldRandom_;
-  test::SimClock clock_;
-  test::MemoryLog log_;
-  test::TempFolder folder_;  ///< Only its name is used: the files are in disk_.
-  test::FaultVfs disk_;
-  test::MemoryOutputs outputs_;
-  SimPeers peers_;
+  std::unique_ptr<SimHost> host_;
   LaneWatch lanes_;
-  trust::DecisionKeys decisionKeys_;
-  crypto::P256PrivateKey decisionKey_;
-  trust::Policy policy_ = trust::Policy::builtInForUser();
-  std::unique_ptr<Process> process_;
 
   std::vector<std::pair<std::string, std::string>> flows_;  ///< Slugs and texts.
   std::set<base::RunId> acknowledgedRuns_;
   std::set<base::WaitId> acknowledgedAnswers_;
-  std::optional<test::FaultVfs::Disk>
-      cut_;  ///< The disk at the moment of the power cut that is under way.
-  std::uint64_t cutAtSync_ = 0;
-  std::uint64_t boots_ = 1;
   std::size_t concurrentRunsMax_ = 0;
   crypto::Sha256 trace_;
   Outcome outcome_;
