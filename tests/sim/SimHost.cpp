@@ -114,11 +114,11 @@ journal::Journal& SimHost::journal() { return *process_->journal; }
 runtime::Loop& SimHost::loop() { return *process_->loop; }
 
 Status SimHost::putDrafts(journal::Journal& journal, const base::Clock& clock,
-                          const std::vector<std::pair<std::string, std::string>>& flows) {
-  for (const auto& [slug, text] : flows) {
-    const std::string digest = "sha256:" + crypto::sha256(text).hex();
-    BELAY_TRY(journal.putFlow({digest, slug, "yaml", text, clock.wallMs()}));
-    BELAY_TRY(journal.setDraft(slug, digest, clock.wallMs()));
+                          const SimFlows& flows) {
+  for (const SimFlow& flow : flows) {
+    const std::string digest = "sha256:" + crypto::sha256(flow.text).hex();
+    BELAY_TRY(journal.putFlow({digest, flow.slug, flow.format, flow.text, clock.wallMs()}));
+    BELAY_TRY(journal.setDraft(flow.slug, digest, clock.wallMs()));
   }
   return {};
 }

@@ -4,13 +4,12 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "agent/journal/Journal.h"
 #include "agent/runtime/Loop.h"
 #include "agent/trust/Policy.h"
 #include "common/crypto/P256.h"
+#include "tests/sim/SimFlow.h"
 #include "tests/sim/SimPeers.h"
 #include "tests/support/FaultVfs.h"
 #include "tests/support/MemoryLog.h"
@@ -52,9 +51,9 @@ class SimHost {
   SimPeers& peers() { return peers_; }
   test::SimClock& clock() { return clock_; }
 
-  /// Every flow of (slug, text) is the draft of its slug.
+  /// Every flow is the draft of its slug.
   static base::Status putDrafts(journal::Journal& journal, const base::Clock& clock,
-                                const std::vector<std::pair<std::string, std::string>>& flows);
+                                const SimFlows& flows);
   /// Answers the approval `wait`.
   base::Status decide(runtime::Runtime& runtime, const journal::WaitRow& wait, bool approved);
   /// Until the next timer or result; 0: there is none.

@@ -7,6 +7,7 @@
 #include "agent/flow/Validate.h"
 #include "agent/journal/AdmissionTable.h"
 #include "common/json/Json.h"
+#include "tests/sim/RandomCode.h"
 #include "tests/sim/RandomFlow.h"
 
 namespace belay::sim {
@@ -27,17 +28,22 @@ Simulation::Simulation(std::uint64_t seed)
   std::string child;
   for (int i = 0; i < 3; ++i) {
     const std::string slug = "flow-" + std::to_string(i);
-    flows_.emplace_back(slug, randomFlow(random_, slug, child));
+    flows_.push_back({slug, "yaml", randomFlow(random_, slug, child)});
     child = slug;
-    const std::string& text = flows_.back().second;
-    const auto flow = flow::parseFlow(text, "sim.flow.yaml", flow::Format::kYaml);
-    if (!flow) fail("a random flow is not valid: " + flow.error().message + "\n" + text);
+    check(flows_.back(), flow::Format::kYaml);
   }
+  flows_.push_back({"code", "js", randomCode(random_, "code")});
+  check(flows_.back(), flow::Format::kCode);
   if (random_.below(3) == 0) concurrentRunsMax_ = 1 + random_.below(4);
   host_ = std::make_unique<SimHost>(random_, worldRandom_, concurrentRunsMax_);
 }
 
 Simulation::~Simulation() = default;
+
+void Simulation::check(const SimFlow& random, flow::Format format) {
+  const auto flow = flow::parseFlow(random.text, "sim.flow", format);
+  if (!flow) fail("a random flow is not valid: " + flow.error().message + "\n" + random.text);
+}
 
 void Simulation::note(const std::string& line) {
   trace_.update(line);
@@ -81,7 +87,7 @@ bool Simulation::step() {
 }
 
 void Simulation::startRun() {
-  const std::string& text = flows_[random_.below(flows_.size())].second;
+  const std::string& text = flows_[random_.below(flows_.size())].text;
   const std::string digest = "sha256:" + crypto::sha256(text).hex();
   const std::string key = random_.below(3) == 0 ? "key-" + std::to_string(random_.below(5)) : "";
   const std::string lane(1, static_cast<char>('a' + random_.below(2)));

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/flow/Validate.h"
 #include "agent/journal/Journal.h"
 #include "common/crypto/Sha256.h"
 #include "tests/sim/LaneWatch.h"
@@ -39,6 +40,7 @@ class Simulation {
   Outcome run();
 
  private:
+  void check(const SimFlow& random, flow::Format format);
   void boot();
   /// The daemon is gone without a word, and comes back.
   void die(Death how);
@@ -65,7 +67,7 @@ class Simulation {
   std::unique_ptr<SimHost> host_;
   LaneWatch lanes_;
 
-  std::vector<std::pair<std::string, std::string>> flows_;  ///< Slugs and texts.
+  SimFlows flows_;
   std::set<base::RunId> acknowledgedRuns_;
   std::set<base::WaitId> acknowledgedAnswers_;
   std::size_t concurrentRunsMax_ = 0;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "common/crypto/Sha256.h"
+#include "tests/sim/RandomCode.h"
 #include "tests/sim/RandomFlow.h"
 
 namespace belay::sim {
@@ -48,9 +49,11 @@ Twins::Twins(std::uint64_t seed) : seed_(seed), random_(seed ^ 0x5DEECE66DULL) {
   std::string child;
   for (int i = 0; i < 3; ++i) {
     const std::string slug = "flow-" + std::to_string(i);
-    flows_.emplace_back(slug, randomFlow(flows, slug, child, Order::kDoesNotMatter));
+    flows_.push_back({slug, "yaml", randomFlow(flows, slug, child, Order::kDoesNotMatter)});
     child = slug;
   }
+  flows_.push_back({"code", "js", randomCode(flows, "code")});
+  top_ = seed % 2 == 0 ? flows_.size() - 1 : flows_.size() - 2;
 }
 
 void Twins::fail(const std::string& what) {
@@ -75,7 +78,7 @@ Status Twins::start(SimHost& host) {
   host.loop().post([&](runtime::Runtime& runtime, std::vector<runtime::Ack>&) -> Status {
     BELAY_TRY(SimHost::putDrafts(runtime.journal(), host.clock(), flows_));
     runtime::StartRequest request;
-    request.digest = digestOf(flows_.back().second);
+    request.digest = digestOf(flows_[top_].text);
     request.by = "uid:0";
     request.input.set("lane", "a");
     const auto run = runtime.start(request);
@@ -91,7 +94,7 @@ Status Twins::start(SimHost& host) {
 
 /// Kills the daemon, now or in the midst of its next work, or holds a run for a while.
 void Twins::disturb(SimHost& host) {
-  const std::uint64_t dice = random_.below(12);
+  const std::uint64_t dice = random_.below(7);
   if (dice < 3) return host.dieAtSync(1 + random_.below(3), Death::kKill);
   if (dice == 3) {
     host.die(Death::kKill);
@@ -248,13 +251,14 @@ void Twins::describe(SimHost& host, const base::RunId& run, const std::string& n
   out.push_back(name + " " + std::string(engine::runStatusName(state->status())));
   out.push_back(name + " output " + (state->finished ? state->finished->outputJson : ""));
   out.push_back(name + " state " + state->stateJson);
-  for (const auto& [path, record] : state->done) {
-    out.push_back(name + " " + path + " visit " + std::to_string(record.key.visit) + " outcome " +
-                  std::to_string(static_cast<int>(record.outcome)));
-  }
   const auto events = host.journal().events(run, 0, 100'000);
   for (const journal::EventRow& event : events.value()) {
     const auto body = engine::decodeBody(event.name, event.body);
+    const auto* end = std::get_if<engine::StepFinished>(&*body);
+    if (end != nullptr) {
+      out.push_back(name + " " + end->key.path + " visit " + std::to_string(end->key.visit) +
+                    " outcome " + std::to_string(static_cast<int>(end->outcome)));
+    }
     const auto* start = std::get_if<engine::StepStarted>(&*body);
     if (start == nullptr || start->child.empty()) continue;
     describe(host, start->child,

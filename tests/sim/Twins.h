@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "agent/engine/RunState.h"
@@ -48,7 +47,8 @@ class Twins {
 
   const std::uint64_t seed_;
   test::SeededRandom random_;  ///< Of the deaths; the flows have their own.
-  std::vector<std::pair<std::string, std::string>> flows_;
+  SimFlows flows_;
+  std::size_t top_ = 0;  ///< The flow that is run.
   std::uint64_t kills_ = 0;
   std::size_t lines_ = 0;
   std::string failure_;
