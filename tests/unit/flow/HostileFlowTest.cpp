@@ -1,5 +1,6 @@
 // Flow files that were made to hurt: large, deep, cut in the middle, with random bytes. None may
 // crash, and none may take many times what an honest file of that size takes.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,15 @@ double secondsOf(const std::string& text, Format format = Format::kYaml) {
   const belay::test::CpuTime used;
   static_cast<void>(belay::flow::validateFlow(text, "f", format));
   return used.seconds();
+}
+
+/// How many times `honest` the text takes; the least of three tries when that is much, because a
+/// machine that does other things makes one of them slow.
+double timesOf(const std::string& text, double honest, double most) {
+  double least = secondsOf(text) / honest;
+  for (int again = 0; again < 2 && least >= most; ++again)
+    least = std::min(least, secondsOf(text) / honest);
+  return least;
 }
 
 /// So many steps that nobody could mind.
@@ -60,9 +70,9 @@ TEST(HostileFlow, twoThousandStepsAreTakenAndOneMoreIsNot) {
 }
 
 TEST(HostileFlow, stepsCostTheSameHoweverManyThereAre) {
-  const double few = secondsOf(honestSteps(200)), many = secondsOf(honestSteps(2000));
-  CHECK_TEXT(many < 30 * few,
-             (std::to_string(many) + " s, a tenth: " + std::to_string(few)).c_str());
+  const double few = secondsOf(honestSteps(200));
+  const double times = timesOf(honestSteps(2000), few, 30);
+  CHECK_TEXT(times < 30, std::to_string(times).c_str());
 }
 
 TEST(HostileFlow, largeFilesEndSoon) {
@@ -99,7 +109,7 @@ TEST(HostileFlow, largeFilesEndSoon) {
       "a: &a [x]\nb: [" + repeated("*a,", size) + "]\n",
   };
   for (const std::string& text : texts) {
-    const double times = secondsOf(text) / honest;
+    const double times = timesOf(text, honest, 8);
     CHECK_TEXT(times < 8, (std::to_string(times) + " times: " + text.substr(0, 60)).c_str());
   }
 }
