@@ -55,6 +55,15 @@ std::string testFileOf(std::string flowFile) {
   return flowFile + std::string(kTestFile);
 }
 
+/// The flow that a file of tests is about when it does not say: the one beside it.
+std::string flowFileOf(const std::string& testFile) {
+  const std::string name = testFile.substr(0, testFile.size() - kTestFile.size());
+  for (const char* end : {".flow.yaml", ".flow.yml", ".flow.json", ".flow.js"}) {
+    if (base::fileExists(name + end)) return name + end;
+  }
+  return name + ".flow.yaml";
+}
+
 Result<Script> readScript(Invocation& invocation, const std::string& path) {
   BELAY_ASSIGN(const Value body, readFlowFile(invocation, path));
   BELAY_ASSIGN(const api::FlowText content, api::readFlowText(body));
@@ -79,11 +88,9 @@ Result<Suite> readSuite(Invocation& invocation, const std::string& file) {
   BELAY_TRY(checkSuite(document->root, file));
   Suite out{file, {}, {}};
   const std::string folder = folderOf(file);
-  std::string flow = document->root.text("flow");
-  if (flow.empty())
-    flow =
-        file.substr(folder.size(), file.size() - folder.size() - kTestFile.size()) + ".flow.yaml";
-  BELAY_ASSIGN(Script first, readScript(invocation, folder + flow));
+  const std::string flow = document->root.text("flow");
+  BELAY_ASSIGN(Script first,
+               readScript(invocation, flow.empty() ? flowFileOf(file) : folder + flow));
   out.scripts.push_back(std::move(first));
   if (const Value* others = document->root.find("flows"); others && others->isArray()) {
     for (const Value& other : others->asArray()) {

@@ -1,7 +1,7 @@
 #include "agent/rehearsal/History.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "agent/engine/Names.h"
 #include "agent/engine/Path.h"
@@ -25,8 +25,14 @@ class Reader {
   Status take(const journal::EventRow& row) {
     BELAY_ASSIGN(const engine::EventBody body, engine::decodeBody(row.name, row.body));
     if (const auto* created = std::get_if<engine::RunCreated>(&body)) return begin(*created, row);
-    if (const auto* started = std::get_if<engine::StepStarted>(&body)) {
-      performed_.insert(started->key.path);
+    if (std::holds_alternative<engine::RunAdmitted>(body)) {
+      // It was queued until then.
+      scenario_.startMs = row.atMs;
+    } else if (const auto* advanced = std::get_if<engine::CodeAdvanced>(&body)) {
+      for (const engine::CodeCall& call : advanced->calls)
+        calls_[call.key.path] = call.definitionJson;
+    } else if (const auto* started = std::get_if<engine::StepStarted>(&body)) {
+      performed_[started->key.path] = started->child;
       startedMs_[started->key.path] = row.atMs;
     } else if (const auto* failed = std::get_if<engine::AttemptFailed>(&body)) {
       fail(failed->key.path, failed->failure, row.atMs);
@@ -45,13 +51,27 @@ class Reader {
     BELAY_ASSIGN(scenario_.input, json::parse(created.inputJson));
     scenario_.triggerJson = created.triggerJson;
     scenario_.startMs = row.atMs;
+    if (auto run = base::RunId::parse(scenario_.name))
+      scenario_.recorded = {std::move(*run), created.source, created.startedBy, created.seed};
     return {};
+  }
+
+  /// It reads what the host kept then.
+  bool isKv(const std::string& path) const {
+    const auto index = flow_.indexOf(engine::stepIdOf(path));
+    if (index) return flow_.steps[*index].family == flow::Family::kKv;
+    const auto call = calls_.find(path);
+    if (call == calls_.end()) return false;
+    const auto definition = json::parse(call->second);
+    return definition && definition->find("kv");
   }
 
   void add(const std::string& path, Given given, std::int64_t atMs) {
     const auto begun = startedMs_.find(path);
     if (begun != startedMs_.end() && atMs > begun->second)
       given.takes = std::chrono::milliseconds{atMs - begun->second};
+    if (const auto child = performed_.find(path); child != performed_.end())
+      given.child = child->second;
     scenario_.given[path].push_back(std::move(given));
   }
 
@@ -89,28 +109,29 @@ class Reader {
 
   Status finish(const engine::StepFinished& finished, std::int64_t atMs) {
     const std::string& path = finished.key.path;
-    const bool wasPerformed = performed_.erase(path) > 0;
-    const auto index = flow_.indexOf(engine::stepIdOf(path));
-    // It reads what the host kept then.
-    const bool isKv = index && flow_.steps[*index].family == flow::Family::kKv;
-    if (finished.outcome == engine::StepOutcome::kSkipped || (!wasPerformed && !isKv)) return {};
-    if (finished.failure) {
-      fail(path, *finished.failure, atMs);
+    const bool wasPerformed = performed_.contains(path);
+    if (finished.outcome == engine::StepOutcome::kSkipped || (!wasPerformed && !isKv(path)))
       return {};
-    }
     Given given;
-    given.json = finished.outputJson;
-    if (!finished.outputRef.empty()) {
-      BELAY_ASSIGN(given.json, load_(finished.outputRef));
+    if (finished.failure) {
+      given.kind = Given::Kind::kFailure;
+      given.failure = *finished.failure;
+    } else {
+      given.json = finished.outputJson;
+      if (!finished.outputRef.empty()) {
+        BELAY_ASSIGN(given.json, load_(finished.outputRef));
+      }
     }
     add(path, std::move(given), atMs);
+    performed_.erase(path);
     return {};
   }
 
   Scenario& scenario_;
   const flow::Flow& flow_;
   const StageOutputs::Load& load_;
-  std::set<std::string> performed_;
+  std::map<std::string, base::RunId> performed_;  ///< With the runs that they started.
+  std::map<std::string, std::string> calls_;      ///< Definitions of the calls of code.
   std::map<std::string, std::int64_t> startedMs_;
 };
 
@@ -130,7 +151,13 @@ Trace traceOf(const std::vector<journal::EventRow>& events) {
   for (const journal::EventRow& event : events) {
     const auto body = engine::decodeBody(event.name, event.body);
     if (!body) continue;
-    if (const auto* started = std::get_if<engine::StepStarted>(&*body)) {
+    if (std::holds_alternative<engine::RunRetried>(*body)) return out;
+    if (const auto* advanced = std::get_if<engine::CodeAdvanced>(&*body)) {
+      // Waits and what the flow computes by itself are not rendered: they are as they were asked
+      // for.
+      for (const engine::CodeCall& call : advanced->calls)
+        out.rendered[call.key.path + ":" + std::to_string(call.key.visit)] = call.definitionJson;
+    } else if (const auto* started = std::get_if<engine::StepStarted>(&*body)) {
       out.rendered[started->key.path + ":" + std::to_string(started->key.visit)] =
           started->renderedJson;
     } else if (const auto* finished = std::get_if<engine::StepFinished>(&*body)) {
@@ -193,7 +220,10 @@ Result<Scenario> scenarioOf(const std::string& name, const std::vector<journal::
   Scenario scenario;
   scenario.name = name;
   Reader reader(scenario, flow, load);
-  for (const journal::EventRow& event : events) BELAY_TRY(reader.take(event));
+  for (const journal::EventRow& event : events) {
+    if (event.name == engine::eventName(engine::RunRetried{})) break;
+    BELAY_TRY(reader.take(event));
+  }
   if (!events.empty() && events.front().name == "run_created") return scenario;
   return Error{ErrorCode::kJournalCorrupt,
                "the history of " + name + " does not begin with its creation"};

@@ -12,7 +12,9 @@
 namespace belay::rehearsal {
 
 /// The scenario that a recorded run was: its input, trigger, begin, and what its steps and waits
-/// got. What a flow computes by itself (function, set, switch, sleep) is computed anew.
+/// got, those that ran other flows among them. What a flow computes by itself (function, set,
+/// switch, sleep, and code between its steps) is computed anew. Of a run that was retried, until it
+/// ended first.
 ///
 /// `events`: the whole history of the run; `flow`: what it was pinned to; `load` gives outputs that
 /// are kept as resources.

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,7 @@ struct Given {
   std::string json;         ///< Output, body, or the form of an approval; empty: undefined.
   std::string comment;      ///< Of a decision.
   engine::Failure failure;  ///< Of kFailure.
+  base::RunId child;        ///< Of a step that started a run: the one that was recorded.
   std::chrono::milliseconds takes{0};  ///< Simulated time until then.
 };
 
@@ -53,6 +55,14 @@ struct Scenario {
   std::vector<std::pair<std::string, std::string>> kv;  ///< Keys of the default space, and JSON.
   std::vector<Action> actions;                          ///< By time.
   json::Value expect;                                   ///< As written; null: nothing is expected.
+  /// Of a run that was recorded: what its expressions saw of itself.
+  struct Recorded {
+    base::RunId run;
+    std::string source;
+    std::string by;
+    std::uint64_t seed = 0;
+  };
+  std::optional<Recorded> recorded;
 
   static constexpr std::int64_t kStartMs = 1'767'225'600'000;  ///< 2026-01-01T00:00:00Z.
 };

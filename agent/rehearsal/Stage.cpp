@@ -40,6 +40,7 @@ Stage::Stage(const Scenario& scenario, StageOutputs::Load load)
       outputs_(std::move(load)),
       answers_(scenario_),
       performer_(answers_, clock_),
+      children_(answers_, performer_, random_, clock_),
       kv_(answers_, realKv_),
       key_(crypto::P256PrivateKey::generate(random_)) {
   keys_.add(key_.publicKey(), trust::DecisionClass::kLocal);
@@ -69,6 +70,7 @@ Status Stage::open() {
   runtime::Steps& steps = runtime_->steps();
   for (const flow::Family family : {flow::Family::kRun, flow::Family::kHttp, flow::Family::kNotify})
     steps.setPerformer(family, performer_);
+  steps.setChildStandIn(children_);
   steps.setInline(flow::Family::kSet, set_);
   steps.setInline(flow::Family::kFunction, function_);
   steps.setInline(flow::Family::kKv, kv_);
@@ -105,6 +107,7 @@ Status Stage::settle() {
 }
 
 Status Stage::put(const Script& script, bool live) {
+  if (live) children_.add(script.flow.slug.str());
   return tell([&](runtime::Runtime& runtime) -> Status {
     if (!live) return runtime.journal().putFlow(script.row);
     const runtime::Author author{kAuthor, ""};
@@ -123,6 +126,12 @@ Result<base::RunId> Stage::start(const Script& script) {
   request.input = scenario_.input;
   request.triggerJson = scenario_.triggerJson;
   request.by = kAuthor;
+  if (const auto& recorded = scenario_.recorded) {
+    request.id = recorded->run;
+    request.source = recorded->source;
+    request.by = recorded->by;
+    request.seed = recorded->seed;
+  }
   std::optional<base::RunId> run;
   BELAY_TRY(tell([&](runtime::Runtime& runtime) -> Status {
     BELAY_ASSIGN(const runtime::Started started, runtime.start(request));

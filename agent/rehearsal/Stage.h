@@ -62,6 +62,7 @@ class Stage {
   log::NoLog log_;
   Answers answers_;
   StagePerformer performer_;
+  StageChildren children_;
   steps::SetStep set_;
   steps::FunctionStep function_;
   steps::KvStep realKv_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/engine/Path.h"
+#include "common/base/Check.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
 
@@ -100,10 +101,16 @@ Result<trust::RenderedEffect> StagePerformer::describe(const runtime::Attempt& a
 
 void StagePerformer::start(const runtime::Attempt& attempt) {
   const std::optional<Given> given = answers_.next(attempt.slug, attempt.key.path);
+  if (!end(attempt.run, attempt.key, attempt.family, given))
+    answers_.miss(attempt.slug, attempt.key.path);
+}
+
+bool StagePerformer::end(const base::RunId& run, const engine::StepKey& key, flow::Family family,
+                         const std::optional<Given>& given) {
   const bool fits =
       given && (given->kind == Given::Kind::kOutput || given->kind == Given::Kind::kFailure ||
                 given->kind == Given::Kind::kUnknown);
-  if (!fits) return answers_.miss(attempt.slug, attempt.key.path);
+  if (!fits) return false;
   runtime::StepResult result;
   result.durationMs = given->takes.count();
   if (given->kind == Given::Kind::kFailure) {
@@ -113,10 +120,11 @@ void StagePerformer::start(const runtime::Attempt& attempt) {
     result.ambiguous = true;
     result.reason = "the test says that it is not known";
   } else {
-    result.outputJson = asRecorded(attempt.family, given->json);
+    result.outputJson = asRecorded(family, given->json);
   }
-  pending_.push_back({clock_.sinceBoot().count() + given->takes.count(), attempt.run, attempt.key,
-                      std::move(result)});
+  pending_.push_back(
+      {clock_.sinceBoot().count() + given->takes.count(), run, key, std::move(result)});
+  return true;
 }
 
 void StagePerformer::cancel(const base::RunId& run, const engine::StepKey& key) {
@@ -141,6 +149,22 @@ std::optional<std::int64_t> StagePerformer::nextDueMs() const {
       std::min_element(pending_.begin(), pending_.end(),
                        [](const Pending& a, const Pending& b) { return a.dueMs < b.dueMs; });
   return next == pending_.end() ? std::nullopt : std::optional(next->dueMs);
+}
+
+std::optional<base::RunId> StageChildren::begin(const engine::RunState& above,
+                                                const engine::StepStarted& step,
+                                                const std::string& slug) {
+  const std::string& flow = above.created.slug;
+  const std::optional<Given> given = answers_.next(flow, step.key.path);
+  if (!given && flows_.contains(slug)) return std::nullopt;
+  // No run is ambiguous: it is there, or it is not.
+  const bool known = given && given->kind != Given::Kind::kUnknown;
+  if (!known || !performer_.end(above.id, step.key, flow::Family::kFlow, given))
+    answers_.miss(flow, step.key.path);
+  if (given && !given->child.empty()) return given->child;
+  auto id = base::RunId::parse("r" + base::makeSortableId(clock_.wallMs(), random_));
+  BELAY_CHECK(id.ok());
+  return std::move(*id);
 }
 
 Result<runtime::InlineOutcome> StageInline::perform(const runtime::InlineContext& context) {

@@ -5,12 +5,14 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/rehearsal/Scenario.h"
 #include "agent/runtime/Performer.h"
+#include "agent/runtime/Starts.h"
 #include "common/base/Clock.h"
 #include "common/base/Random.h"
 
@@ -97,6 +99,9 @@ class StagePerformer final : public runtime::Performer {
   void setSink(runtime::ResultSink sink) { sink_ = std::move(sink); }
   base::Result<trust::RenderedEffect> describe(const runtime::Attempt& attempt) const override;
   void start(const runtime::Attempt& attempt) override;
+  /// Ends an attempt as `given` says, when it has taken as long; false when it says no such thing.
+  bool end(const base::RunId& run, const engine::StepKey& key, flow::Family family,
+           const std::optional<Given>& given);
   void cancel(const base::RunId& run, const engine::StepKey& key) override;
 
   /// Gives the results that are due.
@@ -116,6 +121,27 @@ class StagePerformer final : public runtime::Performer {
   const StageClock& clock_;
   runtime::ResultSink sink_;
   std::vector<Pending> pending_;
+};
+
+/// Stands in for the runs that steps start: they end as the scenario says. Where it says nothing,
+/// the flows that a test names start for real.
+class StageChildren final : public runtime::ChildStandIn {
+ public:
+  StageChildren(Answers& answers, StagePerformer& performer, base::Random& random,
+                const StageClock& clock)
+      : answers_(answers), performer_(performer), random_(random), clock_(clock) {}
+
+  /// A flow that the test names.
+  void add(std::string slug) { flows_.insert(std::move(slug)); }
+  std::optional<base::RunId> begin(const engine::RunState& above, const engine::StepStarted& step,
+                                   const std::string& slug) override;
+
+ private:
+  Answers& answers_;
+  StagePerformer& performer_;
+  base::Random& random_;
+  const StageClock& clock_;
+  std::set<std::string> flows_;
 };
 
 /// An inline step that reads what the host keeps: given where the scenario says so.

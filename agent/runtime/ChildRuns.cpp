@@ -109,6 +109,9 @@ Result<RunId> ChildRuns::start(LiveRun& run, const StepStarted& started) {
   if (const json::Value* input = spec.find("input")) request.input = *input;
   if (!request.input.isNull() && !request.input.isObject())
     return Error{ErrorCode::kInputInvalid, "the input of flow " + slug + " must be an object"};
+  if (standIn_) {
+    if (auto id = standIn_->begin(run.state, started, slug)) return std::move(*id);
+  }
   BELAY_ASSIGN(FlowVersion version, versionToRun(core_.world().journal, slug, which));
   request.digest = std::move(version.digest);
   request.source = std::move(version.source);

@@ -18,6 +18,8 @@ class ChildRuns {
   ChildRuns(Core& core, Steps& steps, Starter& starter)
       : core_(core), steps_(steps), starter_(starter) {}
 
+  void setStandIn(ChildStandIn& standIn) { standIn_ = &standIn; }
+
   base::Status enter(LiveRun& run, const flow::Step& step, const json::Value& spec,
                      const engine::StepKey& key);
   /// Makes an attempt: a child run of its own.
@@ -31,6 +33,7 @@ class ChildRuns {
   Core& core_;
   Steps& steps_;
   Starter& starter_;
+  ChildStandIn* standIn_ = nullptr;
 };
 
 /// Runs that may stand below each other, the topmost not counted.

@@ -129,8 +129,11 @@ Result<Started> Runtime::create(const StartRequest& request, std::int64_t place)
                admission_.ticketOf(*flow, request.source, inputJson, request.triggerJson));
   ticket.parent = request.parent.run;
   auto run = std::make_unique<LiveRun>();
-  BELAY_ASSIGN(run->state.id,
-               RunId::parse("r" + base::makeSortableId(world.clock.wallMs(), world.random)));
+  run->state.id = request.id;
+  if (request.id.empty()) {
+    BELAY_ASSIGN(run->state.id,
+                 RunId::parse("r" + base::makeSortableId(world.clock.wallMs(), world.random)));
+  }
   Admittance admittance{Admittance::Verdict::kQueue, journal::Turn::kQueued, {}};
   if (place == 0) {
     BELAY_ASSIGN(admittance, admission_.ask(ticket, run->state.id, request.by));
@@ -169,7 +172,7 @@ Result<Started> Runtime::create(const StartRequest& request, std::int64_t place)
   created.depth = request.depth;
   setBeginning(created, flow->flow);
   if (flow->flow.code) run->code = std::make_unique<CodeRun>();
-  created.seed = seedOf(world.random);
+  created.seed = request.seed ? *request.seed : seedOf(world.random);
   LiveRun& live = core_.runs().add(std::move(run));
   BELAY_TRY(core_.record(live, std::move(created)));
   return started;

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
-#include "agent/engine/Event.h"
+#include "agent/engine/RunState.h"
 #include "common/base/Ids.h"
 #include "common/base/Result.h"
 #include "common/json/Value.h"
@@ -17,9 +18,11 @@ struct StartRequest {
   json::Value input;  ///< Object; coerced and checked against the flow's schema.
   std::string triggerJson = R"({"type":"manual"})";
   std::string by;
-  std::string idempotencyKey;  ///< Empty: none. The same key again gives the same run.
-  engine::ParentStep parent;   ///< Of a child run.
-  std::uint32_t depth = 0;     ///< Runs above it.
+  std::string idempotencyKey;           ///< Empty: none. The same key again gives the same run.
+  engine::ParentStep parent;            ///< Of a child run.
+  std::uint32_t depth = 0;              ///< Runs above it.
+  base::RunId id{};                     ///< Of a rehearsal: who the run was; empty: a new one.
+  std::optional<std::uint64_t> seed{};  ///< Of a rehearsal; nothing: drawn.
 };
 
 struct Started {
@@ -41,6 +44,19 @@ class Starter {
  public:
   virtual ~Starter() = default;
   virtual base::Result<Started> start(const StartRequest& request) = 0;
+};
+
+/// Stands in for the runs that steps start, in a rehearsal.
+///
+/// Threads: the loop.
+class ChildStandIn {
+ public:
+  virtual ~ChildStandIn() = default;
+  /// The id of a run that is nowhere; whoever stands in for it gives the step's result to the loop.
+  /// Nothing: a run starts. `slug` is the flow that it would be of.
+  virtual std::optional<base::RunId> begin(const engine::RunState& above,
+                                           const engine::StepStarted& step,
+                                           const std::string& slug) = 0;
 };
 
 }  // namespace belay::runtime

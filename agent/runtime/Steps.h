@@ -21,13 +21,18 @@ class Waits;
 class Steps {
  public:
   Steps(Core& core, Waits& waits, Starter& starter)
-      : core_(core), waits_(waits), blocks_(core, *this), children_(core, *this, starter), code_(core, *this) {}
+      : core_(core),
+        waits_(waits),
+        blocks_(core, *this),
+        children_(core, *this, starter),
+        code_(core, *this) {}
 
   BlockSteps& blocks() { return blocks_; }
   CodeSteps& code() { return code_; }
 
   void setPerformer(flow::Family family, Performer& performer);
   void setInline(flow::Family family, InlineStep& step);
+  void setChildStandIn(ChildStandIn& standIn) { children_.setStandIn(standIn); }
 
   base::Status enter(LiveRun& run, const std::string& path);
   /// Orders the attempt that the journal says has started.

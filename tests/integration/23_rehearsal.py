@@ -138,5 +138,82 @@ def test_a_run_is_replayed_as_a_new_one():
         check.equal(8, host.cli("run", "replay", "r0000000000000000").code)
 
 
+CODE = """export const flow = {slug: 'above'};
+export default async function (ctx, input) {
+  const seen = await ctx.step('look', {kv: {get: 'limit'}});
+  const got = await ctx.flow('call', {slug: 'below', input: {n: 2}});
+  await ctx.step('tell', {run: {command: ['echo', String(got.twice), ctx.run.id, String(Math.random())]}});
+  return {twice: got.twice, seen: seen.exists};
+}
+"""
+ABOVE = """slug: above
+steps:
+  - {id: look, kv: {get: limit}}
+  - {id: each, for_each: {items: [1, 2], steps: [{id: call, flow: {slug: below, input: {n: "${{ item }}"}}}]}}
+  - id: tell
+    run: {command: [echo, "${{ steps.each.output[1].twice }}", "${{ run.id }}", "${{ String(Math.random()) }}"]}
+output: "${{ steps.each.output }}"
+"""
+BELOW = """slug: below
+input: {type: object, properties: {n: {type: integer}}}
+steps: [{id: job, run: {script: "echo job >> %s"}}]
+output: {twice: "${{ input.n * 2 }}"}
+"""
+
+
+def check_with_children(above, file, changed, kinds, jobs):
+    with belay.started() as host:
+        mark = host.folder + "/jobs"
+        below = host.write("below.flow.yaml", BELOW % mark)
+        for words in (("push", below), ("release", "below"), ("promote", "below")):
+            ok(host.cli("flow", *words))
+        path = host.write(file, above)
+        run = ok(host.cli("flow", "run", path))["run"]["id"]
+        check.equal("succeeded", host.wait_run(run)["run"]["status"])
+        for down in (False, True):
+            data = ok(host.cli("flow", "release", "above", "--check"))
+            check.equal([1, 0], [data["checked"], data["changed"]], str(data["runs"]))
+            data = ok(host.cli("flow", "test", path, "--from", run))
+            check.equal([1, 0], [data["passed"], data["failed"]])
+            # The flow that it starts may be gone for good.
+            if not down:
+                ok(host.cli("flow", "archive", "below"))
+                host.stop()
+        host.start()
+        host.write(file, changed(above))
+        ok(host.cli("flow", "push", path))
+        data = ok(host.cli("flow", "release", "above", "--check"))
+        check.equal(kinds, [(change["kind"], change["step"]) for change in data["runs"][0]["changes"]])
+        with open(mark, encoding="utf-8") as file:
+            check.equal(jobs, len(file.readlines()), "a child was started again")
+
+
+def test_runs_with_children_are_checked_without_their_flows():
+    check_with_children(ABOVE, "above.flow.yaml", lambda text: text.replace("item }}", "item + 1 }}"),
+                        [("rendered", "each[0]/call"), ("rendered", "each[1]/call")], 2)
+    check_with_children(ABOVE, "above.flow.yaml", lambda text: text.replace(
+        "  - id: tell", "  - {id: more, flow: {slug: never-seen}}\n  - id: tell"), [("unknown", "more")], 2)
+
+
+def test_code_is_held_against_recorded_runs():
+    check_with_children(CODE, "above.flow.js", lambda text: text.replace("n: 2", "n: 3"), [("rendered", "call")], 1)
+    check_with_children(CODE, "above.flow.js", lambda text: text.replace("await ctx.step('tell'", "if (got.twice > 9) await ctx.step('tell'"),
+                        [("path", "call")], 1)
+    check_with_children(CODE, "above.flow.js", lambda text: text.replace("const got", "await ctx.wait('ask', {approval: {summary: 'Go?'}, timeout: '1h'});\n  const got"),
+                        [("unknown", "ask")], 1)
+
+
+def test_code_is_tested_by_the_file_beside_it():
+    with belay.Host() as host:
+        path = host.write("above.flow.js", CODE)
+        host.write("above.test.yaml", """tests:
+  - name: tells
+    given: {call: {output: {twice: 4}, takes: 1m}, tell: {output: {exit_code: 0}}}
+    expect: {path: [look, call, tell], output: {twice: 4, seen: false}, takes: 1m}
+""")
+        check.equal(1, ok(host.cli("flow", "test", path))["passed"])
+        check.equal(1, ok(host.cli("flow", "test", host.folder + "/above.test.yaml"))["passed"])
+
+
 if __name__ == "__main__":
     check.main(globals())

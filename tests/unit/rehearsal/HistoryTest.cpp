@@ -99,6 +99,145 @@ TEST(History, anotherEndIsTold) {
                changes(replaced(kFlow, "return 1", "throw 1")).c_str());
 }
 
+namespace {
+
+const std::string kAbove = R"(slug: above
+steps:
+  - {id: call, flow: {slug: below, input: {n: 2}}, retry: {max_attempts: 2, backoff: {initial: 1s, jitter: 0}}}
+  - {id: tell, run: {command: [tell, "${{ steps.call.run }}", "${{ run.id }}", "${{ run.started_by }}", "${{ String(Math.random()) }}"]}}
+output: {got: "${{ steps.call.output }}"}
+)";
+const std::string kBelow = R"(slug: below
+input: {type: object, properties: {n: {type: integer}}}
+steps: [{id: job, run: {command: [job]}}]
+output: {twice: "${{ input.n * 2 }}"}
+)";
+
+/// A history that somebody else than a rehearsal made: another run, of another person.
+Scenario recordedAbove(Played& played, const std::string& given) {
+  Scenario scenario = belay::test::scenarioOf(given);
+  const auto id = belay::base::RunId::parse("r1m8hpr3ssamq5ezy");
+  scenario.recorded = Scenario::Recorded{*id, "live:3", "uid:77", 12345};
+  played = rehearse(kAbove, scenario, {scriptOf(kBelow)});
+  auto again = belay::rehearsal::scenarioOf(id->str(), played.events, scriptOf(kAbove).flow,
+                                            &belay::test::noResource);
+  BELAY_CHECK(again.ok());
+  return std::move(*again);
+}
+
+std::string changesOf(const Played& was, const Played& now) {
+  std::string out;
+  for (const Change& change : belay::rehearsal::compare(was.events, now)) {
+    out += std::string(belay::rehearsal::changeName(change.kind)) + " " + change.step + ": " +
+           change.was + " > " + change.now + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST(History, childrenEndAsTheyDidAndAreNotStarted) {
+  Played was;
+  const Scenario scenario = recordedAbove(was, R"(
+given:
+  "below:job": [{fails: {class: connection}, takes: 2s}, {output: {exit_code: 0}, takes: 3s}]
+  tell: {output: {exit_code: 0}}
+)");
+  LONGS_EQUAL(2, scenario.given.at("call").size());
+  const Played now = rehearse(kAbove, scenario);
+  STRCMP_EQUAL("", now.missing.c_str());
+  // What it says of itself and of its child is what it said then.
+  STRCMP_EQUAL("", changesOf(was, now).c_str());
+  LONGS_EQUAL(was.events.size(), now.events.size());
+  LONGS_EQUAL(was.tookMs, now.tookMs);
+  STRCMP_EQUAL(R"({"got":{"twice":4}})", now.state.finished->outputJson.c_str());
+  const std::string other = replaced(kAbove, "{n: 2}", "{n: 3}");
+  STRCMP_EQUAL(
+      "rendered call: {\"slug\":\"below\",\"input\":{\"n\":2}} > "
+      "{\"slug\":\"below\",\"input\":{\"n\":3}}\n",
+      changesOf(was, rehearse(other, scenario)).c_str());
+  const std::string more =
+      replaced(kAbove, "  - {id: tell", "  - {id: more, flow: {slug: new}}\n  - {id: tell");
+  STRCMP_EQUAL("unknown more:  > \n", changesOf(was, rehearse(more, scenario)).c_str());
+}
+
+TEST(History, aRetriedRunCountsUntilItsFirstEnd) {
+  Played was = record().played;
+  auto events = was.events;
+  events.push_back({events.size() + 1, "run_retried", 5, R"({"step":"work","by":"uid:1"})"});
+  events.push_back({events.size() + 1, "step_finished", 6,
+                    R"({"step":"work","visit":2,"outcome":"succeeded","output":{},"next":"end"})"});
+  auto scenario =
+      belay::rehearsal::scenarioOf("r", events, scriptOf(kFlow).flow, &belay::test::noResource);
+  CHECK(scenario.ok());
+  CHECK(belay::rehearsal::compare(events, rehearse(kFlow, *scenario)).empty());
+}
+
+namespace {
+
+const std::string kCode = R"(export const flow = {slug: 'coded'};
+export default async function (ctx, input) {
+  const seen = await ctx.step('look', {kv: {get: 'limit'}});
+  const [a, b] = await Promise.all([
+    ctx.step('work', {run: {command: ['count', String(Math.random())]}}),
+    ctx.flow('call', {slug: 'below', input: {n: seen.value}}),
+  ]);
+  if (b.twice > 4) await ctx.wait('ask', {approval: {summary: 'Go'}, timeout: '1h'});
+  return {twice: b.twice};
+}
+)";
+
+belay::rehearsal::Script codeOf(const std::string& text) {
+  auto flow = belay::flow::parseFlow(text, "c.flow.js", belay::flow::Format::kCode);
+  if (!flow) std::fprintf(stderr, "%s\n", flow.error().message.c_str());
+  BELAY_CHECK(flow.ok());
+  const belay::journal::FlowRow row{flow->digest, "coded", "js", text, 0};
+  return {std::move(*flow), row};
+}
+
+Played playCode(const std::string& text, const Scenario& scenario,
+                std::vector<belay::rehearsal::Script> others = {}) {
+  others.insert(others.begin(), codeOf(text));
+  auto played = belay::rehearsal::play(others, scenario, &belay::test::noResource);
+  if (!played) std::fprintf(stderr, "%s\n", played.error().message.c_str());
+  BELAY_CHECK(played.ok());
+  return std::move(*played);
+}
+
+}  // namespace
+
+TEST(History, codeIsHeldAgainstTheRecord) {
+  Scenario first = belay::test::scenarioOf(R"(
+kv: {limit: 3}
+given:
+  work: {output: {exit_code: 0}, takes: 2s}
+  "below:job": {output: {exit_code: 0}, takes: 5s}
+  ask: {approve: true, takes: 10m}
+)");
+  first.recorded =
+      Scenario::Recorded{*belay::base::RunId::parse("r1m8hpr3ssamq5ezy"), "draft", "uid:1", 99};
+  const Played was = playCode(kCode, first, {scriptOf(kBelow)});
+  auto scenario = belay::rehearsal::scenarioOf("r1m8hpr3ssamq5ezy", was.events, codeOf(kCode).flow,
+                                               &belay::test::noResource);
+  CHECK(scenario.ok());
+  CHECK(scenario->given.contains("look"));
+  const auto changes = [&](const std::string& from, const std::string& to) {
+    return changesOf(was, playCode(from.empty() ? kCode : replaced(kCode, from, to), *scenario));
+  };
+  STRCMP_EQUAL("", changes("", "").c_str());
+  STRCMP_EQUAL("path call: ask > end\n", changes("b.twice > 4", "b.twice > 40").c_str());
+  STRCMP_EQUAL(
+      "unknown more:  > \n",
+      changes("  if (b", "  await ctx.step('more', {run: {command: ['x']}});\n  if (b").c_str());
+  STRCMP_CONTAINS("rendered work: {\"command\":[\"count\"",
+                  changes("'count'", "'recount'").c_str());
+  STRCMP_CONTAINS("rendered ask: {\"wait\":{\"approval\":{\"summary\":\"Go\"}",
+                  changes("'Go'", "'Go on'").c_str());
+  STRCMP_CONTAINS("rendered call: ", changes("n: seen.value", "n: 7").c_str());
+  STRCMP_EQUAL("outcome : succeeded > failed\n",
+               changes("return {", "throw new Error('no'); return {").c_str());
+}
+
 TEST(History, whatIsNoHistoryIsRefused) {
   const auto none =
       belay::rehearsal::scenarioOf("r", {}, scriptOf(kFlow).flow, &belay::test::noResource);

@@ -150,6 +150,35 @@ expect: {output: "2026-03-29T02:30:00.000Z", takes: 2h}
   STRCMP_EQUAL("", problems(played, scenario).c_str());
 }
 
+TEST(Play, aStepThatRunsAFlowIsAnsweredOrRehearsedOrMissed) {
+  const std::string above = R"(slug: above
+steps: [{id: call, flow: {slug: below, input: {n: 2}}, on_error: skip}]
+output: {got: "${{ steps.call.output }}", code: "${{ steps.call.error?.code }}", ran: "${{ !!steps.call.run }}"}
+)";
+  const auto below = belay::test::scriptOf(
+      "slug: below\ninput: {type: object, properties: {n: {type: integer}}}\n"
+      "steps: [{id: job, run: {command: [job]}}]\noutput: {twice: \"${{ input.n * 2 }}\"}\n");
+  const auto outputOf = [&](const std::string& given, bool there) {
+    const Scenario scenario = scenarioOf("given: " + given + "\n");
+    const Played played = there ? rehearse(above, scenario, {below}) : rehearse(above, scenario);
+    if (!played.missing.empty()) return "missing " + played.missing;
+    return played.state.finished->outputJson + " " + std::to_string(played.tookMs);
+  };
+  STRCMP_EQUAL(R"({"got":{"twice":9},"ran":true} 5000)",
+               outputOf("{call: {output: {twice: 9}, takes: 5s}}", false).c_str());
+  // An answer counts also where the flow is there.
+  STRCMP_EQUAL(R"({"got":{"twice":9},"ran":true} 0)",
+               outputOf("{call: {output: {twice: 9}}}", true).c_str());
+  STRCMP_EQUAL(R"({"code":"BLY-CHILD-FAILED","ran":true} 0)",
+               outputOf("{call: {fails: {code: BLY-CHILD-FAILED}}}", false).c_str());
+  STRCMP_EQUAL(R"({"got":{"twice":4},"ran":true} 1000)",
+               outputOf("{\"below:job\": {output: {exit_code: 0}, takes: 1s}}", true).c_str());
+  STRCMP_EQUAL("missing call", outputOf("{}", false).c_str());
+  STRCMP_EQUAL("missing call", outputOf("{call: {approve: true}}", false).c_str());
+  STRCMP_EQUAL("missing call", outputOf("{call: {unknown: true}}", true).c_str());
+  STRCMP_EQUAL("missing below:job", outputOf("{}", true).c_str());
+}
+
 TEST(Play, twiceTheSameHistory) {
   const Scenario scenario =
       scenarioOf("input: {env: x}\ngiven: {build: {output: {}}, review: {reject: true}}\n");
