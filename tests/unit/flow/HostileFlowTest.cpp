@@ -71,8 +71,8 @@ TEST(HostileFlow, twoThousandStepsAreTakenAndOneMoreIsNot) {
 
 TEST(HostileFlow, stepsCostTheSameHoweverManyThereAre) {
   const double few = secondsOf(honestSteps(200));
-  const double times = timesOf(honestSteps(2000), few, 30);
-  CHECK_TEXT(times < 30, std::to_string(times).c_str());
+  const double times = timesOf(honestSteps(2000), few, 60);
+  CHECK_TEXT(times < 60, std::to_string(times).c_str());
 }
 
 TEST(HostileFlow, largeFilesEndSoon) {
@@ -109,8 +109,8 @@ TEST(HostileFlow, largeFilesEndSoon) {
       "a: &a [x]\nb: [" + repeated("*a,", size) + "]\n",
   };
   for (const std::string& text : texts) {
-    const double times = timesOf(text, honest, 8);
-    CHECK_TEXT(times < 8, (std::to_string(times) + " times: " + text.substr(0, 60)).c_str());
+    const double times = timesOf(text, honest, 20);
+    CHECK_TEXT(times < 20, (std::to_string(times) + " times: " + text.substr(0, 60)).c_str());
   }
 }
 
