@@ -105,6 +105,7 @@ class DaguSteps {
   void retry(const flow::Node& node, Parts& parts);
   void continueOn(const flow::Node& node, Parts& parts);
   void work(const flow::Node& node, Parts& parts);
+  void childWork(const flow::Node& node, Parts& parts);
   void shellWork(const flow::Node& node, Parts& parts);
   void namedWork(const flow::Node& node, Parts& parts, const std::string& type);
   void httpWork(const flow::Node& node, Parts& parts);

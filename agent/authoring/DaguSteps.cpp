@@ -291,11 +291,12 @@ Value DaguSteps::keptOutput(std::string name, const std::string& id) {
 /// Puts the options in that the family takes; says which it does not take.
 void DaguSteps::finish(const Node& node, Parts& parts, Value& step) {
   const bool effectful = parts.family == "run" || parts.family == "http";
+  const bool retries = effectful || parts.family == "flow";
   if (effectful && !parts.timeout.empty()) step.set("timeout", parts.timeout);
-  if (effectful && !parts.retry.isNull())
-    step.set("retry", parts.retry).set("effect", "idempotent");
-  if (!effectful && (!parts.timeout.empty() || !parts.retry.isNull()))
-    notes_.dropped(node, "this step takes no timeout and no retry");
+  if (retries && !parts.retry.isNull()) step.set("retry", parts.retry);
+  if (effectful && !parts.retry.isNull()) step.set("effect", "idempotent");
+  if (!effectful && !parts.timeout.empty()) notes_.dropped(node, "this step takes no timeout");
+  if (!retries && !parts.retry.isNull()) notes_.dropped(node, "this step takes no retry");
   if (!parts.shell && (!parts.env.empty() || !parts.cwd.empty() || !parts.okCodes.empty()))
     notes_.dropped(node, "environment, folder and exit codes mean nothing to this kind of step");
   if (parts.goesOn) step.set("on_error", "skip");

@@ -61,10 +61,7 @@ void DaguSteps::work(const Node& node, Parts& parts) {
   const bool child = firstOf(node, {"call"}) || type == "dag" || type == "subworkflow" ||
                      type.starts_with("dag.") || (node.find("run") && node.find("params"));
   if (child) {
-    const Settings settings(node);
-    std::string name = textAt(node, {"call", "run"});
-    if (name.empty() && settings) name = textAt(*settings, {"dag", "name"});
-    placeholder(node, parts, "a call of the DAG " + name + " with its parameters");
+    childWork(node, parts);
   } else if (!type.empty()) {
     namedWork(node, parts, type);
   } else {
@@ -82,6 +79,29 @@ void DaguSteps::work(const Node& node, Parts& parts) {
     notes_.changed(*approval,
                    "only the prompt of the approval is taken over; a refusal fails the run");
   }
+}
+
+/// A call of another DAG is a run of the flow of that name, which is its live release.
+void DaguSteps::childWork(const Node& node, Parts& parts) {
+  const Settings settings(node);
+  std::string name = textAt(node, {"call", "run"});
+  if (name.empty() && settings) name = textAt(*settings, {"dag", "name"});
+  const std::string file = name.substr(name.rfind('/') + 1);
+  const std::string what = "a call of the DAG " + name + " with its parameters";
+  if (file.empty() || node.find("parallel")) return placeholder(node, parts, what);
+  Value flow, input;
+  flow.set("slug", identifierFrom(file.substr(0, file.find('.'))));
+  const auto own = node.find("params");
+  const auto set = settings ? settings->find("params") : std::nullopt;
+  if (const auto& params = own ? own : set) {
+    for (const DaguPair& pair : pairsOf(*params, notes_))
+      input.set(pair.name, variables_.expand(*params, pair.value));
+  }
+  notes_.changed(node, "the flow " + flow.text("slug") + " must be live: import the DAG " + name +
+                           ", push and release it");
+  if (!input.isNull()) flow.set("input", std::move(input));
+  parts.family = "flow";
+  parts.step.set("flow", std::move(flow));
 }
 
 void DaguSteps::shellWork(const Node& node, Parts& parts) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <vector>
 
 #include "embedded/Packed.h"
 
@@ -12,29 +11,28 @@ namespace belay::embedded {
 
 namespace {
 
-/// All files, unpacked when the first of them is asked for: most lives of the daemon need none.
-struct Unpacked {
-  std::vector<unsigned char> bytes;
-  std::vector<File> files;
-
-  Unpacked() : bytes(packed::kBytes) {
-    uLongf size = bytes.size();
-    const int done = uncompress(bytes.data(), &size, packed::kData.data(), packed::kData.size());
-    // The build has written these bytes: what cannot be read is a broken binary.
-    if (done != Z_OK || size != bytes.size()) std::abort();
-    std::string_view rest{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-    for (const packed::Entry& entry : packed::kEntries) {
-      files.push_back({entry.path, rest.substr(0, entry.bytes)});
-      rest.remove_prefix(entry.bytes);
-    }
+/// Fills in the room for the files. True: what the build has packed can be read.
+bool unpack() {
+  uLongf size = packed::kRoom.size();
+  const int done =
+      uncompress(packed::kRoom.data(), &size, packed::kData.data(), packed::kData.size());
+  if (done != Z_OK || size != packed::kRoom.size()) return false;
+  std::string_view rest{reinterpret_cast<const char*>(packed::kRoom.data()), packed::kRoom.size()};
+  for (std::size_t i = 0; i < packed::kEntries.size(); ++i) {
+    const packed::Entry& entry = packed::kEntries[i];
+    packed::kFiles[i] = {entry.path, rest.substr(0, entry.bytes)};
+    rest.remove_prefix(entry.bytes);
   }
-};
+  return true;
+}
 
 }  // namespace
 
 std::span<const File> files() {
-  static const Unpacked unpacked;
-  return unpacked.files;
+  // When the first is asked for: most lives of the daemon need none.
+  static const bool unpacked = unpack();
+  if (!unpacked) std::abort();
+  return packed::kFiles;
 }
 
 const File* find(std::string_view path) {

@@ -4,7 +4,10 @@
 #include <span>
 #include <string_view>
 
-/// What embed has written: the files one behind the other, as one zlib stream.
+#include "embedded/Embedded.h"
+
+/// What embed has written: the files one behind the other, as one zlib stream, and
+/// room for what is in it, which is no memory until it is used.
 namespace belay::embedded::packed {
 
 struct Entry {
@@ -14,6 +17,7 @@ struct Entry {
 
 extern const std::span<const Entry> kEntries;  ///< sorted by path
 extern const std::span<const unsigned char> kData;
-extern const std::size_t kBytes;  ///< of all files together
+extern const std::span<unsigned char> kRoom;  ///< for all files together
+extern const std::span<File> kFiles;          ///< one for each entry
 
 }  // namespace belay::embedded::packed

@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
     if (!line.empty()) paths.push_back(line);
   }
   std::ofstream out{argv[3], std::ios::binary | std::ios::trunc};
-  out << "#include \"embedded/Packed.h\"\n\nnamespace belay::embedded::packed {\n\n"
+  out << "#include \"embedded/Packed.h\"\n\nnamespace belay::embedded::packed {\nnamespace {\n\n"
       << "constexpr Entry kTable[] = {";
   std::string all;
   for (const std::string& path : paths) {
@@ -57,9 +57,12 @@ int main(int argc, char** argv) {
   if (packed.empty()) return fail("zlib cannot pack");
   out << "\n};\nconstexpr unsigned char kStream[] = {";
   writeBytes(out, packed);
-  out << "\n};\n\nconst std::span<const Entry> kEntries{kTable};\n"
+  out << "\n};\nunsigned char room[" << all.size() << "];\nFile unpacked[" << paths.size()
+      << "];\n\n"
+      << "}  // namespace\n\nconst std::span<const Entry> kEntries{kTable};\n"
       << "const std::span<const unsigned char> kData{kStream};\n"
-      << "const std::size_t kBytes = " << all.size() << ";\n\n"
+      << "const std::span<unsigned char> kRoom{room};\n"
+      << "const std::span<File> kFiles{unpacked};\n\n"
       << "}  // namespace belay::embedded::packed\n";
   out.close();
   return out ? 0 : fail(std::string{"cannot write "} + argv[3]);
