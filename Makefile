@@ -16,7 +16,7 @@ configure = cmake --preset $(1) --log-level=WARNING > /dev/null
 build = cmake --build $(1) -j $(JOBS) --target $(2)
 
 .PHONY: all
-all: deps  ## build the programs: build/belay, its symbols in build/belay.debug
+all: deps  ## build the programs: build/belay and build/belay-relay, their symbols in *.debug
 	@$(call configure,release)
 	@$(call build,build,product)
 
@@ -67,10 +67,10 @@ fuzz:  ## run every fuzzer for a minute (clang)
 .PHONY: format
 format:  ## put the sources into the shape of .clang-format
 	@$(scripts)/packages.sh fuzz
-	@git ls-files 'agent/*.h' 'agent/*.cpp' 'common/*.h' 'common/*.cpp' 'tests/*.h' 'tests/*.cpp' | xargs clang-format -i
+	@git ls-files 'agent/*.h' 'agent/*.cpp' 'common/*.h' 'common/*.cpp' 'relay/*.h' 'relay/*.cpp' 'tests/*.h' 'tests/*.cpp' | xargs clang-format -i
 
 .PHONY: install
-install: all  ## install under DESTDIR: binary, units, settings, docs, licences
+install: all  ## install under DESTDIR: programs, units, settings, docs, licences
 	@$(scripts)/install.sh
 
 .PHONY: clean

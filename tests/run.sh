@@ -87,11 +87,11 @@ sanitized() {
 
 stage_build() {
   if make tests; then
-    if [ -f agent/main.cpp ] && ! file -L build/belay | grep -q 'static-pie linked'; then
-      echo "build/belay is not static-pie"
-      echo "0 passed, 1 failed"
-    else
+    if [ "$(file -L build/belay build/belay-relay | grep -c 'static-pie linked')" = 2 ]; then
       echo "1 passed, 0 failed"
+    else
+      echo "build/belay or build/belay-relay is not static-pie"
+      echo "0 passed, 1 failed"
     fi
   else
     echo "0 passed, 1 failed"

@@ -1,32 +1,14 @@
 #pragma once
 
-#include <optional>
-#include <string>
-#include <string_view>
-
-#include "common/base/Result.h"
-#include "common/json/Value.h"
+#include "common/wire/Envelope.h"
 
 namespace belay::api {
 
-// The one form of every answer, of the API and of `belay … --json`:
-//   {"ok":true,"data":…,"meta":{"schema":1,…}}
-//   {"ok":false,"error":{"code","message","actions","place"?},"data"?,"meta":{"schema":1,…}}
-// Members are only ever added; what changes or takes one away raises the schema. Threads: any.
-
-inline constexpr int kEnvelopeSchema = 1;
-
-struct Envelope {
-  std::optional<base::Error> error;  ///< Set: not ok.
-  json::Value data;                  ///< With an error mostly null, and then left out.
-  json::Value meta;                  ///< Object; `schema` is added when it is printed.
-};
-
-std::string printEnvelope(const Envelope& envelope);
-/// Errors: kHttpProtocol when `text` is no envelope of a schema that this program reads.
-base::Result<Envelope> parseEnvelope(std::string_view text);
-
-/// {"code","message","actions","place"?}
-json::Value errorToJson(const base::Error& error);
+// The API answers in the one form that common/wire has.
+using wire::Envelope;
+using wire::errorToJson;
+using wire::kEnvelopeSchema;
+using wire::parseEnvelope;
+using wire::printEnvelope;
 
 }  // namespace belay::api

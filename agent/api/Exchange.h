@@ -10,6 +10,7 @@
 #include "common/base/Result.h"
 #include "common/http/Handler.h"
 #include "common/json/Value.h"
+#include "common/wire/Body.h"
 
 namespace belay::api {
 
@@ -48,13 +49,8 @@ http::ServerResponse envelopeResponse(int status, const Envelope& envelope);
 /// For the route table and the server: an error with the status that it names.
 http::ServerResponse errorResponse(int status, const base::Error& error);
 
-/// Refuses members of `body` that are not in `names` (spaces between).
-/// Errors: kInvalidArgument with the nearest name.
-base::Status checkMembers(const json::Value& body, std::string_view names);
-/// A text member; `required` ones must be there. Errors: kInvalidArgument.
-base::Result<std::string> textMember(const json::Value& body, std::string_view name,
-                                     bool required = false);
-/// A member that is true or false; false when it is not there. Errors: kInvalidArgument.
-base::Result<bool> flagMember(const json::Value& body, std::string_view name);
+using wire::checkMembers;
+using wire::flagMember;
+using wire::textMember;
 
 }  // namespace belay::api

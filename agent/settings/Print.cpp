@@ -2,6 +2,7 @@
 #include "common/base/Text.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
+#include "common/options/OptionExample.h"
 
 namespace belay::settings {
 
@@ -10,60 +11,10 @@ namespace {
 /// The part of an option's name behind its section.
 std::string_view leaf(std::string_view name) { return name.substr(name.find('.') + 1); }
 
-/// "64 MiB" for whole units, else plain bytes: what parseBytes reads back exactly.
-std::string exactBytes(std::uint64_t bytes) {
-  constexpr std::pair<std::uint64_t, std::string_view> kUnits[] = {
-      {1ull << 30, " GiB"}, {1ull << 20, " MiB"}, {1ull << 10, " KiB"}};
-  for (const auto& [size, name] : kUnits) {
-    if (bytes >= size && bytes % size == 0) return std::to_string(bytes / size) + std::string(name);
-  }
-  return std::to_string(bytes);
-}
-
-/// Writes the shipped example: words, then the default, commented out.
-class Example {
- public:
-  void section(std::string_view name, std::string_view words) {
-    out_ += "\n";
-    comment("", words);
-    out_ += std::string(name) + ":\n";
-  }
-  void text(std::string_view name, const std::string& value, std::string_view words) {
-    option(name, value.empty() ? "\"\"" : value, words);
-  }
-  void list(std::string_view name, const std::vector<std::string>& value, std::string_view words) {
-    option(name, "[" + base::join(value, ", ") + "]", words);
-  }
-  void number(std::string_view name, std::int64_t value, std::int64_t, std::int64_t,
-              std::string_view words) {
-    option(name, std::to_string(value), words);
-  }
-  void bytes(std::string_view name, std::uint64_t value, std::uint64_t, std::uint64_t,
-             std::string_view words) {
-    option(name, exactBytes(value), words);
-  }
-  void duration(std::string_view name, std::chrono::milliseconds value, std::chrono::milliseconds,
-                std::chrono::milliseconds, std::string_view words) {
-    option(name, base::formatDuration(value), words);
-  }
-  std::string take() { return std::move(out_); }
-
- private:
-  void comment(std::string_view indent, std::string_view words) {
-    for (const std::string_view line : base::split(words, '\n')) {
-      out_ += std::string(indent) + "# " + std::string(line) + "\n";
-    }
-  }
-  void option(std::string_view name, const std::string& value, std::string_view words) {
-    comment("  ", words);
-    out_ += "  # " + std::string(leaf(name)) + ": " + value + "\n";
-  }
-
-  std::string out_ =
-      "# Settings of the Belay daemon. Default values are shown; uncomment to change.\n"
-      "# Check with `belay config check`; print the defaults with `belay config defaults`.\n"
-      "# Sizes: 512, 64 KiB, 16 MiB. Durations: 250ms, 30s, 10m, 2h, 1h30m, 7d.\n";
-};
+constexpr const char* kIntro =
+    "# Settings of the Belay daemon. Default values are shown; uncomment to change.\n"
+    "# Check with `belay config check`; print the defaults with `belay config defaults`.\n"
+    "# Sizes: 512, 64 KiB, 16 MiB. Durations: 250ms, 30s, 10m, 2h, 1h30m, 7d.\n";
 
 constexpr std::string_view kConnections =
     "\n# How to reach other systems, apart from flows; a flow names what it needs under requires:, "
@@ -116,7 +67,7 @@ class ToJson {
 
 std::string defaultSettingsText() {
   const Settings defaults;
-  Example example;
+  options::OptionExample example(kIntro);
   visitOptions(defaults, example);
   return example.take() + std::string(kConnections);
 }

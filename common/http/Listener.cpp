@@ -12,7 +12,6 @@
 #include <cstring>
 
 #include "common/base/Files.h"
-#include "common/http/Resolver.h"
 
 namespace belay::http {
 
@@ -72,6 +71,27 @@ Result<UniqueFd> listenOnUnixSocket(const std::string& path, unsigned mode) {
   if (::chmod(path.c_str(), mode) != 0) return base::errnoError(errno, "set the mode of " + path);
   if (::listen(socket.get(), kBacklog) != 0) return base::errnoError(errno, "listen at " + path);
   return socket;
+}
+
+Result<UniqueFd> listenOnTcp(const Address& address) {
+  UniqueFd socket(
+      ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.valid()) return base::errnoError(errno, "make a socket");
+  // A restart must not wait for the connections of the process before.
+  const int on = 1;
+  static_cast<void>(::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on));
+  const bool bound = ::bind(socket.get(), address.raw(), address.length) == 0;
+  if (bound && ::listen(socket.get(), kBacklog) == 0) return socket;
+  const int reason = errno;
+  if (reason == EADDRINUSE) {
+    return Error{ErrorCode::kAlreadyRunning, "another program listens at " + address.str()};
+  }
+  if (reason == EACCES) {
+    return Error{ErrorCode::kPermission,
+                 "this user may not listen at " + address.str(),
+                 {"take a port above 1023, or give the service CAP_NET_BIND_SERVICE"}};
+  }
+  return base::errnoError(reason, "listen at " + address.str());
 }
 
 Result<UniqueFd> acceptConnection(int listening) {

@@ -6,6 +6,7 @@
 #include "common/base/Result.h"
 #include "common/base/UniqueFd.h"
 #include "common/http/Handler.h"
+#include "common/http/Resolver.h"
 
 namespace belay::http {
 
@@ -16,6 +17,10 @@ namespace belay::http {
 /// any more is replaced. Errors: kAlreadyRunning when somebody answers there; kInvalidArgument for
 /// a path over 107 bytes; kIo.
 base::Result<base::UniqueFd> listenOnUnixSocket(const std::string& path, unsigned mode);
+
+/// A socket that listens at an address. Errors: kAlreadyRunning when it is taken; kPermission for a
+/// port that this user may not have; kIo.
+base::Result<base::UniqueFd> listenOnTcp(const Address& address);
 
 /// The next connection that waits, or an invalid descriptor when there is none. Errors: kBusy when
 /// there are no descriptors or memory for it (it keeps waiting); kIo.

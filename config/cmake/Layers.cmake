@@ -52,6 +52,7 @@ belay_layer(common/log       USES belay_base)
 belay_layer(common/json      USES belay_base deps::cjson)
 belay_layer(common/calendar  USES belay_base)
 belay_layer(common/yaml      USES belay_base belay_json deps::yaml)
+belay_layer(common/options   USES belay_base belay_json belay_yaml)
 belay_layer(common/crypto    USES belay_base belay_json deps::mbedcrypto)
 belay_layer(common/statement USES belay_base belay_json belay_crypto)
 belay_layer(common/sqlite    USES belay_base deps::sqlite3)
@@ -59,7 +60,7 @@ belay_layer(common/wire      USES belay_base belay_json belay_crypto)
 belay_layer(common/tls       USES belay_base belay_log belay_crypto deps::mbedtls)
 belay_layer(common/http      USES belay_base belay_log belay_json belay_tls deps::poco_net deps::zlib)
 
-belay_layer(agent/settings   USES belay_base belay_json belay_yaml)
+belay_layer(agent/settings   USES belay_base belay_json belay_yaml belay_options)
 belay_layer(agent/script     USES belay_base belay_json deps::quickjs)
 belay_layer(agent/flow       USES belay_base belay_json belay_calendar belay_yaml belay_crypto belay_script)
 belay_layer(agent/authoring  USES belay_base belay_json belay_yaml belay_calendar belay_flow belay_embedded)
@@ -81,7 +82,7 @@ belay_layer(agent/triggers   USES belay_base belay_log belay_json belay_calendar
                                   belay_journal belay_trust belay_runtime belay_steps)
 belay_layer(agent/link       USES belay_base belay_log belay_json belay_crypto belay_statement belay_wire
                                   belay_tls belay_http belay_journal belay_trust belay_runtime belay_triggers)
-belay_layer(agent/api        USES belay_base belay_log belay_json belay_settings belay_http belay_flow belay_journal
+belay_layer(agent/api        USES belay_base belay_log belay_json belay_wire belay_settings belay_http belay_flow belay_journal
                                   belay_trust belay_runtime belay_vault belay_resources belay_jobs belay_steps
                                   belay_triggers belay_link belay_version belay_embedded)
 belay_layer(agent/cli        USES belay_base belay_log belay_json belay_settings belay_yaml belay_http belay_flow
@@ -89,9 +90,16 @@ belay_layer(agent/cli        USES belay_base belay_log belay_json belay_settings
                                   belay_jobs belay_steps belay_rehearsal belay_triggers belay_link belay_authoring belay_api
                                   belay_version belay_embedded deps::poco_util)
 
+belay_layer(relay/mailbox    USES belay_base belay_log belay_crypto belay_sqlite)
+belay_layer(relay/service    USES belay_base belay_log belay_json belay_crypto belay_statement belay_wire
+                                  belay_options belay_tls belay_http belay_mailbox belay_version)
+belay_layer(relay/console    USES belay_base belay_log belay_json belay_wire belay_options belay_http
+                                  belay_mailbox belay_service belay_version)
+
 # A directory that the table does not know would silently not be built.
 file(GLOB found CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
-  "${PROJECT_SOURCE_DIR}/common/*/*.cpp" "${PROJECT_SOURCE_DIR}/agent/*/*.cpp")
+  "${PROJECT_SOURCE_DIR}/common/*/*.cpp" "${PROJECT_SOURCE_DIR}/agent/*/*.cpp"
+  "${PROJECT_SOURCE_DIR}/relay/*/*.cpp")
 foreach(source IN LISTS found)
   get_filename_component(directory "${source}" DIRECTORY)
   if(NOT directory IN_LIST BELAY_LAYERS)

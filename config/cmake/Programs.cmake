@@ -27,3 +27,6 @@ file(GLOB main CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/agent/*.cpp")
 if(main)
   belay_program(belay "${main}" belay_cli belay_version belay_embedded)
 endif()
+
+file(GLOB relay_main CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/relay/*.cpp")
+belay_program(belay-relay "${relay_main}" belay_console)

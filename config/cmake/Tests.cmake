@@ -38,7 +38,7 @@ function(belay_test_program name)
   cmake_parse_arguments(PARSE_ARGV 1 test "MAIN" "" "SOURCES;USES")
   # These directories use Poco, whose lazy globals look like leaks; sanitizers count for themselves.
   set(test_leaks 1)
-  if(BELAY_SANITIZE OR test_USES MATCHES "belay_(http|steps|rehearsal|triggers|link|api|cli)(;|$)")
+  if(BELAY_SANITIZE OR test_USES MATCHES "belay_(http|steps|rehearsal|triggers|link|api|cli|service|console)(;|$)")
     set(test_leaks 0)
   endif()
   if(test_MAIN)

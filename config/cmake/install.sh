@@ -16,6 +16,7 @@ put_all() {
 }
 
 put 755 build/belay "$PREFIX/bin/belay"
+put 755 build/belay-relay "$PREFIX/bin/belay-relay"
 
 for unit in systemd/*.service systemd/*.socket systemd/*.timer systemd/*.slice; do
   [ -f "$unit" ] || continue
@@ -26,14 +27,15 @@ done
 put_all "$PREFIX/lib/sysusers.d" systemd/sysusers.d/*.conf
 put_all "$PREFIX/lib/tmpfiles.d" systemd/tmpfiles.d/*.conf
 
-for settings in belay.yaml policy.yaml; do
-  [ -f "config/$settings" ] || continue
-  if cmp -s "config/$settings" "$DESTDIR/etc/belay/$settings"; then
+for settings in belay/belay.yaml belay/policy.yaml belay-relay/relay.yaml; do
+  source=config/$(basename "$settings")
+  [ -f "$source" ] || continue
+  if cmp -s "$source" "$DESTDIR/etc/$settings"; then
     continue
-  elif [ -e "$DESTDIR/etc/belay/$settings" ]; then
-    put 644 "config/$settings" "/etc/belay/$settings.new"
+  elif [ -e "$DESTDIR/etc/$settings" ]; then
+    put 644 "$source" "/etc/$settings.new"
   else
-    put 644 "config/$settings" "/etc/belay/$settings"
+    put 644 "$source" "/etc/$settings"
   fi
 done
 

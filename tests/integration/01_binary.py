@@ -66,7 +66,8 @@ def test_is_installed_with_units_and_settings():
                               env={**os.environ, "DESTDIR": folder, "PREFIX": "/usr"}, check=False)
         check.equal(0, done.returncode, done.stdout + done.stderr)
         for path in ("usr/bin/belay", "usr/lib/systemd/system/belay.service", "usr/lib/sysusers.d/belay.conf",
-                     "usr/lib/tmpfiles.d/belay.conf", "etc/belay/belay.yaml"):
+                     "usr/lib/tmpfiles.d/belay.conf", "etc/belay/belay.yaml", "usr/bin/belay-relay",
+                     "usr/lib/systemd/system/belay-relay.service", "etc/belay-relay/relay.yaml"):
             if not os.path.isfile(os.path.join(folder, path)):
                 raise AssertionError("%s is missing" % path)
         done = output(os.path.join(folder, "usr/bin/belay"), "--config", folder + "/etc/belay/belay.yaml", "config",
@@ -76,13 +77,15 @@ def test_is_installed_with_units_and_settings():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_unit_is_hardened():
+def test_units_are_hardened():
     if not shutil.which("systemd-analyze"):
         raise check.Skip("no systemd-analyze")
-    done = output("systemd-analyze", "security", "--offline=true", "--threshold=30",
-                  os.path.join(ROOT, "systemd/belay.service"))
-    if done.returncode != 0:
-        raise AssertionError("\n".join((done.stdout + done.stderr).splitlines()[-15:]))
+    # In tenths: jobs inherit the bounds of the daemon's unit, the relay starts nothing.
+    for unit, exposure in (("belay", 30), ("belay-relay", 15)):
+        done = output("systemd-analyze", "security", "--offline=true", "--threshold=%d" % exposure,
+                      os.path.join(ROOT, "systemd/%s.service" % unit))
+        if done.returncode != 0:
+            raise AssertionError("\n".join((done.stdout + done.stderr).splitlines()[-15:]))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ SEALED = ("agent/engine/", "agent/flow/", "common/wire/")
 
 # What may only be called where the world is entered: rule, pattern, folders or files that may.
 WORLD = ("common/base/", "common/log/", "agent/main.cpp", "agent/Daemon.cpp", "agent/Limits.cpp",
-         "agent/Maintenance.cpp", "agent/jobs/", "agent/cli/")
+         "agent/Maintenance.cpp", "agent/jobs/", "agent/cli/", "relay/main.cpp", "relay/console/")
 BANNED = (
     ("clock", re.compile(r"(_clock::now\s*\(|Poco::Timestamp|(?<![\w.:>])(::|std::)time\s*\()"), WORLD),
     ("random", re.compile(r"(\brandom_device\b|(?<![\w.>])s?rand\s*\(|\bmt19937)"), WORLD),
@@ -74,7 +74,7 @@ class Tree:
                 raw = (found[1] or "raw") if found[0].startswith("R") else ""
 
     def sources(self, *folders):
-        return [f for f in self.files if f.endswith(SOURCES) and f.startswith(folders or ("agent/", "common/", "tests/"))]
+        return [f for f in self.files if f.endswith(SOURCES) and f.startswith(folders or ("agent/", "common/", "relay/", "tests/"))]
 
     def has(self, path):
         return os.path.exists(os.path.join(self.root, path))
@@ -104,15 +104,15 @@ def layers(tree):
                 reach(below, seen)
         return seen
     allowed = {folder: reach(folder, {folder}) for folder in uses}
-    for name in tree.sources("agent/", "common/"):
+    for name in tree.sources("agent/", "common/", "relay/"):
         folder = os.path.dirname(name)
-        if folder == "agent":
+        if folder in ("agent", "relay"):
             continue
         if folder not in allowed:
             yield name, 1, "its folder is not in the table of layers"
             continue
         for number, line in tree.lines(name):
-            found = re.match(r'#include "((agent|common)/\w+)/', line)
+            found = re.match(r'#include "((agent|common|relay)/\w+)/', line)
             if found and found[1] not in allowed[folder]:
                 yield name, number, "%s may not use %s" % (folder, found[1])
             if name.startswith(SEALED) and THIRD_PARTY_HEADERS.match(line):
@@ -136,7 +136,7 @@ def limits(tree, soft=False):
 def functions(tree, soft=False):
     """Lengths of functions."""
     most = FUNCTION_LINES[0 if soft else 1]
-    for name in tree.sources("agent/", "common/"):
+    for name in tree.sources("agent/", "common/", "relay/"):
         start, before = None, [""]
         for number, line in tree.code(name):
             # The first line of a declaration over several lines says where its end stands.
@@ -154,7 +154,7 @@ def functions(tree, soft=False):
 
 def banned(tree):
     """Calls that only adapters may make."""
-    for name in tree.sources("agent/", "common/"):
+    for name in tree.sources("agent/", "common/", "relay/"):
         for number, line in tree.code(name):
             code = code_of(line)
             for rule, pattern, where in BANNED:
@@ -166,7 +166,7 @@ def banned(tree):
 
 def state(tree):
     """No static locals or mutable globals with state."""
-    for name in tree.sources("agent/", "common/"):
+    for name in tree.sources("agent/", "common/", "relay/"):
         if not name.endswith(".cpp"):
             continue
         for number, line in tree.lines(name):
@@ -201,7 +201,7 @@ def codes(tree):
         yield "common/base/ErrorCodes.inc", 1, "%s has no page in docs/errors" % code
     for page in sorted(pages - known):
         yield "docs/errors/%s.md" % page, 1, "there is no such code"
-    for name in tree.sources("agent/", "common/"):
+    for name in tree.sources("agent/", "common/", "relay/"):
         for number, line in tree.lines(name):
             for code in re.findall(r"\bBLY-[A-Z0-9]+(?:-[A-Z0-9]+)*\b", line):
                 if code not in known and not name.endswith("ErrorCodes.inc"):
@@ -228,7 +228,7 @@ def left_over(tree):
 
 def headers(tree):
     """#pragma once, and own header first."""
-    for name in tree.sources("agent/", "common/"):
+    for name in tree.sources("agent/", "common/", "relay/"):
         text = tree.text(name)
         if name.endswith(".h") and "#pragma once" not in text[:400]:
             yield name, 1, "#pragma once is missing"
@@ -246,7 +246,7 @@ def headers(tree):
 
 def contracts(tree):
     """A class in a header says its threads."""
-    for name in tree.sources("agent/", "common/"):
+    for name in tree.sources("agent/", "common/", "relay/"):
         if not name.endswith(".h"):
             continue
         lines = tree.text(name).splitlines()

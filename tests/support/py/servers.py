@@ -146,8 +146,8 @@ class Authority:
     def _run(self, *words):
         subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=30)
 
-    def context(self, names, days=2):
-        """TLS of a server whose certificate is for `names`, like DNS:localhost,IP:127.0.0.1."""
+    def issue(self, names, days=2):
+        """Paths of a certificate and its key, for `names` like DNS:localhost,IP:127.0.0.1."""
         stem = self._path("leaf-%d" % len(os.listdir(self.folder)))
         with open(stem + ".ext", "w", encoding="ascii") as file:
             file.write("subjectAltName=%s\nextendedKeyUsage=serverAuth\n" % names)
@@ -155,6 +155,10 @@ class Authority:
                   "-keyout", stem + ".key", "-out", stem + ".csr")
         self._run("x509", "-req", "-in", stem + ".csr", "-CA", self.file, "-CAkey", self._path(self.name + ".key"),
                   "-CAcreateserial", "-days", str(days), "-extfile", stem + ".ext", "-out", stem + ".pem")
+        return stem + ".pem", stem + ".key"
+
+    def context(self, names, days=2):
+        """TLS of a server whose certificate is for `names`."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(stem + ".pem", stem + ".key")
+        context.load_cert_chain(*self.issue(names, days))
         return context

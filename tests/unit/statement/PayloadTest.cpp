@@ -7,6 +7,7 @@
 #include "common/statement/Pin.h"
 #include "common/statement/Root.h"
 #include "common/statement/Roster.h"
+#include "common/statement/SessionClaim.h"
 #include "tests/unit/statement/Fleet.h"
 
 #include <CppUTest/TestHarness.h>
@@ -172,4 +173,23 @@ TEST(Payload, aRosterMakesSense) {
   const std::string x =
       "\"x\":\"" + belay::base::toBase64Url(fleet.publicKey("ada").point().substr(1, 32));
   refuses(roster, x, "\"x\":\"" + std::string(42, 'A') + "E");
+}
+
+TEST(Payload, aSessionComesBackAsItWasAndIsStrict) {
+  SessionClaim claim;
+  claim.relay = "https://relay.example.org";
+  claim.nonce = fleet.kid("ada");
+  claim.epoch = "e1";
+  claim.sent = 9'007'199'254'740'993;
+  const auto parsed = SessionClaim::parse(claim.print());
+  CHECK(parsed.ok());
+  STRCMP_EQUAL(claim.print().c_str(), parsed->print().c_str());
+  CHECK(parsed->sent == claim.sent);
+  refuses(claim, "\"sent\":\"9007199254740993\"", "\"sent\":9007199254740993");
+  refuses(claim, "\"sent\":\"9007199254740993\"", "\"sent\":\"-1\"");
+  refuses(claim, claim.nonce, claim.nonce + "A");
+  refuses(claim, claim.nonce, "");
+  refuses(claim, "\"epoch\"", "\"Epoch\"");
+  refuses(claim, "\"v\":1", "\"v\":1,\"host\":\"x\"");
+  refuses(claim, "https://relay.example.org", std::string(3000, 'x'));
 }

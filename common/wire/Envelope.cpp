@@ -1,10 +1,10 @@
-#include "agent/api/Envelope.h"
+#include "common/wire/Envelope.h"
 
 #include <utility>
 
 #include "common/json/Json.h"
 
-namespace belay::api {
+namespace belay::wire {
 
 using base::Error;
 using base::ErrorCode;
@@ -90,4 +90,4 @@ Result<Envelope> parseEnvelope(std::string_view text) {
   return envelope;
 }
 
-}  // namespace belay::api
+}  // namespace belay::wire

@@ -1,0 +1,166 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/Result.h"
+
+namespace belay::mailbox {
+
+/// A host that may open sessions. Its id is the thumbprint of its key, so a host that is enrolled
+/// anew under an old label finds nothing of the other one.
+struct HostRow {
+  std::string id;   ///< RFC 7638.
+  std::string jwk;  ///< Public.
+  std::string label;
+  std::int64_t createdMs = 0;
+  std::int64_t seenMs = 0;    ///< Of its newest session; 0: it never had one.
+  std::int64_t epoch = 0;     ///< Of its newest session; older ones are fenced.
+  std::int64_t received = 0;  ///< The highest number of a message from it.
+  std::int64_t lastSeq = 0;   ///< The highest number of a message to it.
+  std::int64_t acked = 0;     ///< It has this message and all before it.
+  std::int64_t queued = 0;    ///< Messages that wait for it.
+  std::int64_t queuedBytes = 0;
+};
+
+/// A secret that somebody was given, known by its digest.
+struct TokenRow {
+  std::string digest;  ///< SHA-256, hex.
+  std::string role;    ///< "host": enrols one host, once; "release", "metrics".
+  std::string label;
+  std::int64_t createdMs = 0;
+  std::int64_t expiresMs = 0;
+  std::string host;  ///< That was enrolled with it; empty: none yet.
+};
+
+/// A message to a host.
+struct MessageRow {
+  std::int64_t seq = 0;  ///< From 1, in the order of their arrival; never given twice.
+  std::string kind;
+  std::string body;  ///< JSON.
+  std::int64_t atMs = 0;
+};
+
+/// A place where a callback may be handed in.
+struct CallbackRow {
+  std::string route;  ///< SHA-256 of what stands in the URL, hex.
+  std::string host;
+  std::string wait;
+  std::int64_t expiresMs = 0;  ///< 0: never.
+  std::int64_t uses = 0;       ///< Different deliveries that were taken.
+  std::string lastDelivery;    ///< What tells the latest of them from others; empty: none.
+};
+
+/// A pin with its signatures, not believed by anybody here.
+struct PinRow {
+  std::string digest;   ///< Of its payload, hex.
+  std::string chain;    ///< "flow/channel"
+  std::string release;  ///< That it names, hex.
+  std::string text;     ///< As it came.
+  std::int64_t atMs = 0;
+};
+
+/// How much one mailbox may hold; kRelayQuota beyond.
+struct Quota {
+  std::int64_t messagesMax = 100'000;
+  std::int64_t bytesMax = 64 << 20;
+};
+
+struct Totals {
+  std::int64_t hosts = 0, queued = 0, queuedBytes = 0, callbacks = 0, pins = 0, releases = 0;
+};
+
+/// All that a relay keeps. One suite of contract tests holds for every implementation.
+///
+/// Writes collect in one transaction that begins with the first write and ends with commit(), so
+/// that many requests share one sync.
+///
+/// Threads:    the owner thread only.
+/// Errors:     those named; kJournalIo, kDiskFull, kJournalCorrupt of the store, after which the
+///             transaction has to be rolled back. After a refusal (any other error) of one write
+///             nothing of that write is there, and the transaction goes on.
+/// Durability: what was written is on disk when commit() has returned ok, and not before.
+class Mailbox {
+ public:
+  virtual ~Mailbox() = default;
+
+  virtual base::Status commit() = 0;
+  virtual void rollback() noexcept = 0;
+
+  // --- Tokens.
+  virtual base::Status addToken(const TokenRow& row) = 0;
+  virtual base::Result<std::optional<TokenRow>> token(std::string_view digest) = 0;
+  virtual base::Result<std::vector<TokenRow>> tokens() = 0;
+  /// False when there is none. `prefix` of a digest; kInvalidArgument when there are several.
+  virtual base::Result<bool> removeToken(std::string_view prefix) = 0;
+
+  // --- Hosts.
+  /// Takes a host in with a token of role "host". The same host with the same token again changes
+  /// nothing: the answer may have been lost.
+  /// Errors: kRelayCredential for a token that is unknown, expired, of another role or used.
+  virtual base::Status enrol(std::string_view tokenDigest, const HostRow& host,
+                             std::int64_t nowMs) = 0;
+  virtual base::Result<std::optional<HostRow>> host(std::string_view id) = 0;
+  /// All of them, by label and id.
+  virtual base::Result<std::vector<HostRow>> hosts() = 0;
+  /// With all that waits for it. False when there is none.
+  virtual base::Result<bool> removeHost(std::string_view id) = 0;
+  /// Gives the epoch of a new session. Errors: kRelayHost.
+  virtual base::Result<std::int64_t> openSession(std::string_view id, std::int64_t nowMs) = 0;
+
+  // --- Messages to a host.
+  /// Gives the number of the message. Without a quota for what the relay itself has to say.
+  /// Errors: kRelayHost, kRelayQuota.
+  virtual base::Result<std::int64_t> put(std::string_view host, std::string_view kind,
+                                         std::string_view body, std::int64_t nowMs,
+                                         const std::optional<Quota>& quota) = 0;
+  /// Messages with numbers above `after`, in order, at least one if there is one, and no more than
+  /// `bytesMost` allow.
+  virtual base::Result<std::vector<MessageRow>> messages(std::string_view host, std::int64_t after,
+                                                         std::size_t most,
+                                                         std::size_t bytesMost) = 0;
+  /// The host has all up to `seq`: they are removed. A number that was never given is believed too
+  /// (this store may be older than the host), and later messages get higher ones.
+  virtual base::Status acknowledge(std::string_view host, std::int64_t seq) = 0;
+
+  // --- Messages from a host.
+  /// False when `seq` is not above all that have come: it is a repeat, and must do nothing.
+  virtual base::Result<bool> receive(std::string_view host, std::int64_t seq) = 0;
+
+  // --- What the world may call.
+  /// The same one again changes nothing: what it has taken stays counted.
+  /// Errors: kRelayQuota above `most`, kConflict for another host's.
+  virtual base::Status openCallback(const CallbackRow& row, std::int64_t most) = 0;
+  /// Also one that has expired, until it is swept.
+  virtual base::Result<std::optional<CallbackRow>> callback(std::string_view route) = 0;
+  /// Counts a delivery.
+  virtual base::Status useCallback(std::string_view route, std::string_view delivery) = 0;
+  /// Of this host only; one that is not there is none.
+  virtual base::Status closeCallback(std::string_view host, std::string_view wait) = 0;
+  /// The hooks of a host from now on, each "flow.name".
+  virtual base::Status setHooks(std::string_view host, const std::vector<std::string>& hooks) = 0;
+  virtual base::Result<bool> hasHook(std::string_view host, std::string_view hook) = 0;
+
+  // --- Releases.
+  /// False when it is there already. Of one chain the newest `most` are kept.
+  virtual base::Result<bool> addPin(const PinRow& row, std::size_t most) = 0;
+  /// In the order of their arrival.
+  virtual base::Result<std::vector<PinRow>> pins() = 0;
+  /// False when it is there already.
+  virtual base::Result<bool> addRelease(std::string_view digest, std::string_view content,
+                                        std::int64_t nowMs) = 0;
+  virtual base::Result<std::optional<std::string>> release(std::string_view digest) = 0;
+
+  // --- Upkeep.
+  virtual base::Result<Totals> totals() = 0;
+  /// Removes tokens and callbacks that have expired, at most `most` of each.
+  virtual base::Status sweep(std::int64_t nowMs, std::size_t most) = 0;
+  /// Outside of a transaction: brings the file in order when it is due.
+  virtual base::Status upkeep(bool idle) = 0;
+};
+
+}  // namespace belay::mailbox

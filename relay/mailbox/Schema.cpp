@@ -1,0 +1,73 @@
+#include "relay/mailbox/Schema.h"
+
+#include <string>
+
+#include "common/sqlite/Transaction.h"
+
+namespace belay::mailbox {
+
+using base::Error;
+using base::ErrorCode;
+using base::Status;
+
+namespace {
+
+// Messages lie by host, in the order in which they are fetched: an acknowledgement removes a run of
+// neighbours. What a mailbox holds is counted in its host's row, so that a quota costs no scan.
+constexpr const char* kTables[] = {
+    "CREATE TABLE hosts (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " jwk TEXT NOT NULL, label TEXT NOT NULL, created_ms INTEGER NOT NULL,"
+    " seen_ms INTEGER NOT NULL, epoch INTEGER NOT NULL, received INTEGER NOT NULL,"
+    " last_seq INTEGER NOT NULL, acked INTEGER NOT NULL, queued INTEGER NOT NULL,"
+    " queued_bytes INTEGER NOT NULL) STRICT",
+    "CREATE TABLE tokens (digest TEXT PRIMARY KEY, role TEXT NOT NULL, label TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, host TEXT NOT NULL) STRICT,"
+    " WITHOUT ROWID",
+    "CREATE INDEX tokens_by_expiry ON tokens (expires_ms)",
+    "CREATE TABLE messages (host INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL, size INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (host, seq))"
+    " STRICT, WITHOUT ROWID",
+    "CREATE TABLE callbacks (route TEXT PRIMARY KEY, host INTEGER NOT NULL, wait TEXT NOT NULL,"
+    " expires_ms INTEGER NOT NULL, uses INTEGER NOT NULL, last_delivery TEXT NOT NULL) STRICT, "
+    "WITHOUT ROWID",
+    "CREATE UNIQUE INDEX callbacks_by_wait ON callbacks (host, wait)",
+    "CREATE INDEX callbacks_by_expiry ON callbacks (expires_ms) WHERE expires_ms > 0",
+    "CREATE TABLE hooks (host INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (host, name))"
+    " STRICT, WITHOUT ROWID",
+    "CREATE TABLE pins (number INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE,"
+    " chain TEXT NOT NULL, release TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL)"
+    " STRICT",
+    "CREATE INDEX pins_by_chain ON pins (chain, number)",
+    "CREATE TABLE releases (digest TEXT PRIMARY KEY, content TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+};
+
+}  // namespace
+
+Status prepareSchema(sqlite::Database& database) {
+  BELAY_ASSIGN(const std::int64_t id, database.readInteger("PRAGMA application_id", "read header"));
+  BELAY_ASSIGN(const std::int64_t version,
+               database.readInteger("PRAGMA user_version", "read header"));
+  BELAY_ASSIGN(const std::int64_t tables,
+               database.readInteger("SELECT count(*) FROM sqlite_schema", "read header"));
+  const bool empty = tables == 0 && id == 0 && version == 0;
+  if (!empty && id != kApplicationId) {
+    return Error{ErrorCode::kJournalForeign,
+                 database.path() + " is a database, but not a relay's store"};
+  }
+  if (version > kSchemaVersion) {
+    return Error{ErrorCode::kJournalNewer,
+                 database.path() + " has version " + std::to_string(version) +
+                     ", this binary knows up to " + std::to_string(kSchemaVersion),
+                 {"use the newer binary again: stores do not go back"}};
+  }
+  if (!empty) return {};
+  BELAY_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database));
+  for (const char* statement : kTables) BELAY_TRY(database.exec(statement, "create tables"));
+  const std::string mark = "PRAGMA application_id = " + std::to_string(kApplicationId) +
+                           "; PRAGMA user_version = " + std::to_string(kSchemaVersion);
+  BELAY_TRY(database.exec(mark.c_str(), "mark the file"));
+  return transaction.commit();
+}
+
+}  // namespace belay::mailbox

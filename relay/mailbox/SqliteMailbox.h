@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "common/log/Log.h"
+#include "common/sqlite/Database.h"
+#include "common/sqlite/Statement.h"
+#include "relay/mailbox/Mailbox.h"
+
+namespace belay::mailbox {
+
+struct SqliteOptions {
+  std::string path;                       ///< …/relay.db; its folder must exist.
+  std::uint64_t walMaxBytes = 64u << 20;  ///< Checkpoint even when busy beyond this.
+  std::uint64_t cacheBytes = 8u << 20;    ///< Bound of SQLite's page cache.
+  std::chrono::milliseconds lockWait{2000};
+  bool create = true;  ///< Makes the file when it is missing; else kNotInitialised.
+};
+
+/// The store of one relay process: one SQLite file, opened for this process alone.
+///
+/// Threads: owner. Errors: open(): kNotInitialised, kAlreadyRunning when another process has it,
+/// kJournalForeign, kJournalNewer, kJournalIo.
+class SqliteMailbox final : public Mailbox {
+ public:
+  static base::Result<std::unique_ptr<SqliteMailbox>> open(const SqliteOptions& options);
+  ~SqliteMailbox() override;
+
+  base::Status commit() override;
+  void rollback() noexcept override;
+
+  base::Status addToken(const TokenRow& row) override;
+  base::Result<std::optional<TokenRow>> token(std::string_view digest) override;
+  base::Result<std::vector<TokenRow>> tokens() override;
+  base::Result<bool> removeToken(std::string_view prefix) override;
+
+  base::Status enrol(std::string_view tokenDigest, const HostRow& host,
+                     std::int64_t nowMs) override;
+  base::Result<std::optional<HostRow>> host(std::string_view id) override;
+  base::Result<std::vector<HostRow>> hosts() override;
+  base::Result<bool> removeHost(std::string_view id) override;
+  base::Result<std::int64_t> openSession(std::string_view id, std::int64_t nowMs) override;
+
+  base::Result<std::int64_t> put(std::string_view host, std::string_view kind,
+                                 std::string_view body, std::int64_t nowMs,
+                                 const std::optional<Quota>& quota) override;
+  base::Result<std::vector<MessageRow>> messages(std::string_view host, std::int64_t after,
+                                                 std::size_t most, std::size_t bytesMost) override;
+  base::Status acknowledge(std::string_view host, std::int64_t seq) override;
+  base::Result<bool> receive(std::string_view host, std::int64_t seq) override;
+
+  base::Status openCallback(const CallbackRow& row, std::int64_t most) override;
+  base::Result<std::optional<CallbackRow>> callback(std::string_view route) override;
+  base::Status useCallback(std::string_view route, std::string_view delivery) override;
+  base::Status closeCallback(std::string_view host, std::string_view wait) override;
+  base::Status setHooks(std::string_view host, const std::vector<std::string>& hooks) override;
+  base::Result<bool> hasHook(std::string_view host, std::string_view hook) override;
+
+  base::Result<bool> addPin(const PinRow& row, std::size_t most) override;
+  base::Result<std::vector<PinRow>> pins() override;
+  base::Result<bool> addRelease(std::string_view digest, std::string_view content,
+                                std::int64_t nowMs) override;
+  base::Result<std::optional<std::string>> release(std::string_view digest) override;
+
+  base::Result<Totals> totals() override;
+  base::Status sweep(std::int64_t nowMs, std::size_t most) override;
+  base::Status upkeep(bool idle) override;
+
+ private:
+  struct Statements;
+  SqliteMailbox(std::unique_ptr<sqlite::Database> database, const SqliteOptions& options);
+
+  template <typename... Values>
+  base::Status write(sqlite::Statement& statement, const Values&... values) {
+    BELAY_TRY(beginWrite());
+    sqlite::Execution execution(statement, values...);
+    return execution.run();
+  }
+  base::Status beginWrite();
+  base::Result<std::optional<std::int64_t>> number(std::string_view host);
+  base::Status dropMessages(std::int64_t host, std::int64_t upTo);
+
+  const std::unique_ptr<sqlite::Database> database_;
+  const std::uint64_t walMaxBytes_;
+  const std::unique_ptr<Statements> statements_;  // Before the database goes, they are finalised.
+  bool inTransaction_ = false;
+  int walPages_ = 0;  // Written by SQLite's hook after each commit.
+};
+
+}  // namespace belay::mailbox

@@ -1,0 +1,160 @@
+#include "relay/mailbox/Statements.h"
+
+namespace belay::mailbox {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+
+namespace {
+
+Error noHost(std::string_view id) {
+  return Error{ErrorCode::kRelayHost, "there is no host " + std::string(id)};
+}
+
+}  // namespace
+
+Result<std::int64_t> SqliteMailbox::put(std::string_view host, std::string_view kind,
+                                        std::string_view body, std::int64_t nowMs,
+                                        const std::optional<Quota>& quota) {
+  BELAY_ASSIGN(const std::optional<std::int64_t> to, number(host));
+  if (!to) return noHost(host);
+  std::int64_t seq = 0;
+  {
+    sqlite::Execution rows(statements_->room, *to);
+    BELAY_ASSIGN(const bool found, rows.next());
+    if (!found) return noHost(host);
+    seq = rows.integer(0) + 1;
+    const std::int64_t bytes = rows.integer(2) + static_cast<std::int64_t>(body.size());
+    if (quota && (rows.integer(1) >= quota->messagesMax || bytes > quota->bytesMax)) {
+      return Error{ErrorCode::kRelayQuota, "the mailbox of host " + std::string(host) +
+                                               " is full: it holds " +
+                                               std::to_string(rows.integer(1)) + " messages"};
+    }
+  }
+  BELAY_TRY(write(statements_->addMessage, *to, seq, kind, nowMs, body.size(), body));
+  BELAY_TRY(write(statements_->countMessage, seq, body.size(), *to));
+  return seq;
+}
+
+Result<std::vector<MessageRow>> SqliteMailbox::messages(std::string_view host, std::int64_t after,
+                                                        std::size_t most, std::size_t bytesMost) {
+  BELAY_ASSIGN(const std::optional<std::int64_t> of, number(host));
+  if (!of) return noHost(host);
+  sqlite::Execution rows(statements_->messages, *of, after, most);
+  std::vector<MessageRow> out;
+  std::size_t bytes = 0;
+  while (true) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) return out;
+    bytes += rows.text(2).size();
+    if (!out.empty() && bytes > bytesMost) return out;
+    out.push_back({rows.integer(0), rows.string(1), rows.string(2), rows.integer(3)});
+  }
+}
+
+Status SqliteMailbox::acknowledge(std::string_view host, std::int64_t seq) {
+  BELAY_ASSIGN(const std::optional<std::int64_t> of, number(host));
+  if (!of) return noHost(host);
+  std::int64_t count = 0;
+  std::int64_t bytes = 0;
+  {
+    sqlite::Execution rows(statements_->weighMessages, *of, seq);
+    BELAY_ASSIGN(const bool found, rows.next());
+    if (found) count = rows.integer(0);
+    if (found) bytes = rows.integer(1);
+  }
+  if (count > 0) BELAY_TRY(write(statements_->dropMessages, *of, seq));
+  return write(statements_->acknowledge, seq, count, bytes, *of);
+}
+
+Result<bool> SqliteMailbox::receive(std::string_view host, std::int64_t seq) {
+  BELAY_ASSIGN(const std::optional<std::int64_t> from, number(host));
+  if (!from) return noHost(host);
+  BELAY_TRY(write(statements_->receive, seq, *from));
+  return database_->changes() > 0;
+}
+
+Status SqliteMailbox::openCallback(const CallbackRow& row, std::int64_t most) {
+  BELAY_ASSIGN(const std::optional<std::int64_t> host, number(row.host));
+  if (!host) return noHost(row.host);
+  BELAY_ASSIGN(const std::optional<CallbackRow> there, callback(row.route));
+  if (there && there->host != row.host) {
+    return Error{ErrorCode::kConflict, "this callback belongs to another host"};
+  }
+  // A message that comes again must not make a used one new.
+  if (there && there->wait == row.wait) return {};
+  {
+    sqlite::Execution rows(statements_->countCallbacks, *host);
+    BELAY_ASSIGN(const bool found, rows.next());
+    if (found && rows.integer(0) >= most) {
+      return Error{ErrorCode::kRelayQuota, "host " + row.host + " has " +
+                                               std::to_string(rows.integer(0)) + " callbacks open"};
+    }
+  }
+  return write(statements_->openCallback, row.route, *host, row.wait, row.expiresMs);
+}
+
+Result<std::optional<CallbackRow>> SqliteMailbox::callback(std::string_view route) {
+  sqlite::Execution rows(statements_->callback, route);
+  BELAY_ASSIGN(const bool found, rows.next());
+  if (!found) return std::optional<CallbackRow>();
+  return std::optional(CallbackRow{rows.string(0), rows.string(1), rows.string(2), rows.integer(3),
+                                   rows.integer(4), rows.string(5)});
+}
+
+Status SqliteMailbox::useCallback(std::string_view route, std::string_view delivery) {
+  return write(statements_->useCallback, delivery, route);
+}
+
+Status SqliteMailbox::closeCallback(std::string_view host, std::string_view wait) {
+  BELAY_ASSIGN(const std::optional<std::int64_t> of, number(host));
+  if (!of) return noHost(host);
+  return write(statements_->closeCallback, *of, wait);
+}
+
+Status SqliteMailbox::setHooks(std::string_view host, const std::vector<std::string>& hooks) {
+  BELAY_ASSIGN(const std::optional<std::int64_t> of, number(host));
+  if (!of) return noHost(host);
+  BELAY_TRY(write(statements_->removeHooks, *of));
+  for (const std::string& hook : hooks) BELAY_TRY(write(statements_->addHook, *of, hook));
+  return {};
+}
+
+Result<bool> SqliteMailbox::hasHook(std::string_view host, std::string_view hook) {
+  sqlite::Execution rows(statements_->hook, host, hook);
+  return rows.next();
+}
+
+Result<bool> SqliteMailbox::addPin(const PinRow& row, std::size_t most) {
+  BELAY_TRY(write(statements_->addPin, row.digest, row.chain, row.release, row.text, row.atMs));
+  if (database_->changes() == 0) return false;
+  BELAY_TRY(write(statements_->dropPins, row.chain, most));
+  return true;
+}
+
+Result<std::vector<PinRow>> SqliteMailbox::pins() {
+  sqlite::Execution rows(statements_->pins);
+  std::vector<PinRow> out;
+  while (true) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) return out;
+    out.push_back(
+        {rows.string(0), rows.string(1), rows.string(2), rows.string(3), rows.integer(4)});
+  }
+}
+
+Result<bool> SqliteMailbox::addRelease(std::string_view digest, std::string_view content,
+                                       std::int64_t nowMs) {
+  BELAY_TRY(write(statements_->addRelease, digest, content, nowMs));
+  return database_->changes() > 0;
+}
+
+Result<std::optional<std::string>> SqliteMailbox::release(std::string_view digest) {
+  sqlite::Execution rows(statements_->release, digest);
+  BELAY_ASSIGN(const bool found, rows.next());
+  return found ? std::optional(rows.string(0)) : std::nullopt;
+}
+
+}  // namespace belay::mailbox

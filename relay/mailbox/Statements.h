@@ -1,0 +1,115 @@
+#pragma once
+
+#include "common/sqlite/Statement.h"
+#include "relay/mailbox/SqliteMailbox.h"
+
+namespace belay::mailbox {
+
+// The texts of all statements; included by the sources of this folder only.
+
+struct SqliteMailbox::Statements {
+  explicit Statements(sqlite::Database& db)
+      : begin(db, "begin", "BEGIN IMMEDIATE"),
+        commit(db, "commit", "COMMIT"),
+        rollback(db, "roll back", "ROLLBACK"),
+        addToken(db, "add token",
+                 "INSERT INTO tokens (digest, role, label, created_ms, expires_ms, host)"
+                 " VALUES (?,?,?,?,?,?)"),
+        token(db, "find token",
+              "SELECT digest, role, label, created_ms, expires_ms, host FROM tokens"
+              " WHERE digest = ?"),
+        tokens(db, "list tokens",
+               "SELECT digest, role, label, created_ms, expires_ms, host FROM tokens"
+               " ORDER BY created_ms, digest"),
+        tokensByPrefix(db, "find tokens",
+                       "SELECT digest FROM tokens WHERE digest >= ? AND digest < ? LIMIT 2"),
+        removeToken(db, "remove token", "DELETE FROM tokens WHERE digest = ?"),
+        useToken(db, "use token", "UPDATE tokens SET host = ? WHERE digest = ?"),
+        addHost(db, "add host",
+                "INSERT INTO hosts (id, jwk, label, created_ms, seen_ms, epoch, received, last_seq,"
+                " acked, queued, queued_bytes) VALUES (?,?,?,?,0,0,0,0,0,0,0)"
+                " ON CONFLICT (id) DO UPDATE SET label = excluded.label"),
+        host(db, "find host",
+             "SELECT id, jwk, label, created_ms, seen_ms, epoch, received, last_seq, acked, queued,"
+             " queued_bytes FROM hosts WHERE id = ?"),
+        hosts(db, "list hosts",
+              "SELECT id, jwk, label, created_ms, seen_ms, epoch, received, last_seq, acked,"
+              " queued, queued_bytes FROM hosts ORDER BY label, id"),
+        hostNumber(db, "find host", "SELECT number FROM hosts WHERE id = ?"),
+        removeHost(db, "remove host", "DELETE FROM hosts WHERE number = ?"),
+        removeMessages(db, "remove messages", "DELETE FROM messages WHERE host = ?"),
+        removeCallbacks(db, "remove callbacks", "DELETE FROM callbacks WHERE host = ?"),
+        removeHooks(db, "remove hooks", "DELETE FROM hooks WHERE host = ?"),
+        openSession(db, "open session",
+                    "UPDATE hosts SET epoch = epoch + 1, seen_ms = ? WHERE number = ?"
+                    " RETURNING epoch"),
+        room(db, "look at mailbox",
+             "SELECT last_seq, queued, queued_bytes FROM hosts WHERE number = ?"),
+        addMessage(
+            db, "add message",
+            "INSERT INTO messages (host, seq, kind, at_ms, size, body) VALUES (?,?,?,?,?,?)"),
+        countMessage(db, "count message",
+                     "UPDATE hosts SET last_seq = ?, queued = queued + 1,"
+                     " queued_bytes = queued_bytes + ? WHERE number = ?"),
+        messages(db, "read messages",
+                 "SELECT seq, kind, body, at_ms FROM messages WHERE host = ? AND seq > ?"
+                 " ORDER BY seq LIMIT ?"),
+        weighMessages(db, "weigh messages",
+                      "SELECT count(*), coalesce(sum(size), 0) FROM messages"
+                      " WHERE host = ? AND seq <= ?"),
+        dropMessages(db, "drop messages", "DELETE FROM messages WHERE host = ? AND seq <= ?"),
+        acknowledge(db, "acknowledge",
+                    "UPDATE hosts SET acked = max(acked, ?1), last_seq = max(last_seq, ?1),"
+                    " queued = queued - ?2, queued_bytes = queued_bytes - ?3 WHERE number = ?4"),
+        receive(db, "receive",
+                "UPDATE hosts SET received = ?1 WHERE number = ?2 AND received < ?1"),
+        countCallbacks(db, "count callbacks", "SELECT count(*) FROM callbacks WHERE host = ?"),
+        openCallback(db, "open callback",
+                     "INSERT OR REPLACE INTO callbacks (route, host, wait, expires_ms, uses,"
+                     " last_delivery) VALUES (?,?,?,?,0,'')"),
+        callback(
+            db, "find callback",
+            "SELECT c.route, h.id, c.wait, c.expires_ms, c.uses, c.last_delivery FROM callbacks c"
+            " JOIN hosts h ON h.number = c.host WHERE c.route = ?"),
+        useCallback(db, "use callback",
+                    "UPDATE callbacks SET uses = uses + 1, last_delivery = ? WHERE route = ?"),
+        closeCallback(db, "close callback", "DELETE FROM callbacks WHERE host = ? AND wait = ?"),
+        addHook(db, "add hook", "INSERT OR IGNORE INTO hooks (host, name) VALUES (?,?)"),
+        hook(db, "find hook",
+             "SELECT 1 FROM hooks k JOIN hosts h ON h.number = k.host"
+             " WHERE h.id = ? AND k.name = ?"),
+        addPin(db, "add pin",
+               "INSERT OR IGNORE INTO pins (digest, chain, release, text, at_ms)"
+               " VALUES (?,?,?,?,?)"),
+        dropPins(db, "drop old pins",
+                 "DELETE FROM pins WHERE chain = ?1 AND number NOT IN (SELECT number FROM pins"
+                 " WHERE chain = ?1 ORDER BY number DESC LIMIT ?2)"),
+        pins(db, "list pins",
+             "SELECT digest, chain, release, text, at_ms FROM pins ORDER BY number"),
+        addRelease(db, "add release",
+                   "INSERT OR IGNORE INTO releases (digest, content, at_ms) VALUES (?,?,?)"),
+        release(db, "find release", "SELECT content FROM releases WHERE digest = ?"),
+        totals(db, "count",
+               "SELECT count(*), coalesce(sum(queued), 0), coalesce(sum(queued_bytes), 0),"
+               " (SELECT count(*) FROM callbacks), (SELECT count(*) FROM pins),"
+               " (SELECT count(*) FROM releases) FROM hosts"),
+        sweepTokens(db, "sweep tokens",
+                    "DELETE FROM tokens WHERE digest IN (SELECT digest FROM tokens"
+                    " WHERE expires_ms <= ? LIMIT ?)"),
+        sweepCallbacks(db, "sweep callbacks",
+                       "DELETE FROM callbacks WHERE route IN (SELECT route FROM callbacks"
+                       " WHERE expires_ms > 0 AND expires_ms <= ? LIMIT ?)") {}
+
+  sqlite::Statement begin, commit, rollback;
+  sqlite::Statement addToken, token, tokens, tokensByPrefix, removeToken, useToken;
+  sqlite::Statement addHost, host, hosts, hostNumber, removeHost, removeMessages, removeCallbacks,
+      removeHooks, openSession;
+  sqlite::Statement room, addMessage, countMessage, messages, weighMessages, dropMessages,
+      acknowledge, receive;
+  sqlite::Statement countCallbacks, openCallback, callback, useCallback, closeCallback, addHook,
+      hook;
+  sqlite::Statement addPin, dropPins, pins, addRelease, release, totals;
+  sqlite::Statement sweepTokens, sweepCallbacks;
+};
+
+}  // namespace belay::mailbox

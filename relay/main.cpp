@@ -1,0 +1,31 @@
+// The composition root of the relay.
+
+#include <nss.h>
+
+#include <cstdlib>
+#include <optional>
+#include <string>
+
+#include "common/log/StderrLog.h"
+#include "relay/console/Command.h"
+
+namespace {
+
+/// A static program must not load the host's NSS modules, which are made for another C library.
+void useOwnNameServices() { __nss_configure_lookup("hosts", "files dns"); }
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  useOwnNameServices();
+  const belay::base::PosixClock clock;
+  belay::base::OsRandom random;
+  belay::log::StderrLog log(clock, &environment);
+  belay::console::World world{clock, random, log, &environment};
+  return belay::console::main(argc, argv, world);
+}

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/base/Random.h"
+
+namespace belay::service {
+
+/// Nonces for sessions that cost nothing to give out: each carries its time and a MAC of this
+/// process. One that a valid statement has used counts no more.
+///
+/// Threads: owner.
+class Nonces {
+ public:
+  explicit Nonces(base::Random& random);
+
+  /// 32 bytes as base64url.
+  std::string make(std::chrono::milliseconds now);
+  /// True when it was made here, lately, and was not used.
+  bool fresh(std::string_view nonce, std::chrono::milliseconds now) const;
+  /// To be called when its statement has turned out valid.
+  void use(std::string_view nonce, std::chrono::milliseconds now);
+
+ private:
+  std::string macOf(std::string_view head) const;
+
+  // Constant after construction.
+  base::Random& random_;
+  const std::string key_;
+
+  std::set<std::string, std::less<>> used_;
+  std::deque<std::pair<std::chrono::milliseconds, std::string>> order_;  // Of their use.
+};
+
+}  // namespace belay::service

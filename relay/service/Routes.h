@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/Clock.h"
+#include "common/base/Random.h"
+#include "common/http/RouteTable.h"
+#include "common/log/Log.h"
+#include "relay/service/Credentials.h"
+#include "relay/service/Metrics.h"
+#include "relay/service/Nonces.h"
+#include "relay/service/Rates.h"
+#include "relay/service/Settings.h"
+#include "relay/service/Store.h"
+
+namespace belay::service {
+
+/// What all routes work with.
+///
+/// Threads: the server's, unless a member says otherwise.
+struct Context {
+  const Settings& settings;
+  const base::Clock& clock;
+  base::Random& random;
+  log::Log& log;
+  Store& store;              ///< Any.
+  Credentials& credentials;  ///< Any.
+  Metrics& metrics;          ///< Any.
+  Nonces& nonces;            ///< The store's thread.
+  Rates& rates;
+};
+
+// Authentication classes. What is none of them is refused.
+inline constexpr std::string_view kOpenClass =
+    "open";  ///< Anybody; what stands in the path decides.
+inline constexpr std::string_view kEnrolClass = "enrol";        ///< A token of role host.
+inline constexpr std::string_view kClaimClass = "statement";    ///< A statement in the body.
+inline constexpr std::string_view kSessionClass = "session";    ///< The host of an open session.
+inline constexpr std::string_view kReleaseClass = "release";    ///< A token of role release.
+inline constexpr std::string_view kMetricsClass = "metrics";    ///< A token of that role, or below.
+inline constexpr std::string_view kOperatorClass = "operator";  ///< Root and the relay's own user,
+                                                                ///< on its Unix socket.
+
+/// Whose requests are counted together, and against which setting.
+enum class Rate { kPublic, kEnrol, kSession, kHost, kRelease, kNone };
+
+using RouteHandler = void (*)(Context&, http::ServerRequest&&, http::Responder);
+
+/// One row: everything that a relay answers.
+struct RouteRow {
+  std::string_view method;
+  std::string_view pattern;
+  std::string_view auth;
+  std::size_t bodyBytesMax;
+  std::string_view contentType;  ///< Of the body; empty: any.
+  Rate rate;
+  std::string_view summary;
+  RouteHandler handler;
+};
+std::span<const RouteRow> routeRows();
+
+/// The table with its authorizer.
+std::unique_ptr<http::RouteTable> makeRouteTable(Context& context);
+
+/// The text behind "Bearer " in Authorization; empty when there is none.
+std::string bearerOf(const http::ServerRequest& request);
+
+/// OpenAPI 3.1, made from the rows.
+std::string openApi(const std::string& url);
+
+// The handlers, by what they are about. Each answers once, now or later.
+
+void enrolHost(Context& context, http::ServerRequest&& request, http::Responder responder);
+void openSession(Context& context, http::ServerRequest&& request, http::Responder responder);
+void pollMessages(Context& context, http::ServerRequest&& request, http::Responder responder);
+void takeMessages(Context& context, http::ServerRequest&& request, http::Responder responder);
+
+void takeCallback(Context& context, http::ServerRequest&& request, http::Responder responder);
+void takeWebhook(Context& context, http::ServerRequest&& request, http::Responder responder);
+
+void takePin(Context& context, http::ServerRequest&& request, http::Responder responder);
+void takeRelease(Context& context, http::ServerRequest&& request, http::Responder responder);
+/// All pins and releases that this relay has, for a host that is new.
+base::Status sendReleases(mailbox::Mailbox& mailbox, const std::string& host, std::int64_t nowMs);
+
+void answerHosts(Context& context, http::ServerRequest&& request, http::Responder responder);
+void deleteHost(Context& context, http::ServerRequest&& request, http::Responder responder);
+void answerTokens(Context& context, http::ServerRequest&& request, http::Responder responder);
+void newToken(Context& context, http::ServerRequest&& request, http::Responder responder);
+void deleteToken(Context& context, http::ServerRequest&& request, http::Responder responder);
+
+void answerHealth(Context& context, http::ServerRequest&& request, http::Responder responder);
+void answerReady(Context& context, http::ServerRequest&& request, http::Responder responder);
+void answerMetrics(Context& context, http::ServerRequest&& request, http::Responder responder);
+void answerOpenApi(Context& context, http::ServerRequest&& request, http::Responder responder);
+
+}  // namespace belay::service

@@ -1,0 +1,100 @@
+#include "relay/service/Settings.h"
+
+#include "common/http/Url.h"
+#include "common/options/OptionExample.h"
+#include "common/options/OptionReader.h"
+
+namespace belay::service {
+
+using base::Result;
+
+namespace {
+
+constexpr const char* kIntro =
+    "# Settings of belay-relay. Default values are shown; uncomment to change.\n"
+    "# Check with `belay-relay doctor`.\n"
+    "# Sizes: 512, 64 KiB, 16 MiB. Durations: 250ms, 30s, 10m, 2h, 1h30m, 7d.\n";
+
+/// The one list that parser and shipped example share.
+template <typename SettingsType, typename Visitor>
+void visitOptions(SettingsType& s, Visitor& v) {
+  using namespace std::chrono_literals;
+  v.section("relay", "What this relay is called, and where it keeps its state.");
+  v.text("relay.url", s.url,
+         "Base URL by which hosts and the world reach it, for example https://relay.example.org; "
+         "no path.\n"
+         "Hosts name it in what they sign. It must be set.");
+  v.text("relay.state", s.stateFolder, "Folder of the store (relay.db), for this relay alone.");
+  v.text("relay.socket", s.socket,
+         "Unix socket for `belay-relay hosts` and `tokens`: only root and the relay's own user.");
+
+  v.section("listen", "Where it listens.");
+  v.text("listen.address", s.address,
+         "IPv4 or IPv6 address with its port: 0.0.0.0:8443, [::]:443.");
+  v.number("listen.connections_max", s.connectionsMax, 16, 1'000'000,
+           "Connections at a time; one more is closed. Each parked host has one.");
+  v.duration("listen.drain", s.drain, 0ms, 10min, "How long SIGTERM waits for requests in flight.");
+
+  v.section("tls", "There is no way to serve without it.");
+  v.text("tls.certificate", s.certificate,
+         "Certificate chain as PEM, the relay's own first. Read again on SIGHUP.");
+  v.text("tls.key", s.key, "Its private key as PEM.");
+
+  v.section("limits",
+            "Bounds. What is over one of them is refused with 429 or 503, never dropped.");
+  v.number("limits.messages_per_host", s.messagesMax, 10, 10'000'000,
+           "Callbacks and webhooks that wait for one host.");
+  v.bytes("limits.bytes_per_host", s.bytesMax, 4u << 20, 1ull << 40, "Their bytes.");
+  v.number("limits.callbacks_per_host", s.callbacksMax, 1, 1'000'000,
+           "Callbacks that one host has open.");
+  v.number("limits.requests_in_flight", s.requestsMax, 16, 1'000'000,
+           "Requests that wait for the store.");
+  v.duration("limits.poll", s.pollMax, 5s, 5min, "Longest wait of a poll.");
+
+  v.section("rates",
+            "Requests a minute, with bursts of a third of that. One address counts as one, also "
+            "where many\n"
+            "senders are behind it.");
+  v.number("rates.public", s.ratePublic, 1, 1'000'000,
+           "From one address, to callbacks, webhooks and what anybody may read.");
+  v.number("rates.enrol", s.rateEnrol, 1, 1'000'000, "From one address, to enrol hosts.");
+  v.number("rates.session", s.rateSession, 1, 1'000'000,
+           "From one address, to begin sessions; each takes two requests.");
+  v.number("rates.host", s.rateHost, 10, 1'000'000, "Of one host in a session.");
+  v.number("rates.release", s.rateRelease, 1, 1'000'000,
+           "Of one token of role release or metrics.");
+}
+
+}  // namespace
+
+Result<Settings> parseSettings(std::string_view text, const std::string& source) {
+  BELAY_ASSIGN(const yaml::Document document, options::parseOptionsFile(text, source));
+  Settings settings;
+  options::OptionReader reader(document, source, "config/relay.yaml lists all options");
+  visitOptions(settings, reader);
+  reader.mustBeAbsolute("relay.state", settings.stateFolder);
+  reader.mustBeAbsolute("relay.socket", settings.socket);
+  reader.mustBeAbsolute("tls.certificate", settings.certificate);
+  reader.mustBeAbsolute("tls.key", settings.key);
+  if (settings.url.empty()) {
+    reader.wrong("relay.url", "must be set, for example https://relay.example.org");
+  } else if (const auto url = http::parseUrl(settings.url); !url || !url->secure()) {
+    reader.wrong("relay.url", "must be an https URL");
+  } else if (url->target != "/") {
+    reader.wrong("relay.url", "must have no path");
+  } else {
+    // One spelling: it is compared byte by byte.
+    settings.url = "https://" + url->authority();
+  }
+  BELAY_TRY(reader.finish());
+  return settings;
+}
+
+std::string defaultSettingsText() {
+  const Settings defaults;
+  options::OptionExample example(kIntro);
+  visitOptions(defaults, example);
+  return example.take();
+}
+
+}  // namespace belay::service

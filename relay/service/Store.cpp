@@ -1,0 +1,282 @@
+#include "relay/service/Store.h"
+
+#include <algorithm>
+
+#include "common/json/Json.h"
+#include "common/json/Writer.h"
+#include "common/wire/Protocol.h"
+#include "relay/service/Responses.h"
+
+namespace belay::service {
+
+using base::Error;
+using base::ErrorCode;
+using base::MutexLock;
+using base::Result;
+using base::Status;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::size_t kSweptMost = 1'000;
+
+/// After these the transaction is gone.
+bool endsTransaction(ErrorCode code) {
+  return code == ErrorCode::kDiskFull || code == ErrorCode::kJournalIo ||
+         code == ErrorCode::kJournalCorrupt || code == ErrorCode::kJournalForeign ||
+         code == ErrorCode::kInternal;
+}
+
+Error fenced() {
+  return Error{ErrorCode::kRelayFenced,
+               "a newer session of this host has taken over",
+               {"belay link status", "look whether two hosts have the same key"}};
+}
+
+http::ServerResponse noMessages() { return rawResponse("{\"messages\":[]}"); }
+
+}  // namespace
+
+Store::Store(mailbox::Mailbox& mailbox, StoreSettings settings, const base::Clock& clock,
+             Metrics& metrics, log::Log& log)
+    : mailbox_(mailbox), settings_(settings), clock_(clock), metrics_(metrics), log_(log) {}
+
+void Store::post(http::Responder responder, Work work) {
+  push({std::move(responder), std::move(work), std::nullopt});
+}
+
+void Store::poll(http::Responder responder, Poll poll) {
+  metrics_.add(Counter::kPolls);
+  push({std::move(responder), {}, std::move(poll)});
+}
+
+void Store::push(Request request) {
+  {
+    MutexLock lock(mutex_);
+    if (inbox_.size() < settings_.requestsMax) {
+      inbox_.push_back(std::move(request));
+      ready_.notify_one();
+      return;
+    }
+  }
+  request.responder.send(
+      errorResponse(Error{ErrorCode::kBusy, "too many requests wait for the store"}));
+}
+
+void Store::drain() {
+  MutexLock lock(mutex_);
+  draining_ = interrupted_ = true;
+  ready_.notify_one();
+}
+
+void Store::interrupt() {
+  MutexLock lock(mutex_);
+  interrupted_ = true;
+  ready_.notify_one();
+}
+
+void Store::wait(std::optional<milliseconds> until) {
+  MutexLock lock(mutex_);
+  while (inbox_.empty() && !interrupted_) {
+    if (!until) {
+      ready_.wait(mutex_);
+      continue;
+    }
+    const milliseconds left = *until - clock_.sinceBoot();
+    if (left <= milliseconds{0}) break;
+    ready_.wait_for(mutex_, left);
+  }
+  interrupted_ = false;
+}
+
+Store::Batch Store::take() {
+  MutexLock lock(mutex_);
+  const std::size_t count = std::min(inbox_.size(), settings_.batchMax);
+  const auto end = inbox_.begin() + static_cast<std::ptrdiff_t>(count);
+  Batch batch(std::make_move_iterator(inbox_.begin()), std::make_move_iterator(end));
+  inbox_.erase(inbox_.begin(), end);
+  return batch;
+}
+
+Result<std::optional<milliseconds>> Store::step() {
+  Batch batch = take();
+  std::vector<Done> done;
+  Status worked = work(batch, done);
+  if (worked && !batch.empty()) {
+    worked = mailbox_.commit();
+    metrics_.add(Counter::kCommits);
+  }
+  if (!worked) BELAY_TRY(giveUp(worked.error(), batch, done));
+  BELAY_TRY(answer(done));
+  bool draining = false;
+  bool more = false;
+  {
+    MutexLock lock(mutex_);
+    draining = draining_;
+    more = !inbox_.empty();
+  }
+  expire(draining);
+  BELAY_TRY(sweep());
+  BELAY_TRY(mailbox_.upkeep(!more));
+  if (more) return std::optional(clock_.sinceBoot());
+  milliseconds next = nextSweep_;
+  if (!deadlines_.empty()) next = std::min(next, deadlines_.begin()->first);
+  return std::optional(next);
+}
+
+Status Store::work(Batch& batch, std::vector<Done>& done) {
+  for (Request& request : batch) {
+    if (request.poll) {
+      BELAY_TRY(takePoll(request, done));
+      continue;
+    }
+    auto outcome = request.work(mailbox_);
+    if (outcome) {
+      done.push_back({std::move(request.responder), std::move(*outcome)});
+      continue;
+    }
+    if (endsTransaction(outcome.error().code)) return std::move(outcome).error();
+    if (outcome.error().code == ErrorCode::kRelayQuota) metrics_.add(Counter::kQuotaRefused);
+    done.push_back({std::move(request.responder), {errorResponse(outcome.error()), {}, {}, {}}});
+  }
+  return {};
+}
+
+Status Store::giveUp(const Error& error, Batch& batch, std::vector<Done>& done) {
+  mailbox_.rollback();
+  log_.error("store.failed", error);
+  // Nothing of it was acknowledged; whoever asked asks again.
+  const bool full = error.code == ErrorCode::kDiskFull;
+  const Error shown = full ? error : Error{ErrorCode::kBusy, "the store has failed; try again"};
+  for (Done& each : done) each.responder.send(errorResponse(shown));
+  for (Request& each : batch) each.responder.send(errorResponse(shown));
+  done.clear();
+  return full ? Status{} : Status{error};
+}
+
+Status Store::answer(std::vector<Done>& done) {
+  std::vector<std::string> woken;
+  for (Done& each : done) {
+    if (each.outcome.onCommitted) each.outcome.onCommitted();
+    each.responder.send(std::move(each.outcome.response));
+    if (!each.outcome.fenced.empty()) unpark(each.outcome.fenced, errorResponse(fenced()));
+    woken.insert(woken.end(), std::make_move_iterator(each.outcome.woken.begin()),
+                 std::make_move_iterator(each.outcome.woken.end()));
+  }
+  std::sort(woken.begin(), woken.end());
+  woken.erase(std::unique(woken.begin(), woken.end()), woken.end());
+  for (const std::string& host : woken) BELAY_TRY(wake(host));
+  return {};
+}
+
+Status Store::takePoll(Request& request, std::vector<Done>& done) {
+  Poll& poll = *request.poll;
+  const auto refuse = [&](const Error& error) -> Status {
+    if (endsTransaction(error.code)) return error;
+    done.push_back({std::move(request.responder), {errorResponse(error), {}, {}, {}}});
+    return {};
+  };
+  const auto host = mailbox_.host(poll.session.host);
+  if (!host) return host.error();
+  if (!*host) return refuse(Error{ErrorCode::kRelayHost, "this host was removed"});
+  if ((*host)->epoch != poll.session.epoch) return refuse(fenced());
+  if (poll.acknowledged > (*host)->acked) {
+    const Status taken = mailbox_.acknowledge(poll.session.host, poll.acknowledged);
+    if (!taken) return refuse(taken.error());
+  }
+  if ((*host)->lastSeq > poll.acknowledged) {
+    auto found = collect(poll);
+    if (!found) return refuse(found.error());
+    if (*found) {
+      done.push_back({std::move(request.responder), {std::move(**found), {}, {}, {}}});
+      return {};
+    }
+  }
+  park(std::move(request.responder), poll);
+  return {};
+}
+
+/// What the host has not acknowledged; nothing when there is none.
+Result<std::optional<http::ServerResponse>> Store::collect(const Poll& poll) {
+  BELAY_ASSIGN(
+      const std::vector<mailbox::MessageRow> rows,
+      mailbox_.messages(poll.session.host, poll.acknowledged, poll.most, wire::kBatchBytesMax));
+  if (rows.empty()) return std::optional<http::ServerResponse>();
+  std::string out;
+  json::Writer writer(out);
+  writer.beginObject().name("messages").beginArray();
+  std::uint64_t count = 0;
+  for (const mailbox::MessageRow& row : rows) {
+    if (count > 0 && out.size() > wire::kBatchBytesMax) break;
+    ++count;
+    writer.beginObject().member("seq", row.seq).member("kind", row.kind).member("at_ms", row.atMs);
+    if (row.kind == wire::kRelease) {
+      // Its content is kept once, however many hosts are to have it.
+      const auto body = json::parse(row.body);
+      const std::string digest = body ? body->text("digest") : "";
+      BELAY_ASSIGN(const std::optional<std::string> content, mailbox_.release(digest));
+      writer.name("body").beginObject().member("digest", digest);
+      writer.member("content", content.value_or("")).endObject();
+    } else {
+      writer.rawMember("body", row.body);
+    }
+    writer.endObject();
+  }
+  writer.endArray().endObject();
+  metrics_.add(Counter::kMessagesOut, count);
+  return std::optional(rawResponse(std::move(out)));
+}
+
+void Store::park(http::Responder responder, const Poll& poll) {
+  unpark(poll.session.host, noMessages());
+  const milliseconds until = clock_.sinceBoot() + poll.wait;
+  deadlines_.emplace(until, poll.session.host);
+  parked_.emplace(poll.session.host, Parked{std::move(responder), poll, until});
+  parkedCount_.store(parked_.size(), std::memory_order_relaxed);
+}
+
+void Store::unpark(const std::string& host, http::ServerResponse response) {
+  const auto found = parked_.find(host);
+  if (found == parked_.end()) return;
+  const auto [first, last] = deadlines_.equal_range(found->second.until);
+  const auto deadline =
+      std::find_if(first, last, [&](const auto& each) { return each.second == host; });
+  if (deadline != last) deadlines_.erase(deadline);
+  found->second.responder.send(std::move(response));
+  parked_.erase(found);
+  parkedCount_.store(parked_.size(), std::memory_order_relaxed);
+}
+
+Status Store::wake(const std::string& host) {
+  const auto found = parked_.find(host);
+  if (found == parked_.end()) return {};
+  auto response = collect(found->second.poll);
+  if (!response && endsTransaction(response.error().code)) return std::move(response).error();
+  if (!response)
+    unpark(host, errorResponse(response.error()));
+  else if (*response)
+    unpark(host, std::move(**response));
+  return {};
+}
+
+void Store::expire(bool all) {
+  const milliseconds now = clock_.sinceBoot();
+  while (!deadlines_.empty() && (all || deadlines_.begin()->first <= now)) {
+    const std::string host = deadlines_.begin()->second;
+    unpark(host, noMessages());
+  }
+}
+
+Status Store::sweep() {
+  const milliseconds now = clock_.sinceBoot();
+  if (now < nextSweep_) return {};
+  nextSweep_ = now + settings_.sweepEvery;
+  Status swept = mailbox_.sweep(clock_.wallMs(), kSweptMost);
+  if (swept) swept = mailbox_.commit();
+  if (swept) return {};
+  mailbox_.rollback();
+  log_.error("store.sweep_failed", swept.error());
+  return swept.error().code == ErrorCode::kDiskFull ? Status{} : swept;
+}
+
+}  // namespace belay::service

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/Clock.h"
+#include "common/base/Mutex.h"
+#include "common/http/Handler.h"
+#include "common/log/Log.h"
+#include "relay/mailbox/Mailbox.h"
+#include "relay/service/Credentials.h"
+#include "relay/service/Metrics.h"
+
+namespace belay::service {
+
+/// What one request wants of the store, and gets.
+struct Outcome {
+  http::ServerResponse response;
+  std::vector<std::string> woken;     ///< Hosts that have something new.
+  std::string fenced;                 ///< A host whose older session must end; empty: none.
+  std::function<void()> onCommitted;  ///< Called before the answer goes out; may be empty.
+};
+
+/// A poll that waits.
+struct Poll {
+  Session session;
+  std::int64_t acknowledged = 0;
+  std::size_t most = 0;
+  std::chrono::milliseconds wait{0};
+};
+
+struct StoreSettings {
+  std::size_t requestsMax = 4096;  ///< That wait for the store; one more is answered 503.
+  std::size_t batchMax = 512;      ///< Requests of one commit.
+  std::chrono::milliseconds sweepEvery{60'000};
+};
+
+/// The one owner of the mailbox: takes what has come in, does all of it in one transaction, and
+/// answers when that is on disk. Parked polls wait here, and cost no thread.
+///
+/// Threads:   post(), poll(), drain() and interrupt() any; the rest the owner ("store").
+/// Ownership: mailbox, clock, metrics and log must outlive it.
+/// Errors:    step() fails when nobody can know what is on disk: the process must end. Whoever
+///            waited for that commit is answered 503.
+class Store {
+ public:
+  using Work = std::function<base::Result<Outcome>(mailbox::Mailbox&)>;
+
+  Store(mailbox::Mailbox& mailbox, StoreSettings settings, const base::Clock& clock,
+        Metrics& metrics, log::Log& log);
+
+  /// Answers in the end; with 503 at once when too many wait. Errors of `work` are the answer.
+  void post(http::Responder responder, Work work);
+  /// Answers with messages as soon as there are some, or without any when the time is up.
+  void poll(http::Responder responder, Poll poll);
+  /// From now on no poll waits, and those that do are answered.
+  void drain();
+  /// Ends wait(). Any thread.
+  void interrupt();
+
+  /// Does what there is. Returns the boot time at which there is something to do again.
+  base::Result<std::optional<std::chrono::milliseconds>> step();
+  /// Waits for something to do, until `until` at the latest.
+  void wait(std::optional<std::chrono::milliseconds> until);
+
+  std::size_t parked() const { return parkedCount_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Request {
+    http::Responder responder;
+    Work work;
+    std::optional<Poll> poll;
+  };
+  struct Done {
+    http::Responder responder;
+    Outcome outcome;
+  };
+  struct Parked {
+    http::Responder responder;
+    Poll poll;
+    std::chrono::milliseconds until{0};
+  };
+  using Batch = std::vector<Request>;
+
+  void push(Request request);
+  Batch take();
+  /// Errors: only those that end the transaction.
+  base::Status work(Batch& batch, std::vector<Done>& done);
+  base::Status takePoll(Request& request, std::vector<Done>& done);
+  base::Result<std::optional<http::ServerResponse>> collect(const Poll& poll);
+  /// Answers with the error whoever is left; passes on what must end the process.
+  base::Status giveUp(const base::Error& error, Batch& batch, std::vector<Done>& done);
+  base::Status answer(std::vector<Done>& done);
+  void park(http::Responder responder, const Poll& poll);
+  void unpark(const std::string& host, http::ServerResponse response);
+  base::Status wake(const std::string& host);
+  void expire(bool all);
+  base::Status sweep();
+
+  // Constant after construction.
+  mailbox::Mailbox& mailbox_;
+  const StoreSettings settings_;
+  const base::Clock& clock_;
+  Metrics& metrics_;
+  log::Log& log_;
+
+  // Self-synchronised.
+  std::atomic<std::size_t> parkedCount_{0};
+
+  // Owner only.
+  std::map<std::string, Parked, std::less<>> parked_;  // By host: one poll each.
+  std::multimap<std::chrono::milliseconds, std::string> deadlines_;
+  std::chrono::milliseconds nextSweep_{0};
+
+  base::ConditionVariable ready_;
+  base::Mutex mutex_;
+  std::vector<Request> inbox_ BELAY_GUARDED_BY(mutex_);
+  bool draining_ BELAY_GUARDED_BY(mutex_) = false;
+  bool interrupted_ BELAY_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace belay::service

@@ -1,0 +1,316 @@
+// What every store of a relay must do, asked of each implementation through the interface alone.
+// A store that is opened again stands for a process that was killed: what was committed is there.
+
+#include <functional>
+#include <memory>
+
+#include "relay/mailbox/SqliteMailbox.h"
+#include "tests/support/TempFolder.h"
+
+#include <CppUTest/TestHarness.h>
+
+using namespace belay;
+using namespace belay::mailbox;
+using base::ErrorCode;
+
+namespace {
+
+constexpr std::int64_t kNow = 1'800'000'000'000;
+
+std::unique_ptr<Mailbox> openSqlite(const std::string& folder) {
+  SqliteOptions options;
+  options.path = folder + "/relay.db";
+  options.lockWait = std::chrono::milliseconds{0};
+  auto opened = SqliteMailbox::open(options);
+  BELAY_CHECK(opened.ok());
+  return std::move(*opened);
+}
+
+}  // namespace
+
+TEST_GROUP(MailboxContract) {
+  test::TempFolder folder;
+  std::function<std::unique_ptr<Mailbox>(const std::string&)> open = &openSqlite;
+  std::unique_ptr<Mailbox> store;
+
+  void setup() override { store = open(folder.path()); }
+  void teardown() override { store.reset(); }
+
+  /// As after kill -9: nothing of the open transaction is there.
+  void reopen() {
+    store.reset();
+    store = open(folder.path());
+  }
+  void token(const char* digest, const char* role = "host", std::int64_t expires = kNow + 1000) {
+    CHECK(store->addToken({digest, role, "", kNow, expires, ""}).ok());
+  }
+  void host(const std::string& id) {
+    token(("t" + id).c_str());
+    HostRow row;
+    row.id = id;
+    row.jwk = "{}";
+    row.label = "label-" + id;
+    CHECK(store->enrol("t" + id, row, kNow).ok());
+    CHECK(store->commit().ok());
+  }
+  std::int64_t put(const std::string& to, const std::string& body,
+                   const std::optional<Quota>& quota = std::nullopt) {
+    const auto seq = store->put(to, "callback", body, kNow, quota);
+    CHECK(seq.ok());
+    return *seq;
+  }
+  ErrorCode codeOf(const base::Status& status) {
+    CHECK(!status.ok());
+    return status.error().code;
+  }
+};
+
+TEST(MailboxContract, whatWasNotCommittedIsNotThereAfterAKill) {
+  host("a");
+  put("a", "{\"n\":1}");
+  CHECK(store->commit().ok());
+  put("a", "{\"n\":2}");
+  reopen();
+  const auto messages = store->messages("a", 0, 10, 1000);
+  CHECK(messages.ok());
+  LONGS_EQUAL(1, messages->size());
+  STRCMP_EQUAL("{\"n\":1}", messages->front().body.c_str());
+  LONGS_EQUAL(1, store->host("a")->value().queued);
+}
+
+TEST(MailboxContract, aRollbackForgetsAllSinceTheLastCommit) {
+  host("a");
+  put("a", "{}");
+  store->rollback();
+  LONGS_EQUAL(0, store->messages("a", 0, 10, 1000)->size());
+  LONGS_EQUAL(0, store->host("a")->value().lastSeq);
+  LONGS_EQUAL(1, put("a", "{}"));
+  CHECK(store->commit().ok());
+}
+
+TEST(MailboxContract, messagesComeInOrderUntilTheyAreAcknowledged) {
+  host("a");
+  host("b");
+  for (int i = 1; i <= 5; ++i) LONGS_EQUAL(i, put("a", std::to_string(i)));
+  LONGS_EQUAL(1, put("b", "other"));
+  CHECK(store->acknowledge("a", 2).ok());
+  CHECK(store->commit().ok());
+  const auto left = store->messages("a", 0, 10, 1000);
+  LONGS_EQUAL(3, left->size());
+  LONGS_EQUAL(3, left->front().seq);
+  LONGS_EQUAL(5, left->back().seq);
+  LONGS_EQUAL(2, store->messages("a", 0, 2, 1000)->size());
+  LONGS_EQUAL(1, store->messages("a", 4, 10, 1000)->size());
+  LONGS_EQUAL(3, store->host("a")->value().queued);
+  LONGS_EQUAL(3, store->host("a")->value().queuedBytes);
+  LONGS_EQUAL(1, store->messages("b", 0, 10, 1000)->size());
+}
+
+TEST(MailboxContract, aBoundOfBytesLeavesAtLeastOneMessage) {
+  host("a");
+  put("a", std::string(50, 'x'));
+  put("a", std::string(50, 'y'));
+  LONGS_EQUAL(1, store->messages("a", 0, 10, 10)->size());
+  LONGS_EQUAL(1, store->messages("a", 0, 10, 99)->size());
+  LONGS_EQUAL(2, store->messages("a", 0, 10, 100)->size());
+}
+
+TEST(MailboxContract, numbersAreNeverGivenTwice) {
+  host("a");
+  put("a", "1");
+  CHECK(store->acknowledge("a", 1).ok());
+  CHECK(store->commit().ok());
+  reopen();
+  LONGS_EQUAL(2, put("a", "2"));
+  CHECK(store->commit().ok());
+}
+
+TEST(MailboxContract, aStoreThatIsOlderThanItsHostGoesOnBehindIt) {
+  host("a");
+  CHECK(store->acknowledge("a", 41).ok());
+  LONGS_EQUAL(42, put("a", "x"));
+  CHECK(store->acknowledge("a", 40).ok());
+  LONGS_EQUAL(41, store->host("a")->value().acked);
+  LONGS_EQUAL(1, store->host("a")->value().queued);
+}
+
+TEST(MailboxContract, aFullMailboxRefusesAndSaysSo) {
+  host("a");
+  const Quota two{2, 1000};
+  put("a", "1", two);
+  put("a", "2", two);
+  LONGS_EQUAL(int(ErrorCode::kRelayQuota),
+              int(store->put("a", "callback", "3", kNow, two).error().code));
+  const Quota bytes{10, 3};
+  put("a", "3", bytes);
+  LONGS_EQUAL(int(ErrorCode::kRelayQuota),
+              int(store->put("a", "callback", "4", kNow, bytes).error().code));
+  // What the relay itself has to say goes through, and the transaction is whole.
+  LONGS_EQUAL(4, put("a", "pin"));
+  CHECK(store->acknowledge("a", 1).ok());
+  CHECK(store->commit().ok());
+  LONGS_EQUAL(3, store->host("a")->value().queued);
+}
+
+TEST(MailboxContract, nobodyHasAMailboxWithoutEnrolment) {
+  LONGS_EQUAL(int(ErrorCode::kRelayHost),
+              int(store->put("a", "callback", "1", kNow, std::nullopt).error().code));
+  LONGS_EQUAL(int(ErrorCode::kRelayHost), int(store->openSession("a", kNow).error().code));
+  LONGS_EQUAL(int(ErrorCode::kRelayHost), int(codeOf(store->acknowledge("a", 1))));
+  LONGS_EQUAL(int(ErrorCode::kRelayHost), int(store->receive("a", 1).error().code));
+}
+
+TEST(MailboxContract, aTokenEnrolsOneHostOnceAndTheSameHostAgain) {
+  token("good");
+  token("late", "host", kNow);
+  token("other", "release");
+  const HostRow a{"a", "{}", "one"};
+  const HostRow b{"b", "{}", "two"};
+  for (const char* wrong : {"unknown", "late", "other"}) {
+    LONGS_EQUAL(int(ErrorCode::kRelayCredential), int(codeOf(store->enrol(wrong, a, kNow))));
+  }
+  CHECK(store->enrol("good", a, kNow).ok());
+  CHECK(store->commit().ok());
+  CHECK(store->enrol("good", a, kNow).ok());
+  LONGS_EQUAL(int(ErrorCode::kRelayCredential), int(codeOf(store->enrol("good", b, kNow))));
+  CHECK(store->removeHost("a").value());
+  LONGS_EQUAL(int(ErrorCode::kRelayCredential), int(codeOf(store->enrol("good", a, kNow))));
+  CHECK(!store->host("a")->has_value());
+}
+
+TEST(MailboxContract, aHostThatWasRemovedLeavesNothingToTheNextOneOfItsKey) {
+  host("a");
+  put("a", "secret");
+  CHECK(store->openCallback({"r", "a", "w1", 0, 0, ""}, 10).ok());
+  CHECK(store->setHooks("a", {"ci.push"}).ok());
+  CHECK(store->removeHost("a").value());
+  CHECK(!store->removeHost("a").value());
+  CHECK(store->removeToken("ta").value());
+  host("a");
+  LONGS_EQUAL(0, store->messages("a", 0, 10, 1000)->size());
+  CHECK(!store->callback("r")->has_value());
+  CHECK(!store->hasHook("a", "ci.push").value());
+}
+
+TEST(MailboxContract, eachSessionHasAHigherEpoch) {
+  host("a");
+  LONGS_EQUAL(1, store->openSession("a", kNow).value());
+  CHECK(store->commit().ok());
+  reopen();
+  LONGS_EQUAL(2, store->openSession("a", kNow + 5).value());
+  CHECK(store->commit().ok());
+  LONGS_EQUAL(kNow + 5, store->host("a")->value().seenMs);
+}
+
+TEST(MailboxContract, aRepeatedMessageOfAHostDoesNothing) {
+  host("a");
+  CHECK(store->receive("a", 1).value());
+  CHECK(!store->receive("a", 1).value());
+  CHECK(store->receive("a", 7).value());
+  CHECK(!store->receive("a", 3).value());
+  CHECK(store->commit().ok());
+  reopen();
+  CHECK(!store->receive("a", 7).value());
+  LONGS_EQUAL(7, store->host("a")->value().received);
+}
+
+TEST(MailboxContract, aCallbackCountsItsDeliveriesAndBelongsToOneHost) {
+  host("a");
+  host("b");
+  CHECK(store->openCallback({"r", "a", "w1", kNow + 10, 0, ""}, 10).ok());
+  LONGS_EQUAL(int(ErrorCode::kConflict),
+              int(codeOf(store->openCallback({"r", "b", "w2", 0, 0, ""}, 10))));
+  CHECK(store->useCallback("r", "first").ok());
+  CHECK(store->useCallback("r", "second").ok());
+  // The message that opened it may come again.
+  CHECK(store->openCallback({"r", "a", "w1", kNow + 10, 0, ""}, 10).ok());
+  const auto row = store->callback("r");
+  LONGS_EQUAL(2, row->value().uses);
+  STRCMP_EQUAL("second", row->value().lastDelivery.c_str());
+  LONGS_EQUAL(kNow + 10, row->value().expiresMs);
+  STRCMP_EQUAL("a", row->value().host.c_str());
+  CHECK(!store->callback("unknown")->has_value());
+}
+
+TEST(MailboxContract, aCallbackIsClosedByItsHostOnlyAndSweptWhenItHasExpired) {
+  host("a");
+  host("b");
+  CHECK(store->openCallback({"r1", "a", "w1", kNow + 10, 0, ""}, 2).ok());
+  CHECK(store->openCallback({"r2", "a", "w2", 0, 0, ""}, 2).ok());
+  LONGS_EQUAL(int(ErrorCode::kRelayQuota),
+              int(codeOf(store->openCallback({"r3", "a", "w3", 0, 0, ""}, 2))));
+  CHECK(store->closeCallback("b", "w2").ok());
+  CHECK(store->callback("r2")->has_value());
+  CHECK(store->closeCallback("a", "w2").ok());
+  CHECK(!store->callback("r2")->has_value());
+  CHECK(store->sweep(kNow + 9, 100).ok());
+  CHECK(store->callback("r1")->has_value());
+  CHECK(store->sweep(kNow + 10, 100).ok());
+  CHECK(!store->callback("r1")->has_value());
+}
+
+TEST(MailboxContract, hooksAreReplacedAsAWhole) {
+  host("a");
+  CHECK(store->setHooks("a", {"ci.push", "ci.tag", "ci.tag"}).ok());
+  CHECK(store->hasHook("a", "ci.push").value());
+  CHECK(store->setHooks("a", {"ci.tag"}).ok());
+  CHECK(!store->hasHook("a", "ci.push").value());
+  CHECK(store->hasHook("a", "ci.tag").value());
+  CHECK(!store->hasHook("b", "ci.tag").value());
+}
+
+TEST(MailboxContract, pinsAreKeptOnceAndTheNewestOfAChain) {
+  for (int i = 0; i < 5; ++i) {
+    const std::string digest = "d" + std::to_string(i);
+    CHECK(store->addPin({digest, "f/stable", "r1", "text", kNow}, 3).value());
+  }
+  CHECK(store->addPin({"other", "g/stable", "r2", "text", kNow}, 3).value());
+  CHECK(!store->addPin({"d4", "f/stable", "r1", "text", kNow}, 3).value());
+  CHECK(store->commit().ok());
+  const auto pins = store->pins();
+  LONGS_EQUAL(4, pins->size());
+  STRCMP_EQUAL("d2", pins->front().digest.c_str());
+  STRCMP_EQUAL("other", pins->back().digest.c_str());
+}
+
+TEST(MailboxContract, releasesAreKeptByTheirDigest) {
+  CHECK(store->addRelease("d", "content", kNow).value());
+  CHECK(!store->addRelease("d", "content", kNow).value());
+  STRCMP_EQUAL("content", store->release("d")->value().c_str());
+  CHECK(!store->release("e")->has_value());
+}
+
+TEST(MailboxContract, tokensAreFoundByTheBeginningOfTheirDigest) {
+  token("aa11");
+  token("aa22");
+  token("bb33", "host", kNow - 1);
+  LONGS_EQUAL(int(ErrorCode::kInvalidArgument), int(store->removeToken("aa").error().code));
+  CHECK(!store->removeToken("").value());
+  CHECK(!store->removeToken("cc").value());
+  CHECK(store->removeToken("aa1").value());
+  CHECK(store->sweep(kNow, 10).ok());
+  LONGS_EQUAL(1, store->tokens()->size());
+}
+
+TEST(MailboxContract, totalsCountWhatIsThere) {
+  host("a");
+  put("a", "12345");
+  const auto totals = store->totals();
+  LONGS_EQUAL(1, totals->hosts);
+  LONGS_EQUAL(1, totals->queued);
+  LONGS_EQUAL(5, totals->queuedBytes);
+}
+
+TEST(MailboxContract, manyMessagesGoThroughUpkeep) {
+  host("a");
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 50; ++i) put("a", std::string(2000, 'x'));
+    CHECK(store->commit().ok());
+    CHECK(store->upkeep(true).ok());
+  }
+  LONGS_EQUAL(1000, store->host("a")->value().queued);
+  LONGS_EQUAL(1000, store->messages("a", 0, 2000, 1 << 30)->size());
+  CHECK(store->acknowledge("a", 999).ok());
+  CHECK(store->commit().ok());
+  LONGS_EQUAL(2000, store->host("a")->value().queuedBytes);
+}
