@@ -11,8 +11,8 @@ class Writer {
   Writer(test::SeededRandom& random, std::string slug) : random_(random), slug_(std::move(slug)) {}
 
   std::string write() {
-    text_ = "export const flow = {slug: \"" + slug_ +
-            "\", state: {sum: 0}};\n\nexport default async function (ctx, input) {\n"
+    text_ = "export const flow = {slug: \"" + slug_ + "\", " + concurrency() +
+            "state: {sum: 0}};\n\nexport default async function (ctx, input) {\n"
             "  let sum = 0;\n";
     const std::size_t count = 3 + random_.below(6);
     for (std::size_t i = 0; i < count; ++i) statement("ctx", 1);
@@ -21,6 +21,13 @@ class Writer {
 
  private:
   bool chance(std::uint64_t percent) { return random_.below(100) < percent; }
+
+  /// How many runs at once, or no bound.
+  std::string concurrency() {
+    if (chance(50)) return "";
+    return "concurrency: {key: \"${{ input.lane }}\", limit: " +
+           std::to_string(1 + random_.below(2)) + ", max_queued: 1000}, ";
+  }
 
   std::string name() { return "n" + std::to_string(names_++); }
 
