@@ -34,7 +34,7 @@ MUTANTS = [
     Mutant("job-end-not-synced", "the end of a job is on disk before the daemon hears of it",
            "agent/jobs/Supervisor.cpp", "  return ::fsync(recordFd_.get()) == 0;", "  return true;", ("unit_jobs",)),
     Mutant("start-key-forgotten", "a start that is asked again is the same run", "agent/runtime/Runtime.cpp",
-           "    if (known) return Started{*known, true};\n", "", ("unit_runtime",)),
+           "    if (known) return Started{.run = *known, .existing = true};\n", "", ("unit_runtime",)),
     Mutant("goes-on-after-io-error", "nothing is acknowledged after an I/O error", "agent/journal/Session.cpp",
            "  if (leavesDiskUnknown(error.code)) return poison(error);\n",
            "  if (leavesDiskUnknown(error.code)) return outcome;\n", ("unit_journal",)),
@@ -55,8 +55,10 @@ MUTANTS = [
     Mutant("host-chain-not-checked", "a removed row is found", "agent/journal/ChainWalk.cpp",
            "    if (!HostChain::follows(*row, at)) {", "    if (row->seq == 0) {", ("unit_journal",)),
     Mutant("once-again-after-crash", "a step of class once is ambiguous after a crash", "agent/runtime/Steps.cpp",
-           "  if (recovering && !performerOf(step.family).recovers() && attempt.effect == flow::EffectClass::kOnce) {",
-           "  if (recovering && !performerOf(step.family).recovers() && attempt.effect == flow::EffectClass::kPure) {",
+           "  if (recovering && !performerOf(step.family).recovers() &&\n"
+           "      attempt.effect == flow::EffectClass::kOnce) {",
+           "  if (recovering && !performerOf(step.family).recovers() &&\n"
+           "      attempt.effect == flow::EffectClass::kPure) {",
            SIM),
     Mutant("once-retried", "a step of class once is not repeated blindly", "agent/engine/Retry.cpp",
            "  if (step.effect == flow::EffectClass::kOnce && !failure.nothingLeft) return {};\n", "",
@@ -97,7 +99,7 @@ MUTANTS = [
     Mutant("answered-twice", "a wait is answered once", "agent/journal/WaitTable.cpp",
            "closed_ms = ? WHERE id = ? AND status = 0", "closed_ms = ? WHERE id = ?", ("unit_journal",)),
     Mutant("late-decision", "a decision after the end is late", "agent/runtime/Waits.cpp",
-           "  if (due) return Error{ErrorCode::kWaitClosed,", "  if (due && !timer) return Error{ErrorCode::kWaitClosed,",
+           "  if (due)\n    return Error{ErrorCode::kWaitClosed,", "  if (due && !timer)\n    return Error{ErrorCode::kWaitClosed,",
            ("unit_runtime",)),
     Mutant("unsigned-decision", "the signature of a decision is verified", "agent/trust/Decision.cpp",
            "  auto payload = claim.jws.verify(claim.known->key, kTyp);\n",
@@ -106,7 +108,8 @@ MUTANTS = [
            "  if (decision.request != request) return", "  if (decision.request != request && decision.uid == 0) return",
            ("unit_trust",)),
     Mutant("other-request-approved", "what is approved is what was shown", "agent/runtime/Waits.cpp",
-           '  if (decision.decision.request != crypto::sha256(opened->requestJson)) return refused("it answers another request");\n',
+           '  if (decision.decision.request != crypto::sha256(opened->requestJson))\n'
+           '    return refused("it answers another request");\n',
            "", ("unit_runtime",)),
 
     # What comes in and goes out.

@@ -281,9 +281,20 @@ def documents(tree):
                 yield name, number, "cites a line number"
 
 
+def mutants(tree):
+    """What a mutant takes out of the sources stands there once: whoever changes the rule looks after its mutant."""
+    sys.path.insert(0, os.path.join(tree.root, "tests", "mutants"))
+    from mutants import MUTANTS
+    for mutant in MUTANTS:
+        with open(os.path.join(tree.root, mutant.file), encoding="utf-8") as file:
+            count = file.read().count(mutant.old)
+        if count != 1:
+            yield mutant.file, 1, "mutant %s finds its place %d times" % (mutant.name, count)
+
+
 RULES = (("layers", layers), ("limits", limits), ("functions", functions), ("banned", banned), ("state", state),
          ("policy", policy), ("codes", codes), ("left_over", left_over), ("headers", headers), ("contracts", contracts),
-         ("documents", documents))
+         ("documents", documents), ("mutants", mutants))
 
 
 def main():
