@@ -111,6 +111,11 @@ MUTANTS = [
            '  if (decision.decision.request != crypto::sha256(opened->requestJson))\n'
            '    return refused("it answers another request");\n',
            "", ("unit_runtime",)),
+    Mutant("lane-over-limit", "never more runs of a key are active than may be", "agent/runtime/Admission.cpp",
+           "counts->held >= row->limit) return true;", "counts->held > row->limit) return true;", ("unit_runtime",)),
+    Mutant("queue-forgotten", "a queue goes on after a restart", "agent/runtime/Runtime.cpp",
+           "  admission_.lookAtAll();\n  return replacement_.recover();", "  return replacement_.recover();",
+           ("unit_runtime",)),
 
     # What comes in and goes out.
     Mutant("tls-not-verified", "a server's certificate is verified", "common/tls/TlsClientConfig.cpp",
