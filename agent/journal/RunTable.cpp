@@ -70,6 +70,32 @@ bool fits(const RunRow& row, const RunFilter& filter) {
   return filter.createdBeforeMs == 0 || row.createdMs < filter.createdBeforeMs;
 }
 
+/// Adds the first `filter.most` rows that fit.
+Status takeNewest(sqlite::Execution& rows, const RunFilter& filter,
+                  std::vector<NumberedRow>& into) {
+  for (std::size_t taken = 0; taken < filter.most;) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) return {};
+    BELAY_ASSIGN(NumberedRow read, readRow(rows));
+    if (!fits(read.row, filter)) continue;
+    into.push_back(std::move(read));
+    ++taken;
+  }
+  return {};
+}
+
+/// What several indexes gave, as one list.
+std::vector<RunRow> merge(std::vector<NumberedRow> rows, std::size_t most) {
+  std::sort(rows.begin(), rows.end(),
+            [](const NumberedRow& a, const NumberedRow& b) { return a.number > b.number; });
+  std::vector<RunRow> found;
+  for (NumberedRow& read : rows) {
+    if (found.size() == most) break;
+    if (found.empty() || found.back().id != read.row.id) found.push_back(std::move(read.row));
+  }
+  return found;
+}
+
 }  // namespace
 
 // Unfinished: not final, and not only waiting. The partial index serves each of these statuses.
@@ -110,6 +136,10 @@ RunTable::RunTable(Session& session)
                  "SELECT " BELAY_RUN_COLUMNS
                  " FROM run_triggers AS t CROSS JOIN runs ON number = t.run"
                  " WHERE t.kind = ? AND t.run < ? ORDER BY t.run DESC"),
+      manual_(session.database(), "list runs by trigger",
+              "SELECT " BELAY_RUN_COLUMNS
+              " FROM runs WHERE number < ? AND NOT EXISTS"
+              " (SELECT 1 FROM run_triggers WHERE run = runs.number) ORDER BY number DESC"),
       unfinished_(session.database(), "list unfinished runs",
                   "SELECT " BELAY_RUN_COLUMNS
                   " FROM runs WHERE status IN (0, 2, 3, 4) AND status <> 5 ORDER BY number"),
@@ -190,14 +220,7 @@ Result<std::vector<RunRow>> RunTable::list(const RunFilter& filter) {
     return found;
   }
   if (!filter.statuses.empty()) return listByStatus(filter, below);
-  // Most runs of a host may be those of one schedule: what is rare is found by its own index.
-  const bool rare = filter.slug.empty() && filter.triggers.size() == 1 &&
-                    filter.triggers.front() != TriggerKind::kManual;
-  if (rare) {
-    sqlite::Execution rows(byTrigger_, static_cast<int>(filter.triggers.front()), below);
-    BELAY_TRY(collect(rows, filter, found));
-    return found;
-  }
+  if (!filter.triggers.empty() && filter.slug.empty()) return listByTrigger(filter, below);
   if (filter.slug.empty()) {
     sqlite::Execution rows(all_, below);
     BELAY_TRY(collect(rows, filter, found));
@@ -215,23 +238,24 @@ Result<std::vector<RunRow>> RunTable::listByStatus(const RunFilter& filter, std:
     // Nearly all runs succeed: those are not in the index, and near in the table.
     sqlite::Statement& statement = status == RunStatus::kSucceeded ? succeeded_ : byStatus_;
     sqlite::Execution rows(statement, static_cast<int>(status), below);
-    for (std::size_t taken = 0; taken < filter.most;) {
-      BELAY_ASSIGN(const bool more, rows.next());
-      if (!more) break;
-      BELAY_ASSIGN(NumberedRow read, readRow(rows));
-      if (!fits(read.row, filter)) continue;
-      merged.push_back(std::move(read));
-      ++taken;
+    BELAY_TRY(takeNewest(rows, filter, merged));
+  }
+  return merge(std::move(merged), filter.most);
+}
+
+/// The same of triggers: most runs of a host may be those of one schedule.
+Result<std::vector<RunRow>> RunTable::listByTrigger(const RunFilter& filter, std::int64_t below) {
+  std::vector<NumberedRow> merged;
+  for (const TriggerKind kind : filter.triggers) {
+    if (kind == TriggerKind::kManual) {
+      sqlite::Execution rows(manual_, below);
+      BELAY_TRY(takeNewest(rows, filter, merged));
+    } else {
+      sqlite::Execution rows(byTrigger_, static_cast<int>(kind), below);
+      BELAY_TRY(takeNewest(rows, filter, merged));
     }
   }
-  std::sort(merged.begin(), merged.end(),
-            [](const NumberedRow& a, const NumberedRow& b) { return a.number > b.number; });
-  std::vector<RunRow> found;
-  for (NumberedRow& read : merged) {
-    if (found.size() == filter.most) break;
-    if (found.empty() || found.back().id != read.row.id) found.push_back(std::move(read.row));
-  }
-  return found;
+  return merge(std::move(merged), filter.most);
 }
 
 Result<std::vector<RunRow>> RunTable::unfinished() {

@@ -31,6 +31,7 @@ class RunTable {
   /// Rows of one index in descending order; adds at most `most` that fit the filter.
   base::Status collect(sqlite::Execution& rows, const RunFilter& filter, std::vector<RunRow>& into);
   base::Result<std::vector<RunRow>> listByStatus(const RunFilter& filter, std::int64_t below);
+  base::Result<std::vector<RunRow>> listByTrigger(const RunFilter& filter, std::int64_t below);
 
   Session& session_;
   sqlite::Statement insert_;
@@ -46,6 +47,7 @@ class RunTable {
   sqlite::Statement succeeded_;
   sqlite::Statement byParent_;
   sqlite::Statement byTrigger_;
+  sqlite::Statement manual_;
   sqlite::Statement unfinished_;
   sqlite::Statement countUnfinished_;
 };

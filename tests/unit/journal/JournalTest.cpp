@@ -178,6 +178,10 @@ TEST(Journal, listsRunsByTrigger) {
   STRCMP_EQUAL("a ", listed({engine::TriggerKind::kManual}).c_str());
   STRCMP_EQUAL("c a ", listed({engine::TriggerKind::kManual, engine::TriggerKind::kFlow}).c_str());
   STRCMP_EQUAL("", listed({engine::TriggerKind::kWebhook}).c_str());
+  STRCMP_EQUAL("e d c b ",
+               listed({engine::TriggerKind::kFlow, engine::TriggerKind::kSchedule}).c_str());
+  STRCMP_EQUAL("e d b ",
+               listed({engine::TriggerKind::kSchedule, engine::TriggerKind::kSchedule}).c_str());
   RunFilter filter;
   filter.slug = "other";
   STRCMP_EQUAL("d ", listed({engine::TriggerKind::kSchedule}, filter).c_str());
