@@ -219,6 +219,30 @@ export interface Options {
   persist?: "auto" | "always" | "never";
   /** How the effect may be repeated after a crash: pure freely, idempotent with the same key, once never blindly. */
   effect?: "pure" | "idempotent" | "once";
+  /** An approval before the step, bound to exactly what it is about to do; true for one without options. The step fails when it is rejected. */
+  review?: true | {
+    /** What is asked, for the person who decides; without it, the title or id of the step. What exactly will be done is always shown. */
+    summary?: Text;
+    /** Resources to look at first; the decision is bound to their digests. */
+    artifacts?: (Text | Resource)[];
+    /** Who is asked. This version shows the names; any operator of the host may decide. */
+    approvers?: string[];
+    /** How many must approve. This version takes one decision, so only 1. */
+    quorum?: number;
+    /** JSON Schema of values that the decision brings along. */
+    form?: { [name: string]: any };
+    /** How long the step waits for the decision. */
+    timeout?: Duration;
+    /** Whether silence counts as a rejection or as a timeout; the step fails either way. */
+    on_timeout?: "reject" | "fail";
+  };
+  /** How often the step may begin, in all runs of the flow together. */
+  rate_limit?: {
+    /** Attempts within the time; so many may begin at once after a pause. */
+    max: number;
+    /** The time, like 1s or 1h. */
+    per: Duration;
+  };
 }
 
 /** What export const flow says: a literal. */
@@ -330,6 +354,13 @@ export interface FlowFile {
   };
   /** When a release is promoted: coexist (queued runs keep their release), drain (runs of the new release begin when those of others have ended), or supersede (queued runs are replaced by runs of the new release). */
   on_new_release?: "coexist" | "drain" | "supersede";
+  /** How often steps of the flow that have effects may begin, in all its runs together. */
+  rate_limit?: {
+    /** Attempts within the time; so many may begin at once after a pause. */
+    max: number;
+    /** The time, like 1s or 1h. */
+    per: Duration;
+  };
   /** Texts that steps use by name; expressions may stand in them. {file: NAME} takes the text of a file. */
   templates?: { [name: string]: string };
   /** JavaScript functions by name, like: s => s.trim(). Expressions call them as functions.NAME(…). {file: NAME} takes the text of a file. */

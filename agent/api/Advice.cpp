@@ -69,10 +69,12 @@ class Adviser {
       act("belay explain " + failure.code);
       if (history_.created() && !history_.created()->interpreter.empty())
         return finish("the run failed");
-      act(finished->failedStep == "output" || finished->failedStep.empty()
+      act(finished->failedStep == "output" || finished->failedStep.empty() ||
+                  !finished->compensated.empty()
               ? "belay run retry " + run_ + " --from STEP"
               : "belay run retry " + run_);
     }
+    describeUndone();
     return finish("the run failed");
   }
 
@@ -83,7 +85,10 @@ class Adviser {
             base::formatDuration(std::chrono::seconds{(nowMs_ - visit.startedMs) / 1000}));
         if (isRunStep(visit.path)) act("belay run logs " + run_ + " --step " + visit.path + " -f");
       }
-      if (visit.status == VisitRecord::Status::kBackoff && !visit.attempts.empty()) {
+      if (visit.status == VisitRecord::Status::kBackoff && !visit.heldBy.empty()) {
+        say("step " + visit.path + " waits for its turn, " + inTime(visit.heldUntilMs, nowMs_) +
+            ": rate limit of " + quoted(visit.heldBy));
+      } else if (visit.status == VisitRecord::Status::kBackoff && !visit.attempts.empty()) {
         const AttemptRecord& last = visit.attempts.back();
         const std::string why = last.failure ? ": " + quoted(last.failure->message) : "";
         say("attempt " + std::to_string(last.attempt) + " of step " + visit.path + " failed" + why +
@@ -118,7 +123,9 @@ class Adviser {
       if (control.what == "superseded") return finish("superseded by " + control.other);
     }
     act("belay run retry " + run_ + " --from STEP");
-    return finish(how + (by.empty() ? std::string() : " by " + quoted(by)));
+    const std::string who = how + (by.empty() ? std::string() : " by " + quoted(by));
+    describeUndone(who);
+    return finish(who);
   }
 
   Advice stopping() {
@@ -134,7 +141,7 @@ class Adviser {
     }
     return by;
   }
-  void say(std::string sentence) {
+  void say(const std::string& sentence) {
     if (!advice_.reason.empty()) advice_.reason += "; ";
     advice_.reason += sentence;
   }
@@ -142,6 +149,24 @@ class Adviser {
   Advice finish(const std::string& otherwise) {
     if (advice_.reason.empty()) advice_.reason = otherwise;
     return std::move(advice_);
+  }
+
+  /// What was taken back, and what was not.
+  void describeUndone(const std::string& before = {}) {
+    const auto& finished = history_.finished();
+    if (!finished || (finished->compensated.empty() && finished->uncompensated.empty())) return;
+    if (!before.empty()) say(before);
+    const auto list = [this](const char* what, const std::vector<std::string>& names) {
+      constexpr std::size_t kShown = 5;
+      if (names.empty()) return;
+      std::string text = what;
+      for (std::size_t i = 0; i < names.size() && i < kShown; ++i)
+        text += (i == 0 ? " " : ", ") + names[i];
+      if (names.size() > kShown) text += " and " + std::to_string(names.size() - kShown) + " more";
+      say(text);
+    };
+    list("compensated:", finished->compensated);
+    list("not compensated:", finished->uncompensated);
   }
 
   bool isRunStep(const std::string& path) const {

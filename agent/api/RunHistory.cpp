@@ -67,6 +67,7 @@ void RunHistory::on(std::int64_t, const engine::RunCreated& e) {
 void RunHistory::on(std::int64_t atMs, const engine::StepStarted& e) {
   VisitRecord& visit = visitOf(atMs, e.key);
   visit.status = e.child.empty() ? Status::kRunning : Status::kWaiting;
+  visit.heldBy.clear();
   visit.started = e;
   visit.attempts.push_back(AttemptRecord{e.key.attempt, atMs, 0, std::nullopt, 0});
 }
@@ -97,6 +98,14 @@ void RunHistory::on(std::int64_t atMs, const engine::StepFinished& e) {
   calls_.erase(e.key.path);
   // A child that failed ends the others.
   if (visit.block) endActive(atMs, engine::childrenOf(e.key));
+}
+
+void RunHistory::on(std::int64_t atMs, const engine::StepHeld& e) {
+  VisitRecord& visit = visitOf(atMs, e.attempt.key);
+  visit.status = Status::kBackoff;
+  visit.heldBy = e.bucket;
+  visit.heldUntilMs = atMs + e.delayMs;
+  visit.started = e.attempt;
 }
 
 void RunHistory::on(std::int64_t atMs, const engine::AttemptFailed& e) {
@@ -192,10 +201,10 @@ VisitKind kindOf(const VisitRecord& visit, const flow::Flow* flow) {
     }
     return kind;
   }
-  const auto index = flow ? flow->indexOf(engine::stepIdOf(visit.path)) : std::nullopt;
-  if (!index) return kind;
-  kind.family = flow->steps[*index].family;
-  kind.title = flow->steps[*index].title;
+  const flow::Step* step = flow ? flow->find(engine::stepIdOf(visit.path)) : nullptr;
+  if (!step) return kind;
+  kind.family = step->family;
+  kind.title = step->title;
   return kind;
 }
 

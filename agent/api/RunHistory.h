@@ -58,6 +58,8 @@ struct VisitRecord {
   std::optional<engine::StepFinished> finished;
   std::optional<WaitRecord> wait;
   std::optional<engine::BlockStarted> block;  ///< Of a step that holds steps; without its items.
+  std::string heldBy;  ///< In kBackoff: the rate limit that its next attempt waits for.
+  std::int64_t heldUntilMs = 0;
   std::string ambiguousReason;
   std::optional<engine::AmbiguityResolved> resolution;
 
@@ -124,6 +126,7 @@ class RunHistory {
   void on(std::int64_t atMs, const engine::RoundStarted& e);
   void on(std::int64_t atMs, const engine::CodeAdvanced& e);
   void on(std::int64_t atMs, const engine::RunAdmitted& e);
+  void on(std::int64_t atMs, const engine::StepHeld& e);
   VisitRecord& visitOf(std::int64_t atMs, const engine::StepKey& key);
   void control(std::int64_t atMs, std::string what, const std::string& by, std::string step = {});
   /// Those in paths that begin with `prefix`.

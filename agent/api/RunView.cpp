@@ -69,6 +69,13 @@ Value waitToJson(const WaitRecord& wait, bool full) {
   return out;
 }
 
+void setNames(Value& out, std::string_view name, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  json::Array list;
+  for (const std::string& text : names) list.emplace_back(text);
+  out.set(name, std::move(list));
+}
+
 Value nextToJson(const engine::Next& next) {
   if (next.kind == engine::Next::Kind::kStep) return Value(next.step);
   return next.kind == engine::Next::Kind::kEnd ? Value("end") : Value();
@@ -105,6 +112,11 @@ Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, const RunVie
   json::Array attempts;
   for (const AttemptRecord& attempt : visit.attempts) attempts.push_back(attemptToJson(attempt));
   if (!attempts.empty()) out.set("attempts", std::move(attempts));
+  if (!visit.heldBy.empty()) {
+    Value held;
+    held.set("by", visit.heldBy).set("until", base::formatInstant(visit.heldUntilMs));
+    out.set("held", std::move(held));
+  }
   if (visit.wait) out.set("wait", waitToJson(*visit.wait, full));
   if (!visit.ambiguousReason.empty()) out.set("ambiguous", visit.ambiguousReason);
   if (visit.resolution) {
@@ -119,6 +131,8 @@ Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, const RunVie
     if (!visit.finished->outputRef.empty()) out.set("output_ref", visit.finished->outputRef);
     if (visit.finished->failure) out.set("error", failureToJson(*visit.finished->failure));
     out.set("next", nextToJson(visit.finished->next));
+    setJson(out, "undo", visit.finished->undoJson, full);
+    if (!visit.finished->undoRef.empty()) out.set("undo_ref", visit.finished->undoRef);
   }
   return out;
 }
@@ -156,6 +170,8 @@ Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow:
     if (history.finished()->failure) run.set("error", failureToJson(*history.finished()->failure));
     if (!history.finished()->failedStep.empty())
       run.set("failed_step", history.finished()->failedStep);
+    setNames(run, "compensated", history.finished()->compensated);
+    setNames(run, "uncompensated", history.finished()->uncompensated);
   }
   json::Array steps;
   json::Array path;

@@ -71,10 +71,13 @@ json::Array keysOf(const flow::ObjectRow& object) {
 }
 
 bool takes(const flow::FamilyRow& row, std::string_view key) {
-  constexpr std::array<std::pair<std::string_view, unsigned>, 5> kOptions{
+  constexpr std::array<std::pair<std::string_view, unsigned>, 8> kOptions{
       {{"timeout", flow::kTakesTimeout},
        {"retry", flow::kTakesRetry},
        {"effect", flow::kTakesEffect},
+       {"review", flow::kTakesReview},
+       {"rate_limit", flow::kTakesEffect},
+       {"compensate", flow::kTakesNext},
        {"persist", flow::kTakesPersist},
        {"next", flow::kTakesNext}}};
   for (const auto& [name, bit] : kOptions) {

@@ -33,6 +33,9 @@ Result<api::Envelope> decide(Invocation& invocation, std::string_view answer) {
       digest = found->text("request_digest");
       const std::string summary = found->text("summary");
       if (!summary.empty()) invocation.note(shown(found->text("flow")) + ": " + shown(summary));
+      const json::Value* request = found->find("request");
+      const std::string effect = request ? effectPage(invocation.style(), *request) : "";
+      if (!effect.empty()) invocation.note(effect.substr(0, effect.size() - 1));
     }
   }
   json::Value body{json::Object{}};

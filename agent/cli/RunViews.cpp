@@ -115,6 +115,10 @@ class Words {
     return out;
   }
   std::string operator()(const engine::RunAdmitted&) const { return "its turn has come"; }
+  std::string operator()(const engine::StepHeld& e) const {
+    return name(e.attempt.key) + "waits " + lasting(e.delayMs) + " for its turn, rate limit of " +
+           shown(e.bucket);
+  }
   std::string operator()(const engine::RunRetried& e) const {
     return "retried from " + shown(e.step) + " by " + shown(e.by);
   }

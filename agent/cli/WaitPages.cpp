@@ -1,5 +1,8 @@
 #include "agent/cli/WaitPages.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include "agent/cli/RunPages.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
@@ -38,7 +41,107 @@ std::string formOf(const Style& style, const Value& form) {
   return table.empty() ? "" : "\n" + table.print(style);
 }
 
+/// A text of many lines, each made visible and moved to the right; what is too long is cut, and
+/// says so.
+std::string blockOf(const std::string& text) {
+  constexpr std::size_t kLongest = 4000;
+  const std::string_view head = std::string_view(text).substr(0, kLongest);
+  std::string out;
+  for (std::size_t at = 0; at < head.size();) {
+    const std::size_t end = std::min(head.find('\n', at), head.size());
+    out += "    " + shown(head.substr(at, end - at)) + "\n";
+    at = end + 1;
+  }
+  if (text.size() > kLongest)
+    out += "    … " + base::formatBytes(text.size()) + " in all: see --json\n";
+  return out;
+}
+
+/// An argument as it stands between others: quoted where it would not be read as one.
+std::string wordOf(const std::string& text) {
+  const bool plain = !text.empty() && text.find_first_of(" \t\n\r'\"\\$`") == std::string::npos;
+  return plain ? shown(text) : json::print(Value(text));
+}
+
+/// A member that is a secret says its name and version, never a value.
+std::string valueOf(const Value& value) {
+  if (value.text("secret").empty()) return wordOf(value.text("text"));
+  return "secret " + shown(value.text("secret")) + ", version " + shown(value.text("version"));
+}
+
+std::string valuesOf(const Style& style, const char* label, const Value* values) {
+  std::string out;
+  if (!values || !values->isArray()) return out;
+  for (const Value& value : values->asArray())
+    out += style.dim(label) + shown(value.text("name")) + ": " + valueOf(value) + "\n";
+  return out;
+}
+
+std::string runEffect(const Style& style, const Value& run) {
+  std::string out = style.dim("  program ") + shown(run.text("executable")) + "\n";
+  std::string line;
+  std::string script;
+  if (const Value* argv = run.find("argv"); argv && argv->isArray()) {
+    for (const Value& word : argv->asArray()) {
+      // A script stands below, as it was written.
+      const bool isScript = &word == &argv->asArray().back() && word.isString() &&
+                            word.asString().find('\n') != std::string::npos;
+      if (isScript)
+        script = word.asString();
+      else if (word.isString())
+        line += (line.empty() ? "" : " ") + wordOf(word.asString());
+    }
+  }
+  out += style.dim("  command ") + line + "\n" + blockOf(script);
+  out += style.dim("  folder  ") + shown(run.text("cwd")) + "\n";
+  return out + valuesOf(style, "  env     ", run.find("env"));
+}
+
+std::string httpEffect(const Style& style, const Value& http) {
+  const Value* hidden = http.find("url");
+  const std::string url = hidden && hidden->isObject()
+                              ? hidden->text("origin") + " (secret " + hidden->text("secret") +
+                                    ", version " + hidden->text("version") + ")"
+                              : http.text("url");
+  std::string out = style.dim("  request ") + shown(http.text("method")) + " " + shown(url) + "\n";
+  if (!http.text("connection").empty())
+    out += style.dim("  through ") + "connection " + shown(http.text("connection")) + "\n";
+  if (const Value* secrets = http.find("connection_secrets"); secrets && secrets->isArray()) {
+    for (const Value& secret : secrets->asArray())
+      out += style.dim("  with    ") + valueOf(secret) + "\n";
+  }
+  return out + valuesOf(style, "  header  ", http.find("headers"));
+}
+
+/// What the effect has only by its digest, as the step was rendered.
+std::string contentOf(const Style& style, const Value& rendered) {
+  for (const char* name : {"stdin", "json", "body", "text"}) {
+    const Value* content = rendered.find(name);
+    if (!content || content->isNull()) continue;
+    return style.dim(std::string("  ") + name) + "\n" +
+           blockOf(content->isString() ? content->asString() : json::print(*content));
+  }
+  return "";
+}
+
 }  // namespace
+
+std::string effectPage(const Style& style, const Value& request) {
+  const Value* effect = request.find("effect");
+  if (!request.flag("review") || !effect) return "";
+  std::string out = style.bold("what will be done") + " (" + shown(effect->text("family")) + ", " +
+                    shown(request.text("effect_class")) + ", attempt " +
+                    std::to_string(request.integer("attempt", 1)) + ")\n";
+  if (const Value* run = effect->find("run")) out += runEffect(style, *run);
+  if (const Value* http = effect->find("http")) out += httpEffect(style, *http);
+  if (const Value* rendered = request.find("rendered")) out += contentOf(style, *rendered);
+  const std::int64_t timeoutMs = request.integer("timeout_ms");
+  if (timeoutMs > 0) {
+    out +=
+        style.dim("  timeout ") + base::formatDuration(std::chrono::milliseconds{timeoutMs}) + "\n";
+  }
+  return out;
+}
 
 std::string waitPage(const Style& style, const Value& wait, std::int64_t nowMs) {
   std::string out = style.bold(wait.text("id")) + "  " + wait.text("kind") + "  " +
@@ -62,6 +165,8 @@ std::string waitPage(const Style& style, const Value& wait, std::int64_t nowMs) 
     if (const Value* approvers = request->find("approvers"); approvers && approvers->isArray()) {
       out += style.dim("approvers ") + listOf(*approvers) + "\n";
     }
+    if (const std::string effect = effectPage(style, *request); !effect.empty())
+      out += "\n" + effect;
     if (const Value* artifacts = request->find("artifacts"); artifacts && artifacts->isArray()) {
       out += artifactsOf(style, *artifacts);
     }

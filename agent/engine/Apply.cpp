@@ -38,14 +38,17 @@ class Application {
     const StepPhase phase = e.child.empty() ? StepPhase::kStarted : StepPhase::kChild;
     ActiveStep* again = state_.findActive(e.key.path);
     if (again) {
-      const bool next =
-          again->phase == StepPhase::kBackoff && e.key.attempt == again->started.key.attempt + 1;
-      if (!next) return misfit("step " + e.key.path + " has already started");
+      if (!isNext(*again, e.key)) return misfit("step " + e.key.path + " has already started");
       again->started = e;
+      again->heldBy.clear();
       again->phase = phase;
     } else {
-      BELAY_TRY(leaveReady(e.key));
-      state_.active.push_back(ActiveStep{e, phase, std::nullopt, std::nullopt, atMs_});
+      BELAY_TRY(isUndo(e.key.path) ? undoIsDue(e.key) : leaveReady(e.key));
+      ActiveStep active;
+      active.started = e;
+      active.phase = phase;
+      active.startedAtMs = atMs_;
+      state_.active.push_back(std::move(active));
     }
     // A child run was created with this event, and its end is this step's.
     if (e.child.empty()) effects_.push_back(PerformStep{e.key});
@@ -62,9 +65,11 @@ class Application {
       child = active->started.child;
       dropActive(e.key.path);
     } else {
-      BELAY_TRY(leaveReady(e.key));
+      BELAY_TRY(isUndo(e.key.path) ? undoIsDue(e.key) : leaveReady(e.key));
     }
     if (state_.code) return endCall(e);
+    if (isUndo(e.key.path)) return undone(e);
+    keepUndo(e);
     state_.done[e.key.path] = StepRecord{e.key,     e.outcome, e.outputJson, e.outputRef,
                                          e.failure, child,     atMs_,        e.durationMs};
     state_.early.erase(e.key.path);
@@ -73,6 +78,21 @@ class Application {
     blocks_.end(e.key);
     goOn(e);
     finishWhenIdle();
+    return {};
+  }
+
+  Status on(const StepHeld& e) {
+    const StepKey& key = e.attempt.key;
+    ActiveStep* held = state_.findActive(key.path);
+    if (held && !isNext(*held, key)) return misfit("step " + key.path + " has already started");
+    if (!held) {
+      BELAY_TRY(isUndo(key.path) ? undoIsDue(key) : leaveReady(key));
+      held = &state_.active.emplace_back();
+      held->startedAtMs = atMs_;
+    }
+    held->started = e.attempt;
+    held->heldBy = e.bucket;
+    beginBackoff(*held, e.delayMs);
     return {};
   }
 
@@ -115,7 +135,7 @@ class Application {
     if (!active || !isInFlight(*active)) return misfit("step " + e.key.path + " is not in flight");
     active->lastFailure = e.failure;
     // A run that stops makes no further attempt.
-    if (state_.stopping) {
+    if (state_.stopping && !isUndo(e.key.path)) {
       dropActive(e.key.path);
       finishWhenIdle();
       return {};
@@ -125,7 +145,16 @@ class Application {
   }
 
   Status on(const WaitOpened& e) {
+    ActiveStep* again = e.review ? state_.findActive(e.key.path) : nullptr;
+    if (again) {
+      if (!isNext(*again, e.key)) return misfit("step " + e.key.path + " has none to review");
+      again->phase = StepPhase::kWaiting;
+      again->wait = e;
+      again->review.reset();
+      return {};
+    }
     if (!isReady(e.key.path)) {
+      if (e.review) return misfit("step " + e.key.path + " is not due");
       state_.early[e.key.path] = EarlyWait{e, std::nullopt};
       return {};
     }
@@ -146,10 +175,14 @@ class Application {
       early->second.answer = e;
       return {};
     }
-    const ActiveStep* active = state_.findActive(e.key.path);
+    ActiveStep* active = state_.findActive(e.key.path);
     if (!active || !active->wait || active->wait->wait != e.wait) {
       return misfit("wait " + e.wait.str() + " is not open");
     }
+    if (!active->wait->review || e.answer != WaitAnswer::kApproved) return {};
+    active->review = std::exchange(active->wait, std::nullopt);
+    active->phase = StepPhase::kReviewed;
+    if (!state_.paused) effects_.push_back(StartReviewed{active->review->key});
     return {};
   }
 
@@ -181,6 +214,7 @@ class Application {
     state_.paused = false;
     enterReady();
     for (const ActiveStep& step : state_.active) {
+      if (step.phase == StepPhase::kReviewed) effects_.push_back(StartReviewed{step.review->key});
       if (step.phase != StepPhase::kBackoff) continue;
       // What a peer asked for holds over a pause.
       effects_.push_back(
@@ -189,6 +223,7 @@ class Application {
     blocks_.resume();
     controlChildren(ControlChild::Verb::kResume);
     advanceCode();
+    if (state_.compensating && state_.active.empty()) effects_.push_back(StartUndo{});
     return {};
   }
 
@@ -198,8 +233,9 @@ class Application {
     state_.paused = false;
     state_.ready.clear();
     blocks_.closeEarly();
-    state_.blocks.clear();
-    blocks_.dropSteps([](const ActiveStep& step) { return !isInFlight(step); });
+    // The blocks stay: what is in flight within them still sees its item when it ends.
+    blocks_.dropSteps(
+        [](const ActiveStep& step) { return !isInFlight(step) && !isUndo(step.started.key.path); });
     controlChildren(ControlChild::Verb::kStop);
     finishWhenIdle();
     return {};
@@ -237,6 +273,9 @@ class Application {
     state_.paused = state_.stopping = state_.cancelling = state_.onFailureBegan = false;
     state_.supersededBy = {};
     state_.queued = e.queued;
+    state_.compensating = false;
+    state_.compensated.clear();
+    state_.uncompensated.clear();
     blocks_.enter(e.step);
     return {};
   }
@@ -301,6 +340,13 @@ class Application {
     if (state_.code && state_.code->due && !state_.isHeld()) effects_.push_back(AdvanceCode{});
   }
 
+  /// Whether this is the attempt that an active step makes next.
+  static bool isNext(const ActiveStep& step, const StepKey& key) {
+    if (step.phase == StepPhase::kReviewed) return key == step.review->key;
+    if (step.phase != StepPhase::kBackoff || key.visit != step.started.key.visit) return false;
+    return key.attempt == step.started.key.attempt + (step.heldBy.empty() ? 1 : 0);
+  }
+
   bool isReady(const std::string& path) const {
     return std::find(state_.ready.begin(), state_.ready.end(), path) != state_.ready.end();
   }
@@ -313,6 +359,29 @@ class Application {
       return misfit("visit " + std::to_string(key.visit) + " of step " + key.path);
     visits = key.visit;
     state_.ready.erase(found);
+    return {};
+  }
+
+  void keepUndo(const StepFinished& e) {
+    if (e.undoJson.empty() && e.undoRef.empty()) return;
+    state_.undos.push_back(
+        Undo{{e.key.path, e.key.visit, 1}, e.undoJson, e.undoRef, e.undoTimeoutMs});
+  }
+
+  /// One after the other, the latest visit first.
+  Status undoIsDue(const StepKey& key) const {
+    const bool due = state_.compensating && state_.active.empty() && !state_.undos.empty() &&
+                     undoPath(state_.undos.back().key.path) == key.path &&
+                     state_.undos.back().key.visit == key.visit;
+    return due ? Status{} : Status{misfit(key.path + " is not due")};
+  }
+
+  /// A failure of an undo is on record, and the others still run.
+  Status undone(const StepFinished& e) {
+    auto& names = e.failure ? state_.uncompensated : state_.compensated;
+    names.push_back(visitName(state_.undos.back().key));
+    state_.undos.pop_back();
+    finishWhenIdle();
     return {};
   }
 
@@ -343,9 +412,21 @@ RunEnd endOf(const RunState& state) {
   return state.stopping ? RunEnd::kStopped : RunEnd::kSucceeded;
 }
 
+/// Whether a run that has nothing left to do has something to undo.
+bool hasToUndo(const RunState& state) {
+  const RunEnd end = endOf(state);
+  return (end == RunEnd::kFailed || end == RunEnd::kStopped) && !state.undos.empty() &&
+         !state.onFailureBegan;
+}
+
 void Application::finishWhenIdle() {
   if (state_.finished || !state_.active.empty() || !state_.ready.empty()) return;
-  if (endOf(state_) == RunEnd::kFailed && !state_.created.onFailure.empty() &&
+  if (hasToUndo(state_)) {
+    state_.compensating = true;
+    if (!state_.paused) effects_.push_back(StartUndo{});
+    return;
+  }
+  if (endOf(state_) == RunEnd::kFailed && !state_.stopping && !state_.created.onFailure.empty() &&
       !state_.onFailureBegan) {
     state_.onFailureBegan = true;
     blocks_.enter(state_.created.onFailure);
@@ -372,8 +453,11 @@ std::vector<Effect> owed(const RunState& state) {
   }
   for (const ActiveStep& step : state.active) {
     if (step.phase == StepPhase::kStarted) effects.push_back(PerformStep{step.started.key});
+    if (step.phase == StepPhase::kReviewed && !state.paused)
+      effects.push_back(StartReviewed{step.review->key});
   }
   for (const auto& [path, block] : state.blocks) {
+    if (state.stopping) break;
     if (block.phase == ActiveBlock::Phase::kRoundEnded)
       effects.push_back(NextRound{block.started.key});
     if (block.phase == ActiveBlock::Phase::kEnded) effects.push_back(EndBlock{block.started.key});
@@ -381,9 +465,13 @@ std::vector<Effect> owed(const RunState& state) {
   const bool ends = state.stopping || state.cancelling;
   if (state.code && !ends) {
     if (state.code->due && !state.isHeld()) effects.push_back(AdvanceCode{});
-  } else if (state.active.empty() && state.ready.empty()) {
-    effects.push_back(FinishRun{endOf(state)});
+    return effects;
   }
+  if (!state.active.empty() || !state.ready.empty()) return effects;
+  if (!hasToUndo(state))
+    effects.push_back(FinishRun{endOf(state)});
+  else if (!state.paused)
+    effects.push_back(StartUndo{});
   return effects;
 }
 

@@ -171,7 +171,9 @@ void Blocks::resume() {
 void Blocks::dropSteps(const std::function<bool(const ActiveStep&)>& isWanted) {
   for (const ActiveStep& step : state_.active) {
     // What holds steps is in flight only through them.
-    if (!isWanted(step) || step.phase == StepPhase::kBlock) continue;
+    // What was approved and not started has nothing to end.
+    if (!isWanted(step) || step.phase == StepPhase::kBlock || step.phase == StepPhase::kReviewed)
+      continue;
     if (step.phase == StepPhase::kChild)
       effects_.push_back(ControlChild{ControlChild::Verb::kCancel, step.started.child});
     else if (step.wait)

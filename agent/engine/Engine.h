@@ -19,6 +19,12 @@ struct EnterStep {
 struct PerformStep {
   StepKey key;
 };
+/// Start the attempt whose effect was approved.
+struct StartReviewed {
+  StepKey key;
+};
+/// Undo the latest visit that can be undone.
+struct StartUndo {};
 /// Make the next attempt after a delay.
 struct ArmRetry {
   StepKey key;
@@ -60,7 +66,8 @@ struct FinishRun {
 };
 
 using Effect = std::variant<EnterStep, PerformStep, ArmRetry, CancelStep, CloseWait, FinishRun,
-                            NextRound, ArmRound, EndBlock, ControlChild, AdvanceCode>;
+                            NextRound, ArmRound, EndBlock, ControlChild, AdvanceCode, StartReviewed,
+                            StartUndo>;
 
 /// Changes `state` as `event` says and returns what is owed now. Pure: no clock, no I/O, no
 /// evaluation.

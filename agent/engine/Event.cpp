@@ -23,7 +23,7 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> kEventNam
     "wait_opened",   "wait_resolved", "step_ambiguous",     "ambiguity_resolved",
     "run_paused",    "run_resumed",   "run_stop_requested", "run_cancel_requested",
     "run_finished",  "run_retried",   "block_started",      "round_started",
-    "code_advanced", "run_admitted"};
+    "code_advanced", "run_admitted",  "step_held"};
 
 // --- Writing. Members that hold their default are left out: a journal is mostly these rows.
 
@@ -92,6 +92,9 @@ void write(Writer& out, const StepFinished& e) {
   out.member("next", nextName(e.next.kind));
   writeText(out, "to", e.next.step);
   writeInteger(out, "ms", e.durationMs);
+  writeJson(out, "undo", e.undoJson);
+  writeText(out, "undo_ref", e.undoRef);
+  writeInteger(out, "undo_timeout_ms", e.undoTimeoutMs);
 }
 
 void write(Writer& out, const AttemptFailed& e) {
@@ -111,6 +114,7 @@ void write(Writer& out, const WaitOpened& e) {
   writeInteger(out, "expires_ms", e.expiresWallMs);
   writeInteger(out, "delay_ms", e.delayMs);
   if (e.onWallClock) out.member("wall", true);
+  if (e.review) out.member("review", true);
 }
 
 void write(Writer& out, const WaitResolved& e) {
@@ -140,11 +144,20 @@ void write(Writer& out, const RunCancelRequested& e) {
   writeText(out, "superseded_by", e.supersededBy.str());
 }
 
+void writeTexts(Writer& out, std::string_view name, const std::vector<std::string>& texts) {
+  if (texts.empty()) return;
+  out.name(name).beginArray();
+  for (const std::string& text : texts) out.string(text);
+  out.endArray();
+}
+
 void write(Writer& out, const RunFinished& e) {
   out.member("end", runEndName(e.end));
   writeJson(out, "output", e.outputJson);
   if (e.failure) write(out, *e.failure);
   writeText(out, "failed_step", e.failedStep);
+  writeTexts(out, "compensated", e.compensated);
+  writeTexts(out, "uncompensated", e.uncompensated);
 }
 
 void write(Writer& out, const RunRetried& e) {
@@ -153,13 +166,6 @@ void write(Writer& out, const RunRetried& e) {
 }
 
 void write(Writer&, const RunAdmitted&) {}
-
-void writeTexts(Writer& out, std::string_view name, const std::vector<std::string>& texts) {
-  if (texts.empty()) return;
-  out.name(name).beginArray();
-  for (const std::string& text : texts) out.string(text);
-  out.endArray();
-}
 
 void write(Writer& out, const BlockStarted& e) {
   write(out, e.key);
@@ -172,6 +178,12 @@ void write(Writer& out, const BlockStarted& e) {
   if (!e.failFast) out.member("wait_all", true);
   writeJson(out, "items", e.itemsJson);
   writeText(out, "items_ref", e.itemsRef);
+}
+
+void write(Writer& out, const StepHeld& e) {
+  write(out, e.attempt);
+  out.member("bucket", e.bucket);
+  writeInteger(out, "delay_ms", e.delayMs);
 }
 
 void write(Writer& out, const RoundStarted& e) {
@@ -368,6 +380,9 @@ void read(Reader& in, StepFinished& e) {
   in.name("next", e.next.kind, &nextFrom);
   in.text("to", e.next.step, e.next.kind == Next::Kind::kStep);
   in.integer("ms", e.durationMs);
+  in.json("undo", e.undoJson);
+  in.text("undo_ref", e.undoRef, false);
+  in.integer("undo_timeout_ms", e.undoTimeoutMs);
 }
 
 void read(Reader& in, AttemptFailed& e) {
@@ -388,6 +403,7 @@ void read(Reader& in, WaitOpened& e) {
   in.integer("expires_ms", e.expiresWallMs);
   in.integer("delay_ms", e.delayMs);
   e.onWallClock = in.flag("wall");
+  e.review = in.flag("review");
 }
 
 void read(Reader& in, WaitResolved& e) {
@@ -424,6 +440,8 @@ void read(Reader& in, RunFinished& e) {
   in.json("output", e.outputJson);
   in.failure(e.failure);
   in.text("failed_step", e.failedStep, false);
+  in.texts("compensated", e.compensated);
+  in.texts("uncompensated", e.uncompensated);
 }
 
 void read(Reader& in, RunRetried& e) {
@@ -448,6 +466,12 @@ void read(Reader& in, BlockStarted& e) {
   in.check(e.kind == BlockKind::kParallel ? e.names.size() == e.count && e.firsts.size() == e.count
                                           : e.firsts.size() == 1,
            "firsts");
+}
+
+void read(Reader& in, StepHeld& e) {
+  read(in, e.attempt);
+  in.text("bucket", e.bucket);
+  in.integer("delay_ms", e.delayMs);
 }
 
 void read(Reader& in, RoundStarted& e) {

@@ -100,6 +100,9 @@ struct StepFinished {
   std::string stateJson;           ///< New state of the run, from `set`; empty: unchanged.
   Next next;
   std::int64_t durationMs = 0;
+  std::string undoJson;  ///< Of `compensate`, rendered; empty: none, or kept as undoRef.
+  std::string undoRef;
+  std::int64_t undoTimeoutMs = 0;
 };
 /// A try failed and another will be made.
 struct AttemptFailed {
@@ -122,6 +125,7 @@ struct WaitOpened {
   std::int64_t delayMs =
       0;  ///< The same as a duration from now; 0: never. Ignored when onWallClock.
   bool onWallClock = false;  ///< `until`: due at a wall time, whatever the boot clock says.
+  bool review = false;       ///< Stands before the attempt of `key`, whose effect its request has.
 };
 /// What answered a wait; the step's own finish follows in the same commit.
 struct WaitResolved {
@@ -141,6 +145,12 @@ struct AmbiguityResolved {
   Resolution resolution = Resolution::kFailed;
   std::string by;
   std::string note;
+};
+/// An attempt that is to begin has to wait for a token of a rate limit. Nothing has left yet.
+struct StepHeld {
+  StepStarted attempt;       ///< As it will begin.
+  std::string bucket;        ///< Whose token is missing.
+  std::int64_t delayMs = 0;  ///< Until its turn.
 };
 /// A parallel, for_each or loop begins. Its end is a StepFinished of the same key.
 struct BlockStarted {
@@ -198,6 +208,8 @@ struct RunFinished {
   std::string outputJson;
   std::optional<Failure> failure;
   std::string failedStep;
+  std::vector<std::string> compensated;    ///< Visits of steps that were undone, in that order.
+  std::vector<std::string> uncompensated;  ///< Those whose undo failed, or was not tried.
 };
 /// A failed run goes on from the step that failed.
 struct RunRetried {
@@ -208,10 +220,11 @@ struct RunRetried {
 /// A queued run begins, or goes on.
 struct RunAdmitted {};
 
-using EventBody = std::variant<RunCreated, StepStarted, StepFinished, AttemptFailed, WaitOpened,
-                               WaitResolved, StepAmbiguous, AmbiguityResolved, RunPaused,
-                               RunResumed, RunStopRequested, RunCancelRequested, RunFinished,
-                               RunRetried, BlockStarted, RoundStarted, CodeAdvanced, RunAdmitted>;
+using EventBody =
+    std::variant<RunCreated, StepStarted, StepFinished, AttemptFailed, WaitOpened, WaitResolved,
+                 StepAmbiguous, AmbiguityResolved, RunPaused, RunResumed, RunStopRequested,
+                 RunCancelRequested, RunFinished, RunRetried, BlockStarted, RoundStarted,
+                 CodeAdvanced, RunAdmitted, StepHeld>;
 
 /// One append-only row of a run's history.
 struct Event {

@@ -30,6 +30,14 @@ std::string childScope(const StepKey& container, std::string_view child) {
   return (childrenOf(container) += child) += ']';
 }
 
+std::string undoPath(std::string_view path) { return std::string(path).append(flow::kUndoSuffix); }
+
+bool isUndo(std::string_view path) { return path.ends_with(flow::kUndoSuffix); }
+
+std::string visitName(const StepKey& key) {
+  return key.visit == 1 ? key.path : key.path + "#" + std::to_string(key.visit);
+}
+
 std::optional<ChildName> childOf(std::string_view scope) {
   const std::size_t open = scope.rfind('[');
   if (open == std::string_view::npos || scope.back() != ']') return std::nullopt;

@@ -26,6 +26,12 @@ std::string childScope(const StepKey& container, std::string_view child);
 /// What all children of the visit begin with: "each[".
 std::string childrenOf(const StepKey& container);
 
+/// The name of what undoes the step at a path: "each[3]/charge~undo".
+std::string undoPath(std::string_view path);
+bool isUndo(std::string_view path);
+/// How people name a visit: "charge", "charge#2".
+std::string visitName(const StepKey& key);
+
 /// A child, taken apart.
 struct ChildName {
   std::string container;  ///< Path of the step that holds it.

@@ -36,8 +36,8 @@ RunStatus RunState::status() const {
   if (stopping || cancelling) return RunStatus::kStopping;
   if (queued) return RunStatus::kQueued;
   if (paused) return RunStatus::kPaused;
-  const bool moves =
-      !ready.empty() || any(StepPhase::kStarted) || any(StepPhase::kBackoff) || (code && code->due);
+  const bool moves = !ready.empty() || any(StepPhase::kStarted) || any(StepPhase::kBackoff) ||
+                     any(StepPhase::kReviewed) || (code && code->due);
   const bool pauses = std::any_of(blocks.begin(), blocks.end(), [](const auto& block) {
     return block.second.phase == ActiveBlock::Phase::kPausing;
   });

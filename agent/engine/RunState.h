@@ -40,14 +40,24 @@ enum class TriggerKind : std::uint8_t {
 std::string_view triggerKindName(TriggerKind kind);
 std::optional<TriggerKind> triggerKindFrom(std::string_view name);
 
-enum class StepPhase : std::uint8_t { kStarted, kWaiting, kBackoff, kAmbiguous, kBlock, kChild };
+enum class StepPhase : std::uint8_t {
+  kStarted,
+  kWaiting,
+  kBackoff,
+  kAmbiguous,
+  kBlock,
+  kChild,
+  kReviewed  ///< Approved, and has still to start.
+};
 
 /// A visit that has begun and not ended.
 struct ActiveStep {
   StepStarted started;  ///< For a wait: only the key is set.
   StepPhase phase = StepPhase::kStarted;
-  std::optional<WaitOpened> wait;  ///< Set in kWaiting.
+  std::optional<WaitOpened> wait;    ///< Set in kWaiting.
+  std::optional<WaitOpened> review;  ///< The request that was approved; set from kReviewed on.
   std::optional<Failure> lastFailure;
+  std::string heldBy;            ///< In kBackoff: the rate limit that `started` waits for, if any.
   std::int64_t startedAtMs = 0;  ///< First attempt, wall.
   std::int64_t backoffAtMs = 0;  ///< In kBackoff: since when, wall.
   std::int64_t backoffMs = 0;    ///< In kBackoff: how long from then.
@@ -105,6 +115,17 @@ struct CodeState {
   bool due = true;                           ///< There are results that the code has not seen.
 };
 
+/// What takes the effect of a visit back that succeeded.
+struct Undo {
+  StepKey key;               ///< Of the visit.
+  std::string renderedJson;  ///< Empty when kept as `ref`.
+  std::string ref;
+  std::int64_t timeoutMs = 0;
+};
+
+/// How many visits of a run can be undone at most.
+inline constexpr std::size_t kUndosMax = 10'000;
+
 /// A failure that expressions can read as `error`.
 struct LastError {
   Failure failure;
@@ -136,6 +157,10 @@ struct RunState {
   std::optional<Failure> failure;  ///< Of the step that made the run fail, before it has finished.
   std::string failedStep;
   bool onFailureBegan = false;
+  std::vector<Undo> undos;    ///< In the order in which their visits ended; the last goes first.
+  bool compensating = false;  ///< The run has failed or was stopped, and its undos run.
+  std::vector<std::string> compensated;    ///< Names of visits.
+  std::vector<std::string> uncompensated;  ///< Their undo failed.
 
   RunStatus status() const;
   /// No step is entered, and code does not go on.

@@ -107,6 +107,27 @@ WaitOptions waitOf(const Value& spec) {
   return wait;
 }
 
+/// Nothing where the step has none.
+std::optional<Review> reviewOf(const Value& step) {
+  const Value* value = step.find("review");
+  if (!value) return std::nullopt;
+  Value spec = value->isObject() ? *value : Value(json::Object{});
+  Review review;
+  review.timeout = spec.text("timeout", kApprovalTimeout);
+  if (spec.text("on_timeout") == "fail") review.onTimeout = OnTimeout::kFail;
+  spec.erase("timeout");
+  spec.erase("on_timeout");
+  review.spec = json::print(spec);
+  return review;
+}
+
+std::optional<base::RateLimit> rateLimitOf(const Value& object) {
+  const Value* value = object.find("rate_limit");
+  if (!value) return std::nullopt;
+  return base::RateLimit{static_cast<std::uint32_t>(value->integer("max")),
+                         *base::parseDuration(value->text("per"))};
+}
+
 struct Defaults {
   std::optional<std::string> timeout;
   Retry retry;
@@ -152,6 +173,8 @@ Step buildStep(const Value& value, const Defaults& defaults,
     if (row.options & kTakesEffect) step.retry = defaults.retry;
     readRetry(value.find("retry"), step.retry);
   }
+  step.review = reviewOf(value);
+  step.rateLimit = rateLimitOf(value);
   step.onError = onErrorOf(value);
   step.persist = persistOf(value);
   step.effect = effectOf(value, row);
@@ -200,6 +223,12 @@ class Lists {
       flow_.blocks[number].steps.push_back(index);
       flow_.steps.push_back(buildStep(value, defaults_, flow_.templates));
       flow_.steps[index].block = number;
+      if (const Value* given = value.find("compensate")) {
+        Value undo = *given;
+        undo.set("id", value.text("id"));
+        flow_.steps[index].undo = flow_.undos.size();
+        flow_.undos.push_back(buildStep(undo, defaults_, flow_.templates));
+      }
       if (holdsSteps(flow_.steps[index].family)) within(value, index);
     }
     return number;
@@ -262,6 +291,7 @@ Flow buildHead(const Value& root, std::string_view text) {
   flow.concurrency = concurrencyOf(root);
   flow.onNewRelease = onNewReleaseOf(root);
   flow.triggers = buildTriggers(root);
+  flow.rateLimit = rateLimitOf(root);
   flow.digest = "sha256:" + crypto::sha256(text).hex();
   return flow;
 }

@@ -71,7 +71,7 @@ void flatten(Value& value) {
 
 void flattenArtifacts(Value& step) {
   Value* wait = step.find("wait");
-  Value* approval = wait ? wait->find("approval") : nullptr;
+  Value* approval = wait ? wait->find("approval") : step.find("review");
   Value* artifacts = approval ? approval->find("artifacts") : nullptr;
   if (!artifacts || !artifacts->isArray()) return;
   for (Value& artifact : artifacts->asArray()) {

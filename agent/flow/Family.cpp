@@ -9,7 +9,8 @@ namespace belay::flow {
 
 namespace {
 
-constexpr unsigned kEffectful = kTakesTimeout | kTakesRetry | kTakesEffect | kTakesNext;
+constexpr unsigned kEffectful =
+    kTakesTimeout | kTakesRetry | kTakesEffect | kTakesNext | kTakesReview;
 
 constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamilies{{
     {Family::kRun,

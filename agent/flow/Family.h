@@ -14,7 +14,8 @@ enum StepOption : unsigned {
   kTakesRetry = 2,
   kTakesEffect = 4,
   kTakesPersist = 8,
-  kTakesNext = 16
+  kTakesNext = 16,
+  kTakesReview = 32
 };
 
 /// What a kind of step is.

@@ -17,6 +17,8 @@ extern const ObjectRow kParallelObject;
 extern const ObjectRow kForEachObject;
 extern const ObjectRow kLoopObject;
 extern const ObjectRow kFlowObject;
+/// Of the option review.
+extern const ObjectRow kReviewObject;
 /// Of retry and of loop.
 extern const ObjectRow kBackoffObject;
 /// Of an item of the flow's triggers.

@@ -56,6 +56,17 @@ std::optional<std::size_t> Flow::indexOf(std::string_view id) const {
   return std::nullopt;
 }
 
+bool isApproval(const Step& step) {
+  return step.family == Family::kWait && step.wait.kind == WaitKind::kApproval;
+}
+
+const Step* Flow::find(std::string_view id) const {
+  const bool undo = id.ends_with(kUndoSuffix);
+  const auto index = indexOf(undo ? id.substr(0, id.size() - kUndoSuffix.size()) : id);
+  if (!index || !undo) return index ? &steps[*index] : nullptr;
+  return steps[*index].undo ? &undos[*steps[*index].undo] : nullptr;
+}
+
 std::optional<std::size_t> Flow::behind(std::size_t step) const {
   const std::vector<std::size_t>& list = blocks[steps[step].block].steps;
   const auto found = std::find(list.begin(), list.end(), step);

@@ -12,6 +12,7 @@
 #include "agent/flow/Start.h"
 #include "agent/flow/Triggers.h"
 #include "common/base/Ids.h"
+#include "common/base/RateLimit.h"
 #include "common/json/Value.h"
 
 namespace belay::flow {
@@ -99,6 +100,13 @@ struct WaitOptions {
   std::string match;
 };
 
+/// An approval that stands before a step, bound to exactly what the step is about to do.
+struct Review {
+  std::string spec;  ///< Summary, artifacts, form and so on with templates, as compact JSON.
+  std::string timeout;
+  OnTimeout onTimeout = OnTimeout::kReject;  ///< Or kFail.
+};
+
 /// Of a step that holds lists of steps: parallel, for_each, loop.
 struct Control {
   std::vector<std::size_t> blocks;        ///< Of a parallel: one for each branch; else one.
@@ -129,14 +137,23 @@ struct Step {
   Retry retry;
   OnError onError;
   Persist persist = Persist::kAuto;
-  EffectClass effect = EffectClass::kOnce;  ///< From the table of families, or as the step says.
-  std::optional<std::string> next;          ///< A step's id, "end", or a template that gives one.
-  std::vector<SwitchCase> cases;            ///< Of a switch.
-  WaitOptions wait;                         ///< Of a wait or sleep.
-  Control control;                          ///< Of a parallel, for_each or loop.
-  std::size_t block = 0;                    ///< Index of the list of steps that it stands in.
+  EffectClass effect = EffectClass::kOnce;   ///< From the table of families, or as the step says.
+  std::optional<std::string> next;           ///< A step's id, "end", or a template that gives one.
+  std::vector<SwitchCase> cases;             ///< Of a switch.
+  WaitOptions wait;                          ///< Of a wait or sleep.
+  std::optional<Review> review;              ///< Of the families with effects.
+  Control control;                           ///< Of a parallel, for_each or loop.
+  std::optional<base::RateLimit> rateLimit;  ///< Of the step alone.
+  std::optional<std::size_t> undo;           ///< Index in Flow::undos: what takes its effect back.
+  std::size_t block = 0;                     ///< Index of the list of steps that it stands in.
   std::uint32_t maxVisits = 1000;
 };
+
+/// Whether a step waits for the decision of a person.
+bool isApproval(const Step& step);
+
+/// Behind the id of a step in the name of what undoes it: "charge~undo".
+inline constexpr std::string_view kUndoSuffix = "~undo";
 
 /// A connection that the flow needs, bound on the host.
 struct Requirement {
@@ -167,12 +184,14 @@ struct Flow {
   std::string state = "{}";          ///< Initial state, JSON.
   std::vector<Step>
       steps;  ///< All of them, nested ones too, in the order of the file. Empty if it is code.
+  std::vector<Step> undos;               ///< Of `compensate`; each has the id of its step.
   std::vector<Block> blocks;             ///< The first is the flow's own list.
   std::optional<std::size_t> onFailure;  ///< Block that runs when the run has failed.
   std::string output;                    ///< JSON with templates; empty when the flow has none.
   std::map<std::string, std::string> templates;
   std::map<std::string, std::string> functions;
   std::vector<Requirement> requirements;
+  std::optional<base::RateLimit> rateLimit;  ///< Of all steps with effects together.
   Triggers triggers;
   std::optional<Code> code;
   std::optional<Concurrency> concurrency;
@@ -181,6 +200,8 @@ struct Flow {
 
   /// Index of a step by its id.
   std::optional<std::size_t> indexOf(std::string_view id) const;
+  /// The step of this id, or what undoes it when the id ends in kUndoSuffix; null pointer: none.
+  const Step* find(std::string_view id) const;
   /// The step behind this one in its list.
   std::optional<std::size_t> behind(std::size_t step) const;
 };

@@ -65,6 +65,22 @@ constexpr std::array<KeyRow, 3> kRetryKeys{{
 }};
 constexpr ObjectRow kRetry{.what = "retry", .keys = kRetryKeys};
 
+constexpr std::array<KeyRow, 2> kRateLimitKeys{{
+    {.name = "max",
+     .shape = Shape::kInteger,
+     .flags = kRequired,
+     .least = 1,
+     .most = 1'000'000,
+     .help = "Attempts within the time; so many may begin at once after a pause."},
+    {.name = "per",
+     .shape = Shape::kDuration,
+     .flags = kRequired,
+     .least = 1,
+     .most = kDayMs,
+     .help = "The time, like 1s or 1h."},
+}};
+constexpr ObjectRow kRateLimit{.what = "a rate limit", .keys = kRateLimitKeys};
+
 constexpr std::array<KeyRow, 2> kDefaultsKeys{{
     {.name = "timeout",
      .shape = Shape::kDuration,
@@ -92,7 +108,7 @@ constexpr std::array<KeyRow, 2> kRequiresKeys{{
 constexpr ObjectRow kRequires{.what = "requires", .keys = kRequiresKeys};
 
 constexpr std::array<Words, 3> kOnNewRelease{"coexist", "drain", "supersede"};
-constexpr std::array<KeyRow, 17> kFlowKeys{{
+constexpr std::array<KeyRow, 18> kFlowKeys{{
     {.name = "slug",
      .shape = Shape::kIdentifier,
      .flags = kRequired,
@@ -137,6 +153,10 @@ constexpr std::array<KeyRow, 17> kFlowKeys{{
      .help = "When a release is promoted: coexist (queued runs keep their release), drain (runs of "
              "the new release begin when those of others have ended), or supersede (queued runs "
              "are replaced by runs of the new release)."},
+    {.name = "rate_limit",
+     .shape = Shape::kObject,
+     .object = &kRateLimit,
+     .help = "How often steps of the flow that have effects may begin, in all its runs together."},
     {.name = "steps",
      .shape = Shape::kSteps,
      .flags = kRequired,
@@ -197,7 +217,31 @@ constexpr ObjectRow kCodeFlow{
 constexpr std::array<Words, 3> kPersists{"auto", "always", "never"};
 constexpr std::array<Words, 3> kEffects{"pure", "idempotent", "once"};
 
-constexpr std::array<KeyRow, 10> kStepKeys{{
+constexpr std::array<Words, 3> kUndoFamilies{"run", "http", "notify"};
+constexpr std::array<KeyRow, 6> kUndoKeys{{
+    {.name = "run", .shape = Shape::kObject, .object = &kRunObject, .help = "Runs a command."},
+    {.name = "http",
+     .shape = Shape::kObject,
+     .object = &kHttpObject,
+     .help = "Makes an HTTP request."},
+    {.name = "notify", .shape = Shape::kObject, .object = &kNotifyObject, .help = "Sends a text."},
+    {.name = "timeout",
+     .shape = Shape::kDuration,
+     .flags = kTemplate,
+     .least = 1,
+     .help = "Of each attempt, as of a step."},
+    {.name = "retry",
+     .shape = Shape::kObject,
+     .object = &kRetry,
+     .help = "When and how a failed attempt is made again, as of a step."},
+    {.name = "effect",
+     .shape = Shape::kChoice,
+     .choices = kEffects,
+     .help = "How the undo may be repeated, as of a step."},
+}};
+constexpr ObjectRow kUndo{.what = "compensate", .keys = kUndoKeys, .exactlyOne = kUndoFamilies};
+
+constexpr std::array<KeyRow, 13> kStepKeys{{
     {.name = "id",
      .shape = Shape::kIdentifier,
      .flags = kRequired,
@@ -229,6 +273,21 @@ constexpr std::array<KeyRow, 10> kStepKeys{{
      .choices = kEffects,
      .help = "How the effect may be repeated after a crash: pure freely, idempotent with the same "
              "key, once never blindly."},
+    {.name = "review",
+     .shape = Shape::kObject,
+     .flags = kOrTrue,
+     .object = &kReviewObject,
+     .help = "An approval before the step, bound to exactly what it is about to do; true for one "
+             "without options. The step fails when it is rejected."},
+    {.name = "rate_limit",
+     .shape = Shape::kObject,
+     .object = &kRateLimit,
+     .help = "How often the step may begin, in all runs of the flow together."},
+    {.name = "compensate",
+     .shape = Shape::kObject,
+     .object = &kUndo,
+     .help = "What undoes the step when the run fails or is stopped later. It is rendered when the "
+             "step succeeds."},
     {.name = "next",
      .shape = Shape::kNext,
      .help = "The step that follows, or end; an expression may choose it."},
@@ -240,8 +299,7 @@ constexpr std::array<KeyRow, 10> kStepKeys{{
      .help = "How often a run may come to this step."},
 }};
 
-constexpr std::array<Words, 8> kStepLater{"agent", "llm",    "search",     "db",
-                                          "ssh",   "review", "compensate", "rate_limit"};
+constexpr std::array<Words, 5> kStepLater{"agent", "llm", "search", "db", "ssh"};
 
 }  // namespace
 

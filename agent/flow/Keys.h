@@ -54,6 +54,7 @@ enum KeyFlag : unsigned {
   kCode = 32,            ///< The text is the code of a function step.
   kInFile = 64,          ///< {file: NAME} may stand for a text (Include.h).
   kNone = 128,           ///< Of a duration: `none` may stand for it.
+  kOrTrue = 256,         ///< Of an object: true may stand for an empty one.
 };
 
 struct ObjectRow;

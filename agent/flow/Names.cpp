@@ -59,6 +59,13 @@ FlowNames gatherCallNames(const json::Value& metadata, const json::Value& steps)
   return names;
 }
 
+bool FlowNames::isOnFailure(std::size_t list) const {
+  for (std::optional<std::size_t> at = list; at && *at != 0; at = lists[*at].parent) {
+    if (!lists[*at].container) return true;
+  }
+  return false;
+}
+
 FlowNames gatherNames(const json::Value& root) {
   FlowNames names;
   names.templates = memberNames(root, "templates");

@@ -35,6 +35,8 @@ struct FlowNames {
   std::vector<std::string_view> templates;
   std::vector<std::string_view> functions;
 
+  /// Whether a list is that of on_failure, or stands within it.
+  bool isOnFailure(std::size_t list) const;
   bool hasStep(std::string_view id) const { return stepIndex.contains(id); }
   /// Whether steps of the list `from` can see the outputs of those of the list `list`.
   bool sees(std::size_t from, std::size_t list) const;

@@ -167,8 +167,11 @@ Value plainSchema(const KeyRow& row) {
       return object({{"type", "object"}});
     case Shape::kJsonSchema:
       return object({{"type", "object"}});
-    case Shape::kObject:
-      return objectSchema(row.object->keys, row.object->exactlyOne);
+    case Shape::kObject: {
+      Value schema = objectSchema(row.object->keys, row.object->exactlyOne);
+      if (!(row.flags & kOrTrue)) return schema;
+      return object({{"anyOf", Array{object({{"const", true}}), std::move(schema)}}});
+    }
     case Shape::kObjectList:
     case Shape::kSteps:
       return objectListSchema(row);

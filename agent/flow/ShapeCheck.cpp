@@ -156,6 +156,7 @@ void ShapeCheck::value(const Node& node, const KeyRow& row) {
     case Shape::kJsonSchema:
       return jsonSchema(node);
     case Shape::kObject:
+      if ((row.flags & kOrTrue) && node.value.isBool() && node.value.asBool()) return;
       return object(node, *row.object);
     case Shape::kObjectList:
     case Shape::kSteps:

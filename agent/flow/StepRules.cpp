@@ -79,6 +79,31 @@ void StepRules::own(const Node& step) {
   options(step, *row);
   sameList(step);
   rulesOf(*step.find(row->key.name), row->family);
+  compensate(step, *row);
+}
+
+void StepRules::compensate(const Node& step, const FamilyRow& row) {
+  const auto undo = step.find("compensate");
+  if (!undo || !undo->value.isObject()) return;
+  option(step, row, kTakesNext, "compensate", "a switch has no effect");
+  const std::size_t list = names_.listOf[names_.stepAt.at(&step.value)];
+  if (names_.isOnFailure(list)) {
+    report_.errorAtName(ErrorCode::kFlowBadValue, *undo,
+                        "compensate means nothing in on_failure, which runs after all of them");
+    return;
+  }
+  for (const FamilyRow& family : familyTable()) {
+    const auto spec = undo->find(family.key.name);
+    if (!spec || !spec->value.isObject()) continue;
+    if (const auto callback = spec->find("callback")) {
+      report_.errorAtName(ErrorCode::kFlowBadValue, *callback,
+                          "nothing waits for the callback of a compensation");
+      return;
+    }
+    rulesOf(*spec, family.family);
+    effect(*undo, family);
+    return;
+  }
 }
 
 /// What a loop asks after a round sees the steps of the round.
@@ -176,6 +201,11 @@ void StepRules::options(const Node& step, const FamilyRow& row) {
   option(step, row, kTakesEffect, "effect", "only run, http and notify change the world outside");
   option(step, row, kTakesPersist, "persist", "");
   option(step, row, kTakesNext, "next", "the cases of a switch say what follows");
+  option(step, row, kTakesEffect, "rate_limit", "only run, http and notify are worth a limit");
+  option(
+      step, row, kTakesReview, "review",
+      "it stands before what changes the world outside; else use a step with wait: {approval: …}");
+  if (const auto review = step.find("review")) approval(*review);
   effect(step, row);
 }
 
@@ -322,18 +352,7 @@ void StepRules::wait(const Node& spec) {
       report_.error(ErrorCode::kFlowBadValue, *onTimeout,
                     "silence is no approval: on_timeout must be reject or fail");
     }
-    const auto approvers = approval->find("approvers");
-    if (approvers && approvers->value.isArray()) {
-      report_.warning(ErrorCode::kFlowBadValue, *approvers,
-                      "this version shows the approvers and does not check them: any operator of "
-                      "the host may decide");
-    }
-    const auto quorum = approval->find("quorum");
-    if (quorum && quorum->value.isInteger() && quorum->value.asNumber() > 1) {
-      report_.error(ErrorCode::kFlowBadValue, *quorum,
-                    "a quorum above 1 is not supported by this version");
-    }
-    return;
+    return this->approval(*approval);
   }
   const bool body = has(spec, "callback") || has(spec, "event");
   if (body && answer == "reject") {
@@ -344,6 +363,21 @@ void StepRules::wait(const Node& spec) {
     report_.error(ErrorCode::kFlowMissingKey, spec,
                   "each wait says its timeout: this one needs the key \"timeout\"",
                   "write for example timeout: 24h");
+  }
+}
+
+/// Of a wait and of a review.
+void StepRules::approval(const Node& approval) {
+  const auto approvers = approval.find("approvers");
+  if (approvers && approvers->value.isArray()) {
+    report_.warning(ErrorCode::kFlowBadValue, *approvers,
+                    "this version shows the approvers and does not check them: any operator of "
+                    "the host may decide");
+  }
+  const auto quorum = approval.find("quorum");
+  if (quorum && quorum->value.isInteger() && quorum->value.asNumber() > 1) {
+    report_.error(ErrorCode::kFlowBadValue, *quorum,
+                  "a quorum above 1 is not supported by this version");
   }
 }
 

@@ -33,12 +33,14 @@ class StepRules {
   void option(const Node& step, const FamilyRow& row, unsigned bit, std::string_view name,
               std::string_view hint);
   void effect(const Node& step, const FamilyRow& row);
+  void compensate(const Node& step, const FamilyRow& row);
   void rulesOf(const Node& spec, Family family);
   void run(const Node& spec);
   void http(const Node& spec);
   void httpBody(const Node& spec);
   void kv(const Node& spec);
   void wait(const Node& spec);
+  void approval(const Node& approval);
   void notify(const Node& spec);
   void parallel(const Node& spec);
   void loop(const Node& spec);

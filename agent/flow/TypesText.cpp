@@ -166,7 +166,8 @@ class Types {
       case Shape::kAny:
         return any_;
       case Shape::kObject:
-        return "{\n" + members(row.object->keys, indent + "  ") + indent + "}";
+        return ((row.flags & kOrTrue) != 0 ? "true | {\n" : "{\n") +
+               members(row.object->keys, indent + "  ") + indent + "}";
       case Shape::kObjectList:
         return row.object ? "{\n" + members(row.object->keys, indent + "  ") + indent + "}[]"
                           : "any[]";

@@ -107,10 +107,38 @@ constexpr std::array<KeyRow, 8> kWaitKeys{{
      .help =
          "Approvals: reject (default) or fail. Callbacks and events: fail (default) or continue."},
 }};
+constexpr std::array<Words, 2> kReviewOnTimeouts{"reject", "fail"};
+constexpr std::array<KeyRow, 7> kReviewKeys{{
+    {.name = "summary",
+     .flags = kTemplate,
+     .least = 1,
+     .most = 4'000,
+     .help = "What is asked, for the person who decides; without it, the title or id of the step. "
+             "What exactly will be done is always shown."},
+    kApprovalKeys[1],
+    kApprovalKeys[2],
+    kApprovalKeys[3],
+    kApprovalKeys[4],
+    {.name = "timeout",
+     .shape = Shape::kDuration,
+     .flags = kTemplate,
+     .least = 1,
+     .fallback = "\"7d\"",
+     .help = "How long the step waits for the decision."},
+    {.name = "on_timeout",
+     .shape = Shape::kChoice,
+     .choices = kReviewOnTimeouts,
+     .fallback = "\"reject\"",
+     .help = "Whether silence counts as a rejection or as a timeout; the step fails either way."},
+}};
+
 constexpr std::array<Words, 5> kWaitOneOf{"approval", "callback", "event", "for", "until"};
 constexpr std::array<Words, 1> kWaitLater{"handoff"};
 
 }  // namespace
+
+constinit const ObjectRow kReviewObject{
+    .what = "a review", .keys = kReviewKeys, .later = kApprovalLater};
 
 constinit const ObjectRow kSleepObject{
     .what = "a sleep step", .keys = kSleepKeys, .exactlyOne = kSleepOneOf};

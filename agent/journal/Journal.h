@@ -19,6 +19,7 @@
 namespace belay::journal {
 
 class AdmissionTable;
+class BucketTable;
 class DeliveryTable;
 class ScheduleTable;
 
@@ -79,6 +80,8 @@ class Journal : public FlowLedger, public StatementLedger {
   /// Runs that wait to begin, and those that hold slots of their flow. Reads and writes in the open
   /// transaction like all else. Not after close() (checked).
   virtual AdmissionTable& admissions() = 0;
+  /// The token buckets of rate limits, likewise.
+  virtual BucketTable& buckets() = 0;
 
   // --- Writing (in the open transaction).
 

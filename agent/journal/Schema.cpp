@@ -142,6 +142,9 @@ constexpr const char* kVersion3[] = {
     " run TEXT NOT NULL, answered INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
     " expires_ms INTEGER NOT NULL, PRIMARY KEY (slug, webhook, key)) STRICT, WITHOUT ROWID",
     "CREATE INDEX deliveries_by_expiry ON deliveries (expires_ms)",
+    "CREATE TABLE buckets (name TEXT PRIMARY KEY, boot_id TEXT NOT NULL, at_us INTEGER NOT NULL,"
+    " full_us INTEGER NOT NULL, queue_us INTEGER NOT NULL, blocked_us INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID",
     // The same content can belong to several runs and steps: one row each, so that it stays until
     // the last of them is pruned.
     "CREATE TABLE run_resources (number INTEGER PRIMARY KEY, ref TEXT NOT NULL,"

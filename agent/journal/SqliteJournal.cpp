@@ -42,6 +42,7 @@ SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clo
       resources(*session),
       schedules(*session),
       deliveries(*session),
+      buckets(*session),
       chainWalk(*session, hostChain, ledger, statements),
       retention(*session, hostChain, schedules),
       structureCheck(*session),
@@ -64,6 +65,11 @@ Status SqliteJournal::checkLastRows() {
 ScheduleTable& SqliteJournal::schedules() {
   BELAY_CHECK(open_ != nullptr);
   return open_->schedules;
+}
+
+BucketTable& SqliteJournal::buckets() {
+  BELAY_CHECK(open_ != nullptr);
+  return open_->buckets;
 }
 
 DeliveryTable& SqliteJournal::deliveries() {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "agent/journal/AdmissionTable.h"
+#include "agent/journal/BucketTable.h"
 #include "agent/journal/ChainWalk.h"
 #include "agent/journal/DeliveryTable.h"
 #include "agent/journal/EventTable.h"
@@ -35,6 +36,7 @@ class SqliteJournal final : public Journal {
   ScheduleTable& schedules() override;
   DeliveryTable& deliveries() override;
   AdmissionTable& admissions() override;
+  BucketTable& buckets() override;
   base::Status addRun(const RunRow& row, RunHead& head) override;
   base::Status updateRun(const RunHead& head, const RunRow& row) override;
   base::Status appendEvent(RunHead& head, std::string_view name, std::int64_t atMs,
@@ -140,6 +142,7 @@ class SqliteJournal final : public Journal {
     ResourceTable resources;
     ScheduleTable schedules;
     DeliveryTable deliveries;
+    BucketTable buckets;
     ChainWalk chainWalk;
     Retention retention;
     StructureCheck structureCheck;

@@ -78,7 +78,7 @@ Status CodeSteps::make(LiveRun& run) {
                  runtime::replay(core_.world().journal, run.state.id, decisions.get(), &feed));
     code.feed = std::move(feed);
     // It was read from disk again, and is believed no more than the first time.
-    if (!decisions->empty()) run.unverified = std::move(decisions);
+    run.unverified = std::move(decisions);
     BELAY_TRY(core_.trusts(run));
   }
   code.feedIsWhole = false;

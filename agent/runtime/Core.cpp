@@ -25,7 +25,7 @@ Status Core::record(LiveRun& run, engine::EventBody body) {
   const std::string_view name = engine::eventName(body);
   const std::string text = engine::encodeBody(body);
   if (const auto* resolved = std::get_if<engine::WaitResolved>(&body); resolved && run.unverified) {
-    run.unverified->settle(resolved->key);
+    run.unverified->settle(*resolved);
   }
   const bool seals = std::holds_alternative<engine::RunFinished>(body);
   engine::Event event{wallMs(), std::move(body)};
@@ -89,7 +89,9 @@ Status Core::arm(const LiveRun& run, std::string key, std::int64_t delayMs) {
 
 Status Core::trusts(LiveRun& run) {
   if (const auto decisions = std::exchange(run.unverified, nullptr)) {
-    const Status verified = decisions->verify(run.state, world_.decisionKeys);
+    const Status verified =
+        decisions->verify(run.state, world_.decisionKeys,
+                          [&run](const std::string& path) { return stepOf(run, path); });
     if (!verified) {
       world_.log.error("run.decision_refused", verified.error(), {{"run", run.state.id.str()}});
       run.distrust = verified.error();

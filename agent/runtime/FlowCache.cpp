@@ -23,6 +23,10 @@ Result<std::shared_ptr<const LoadedFlow>> prepare(flow::Flow flow) {
                  step.spec.empty() ? Result<json::Value>(json::Value()) : json::parse(step.spec));
     loaded->specs.push_back(std::move(spec));
   }
+  for (const flow::Step& undo : flow.undos) {
+    BELAY_ASSIGN(json::Value spec, json::parse(undo.spec));
+    loaded->undos.push_back(std::move(spec));
+  }
   if (!flow.output.empty()) {
     BELAY_ASSIGN(loaded->output, json::parse(flow.output));
   }

@@ -21,6 +21,7 @@ struct LoadedFlow {
   flow::Flow flow;
   script::Module module;
   std::vector<json::Value> specs;     ///< Of the steps, in their order.
+  std::vector<json::Value> undos;     ///< Of what undoes steps, in the order of Flow::undos.
   std::optional<json::Value> output;  ///< With templates.
   std::optional<json::Schema> inputSchema;
 };

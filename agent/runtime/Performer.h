@@ -14,6 +14,7 @@
 #include "agent/script/Evaluator.h"
 #include "agent/trust/RenderedEffect.h"
 #include "common/base/Ids.h"
+#include "common/base/RateLimit.h"
 #include "common/base/Result.h"
 
 namespace belay::runtime {
@@ -43,6 +44,7 @@ struct StepResult {
   std::int64_t retryAfterMs = 0;           ///< What the peer asked for; 0: nothing.
   bool ambiguous = false;  ///< It is not known whether it took effect; `reason` says why.
   std::string reason;
+  bool neverBegan = false;  ///< From recover() alone: nothing was begun, and it is ordered anew.
   std::vector<journal::ResourceRow>
       resources;  ///< Stored already; their rows join the step's commit.
   std::int64_t durationMs = 0;
@@ -63,10 +65,17 @@ class Performer {
   /// Reads at most the host's own files. An error is the step's failure; nothing has left then.
   virtual base::Result<trust::RenderedEffect> describe(const Attempt& attempt) const = 0;
   virtual void start(const Attempt& attempt) = 0;
+  /// The connection that an attempt uses, with its limit.
+  struct Connection {
+    std::string name;
+    base::RateLimit limit;
+  };
+  virtual std::optional<Connection> connectionOf(const Attempt&) const { return std::nullopt; }
   /// True when recover() can find out what became of an attempt. Otherwise, after a crash, attempts
   /// that may be repeated are started again, and those that may not become ambiguous.
   virtual bool recovers() const { return false; }
-  /// Takes up an attempt whose intent is in the journal and whose end is not.
+  /// Takes up an attempt whose intent is in the journal and whose end is not. One that never began
+  /// is not started here, where policy and approval are not asked: its result says so.
   virtual void recover(const Attempt& attempt) { start(attempt); }
   /// Ends an attempt at once; its result is no longer wanted.
   virtual void cancel(const base::RunId& run, const engine::StepKey& key) = 0;

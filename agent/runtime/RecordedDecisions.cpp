@@ -1,5 +1,6 @@
 #include "agent/runtime/RecordedDecisions.h"
 
+#include "agent/engine/Path.h"
 #include "agent/runtime/WaitAnswers.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
@@ -8,6 +9,7 @@ namespace belay::runtime {
 
 using base::Error;
 using base::ErrorCode;
+using base::Result;
 using base::Status;
 using engine::WaitAnswer;
 
@@ -15,6 +17,16 @@ namespace {
 
 bool isDecided(const engine::WaitResolved& resolved) {
   return resolved.answer == WaitAnswer::kApproved || resolved.answer == WaitAnswer::kRejected;
+}
+
+constexpr const char* kUnsigned = "it counts as approved, and nobody signed that";
+
+/// What the steps behind an approval go by.
+Result<bool> countsAsApproved(const std::string& outputJson) {
+  if (outputJson.empty()) return false;
+  BELAY_ASSIGN(const json::Value output, json::parse(outputJson));
+  const json::Value* approved = output.find("approved");
+  return approved && approved->isBool() && approved->asBool();
 }
 
 Error invalid(const std::string& path, const std::string& why) {
@@ -34,7 +46,7 @@ void RecordedDecisions::note(const engine::EventBody& body) {
     isCode_ = !created->interpreter.empty();
   } else if (const auto* opened = std::get_if<engine::WaitOpened>(&body)) {
     if (opened->kind == flow::WaitKind::kApproval)
-      asked_[nameOf(opened->key)] = Asked{*opened, std::nullopt, {}};
+      asked_[nameOf(opened->key)] = Asked{*opened, std::nullopt, {}, false};
   } else if (const auto* resolved = std::get_if<engine::WaitResolved>(&body)) {
     const auto asked = asked_.find(nameOf(resolved->key));
     if (asked != asked_.end() && asked->second.opened.wait == resolved->wait)
@@ -42,6 +54,17 @@ void RecordedDecisions::note(const engine::EventBody& body) {
   } else if (const auto* finished = std::get_if<engine::StepFinished>(&body)) {
     const auto asked = isCode_ ? asked_.find(nameOf(finished->key)) : asked_.end();
     if (asked != asked_.end()) asked->second.outputJson = finished->outputJson;
+  } else if (const auto* advanced = std::get_if<engine::CodeAdvanced>(&body)) {
+    noteCalls(*advanced);
+  }
+}
+
+/// An approval counts as asked from its call on: what is cut out behind it is missed.
+void RecordedDecisions::noteCalls(const engine::CodeAdvanced& advanced) {
+  for (const engine::CodeCall& call : advanced.calls) {
+    const auto definition = json::parse(call.definitionJson);
+    const json::Value* wait = definition ? definition->find("wait") : nullptr;
+    if (wait && wait->find("approval")) asked_[nameOf(call.key)].opened.key = call.key;
   }
 }
 
@@ -65,22 +88,74 @@ Status RecordedDecisions::verifyAnswer(const Asked& asked, const trust::Decision
   return {};
 }
 
-Status RecordedDecisions::verify(const engine::RunState& state,
-                                 const trust::DecisionKeys& keys) const {
+void RecordedDecisions::settle(const engine::WaitResolved& resolved) {
+  const auto asked = asked_.find(nameOf(resolved.key));
+  if (asked == asked_.end() || asked->second.opened.wait != resolved.wait) return;
+  asked->second.resolved = resolved;
+  asked->second.settled = true;
+}
+
+/// An attempt that has begun, or is to begin, without its step having been asked for.
+Status RecordedDecisions::verifyReview(const engine::ActiveStep& active) const {
+  const engine::StepKey& key = active.started.key;
+  const auto found = asked_.find(nameOf(key));
+  const engine::WaitOpened* opened = found == asked_.end() ? nullptr : &found->second.opened;
+  if (!opened || !opened->review || opened->key.visit != key.visit || !found->second.resolved ||
+      found->second.resolved->answer != WaitAnswer::kApproved) {
+    return invalid(key.path, "it began, and nobody signed that");
+  }
+  if (active.phase == engine::StepPhase::kReviewed) return {};
+  const bool once = active.started.effect == flow::EffectClass::kOnce;
+  BELAY_ASSIGN(const json::Value request, json::parse(opened->requestJson));
+  const json::Value* rendered = request.find("rendered");
+  const bool same =
+      rendered && json::print(*rendered) == active.started.renderedJson &&
+      request.integer("timeout_ms") == active.started.timeoutMs &&
+      (once ? opened->key.attempt == key.attempt : opened->key.attempt <= key.attempt);
+  return same ? Status{} : Status{invalid(key.path, "what began is not what was approved")};
+}
+
+Status RecordedDecisions::verifyReviews(const engine::RunState& state,
+                                        const FindStep& findStep) const {
+  for (const engine::ActiveStep& active : state.active) {
+    if (active.phase == engine::StepPhase::kWaiting) continue;
+    const flow::Step* step = findStep(active.started.key.path);
+    if (step && step->review) BELAY_TRY(verifyReview(active));
+  }
+  return {};
+}
+
+/// Those that are not in the history at all; in that of code, noteCalls() has put them.
+Status RecordedDecisions::verifyApprovals(const engine::RunState& state,
+                                          const FindStep& findStep) const {
+  for (const auto& [path, record] : state.done) {
+    const flow::Step* step = findStep(path);
+    if (!step || !flow::isApproval(*step)) continue;
+    const auto asked = asked_.find(nameOf(record.key));
+    const bool known = asked != asked_.end() && asked->second.opened.key.visit == record.key.visit;
+    BELAY_ASSIGN(const bool counts, countsAsApproved(record.outputJson));
+    if (counts && !known) return invalid(path, kUnsigned);
+  }
+  return {};
+}
+
+Status RecordedDecisions::verify(const engine::RunState& state, const trust::DecisionKeys& keys,
+                                 const FindStep& findStep) const {
+  BELAY_TRY(verifyReviews(state, findStep));
+  BELAY_TRY(verifyApprovals(state, findStep));
   for (const auto& [name, asked] : asked_) {
     const std::string& path = asked.opened.key.path;
     const bool decided = asked.resolved && isDecided(*asked.resolved);
-    if (decided) BELAY_TRY(verifyAnswer(asked, keys));
+    if (decided && !asked.settled) BELAY_TRY(verifyAnswer(asked, keys));
+    // What a step with a review gives is its own, whatever its members are called.
+    if (asked.opened.review) continue;
     std::string outputJson = asked.outputJson;
     const auto done = state.done.find(path);
     if (done != state.done.end() && done->second.key.visit == asked.opened.key.visit)
       outputJson = done->second.outputJson;
-    if (outputJson.empty()) continue;
-    BELAY_ASSIGN(const json::Value output, json::parse(outputJson));
-    const json::Value* approved = output.find("approved");
-    const bool counts = approved && approved->isBool() && approved->asBool();
+    BELAY_ASSIGN(const bool counts, countsAsApproved(outputJson));
     const bool given = decided && asked.resolved->answer == WaitAnswer::kApproved;
-    if (counts && !given) return invalid(path, "it counts as approved, and nobody signed that");
+    if (counts && !given) return invalid(path, kUnsigned);
   }
   return {};
 }

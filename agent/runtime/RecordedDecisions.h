@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "agent/engine/Event.h"
 #include "agent/engine/RunState.h"
+#include "agent/flow/Flow.h"
 #include "agent/trust/Decision.h"
 #include "common/base/Result.h"
 
@@ -21,22 +23,29 @@ namespace belay::runtime {
 class RecordedDecisions {
  public:
   void note(const engine::EventBody& body);
-  bool empty() const { return asked_.empty(); }
-  /// A step whose wait was answered since: that decision was verified when it was taken.
-  void settle(const engine::StepKey& key) { asked_.erase(nameOf(key)); }
+  /// An answer that was taken since: its decision was verified then.
+  void settle(const engine::WaitResolved& resolved);
 
+  /// The step at a path; null pointer: not known, as of calls of code that have ended.
+  using FindStep = std::function<const flow::Step*(const std::string& path)>;
   /// That each decision is signed by a key of `keys`, for the request that the run made, and says
-  /// what the history says; and that no approval counts as given without one. Errors:
-  /// kDecisionInvalid naming the step.
-  base::Status verify(const engine::RunState& state, const trust::DecisionKeys& keys) const;
+  /// what the history says; that no approval counts as given without one; and that no step with a
+  /// review has begun without one for what it does. Errors: kDecisionInvalid naming the step.
+  base::Status verify(const engine::RunState& state, const trust::DecisionKeys& keys,
+                      const FindStep& findStep) const;
 
  private:
   struct Asked {
     engine::WaitOpened opened;
     std::optional<engine::WaitResolved> resolved;
     std::string outputJson;  ///< Of code, whose state does not keep it.
+    bool settled = false;    ///< Verified when it was taken.
   };
   std::string nameOf(const engine::StepKey& key) const;
+  void noteCalls(const engine::CodeAdvanced& advanced);
+  base::Status verifyReview(const engine::ActiveStep& active) const;
+  base::Status verifyReviews(const engine::RunState& state, const FindStep& findStep) const;
+  base::Status verifyApprovals(const engine::RunState& state, const FindStep& findStep) const;
   static base::Status verifyAnswer(const Asked& asked, const trust::DecisionKeys& keys);
 
   bool isCode_ = false;

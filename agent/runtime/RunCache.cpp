@@ -1,8 +1,10 @@
 #include "agent/runtime/RunCache.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/engine/Engine.h"
+#include "agent/engine/Path.h"
 #include "agent/runtime/Performer.h"
 #include "common/json/Json.h"
 
@@ -11,6 +13,22 @@ namespace belay::runtime {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
+
+namespace {
+
+bool asksPersons(const flow::Flow& flow) {
+  return std::any_of(flow.steps.begin(), flow.steps.end(), [](const flow::Step& step) {
+    return step.review.has_value() || flow::isApproval(step);
+  });
+}
+
+}  // namespace
+
+const flow::Step* stepOf(const LiveRun& run, const std::string& path) {
+  if (!run.code) return run.flow->flow.find(engine::stepIdOf(path));
+  const auto call = run.code->steps.find(path);
+  return call == run.code->steps.end() ? nullptr : &call->second.step;
+}
 
 Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id,
                                 RecordedDecisions* decisions, CodeFeed* feed) {
@@ -107,11 +125,12 @@ Result<std::unique_ptr<LiveRun>> RunCache::load(const base::RunId& id) {
   auto decisions = std::make_unique<RecordedDecisions>();
   CodeFeed feed;
   BELAY_ASSIGN(run->state, replay(journal_, id, decisions.get(), &feed));
-  if (!decisions->empty()) run->unverified = std::move(decisions);
   BELAY_ASSIGN(run->flow, flows_.get(row->flowDigest));
   if (run->state.code) {
     BELAY_ASSIGN(run->code, CodeRun::open(*run->flow, run->state, std::move(feed)));
   }
+  // Also without a trace of a decision: it may have been cut out.
+  if (run->code || asksPersons(run->flow->flow)) run->unverified = std::move(decisions);
   run->row = std::move(*row);
   return run;
 }

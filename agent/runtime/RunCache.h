@@ -51,6 +51,10 @@ struct LiveRun {
   std::optional<base::Error> distrust;  ///< Why this run may not go on.
 };
 
+/// The step of a run at a path, or what undoes it; null pointer: there is none, and of code, none
+/// that has not ended.
+const flow::Step* stepOf(const LiveRun& run, const std::string& path);
+
 /// The runs that move. A run that only waits costs disk and no memory: it is loaded again when its
 /// wait is answered.
 ///

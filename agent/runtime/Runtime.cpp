@@ -220,6 +220,13 @@ Status Runtime::retry(const RunId& id, const std::string& step, const std::strin
                  "run " + id.str() + " is of a flow that is code, which has no step to go on from",
                  {"start it again: belay flow run " + state.created.slug}};
   }
+  // What the failed step builds on is gone: only a person knows from where it makes sense again.
+  if (step.empty() && !state.finished->compensated.empty()) {
+    return Error{ErrorCode::kRunState,
+                 "run " + id.str() + " has taken back what " + state.finished->compensated.back() +
+                     " and others did: say from which step it is to go on",
+                 {"belay run show " + id.str(), "belay run retry " + id.str() + " --from STEP"}};
+  }
   const std::string from = step.empty() ? state.finished->failedStep : step;
   if (!run->flow->flow.indexOf(from)) {
     return Error{ErrorCode::kFlowUnknownStep,
@@ -303,10 +310,15 @@ Status Runtime::handle(const Owed& owed) {
   if (const auto* perform = std::get_if<engine::PerformStep>(&owed.effect)) {
     return steps_.perform(*run, perform->key, owed.recovering);
   }
+  if (std::holds_alternative<engine::StartUndo>(owed.effect))
+    return steps_.compensations().start(*run);
+  if (const auto* start = std::get_if<engine::StartReviewed>(&owed.effect))
+    return run->state.paused ? Status{} : steps_.reviews().start(*run, start->key);
+  // Of a run that stops nothing goes on.
   if (const auto* next = std::get_if<engine::NextRound>(&owed.effect))
-    return steps_.blocks().nextRound(*run, next->key);
+    return run->state.stopping ? Status{} : steps_.blocks().nextRound(*run, next->key);
   if (const auto* end = std::get_if<engine::EndBlock>(&owed.effect))
-    return steps_.blocks().end(*run, end->key);
+    return run->state.stopping ? Status{} : steps_.blocks().end(*run, end->key);
   if (std::holds_alternative<engine::AdvanceCode>(owed.effect)) return steps_.code().advance(*run);
   return steps_.finishRun(*run, std::get<engine::FinishRun>(owed.effect).end);
 }

@@ -31,7 +31,9 @@ StepAt findStep(const LiveRun& run, const std::string& path) {
 }
 
 const flow::Step& stepAt(const LiveRun& run, const std::string& path) {
-  return findStep(run, path).step;
+  const flow::Step* step = stepOf(run, path);
+  BELAY_CHECK(step != nullptr);
+  return *step;
 }
 
 void Steps::setPerformer(flow::Family family, Performer& performer) {
@@ -83,6 +85,11 @@ Status Steps::enter(LiveRun& run, const std::string& path) {
       return fail(run, step, std::move(finished), failureOf(std::move(holds).error().in("when")));
     }
     if (!*holds) return skip(run, step, key);
+  }
+  if (const Status room = Compensations::checkRoom(run, step); !room) {
+    StepFinished finished;
+    finished.key = key;
+    return fail(run, step, std::move(finished), failureOf(room.error()));
   }
   return enterFamily(run, step, spec, key);
 }
@@ -202,21 +209,82 @@ Status Steps::startPerformed(LiveRun& run, const flow::Step& step, const json::V
   auto timeoutMs = timeoutOf(run, step, key);
   if (!timeoutMs) return fail(run, step, std::move(failed), failureOf(timeoutMs.error()));
 
-  // Whom this step hands a callback's token to may answer before the run comes to the wait.
-  Status opened = waits_.openEarly(run, step, key.path, *rendered, scopeOf(run, key));
-  if (!opened) {
-    if (endsTransaction(opened.error().code)) return opened;
-    return fail(run, step, std::move(failed), failureOf(opened.error()));
-  }
+  if (step.review) return reviews_.ask(run, step, key, *rendered, *timeoutMs);
+  return startAttempt(run, step, key, std::move(*rendered), *timeoutMs);
+}
 
+engine::StepStarted Steps::intend(LiveRun& run, const flow::Step& step, const StepKey& key,
+                                  std::string renderedJson, std::int64_t timeoutMs) const {
   engine::StepStarted started;
   started.key = key;
   started.effect = step.effect;
-  started.renderedJson = std::move(*rendered);
+  started.renderedJson = std::move(renderedJson);
   started.idempotencyKey = engine::idempotencyKey(core_.settings().epoch, run.state.id, key);
   started.bootId = core_.world().clock.bootId();
-  started.timeoutMs = *timeoutMs;
-  return core_.record(run, std::move(started));
+  started.timeoutMs = timeoutMs;
+  return started;
+}
+
+Status Steps::startAttempt(LiveRun& run, const flow::Step& step, const StepKey& key,
+                           std::string renderedJson, std::int64_t timeoutMs) {
+  // Whom this step hands a callback's token to may answer before the run comes to the wait.
+  Status opened = waits_.openEarly(run, step, key.path, renderedJson, scopeOf(run, key));
+  if (!opened) {
+    if (endsTransaction(opened.error().code)) return opened;
+    StepFinished failed;
+    failed.key = key;
+    return fail(run, step, std::move(failed), failureOf(opened.error()));
+  }
+  return begin(run, step, intend(run, step, key, std::move(renderedJson), timeoutMs), false);
+}
+
+Status Steps::begin(LiveRun& run, const flow::Step& step, engine::StepStarted started,
+                    bool isTurn) {
+  std::vector<RateLimits::Limit> limits = RateLimits::limitsOf(run, step);
+  BELAY_ASSIGN(auto connection, connectionLimit(run, step, started));
+  if (connection) limits.push_back(std::move(*connection));
+  if (limits.empty()) return core_.record(run, std::move(started));
+  auto hold = limits_.take(limits, isTurn);
+  if (!hold) {
+    if (endsTransaction(hold.error().code)) return hold.error();
+    StepFinished failed;
+    failed.key = started.key;
+    return fail(run, step, std::move(failed), failureOf(hold.error()));
+  }
+  if (!*hold) return core_.record(run, std::move(started));
+  return core_.record(
+      run, engine::StepHeld{std::move(started), std::move((*hold)->bucket), (*hold)->delayMs});
+}
+
+Result<std::optional<RateLimits::Limit>> Steps::connectionLimit(
+    LiveRun& run, const flow::Step& step, const engine::StepStarted& started) {
+  std::optional<RateLimits::Limit> limit;
+  if (started.renderedJson.find("\"connection\"") == std::string::npos) return limit;
+  BELAY_ASSIGN(const Attempt attempt, attemptOf(run, step, started));
+  const auto connection = performerOf(step.family).connectionOf(attempt);
+  if (connection) limit.emplace(RateLimits::connectionBucket(connection->name), connection->limit);
+  return limit;
+}
+
+Result<Attempt> Steps::attemptOf(LiveRun& run, const flow::Step& step,
+                                 const engine::StepStarted& started) {
+  Attempt attempt;
+  attempt.run = run.state.id;
+  attempt.slug = run.state.created.slug;
+  attempt.key = started.key;
+  attempt.family = step.family;
+  attempt.effect = started.effect;
+  attempt.persist = step.persist;
+  attempt.renderedJson = started.renderedJson;
+  attempt.idempotencyKey = started.idempotencyKey;
+  attempt.bootId = started.bootId;
+  attempt.timeoutMs = started.timeoutMs;
+  attempt.callbackWait = Waits::handedOut(run, started.key.path, attempt.renderedJson);
+  BELAY_ASSIGN(const std::vector<journal::BindingRow> bindings,
+               core_.world().journal.bindings(attempt.slug));
+  for (const journal::BindingRow& binding : bindings)
+    attempt.bindings[binding.name] = binding.connection;
+  return attempt;
 }
 
 Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
@@ -225,27 +293,12 @@ Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
   if (!active || active->started.key != key || active->phase != engine::StepPhase::kStarted)
     return {};
   const flow::Step& step = stepAt(run, key.path);
-  Attempt attempt;
-  attempt.run = run.state.id;
-  attempt.slug = run.state.created.slug;
-  attempt.key = key;
-  attempt.family = step.family;
-  attempt.effect = active->started.effect;
-  attempt.persist = step.persist;
-  attempt.renderedJson = active->started.renderedJson;
-  attempt.idempotencyKey = active->started.idempotencyKey;
-  attempt.bootId = active->started.bootId;
-  attempt.timeoutMs = active->started.timeoutMs;
-  attempt.callbackWait = Waits::handedOut(run, key.path, attempt.renderedJson);
-  BELAY_ASSIGN(const std::vector<journal::BindingRow> bindings,
-               core_.world().journal.bindings(attempt.slug));
-  for (const journal::BindingRow& binding : bindings)
-    attempt.bindings[binding.name] = binding.connection;
+  BELAY_ASSIGN(Attempt attempt, attemptOf(run, step, active->started));
 
   // The only path to a performer, and so the only place where the policy is asked. What is adopted
   // was asked for before.
   const bool adopts = recovering && performerOf(step.family).recovers();
-  if (const Status permitted = adopts ? Status{} : permit(run, attempt); !permitted) {
+  if (const Status permitted = adopts ? Status{} : permitNow(run, step, attempt); !permitted) {
     StepResult refused;
     refused.ok = false;
     refused.failure = failureOf(permitted.error());
@@ -263,10 +316,16 @@ Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
   return {};
 }
 
-Status Steps::permit(LiveRun& run, const Attempt& attempt) {
+Status Steps::permitNow(LiveRun& run, const flow::Step& step, const Attempt& attempt) {
+  BELAY_ASSIGN(const trust::RenderedEffect effect, permit(run, attempt));
+  return Reviews::check(step, *run.state.findActive(attempt.key.path), effect);
+}
+
+Result<trust::RenderedEffect> Steps::permit(LiveRun& run, const Attempt& attempt) {
   BELAY_TRY(core_.trusts(run));
-  BELAY_ASSIGN(const trust::RenderedEffect effect, performerOf(attempt.family).describe(attempt));
-  return core_.world().policy.check(effect).status();
+  BELAY_ASSIGN(trust::RenderedEffect effect, performerOf(attempt.family).describe(attempt));
+  BELAY_TRY(core_.world().policy.check(effect).status());
+  return effect;
 }
 
 Status Steps::keepResources(LiveRun& run, const StepKey& key,
@@ -284,6 +343,8 @@ Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result)
   const bool inFlight = active && (active->phase == engine::StepPhase::kStarted ||
                                    active->phase == engine::StepPhase::kChild);
   if (!inFlight || active->started.key != key) return {};
+  // Orders it anew, on the way that asks policy and approval.
+  if (result.neverBegan) return perform(run, key, false);
   const flow::Step& step = stepAt(run, key.path);
   if (const Status kept = keepResources(run, key, result.resources); !kept) {
     if (endsTransaction(kept.error().code)) return kept;
@@ -301,11 +362,19 @@ Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result)
   if (result.ok) return succeed(run, step, std::move(finished));
 
   BELAY_CHECK(result.failure.has_value());
+  const flow::FailureClass kind = result.failure->kind;
+  if (result.retryAfterMs > 0 &&
+      (kind == flow::FailureClass::kRateLimited || kind == flow::FailureClass::kUnavailable)) {
+    // The peer means all who come by this connection, not only this step.
+    BELAY_ASSIGN(const auto limit, connectionLimit(run, step, active->started));
+    if (limit) BELAY_TRY(limits_.block(*limit, result.retryAfterMs));
+  }
   std::array<std::uint8_t, 4> noise{};
   core_.world().random.fill(noise);
   const double unit = (noise[0] | (noise[1] << 8) | (noise[2] << 16)) / 16777216.0;
   const auto retry = engine::decideRetry(step, key, *result.failure, unit, result.retryAfterMs);
-  if (retry.retry && !run.state.stopping) {
+  // A run that stops makes no further attempt, but for those that take effects back.
+  if (retry.retry && (!run.state.stopping || engine::isUndo(key.path))) {
     return core_.record(run, engine::AttemptFailed{key, std::move(*result.failure), retry.delayMs});
   }
   return fail(run, step, std::move(finished), std::move(*result.failure));
@@ -321,11 +390,15 @@ Status Steps::retryNow(LiveRun& run, const std::string& path) {
   // While paused the timer is spent; resuming arms it anew.
   if (!active || active->phase != engine::StepPhase::kBackoff || run.state.paused) return {};
   engine::StepStarted again = active->started;
-  ++again.key.attempt;
+  const flow::Step& step = stepAt(run, path);
   again.bootId = core_.world().clock.bootId();
-  if (stepAt(run, path).family == flow::Family::kFlow)
-    return children_.begin(run, std::move(again));
-  return core_.record(run, std::move(again));
+  if (!active->heldBy.empty()) return begin(run, step, std::move(again), true);
+  ++again.key.attempt;
+  if (step.family == flow::Family::kFlow) return children_.begin(run, std::move(again));
+  // One approval, one attempt, where an attempt may have its effect only once.
+  if (step.review && step.effect == flow::EffectClass::kOnce)
+    return reviews_.ask(run, step, again.key, again.renderedJson, again.timeoutMs);
+  return begin(run, step, std::move(again), false);
 }
 
 Status Steps::cancel(LiveRun& run, const engine::CancelStep& cancel) {
@@ -347,6 +420,8 @@ Status Steps::finishRun(LiveRun& run, engine::RunEnd end) {
   finished.end = end;
   finished.failure = run.state.failure;
   finished.failedStep = run.state.failedStep;
+  finished.compensated = run.state.compensated;
+  finished.uncompensated = run.state.uncompensated;
   if (end == engine::RunEnd::kCancelled && !run.state.supersededBy.empty()) {
     finished.failure = failureOf(
         Error{ErrorCode::kRunSuperseded, "superseded by " + run.state.supersededBy.str()});
@@ -367,6 +442,10 @@ Status Steps::finishRun(LiveRun& run, engine::RunEnd end) {
       finished.failedStep = "output";
     }
   }
+  // Of a run that was cancelled, or has only its output wrong, nothing is taken back.
+  for (auto undo = run.state.undos.rbegin();
+       finished.end != engine::RunEnd::kSucceeded && undo != run.state.undos.rend(); ++undo)
+    finished.uncompensated.push_back(engine::visitName(undo->key));
   return endRun(run, std::move(finished));
 }
 
@@ -417,7 +496,19 @@ Result<std::string> Steps::storeLarge(LiveRun& run, const std::string& path,
   return row.ref;
 }
 
+Status Steps::endUndo(LiveRun& run, StepFinished finished) {
+  BELAY_TRY(keepLarge(run, finished));
+  finished.next = Next{Next::Kind::kEnd, {}};
+  return core_.record(run, std::move(finished));
+}
+
 Status Steps::succeed(LiveRun& run, const flow::Step& step, StepFinished finished) {
+  if (engine::isUndo(finished.key.path)) return endUndo(run, std::move(finished));
+  const Status attached = compensations_.attach(run, step, finished);
+  if (!attached) {
+    if (endsTransaction(attached.error().code)) return attached;
+    return fail(run, step, std::move(finished), failureOf(attached.error()));
+  }
   BELAY_TRY(keepLarge(run, finished));
   auto next = chooseNext(run, step, finished);
   if (!next) return fail(run, step, std::move(finished), failureOf(next.error()));
@@ -429,6 +520,7 @@ Status Steps::fail(LiveRun& run, const flow::Step& step, StepFinished finished,
                    engine::Failure failure) {
   finished.outcome = StepOutcome::kFailed;
   finished.failure = failure;
+  if (engine::isUndo(finished.key.path)) return endUndo(run, std::move(finished));
   BELAY_TRY(keepLarge(run, finished));
   Next next{Next::Kind::kFail, {}};
   if (step.onError.kind == flow::OnError::Kind::kStep)

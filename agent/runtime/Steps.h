@@ -6,7 +6,10 @@
 #include "agent/runtime/BlockSteps.h"
 #include "agent/runtime/ChildRuns.h"
 #include "agent/runtime/CodeSteps.h"
+#include "agent/runtime/Compensations.h"
 #include "agent/runtime/Core.h"
+#include "agent/runtime/RateLimits.h"
+#include "agent/runtime/Reviews.h"
 #include "agent/runtime/RunScope.h"
 
 namespace belay::runtime {
@@ -25,10 +28,15 @@ class Steps {
         waits_(waits),
         blocks_(core, *this),
         children_(core, *this, starter),
-        code_(core, *this) {}
+        code_(core, *this),
+        reviews_(core, *this, waits),
+        compensations_(core, *this),
+        limits_(core) {}
 
   BlockSteps& blocks() { return blocks_; }
   CodeSteps& code() { return code_; }
+  Reviews& reviews() { return reviews_; }
+  Compensations& compensations() { return compensations_; }
 
   void setPerformer(flow::Family family, Performer& performer);
   void setInline(flow::Family family, InlineStep& step);
@@ -46,6 +54,17 @@ class Steps {
   base::Status endRun(LiveRun& run, engine::RunFinished finished);
   base::Status resolve(LiveRun& run, const std::string& path, engine::Resolution resolution,
                        const std::string& by, const std::string& note);
+
+  /// What the journal is to say before an attempt leaves the process.
+  engine::StepStarted intend(LiveRun& run, const flow::Step& step, const engine::StepKey& key,
+                             std::string renderedJson, std::int64_t timeoutMs) const;
+  /// Records that intent, after it has opened the wait whose token the attempt hands out.
+  base::Status startAttempt(LiveRun& run, const flow::Step& step, const engine::StepKey& key,
+                            std::string renderedJson, std::int64_t timeoutMs);
+  base::Result<Attempt> attemptOf(LiveRun& run, const flow::Step& step,
+                                  const engine::StepStarted& started);
+  /// What the attempt comes to, when history and policy let it pass.
+  base::Result<trust::RenderedEffect> permit(LiveRun& run, const Attempt& attempt);
 
   /// Ends a visit well: evaluates `next` with the outcome in scope, and records both.
   base::Status succeed(LiveRun& run, const flow::Step& step, engine::StepFinished finished);
@@ -77,9 +96,14 @@ class Steps {
                            const engine::StepKey& key);
   base::Status startPerformed(LiveRun& run, const flow::Step& step, const json::Value& spec,
                               const engine::StepKey& key);
+  /// Records the intent, or that it waits for a token; `isTurn`: it has waited.
+  base::Status begin(LiveRun& run, const flow::Step& step, engine::StepStarted started,
+                     bool isTurn);
+  base::Result<std::optional<RateLimits::Limit>> connectionLimit(
+      LiveRun& run, const flow::Step& step, const engine::StepStarted& started);
+  base::Status permitNow(LiveRun& run, const flow::Step& step, const Attempt& attempt);
   base::Status keepResources(LiveRun& run, const engine::StepKey& key,
                              std::vector<journal::ResourceRow>& rows);
-  base::Status permit(LiveRun& run, const Attempt& attempt);
   base::Result<std::int64_t> timeoutOf(LiveRun& run, const flow::Step& step,
                                        const engine::StepKey& key);
   base::Status skip(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
@@ -87,6 +111,7 @@ class Steps {
   base::Result<engine::Next> chooseNext(LiveRun& run, const flow::Step& step,
                                         const engine::StepFinished& finished);
   base::Status keepLarge(LiveRun& run, engine::StepFinished& finished);
+  base::Status endUndo(LiveRun& run, engine::StepFinished finished);
   base::Status recordFailure(LiveRun& run, const flow::Step& step, engine::StepFinished finished,
                              engine::Failure failure, engine::Next next);
   RunScope scopeOf(LiveRun& run, const engine::StepKey& key) const;
@@ -97,6 +122,9 @@ class Steps {
   BlockSteps blocks_;
   ChildRuns children_;
   CodeSteps code_;
+  Reviews reviews_;
+  Compensations compensations_;
+  RateLimits limits_;
   std::array<Performer*, static_cast<std::size_t>(flow::Family::kCount)> performers_{};
   std::array<InlineStep*, static_cast<std::size_t>(flow::Family::kCount)> inlines_{};
 };

@@ -88,6 +88,7 @@ std::optional<engine::Failure> waitFailure(const engine::WaitOpened& opened,
                                            const engine::WaitResolved& resolved,
                                            bool failOnReject) {
   engine::Failure failure;
+  failure.nothingLeft = opened.review;
   if (resolved.answer == WaitAnswer::kTimedOut && opened.onTimeout == flow::OnTimeout::kFail) {
     failure.code = base::errorText(ErrorCode::kWaitTimeout);
     failure.kind = flow::FailureClass::kTimeout;

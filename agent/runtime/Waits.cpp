@@ -101,22 +101,38 @@ Result<Waits::Open> Waits::render(LiveRun& run, const flow::Step& step, const js
   open.event.key = key;
   open.event.kind = step.wait.kind;
   open.event.onTimeout = step.wait.onTimeout;
-  BELAY_ASSIGN(
-      open.event.wait,
-      base::WaitId::parse("w" + base::makeSortableId(core_.wallMs(), core_.world().random)));
+  BELAY_TRY(begin(open, run, step.wait.timeout, scope));
   if (step.wait.kind == flow::WaitKind::kTime) {
     BELAY_TRY(renderTime(open, rendered));
     return open;
   }
-  if (step.wait.timeout) {
-    BELAY_ASSIGN(const std::string duration,
-                 core_.world().evaluator.renderText(run.flow->module, *step.wait.timeout, scope));
-    BELAY_ASSIGN(const std::chrono::milliseconds timeout, base::parseDuration(duration));
-    open.event.delayMs = timeout.count();
-    open.event.expiresWallMs = core_.wallMs() + timeout.count();
-  }
   BELAY_TRY(renderRequest(open, run, rendered));
   return open;
+}
+
+Status Waits::begin(Open& open, LiveRun& run, const std::optional<std::string>& timeout,
+                    const RunScope& scope) {
+  BELAY_ASSIGN(
+      open.event.wait,
+      base::WaitId::parse("w" + base::makeSortableId(core_.wallMs(), core_.world().random)));
+  if (!timeout) return {};
+  BELAY_ASSIGN(open.event.delayMs, steps_->durationOf(run, *timeout, scope));
+  open.event.expiresWallMs = core_.wallMs() + open.event.delayMs;
+  return {};
+}
+
+Status Waits::openReview(LiveRun& run, const flow::Review& review, const engine::StepKey& key,
+                         json::Value request, const RunScope& scope) {
+  Open open;
+  open.event.key = key;
+  open.event.kind = flow::WaitKind::kApproval;
+  open.event.onTimeout = review.onTimeout;
+  open.event.review = true;
+  BELAY_TRY(begin(open, run, review.timeout, scope));
+  json::Value rendered;
+  rendered.set(flow::waitKindName(open.event.kind), std::move(request));
+  BELAY_TRY(renderRequest(open, run, rendered));
+  return recordOpen(run, std::move(open));
 }
 
 Status Waits::renderTime(Open& open, const json::Value& rendered) {
@@ -402,11 +418,14 @@ Status Waits::resolve(LiveRun& run, engine::WaitResolved resolved, journal::Wait
 
 Status Waits::finish(LiveRun& run, const engine::WaitOpened& opened,
                      const engine::WaitResolved& resolved) {
+  // What was approved is owed as an effect, and held while the run is paused.
+  if (opened.review && resolved.answer == WaitAnswer::kApproved) return {};
   const flow::Step& step = stepAt(run, opened.key.path);
   engine::StepFinished finished;
   finished.key = opened.key;
   finished.outputJson = waitOutput(opened, resolved, core_.wallMs());
-  if (const auto failure = waitFailure(opened, resolved, step.wait.failOnReject)) {
+  const bool failOnReject = opened.review || step.wait.failOnReject;
+  if (const auto failure = waitFailure(opened, resolved, failOnReject)) {
     return steps_->fail(run, step, std::move(finished), *failure);
   }
   return steps_->succeed(run, step, std::move(finished));

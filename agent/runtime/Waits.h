@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,9 @@ class Waits {
   /// Opens the wait of a wait or sleep step, or takes over the one that was opened early.
   base::Status open(LiveRun& run, const flow::Step& step, const json::Value& spec,
                     const engine::StepKey& key, const RunScope& scope);
+  /// Opens the approval of an attempt; `request` is rendered.
+  base::Status openReview(LiveRun& run, const flow::Review& review, const engine::StepKey& key,
+                          json::Value request, const RunScope& scope);
   /// Opens the wait that a step names under `callback:` before that step starts; nothing when it
   /// names none.
   base::Status openEarly(LiveRun& run, const flow::Step& step, const std::string& stepPath,
@@ -61,6 +65,8 @@ class Waits {
   static base::Status openedByCode(const LiveRun& run, const std::string& path);
   base::Result<Open> render(LiveRun& run, const flow::Step& step, const json::Value& spec,
                             const engine::StepKey& key, const RunScope& scope);
+  base::Status begin(Open& open, LiveRun& run, const std::optional<std::string>& timeout,
+                     const RunScope& scope);
   base::Status renderTime(Open& open, const json::Value& rendered);
   base::Status renderRequest(Open& open, LiveRun& run, const json::Value& rendered);
   base::Result<json::Value> artifactsOf(LiveRun& run, const engine::StepKey& key,

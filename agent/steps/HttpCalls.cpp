@@ -1,6 +1,7 @@
 #include "agent/steps/HttpCalls.h"
 
 #include "common/base/Units.h"
+#include "common/json/Json.h"
 
 namespace belay::steps {
 
@@ -22,6 +23,17 @@ base::Status describeConnection(trust::HttpEffect& effect, const vault::Connecti
     effect.connectionSecrets.push_back({std::move(name), version});
   }
   return {};
+}
+
+std::optional<runtime::Performer::Connection> limitedConnection(
+    const vault::ConnectionStore& connections, const Attempt& attempt) {
+  const auto values = json::parse(attempt.renderedJson);
+  const std::string name = values && values->isObject() ? values->text("connection") : "";
+  if (name.empty()) return std::nullopt;
+  const auto bound = attempt.bindings.find(name);
+  const auto found = connections.find(bound == attempt.bindings.end() ? name : bound->second);
+  if (!found) return std::nullopt;
+  return runtime::Performer::Connection{(*found)->name, (*found)->rateLimit};
 }
 
 StepResult resultOf(const Attempt& attempt, const http::ClientFailure& failure) {

@@ -3,12 +3,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "agent/runtime/Performer.h"
 #include "agent/steps/WorkerPool.h"
-#include "agent/vault/Connection.h"
+#include "agent/vault/ConnectionStore.h"
 #include "common/base/CancelToken.h"
 #include "common/base/Mutex.h"
 #include "common/http/Client.h"
@@ -53,6 +54,10 @@ runtime::StepResult resultOf(const runtime::Attempt& attempt, const http::Client
 /// policy.
 base::Status describeConnection(trust::HttpEffect& effect, const vault::Connection& connection,
                                 const vault::SecretSource& secrets);
+/// The connection that a rendered step names, with its limit; nothing when the host has none of the
+/// name.
+std::optional<runtime::Performer::Connection> limitedConnection(
+    const vault::ConnectionStore& connections, const runtime::Attempt& attempt);
 /// The class of failure that a name of common/http stands for.
 flow::FailureClass failureClassOf(std::string_view retryClass);
 

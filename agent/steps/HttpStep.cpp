@@ -97,6 +97,10 @@ Result<HttpStep::Call> HttpStep::read(const Attempt& attempt) const {
   return call;
 }
 
+std::optional<runtime::Performer::Connection> HttpStep::connectionOf(const Attempt& attempt) const {
+  return limitedConnection(world_.connections, attempt);
+}
+
 Result<trust::RenderedEffect> HttpStep::describe(const Attempt& attempt) const {
   BELAY_ASSIGN(const Call call, read(attempt));
   trust::HttpEffect effect;

@@ -49,6 +49,11 @@ Result<NotifyStep::Message> NotifyStep::read(const Attempt& attempt) const {
   return message;
 }
 
+std::optional<runtime::Performer::Connection> NotifyStep::connectionOf(
+    const Attempt& attempt) const {
+  return limitedConnection(world_.connections, attempt);
+}
+
 Result<trust::RenderedEffect> NotifyStep::describe(const Attempt& attempt) const {
   BELAY_ASSIGN(const Message message, read(attempt));
   trust::HttpEffect effect;

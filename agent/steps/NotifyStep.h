@@ -29,6 +29,7 @@ class NotifyStep final : public runtime::Performer {
       : world_(world), settings_(std::move(settings)) {}
 
   base::Result<trust::RenderedEffect> describe(const runtime::Attempt& attempt) const override;
+  std::optional<Connection> connectionOf(const runtime::Attempt& attempt) const override;
   void start(const runtime::Attempt& attempt) override;
   void cancel(const base::RunId& run, const engine::StepKey& key) override;
 

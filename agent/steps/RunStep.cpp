@@ -249,8 +249,12 @@ void RunStep::recover(const Attempt& attempt) {
       return;
     case jobs::Adoption::State::kEnded:
       return finish(attempt, id);
-    case jobs::Adoption::State::kNotStarted:
-      return start(attempt);
+    case jobs::Adoption::State::kNotStarted: {
+      StepResult result;
+      result.ok = false;
+      result.neverBegan = true;
+      return sink_(attempt.run, attempt.key, std::move(result));
+    }
     case jobs::Adoption::State::kLost:
       break;
   }

@@ -117,6 +117,7 @@ Result<Connection> parseConnection(std::string_view name, const json::Value& def
   Connection connection;
   connection.name = name;
   connection.version = crypto::sha256(json::print(definition)).hex().substr(0, 16);
+  BELAY_ASSIGN(connection.rateLimit, reader.rateLimit());
   if (type == "http") {
     BELAY_ASSIGN(connection.kind, reader.http());
   } else {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/vault/SecretSource.h"
+#include "common/base/RateLimit.h"
 #include "common/base/Result.h"
 #include "common/http/Url.h"
 #include "common/json/Value.h"
@@ -50,7 +51,8 @@ struct ChatConnection {
 struct Connection {
   std::string name;
   std::variant<HttpConnection, ChatConnection> kind;
-  std::string version;  ///< 16 hex digits of the digest of its definition; effects name it.
+  base::RateLimit rateLimit;  ///< Of all that use it.
+  std::string version;        ///< 16 hex digits of the digest of its definition; effects name it.
 
   std::string_view type() const;  ///< "http" or "chat".
   /// The names of the secrets that it uses, sorted, each once.

@@ -6,6 +6,7 @@
 
 #include "common/base/SecretName.h"
 #include "common/base/Text.h"
+#include "common/base/Units.h"
 #include "common/http/ProxySettings.h"
 
 namespace belay::vault {
@@ -17,10 +18,13 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kHttpKeys{"type",    "base_url", "headers",
-                                                    "ca_file", "proxy",    "auth"};
-constexpr std::array<std::string_view, 6> kChatKeys{"type",           "url",     "format",
-                                                    "signing_secret", "ca_file", "proxy"};
+constexpr std::array<std::string_view, 7> kHttpKeys{"type",  "base_url", "headers",   "ca_file",
+                                                    "proxy", "auth",     "rate_limit"};
+constexpr std::array<std::string_view, 7> kChatKeys{
+    "type", "url", "format", "signing_secret", "ca_file", "proxy", "rate_limit"};
+constexpr std::array<std::string_view, 2> kRateLimitKeys{"max", "per"};
+constexpr std::int64_t kRateMax = 1'000'000;
+constexpr std::chrono::hours kRatePerMax{24};
 constexpr std::array<std::string_view, 3> kAuthKeys{"type", "user", "secret"};
 constexpr std::array<std::string_view, 1> kSecretKeys{"secret"};
 constexpr std::size_t kHeadersMax = 64;
@@ -190,6 +194,24 @@ Result<HttpAuth> ConnectionReader::auth() const {
     }
   }
   return out;
+}
+
+Result<base::RateLimit> ConnectionReader::rateLimit() const {
+  base::RateLimit limit;
+  const json::Value* value = definition_.find("rate_limit");
+  if (!value) return limit;
+  BELAY_TRY(onlyKeys(*value, "/rate_limit", kRateLimitKeys));
+  const std::int64_t most = value->integer("max");
+  if (most < 1 || most > kRateMax) {
+    return invalid("/rate_limit/max",
+                   "it must be a whole number from 1 to " + std::to_string(kRateMax));
+  }
+  const auto per = base::parseDuration(value->text("per"));
+  if (!per || *per <= std::chrono::milliseconds{0} || *per > kRatePerMax)
+    return invalid("/rate_limit/per", "it must be a duration of at most 1d, like 1s or 1m");
+  limit.max = static_cast<std::uint32_t>(most);
+  limit.per = *per;
+  return limit;
 }
 
 Result<HttpConnection> ConnectionReader::http() const {

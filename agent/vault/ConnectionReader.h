@@ -21,6 +21,7 @@ class ConnectionReader {
 
   /// "http" or "chat".
   base::Result<std::string> type() const;
+  base::Result<base::RateLimit> rateLimit() const;
   base::Result<HttpConnection> http() const;
   base::Result<ChatConnection> chat() const;
 

@@ -66,6 +66,9 @@ def flows(effects):
         "kid": [increment("one"), {"id": "nap", "sleep": {"for": "20ms"}}, increment("two"), {"id": "a", **double}],
         "jobs": [{"id": "job", "run": job}, increment("one")],
         "jobs-again": [{"id": "job", "run": job, "effect": "idempotent"}, increment("one")],
+        "guarded": [increment("one"), {"id": "paid", "run": job, "review": True, "rate_limit": {"max": 20, "per": "1s"},
+                                       "compensate": {"run": job, "effect": "idempotent"}},
+                    {"id": "bad", "run": {"command": ["false"]}}],
     }
     all_ = {slug: {"slug": slug, "input": number, "state": {"x": 0}, "steps": list_} for slug, list_ in steps.items()}
     all_["kid"]["output"] = "${{ steps.a.output }}"
@@ -139,7 +142,7 @@ class Load(threading.Thread):
             else:
                 n = oracle.next
                 oracle.next += 1
-                slug = self.random.choice(("sums", "sums", "many", "asks", "calls", "events", "jobs", "jobs", "jobs-again", "kids"))
+                slug = self.random.choice(("sums", "sums", "many", "asks", "calls", "events", "jobs", "jobs", "jobs-again", "kids", "guarded"))
                 oracle.asked[n] = (slug, self.random.choice((0, 0, 3)))
                 oracle.open += 1
             slug, code = oracle.asked[n]
@@ -294,6 +297,7 @@ class Verdict:
 
     def run(self, row, events):
         run, finished, ends, attempts = row["id"], collections.Counter(), 0, {}
+        approved, paid, undone = False, False, []
         created = events[0]["body"]
         n = created["input"]["n"]
         if "parent" in created:
@@ -310,6 +314,8 @@ class Verdict:
                 attempts[body["step"]] = (event["at"], body)
                 if "child" in body:
                     self.children[body["child"]] = (run, body["step"])
+                if body["step"] == "paid" and not approved:
+                    self.say("guards", "%s: began what nobody approved" % run)
             elif name == "step_ambiguous":
                 self.counts["ambiguous"] += 1
                 key = attempts[body["step"]][1]["key"]
@@ -322,13 +328,22 @@ class Verdict:
                     self.say("events", "%s: %s" % (run, json.dumps(body)[:400]))
                 if body["step"] == "job":
                     self.job(run, n, event, attempts)
+                if body["step"] in ("paid", "paid~undo") and body["step"] in attempts:
+                    started = attempts[body["step"]][1]
+                    self.keys.setdefault(started["key"], (n, started["effect"], False))
+                    self.counts[body["step"]] += 1
+                    paid = paid or (body["step"] == "paid" and body["outcome"] == "succeeded")
             elif name == "wait_resolved":
                 self.seen_answers[body["wait"]] = body
+                approved = body["answer"] == "approved"
             elif name == "run_finished":
                 ends += 1
+                undone += body.get("compensated", []) + body.get("uncompensated", [])
             elif name in ("run_paused", "run_resumed"):
                 controls[name] += 1
                 own[name] += not body["by"].startswith("run:")
+        if undone != (["paid"] if paid else []):
+            self.say("guards", "%s: paid %s, undone %s" % (run, paid, undone))
         for (step, visit), count in finished.items():
             if count != 1:
                 self.say("doubled", "%s: step %s visit %s finished %s times" % (run, step, visit, count))
@@ -423,6 +438,7 @@ RULES = {
     "doubled": "no step finished twice in a visit",
     "kv": "the counters equal the increments",
     "effects": "each effect of class once happened once, unless it is recorded as ambiguous",
+    "guards": "nothing begins unapproved, and what succeeded is undone when its run fails",
     "jobs": "adopted jobs have the right exit status and result",
     "logs": "adopted jobs have complete logs",
     "verify": "belay journal verify is content",

@@ -12,7 +12,7 @@ def test_every_template_becomes_a_valid_flow():
     with belay.started() as host:
         endings = {one["name"]: one["ending"] for one in host.cli("flow", "new", "--list").data["templates"]}
         names = list(endings)
-        for name in ("review-and-apply", "nightly-job", "poll-until", "fan-out-and-join"):
+        for name in ("review-and-apply", "nightly-job", "poll-until", "fan-out-and-join", "saga"):
             check.equal(True, name in names, name)
         for name in names:
             file = os.path.join(host.folder, name + endings[name])

@@ -163,6 +163,16 @@ class Writer {
       text_ += "    retry: {max_attempts: " + std::to_string(2 + random_.below(3)) +
                ", backoff: {initial: 2s, max: 1m}}\n";
     }
+    if (performed && chance(10)) text_ += "    rate_limit: {max: 2, per: 5m}\n";
+    if (performed && chance(15)) {
+      text_ +=
+          "    review: " + std::string(!ordered() || chance(50) ? "true" : "{timeout: 2h, on_timeout: fail}") +
+          "\n";
+    }
+    if (chance(25) && what != 5) {
+      text_ += "    compensate: {run: {command: [undo, " + id + "]}";
+      text_ += chance(50) ? ", effect: idempotent, retry: {max_attempts: 3}}\n" : "}\n";
+    }
     if (performed && chance(60))
       text_ += depth_ > 0 || chance(50) ? "    on_error: skip\n" : "    on_error: rescue\n";
   }

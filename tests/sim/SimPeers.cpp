@@ -95,8 +95,8 @@ void SimPeers::Jobs::recover(const Attempt& attempt) {
     found->second.wanted = true;
     return;
   }
-  if (attempt.bootId == peers_.clock_.bootId()) return start(attempt);
   StepResult lost;
+  lost.neverBegan = attempt.bootId == peers_.clock_.bootId();
   lost.ok = false;
   lost.ambiguous = attempt.effect == flow::EffectClass::kOnce;
   lost.reason = "the host was restarted";

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/engine/Engine.h"
+#include "agent/engine/Path.h"
 #include "agent/flow/Validate.h"
 #include "agent/journal/AdmissionTable.h"
 #include "common/json/Json.h"
@@ -20,6 +21,49 @@ constexpr int kActions = 60;
 /// Each round answers something and lets time pass to the next timer: in this many, a run that can
 /// go on does.
 constexpr int kRoundsToMove = 500;
+
+/// What the history of one run must keep to about approvals and compensations; what is wrong.
+class Guards {
+ public:
+  void on(const engine::EventBody& body) {
+    if (const auto* opened = std::get_if<engine::WaitOpened>(&body); opened && opened->review)
+      approved_[opened->key.path] = false;
+    if (const auto* resolved = std::get_if<engine::WaitResolved>(&body))
+      if (const auto asked = approved_.find(resolved->key.path); asked != approved_.end())
+        asked->second = resolved->answer == engine::WaitAnswer::kApproved;
+    if (const auto* started = std::get_if<engine::StepStarted>(&body)) start(*started);
+    if (const auto* finished = std::get_if<engine::StepFinished>(&body)) finish(*finished);
+    if (const auto* end = std::get_if<engine::RunFinished>(&body)) finish(*end);
+  }
+  const std::string& violation() const { return violation_; }
+
+ private:
+  void start(const engine::StepStarted& e) {
+    const auto asked = approved_.find(e.key.path);
+    if (asked != approved_.end() && !asked->second)
+      violation_ = "step " + e.key.path + " began without its approval";
+  }
+  void finish(const engine::StepFinished& e) {
+    if (engine::isUndo(e.key.path)) {
+      const std::string due = kept_.empty() ? "nothing" : kept_.back();
+      if (due != engine::visitName({e.key.path, e.key.visit, 1}))
+        violation_ = e.key.path + " ran, and due was " + due;
+      if (!kept_.empty()) kept_.pop_back();
+    } else if (!e.undoJson.empty()) {
+      kept_.push_back(engine::visitName({engine::undoPath(e.key.path), e.key.visit, 1}));
+    }
+  }
+  void finish(const engine::RunFinished& e) {
+    const bool undoes = e.end == engine::RunEnd::kFailed || e.end == engine::RunEnd::kStopped;
+    if (undoes && !kept_.empty()) violation_ = kept_.back() + " was never tried";
+    if (e.end == engine::RunEnd::kSucceeded && !(e.compensated.empty() && e.uncompensated.empty()))
+      violation_ = "a run that succeeded has undone something";
+  }
+
+  std::map<std::string, bool> approved_;  ///< Of the latest request, by path.
+  std::vector<std::string> kept_;
+  std::string violation_;
+};
 
 }  // namespace
 
@@ -334,11 +378,13 @@ void Simulation::checkHistories() {
     const auto events = host_->journal().events(row.id, 0, 100'000);
     if (!events) return fail("events of " + row.id.str() + ": " + events.error().message);
     std::set<std::pair<std::string, std::uint32_t>> finished;
+    Guards guards;
     for (const journal::EventRow& event : *events) {
       ++outcome_.events;
       note(row.id.str() + event.name + event.body);
       const auto body = engine::decodeBody(event.name, event.body);
       if (!body) return fail(body.error().message);
+      guards.on(*body);
       const auto* end = std::get_if<engine::StepFinished>(&*body);
       if (!end) continue;
       if (!finished.insert({end->key.path, end->key.visit}).second) {
@@ -348,6 +394,7 @@ void Simulation::checkHistories() {
       const bool isKv = end->outputJson.starts_with("{\"value\"");
       if (isKv && end->outputJson.find("\"previous\"") != std::string::npos) ++increments;
     }
+    if (!guards.violation().empty()) fail("run " + row.id.str() + ": " + guards.violation());
     const auto state = runtime::replay(host_->journal(), row.id);
     if (!state || state->status() != row.status)
       return fail("the row of run " + row.id.str() + " is not what its events say");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,10 @@ namespace belay::test {
 /// Threads: any.
 class HeldPerformer final : public runtime::Performer {
  public:
+  /// What attempts come to; a test may change it, as an installation would.
+  std::string executable = "/bin/true";
+  std::optional<Connection> connection;
+
   /// `recovers`: as a performer that finds its attempts again after a crash.
   explicit HeldPerformer(bool recovers = false) : recovers_(recovers) {}
 
@@ -22,11 +27,14 @@ class HeldPerformer final : public runtime::Performer {
     base::MutexLock lock(mutex_);
     described_.push_back(attempt);
     trust::RunEffect run;
-    run.executable = "/bin/true";
+    run.executable = executable;
     run.argv = {"true"};
     run.cwd = "/";
     run.profile = "bare";
     return trust::RenderedEffect{"run", attempt.slug, attempt.key.path, std::move(run)};
+  }
+  std::optional<Connection> connectionOf(const runtime::Attempt&) const override {
+    return connection;
   }
   void start(const runtime::Attempt& attempt) override { keep(started_, attempt); }
   bool recovers() const override { return recovers_; }

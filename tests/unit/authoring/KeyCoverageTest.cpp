@@ -109,10 +109,17 @@ TEST(KeyCoverage, everyKeyStandsInAFlowThatIsRight) {
     if (content.ok()) coverage.file(path, *content);
   }
   STRCMP_EQUAL("", coverage.problems.c_str());
+  // Of what undoes a step, the keys of its family are those of the family.
+  const auto isOfUndo = [](const std::string& key) {
+    for (const flow::FamilyRow& row : flow::familyTable()) {
+      if (key.starts_with("step.compensate." + std::string(row.key.name) + ".")) return true;
+    }
+    return false;
+  };
   std::string missing;
   for (const std::string& key : Coverage::all()) {
     // What a flow takes from other files has tests of its own, with those files.
-    if (!coverage.seen.contains(key) && key != "flow.include") missing += key + "\n";
+    if (!coverage.seen.contains(key) && key != "flow.include" && !isOfUndo(key)) missing += key + "\n";
   }
   STRCMP_EQUAL("", missing.c_str());
 }

@@ -286,14 +286,14 @@ TEST(Apply, aQueuedRunThatIsCancelledEndsWithoutAStep) {
   LONGS_EQUAL(1, effects.size());
   CHECK(std::get<FinishRun>(effects.front()).end == RunEnd::kCancelled);
   CHECK(state.supersededBy == other);
-  play(RunFinished{RunEnd::kCancelled, "", std::nullopt, ""});
+  play(RunFinished{RunEnd::kCancelled, "", std::nullopt, "", {}, {}});
   CHECK(refused(RunAdmitted{}));
 }
 
 TEST(Apply, aRetryMayHaveToWaitForItsTurn) {
   play(started("a"));
   play(finished("a", Next{Next::Kind::kEnd, {}}));
-  play(RunFinished{RunEnd::kCancelled, "", std::nullopt, ""});
+  play(RunFinished{RunEnd::kCancelled, "", std::nullopt, "", {}, {}});
   CHECK(play(RunRetried{"a", "me", true}).empty());
   CHECK(state.status() == RunStatus::kQueued);
   CHECK(owes<EnterStep>(play(RunAdmitted{})));
@@ -330,6 +330,46 @@ TEST(Apply, everyEventReadsBackAsItWasWritten) {
   STRCMP_EQUAL(text.c_str(), encodeBody(*back).c_str());
   CHECK(!decodeBody("step_finished", R"({"step":"a"})").ok());
   CHECK(!decodeBody("no_such_event", "{}").ok());
+}
+
+TEST(Apply, aReviewedStepStartsOnlyOnceItIsApproved) {
+  WaitOpened asked;
+  asked.key = {"a", 1, 1};
+  asked.wait = *base::WaitId::parse("w1");
+  asked.kind = flow::WaitKind::kApproval;
+  asked.review = true;
+  play(asked);
+  CHECK(refused(started("a")));
+  CHECK(state.status() == RunStatus::kWaiting);
+  WaitResolved answer;
+  answer.key = asked.key;
+  answer.wait = asked.wait;
+  answer.answer = WaitAnswer::kApproved;
+  CHECK(owes<StartReviewed>(play(answer)));
+  CHECK(owes<StartReviewed>(owed(state)));
+  CHECK(refused(started("a", 1, 2)));
+  CHECK(owes<PerformStep>(play(started("a"))));
+  CHECK(state.findActive("a")->review->wait == asked.wait);
+}
+
+TEST(Apply, undosRunOneAfterTheOtherTheLatestFirst) {
+  for (const char* id : {"a", "b"}) {
+    play(started(id));
+    StepFinished end = finished(id, {Next::Kind::kStep, id == std::string("a") ? "b" : "c"});
+    end.undoJson = "{}";
+    play(end);
+  }
+  play(started("c"));
+  StepFinished bad = finished("c", {Next::Kind::kFail, {}});
+  bad.failure = Failure{};
+  CHECK(owes<StartUndo>(play(bad)));
+  CHECK(owes<StartUndo>(owed(state)));
+  CHECK(refused(started("a~undo")));
+  play(started("b~undo"));
+  CHECK(refused(started("a~undo")));
+  CHECK(owes<StartUndo>(play(finished("b~undo", {}))));
+  CHECK(owes<FinishRun>(play(finished("a~undo", {}))));
+  STRCMP_EQUAL("b", state.compensated.front().c_str());
 }
 
 TEST_GROUP(Retry) {

@@ -4,9 +4,13 @@
 // anew.
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "agent/engine/Engine.h"
+#include "agent/engine/Path.h"
+#include "agent/flow/CodeCalls.h"
+#include "agent/flow/Validate.h"
 #include "agent/runtime/RecordedDecisions.h"
 #include "tests/support/TestRuntime.h"
 
@@ -16,6 +20,7 @@ using belay::base::ErrorCode;
 using belay::base::RunId;
 using belay::engine::EventBody;
 using belay::engine::StepFinished;
+using belay::engine::StepStarted;
 using belay::engine::WaitAnswer;
 using belay::engine::WaitOpened;
 using belay::engine::WaitResolved;
@@ -38,33 +43,44 @@ steps:
     on_error: skip
 )";
 
+bool isOfWait(const EventBody& body) {
+  return std::holds_alternative<WaitOpened>(body) || std::holds_alternative<WaitResolved>(body);
+}
+
 }  // namespace
 
 TEST_GROUP(RecordedDecisions) {
   TestRuntime host;
   RunId run;
+  std::string text = kFlow;
 
   void setup() override {
     host.boot();
-    run = host.start(kFlow);
+    run = host.start(text);
   }
   void decide(bool approve) {
     CHECK(host.decide(host.openWait(), approve, R"({"ticket": 7})").ok());
   }
 
-  /// Whether the history is believed after `change` was made to each of its events.
-  bool believed(const std::function<void(EventBody&)>& change) {
+  /// Whether the history is believed after `change` was made to each of its events, and without
+  /// what has to do with waits if they are cut out.
+  bool believed(const std::function<void(EventBody&)>& change, bool cutsWaitsOut = false) {
     RecordedDecisions decisions;
+    const auto flow = *belay::flow::parseFlow(text, "gate.flow.yaml", belay::flow::Format::kYaml);
     belay::engine::RunState state;
     state.id = run;
     const auto events = host.journal->events(run, 0, 100);
     for (const belay::journal::EventRow& row : *events) {
       EventBody body = *belay::engine::decodeBody(row.name, row.body);
+      if (cutsWaitsOut && isOfWait(body)) continue;
       change(body);
       decisions.note(body);
       CHECK(belay::engine::apply(state, {row.atMs, std::move(body)}).ok());
     }
-    const belay::base::Status verified = decisions.verify(state, host.keys);
+    const belay::base::Status verified =
+        decisions.verify(state, host.keys, [&flow](const std::string& path) {
+          return flow.find(belay::engine::stepIdOf(path));
+        });
     if (!verified) CHECK(verified.error().code == ErrorCode::kDecisionInvalid);
     return verified.ok();
   }
@@ -93,6 +109,16 @@ TEST(RecordedDecisions, anOutputThatCountsAsApprovedNeedsADecisionThatSaysSo) {
   CHECK_FALSE(believedWith<StepFinished>([](StepFinished& e) {
     e.outputJson.replace(e.outputJson.find("\"approved\":false"), 16, "\"approved\":true");
   }));
+}
+
+TEST(RecordedDecisions, anApprovalWhoseWaitIsNotInTheHistoryIsMissed) {
+  decide(true);
+  CHECK_FALSE(believed([](EventBody&) {}, true));
+}
+
+TEST(RecordedDecisions, aRejectionWhoseWaitIsNotInTheHistoryNeedsNoSignature) {
+  decide(false);
+  CHECK(believed([](EventBody&) {}, true));
 }
 
 TEST(RecordedDecisions, aRequestThatWasChangedAfterwardsIsFound) {
@@ -125,6 +151,36 @@ TEST(RecordedDecisions, aDecisionOfAKeyThatIsNotKnownIsNotBelieved) {
 
 TEST(RecordedDecisions, aRunThatWaitsIsBelievedWithoutADecision) {
   CHECK(believed([](EventBody&) {}));
+}
+
+TEST(RecordedDecisions, whatBeganBehindAReviewIsWhatWasSigned) {
+  text = "slug: gate\nsteps:\n  - {id: ship, run: {command: [\"true\"]}, review: true}\n";
+  run = host.start(text);
+  belay::journal::WaitFilter mine;
+  mine.run = run.str();
+  CHECK(host.decide(host.journal->waits(mine)->front(), true).ok());
+  CHECK(believed([](EventBody&) {}));
+  CHECK_FALSE(believedWith<StepStarted>(
+      [](StepStarted& e) { e.renderedJson = R"({"command":["false"]})"; }));
+  CHECK_FALSE(believedWith<StepStarted>([](StepStarted& e) { e.timeoutMs = 1; }));
+  CHECK_FALSE(believedWith<WaitResolved>([](WaitResolved& e) { e.decision.clear(); }));
+  CHECK_FALSE(believedWith<WaitOpened>([](WaitOpened& e) {
+    e.requestJson.replace(e.requestJson.find("[\"true\"]"), 8, "[\"nope\"]");
+  }));
+}
+
+// Taken out of the history whole: nothing is left that a signature could be missing of.
+TEST(RecordedDecisions, aReviewThatIsNotInTheHistoryIsMissed) {
+  text = "slug: gate\nsteps:\n  - {id: ship, run: {command: [\"true\"]}, review: true}\n";
+  const auto flow = *belay::flow::parseFlow(text, "gate.flow.yaml", belay::flow::Format::kYaml);
+  belay::engine::RunState state;
+  belay::engine::ActiveStep active;
+  active.started.key.path = "ship";
+  state.active.push_back(active);
+  const RecordedDecisions decisions;
+  const auto verified = decisions.verify(
+      state, host.keys, [&flow](const std::string& path) { return flow.find(path); });
+  CHECK(TestRuntime::failedWith(verified, ErrorCode::kDecisionInvalid));
 }
 
 TEST(RecordedDecisions, afterARestartARunGoesOnFromWhatWasSigned) {
@@ -180,18 +236,46 @@ TEST_GROUP(DecisionsOfCode) {
     CHECK(host.decide(host.openWait(), false).ok());
     CHECK(host.decide(host.openWait(), true).ok());
   }
-  bool believedWith(const std::function<void(EventBody&)>& change) {
+  /// A run whose step is reviewed, approved and in flight.
+  void startReviewed() {
+    run = host.start(
+        "export const flow = {slug: 'ship'};\nexport default async function (ctx) {\n"
+        "await ctx.step('ship', {run: {command: ['true']}, review: true});\n}\n");
+    belay::journal::WaitFilter mine;
+    mine.run = run.str();
+    CHECK(host.decide(host.journal->waits(mine)->front(), true).ok());
+    LONGS_EQUAL(1, host.jobs.started().size());
+  }
+  /// The call that stands at a path, from the state as a run that is loaded has it.
+  static std::unique_ptr<belay::flow::CallStep> callAt(const belay::engine::RunState& state,
+                                                       const std::string& path) {
+    belay::flow::Flow flow;
+    flow.code.emplace().metadata = belay::json::Value(belay::json::Object{});
+    const auto call = state.code->calls.find(path);
+    if (call == state.code->calls.end()) return nullptr;
+    return std::make_unique<belay::flow::CallStep>(
+        *belay::flow::callStep(flow, call->first, call->second));
+  }
+  bool believedWith(const std::function<void(EventBody&)>& change, bool cutsWaitsOut = false) {
     RecordedDecisions decisions;
     belay::engine::RunState state;
     state.id = run;
     const auto events = host.journal->events(run, 0, 100);
     for (const belay::journal::EventRow& row : *events) {
       EventBody body = *belay::engine::decodeBody(row.name, row.body);
+      if (cutsWaitsOut && isOfWait(body)) continue;
       change(body);
       decisions.note(body);
       CHECK(belay::engine::apply(state, {row.atMs, std::move(body)}).ok());
     }
-    return decisions.verify(state, host.keys).ok();
+    std::unique_ptr<belay::flow::CallStep> found;
+    return decisions
+        .verify(state, host.keys,
+                [&](const std::string& path) {
+                  found = callAt(state, path);
+                  return found ? &found->step : nullptr;
+                })
+        .ok();
   }
 };
 
@@ -211,4 +295,38 @@ TEST(DecisionsOfCode, anEarlierAnswerThatWasTurnedIsFound) {
     auto* resolved = std::get_if<WaitResolved>(&body);
     if (resolved && resolved->key.visit == 1) resolved->answer = WaitAnswer::kApproved;
   }));
+}
+
+TEST(DecisionsOfCode, anApprovalWhoseWaitIsNotInTheHistoryIsMissed) {
+  CHECK_FALSE(believedWith([](EventBody&) {}, true));
+}
+
+TEST(DecisionsOfCode, whatBeganBehindAReviewIsWhatWasSigned) {
+  startReviewed();
+  CHECK(believedWith([](EventBody&) {}));
+  CHECK_FALSE(believedWith([](EventBody& body) {
+    if (auto* e = std::get_if<StepStarted>(&body)) e->renderedJson = R"({"command":["false"]})";
+  }));
+  CHECK_FALSE(believedWith([](EventBody& body) {
+    if (auto* e = std::get_if<WaitResolved>(&body)) e->decision.clear();
+  }));
+}
+
+TEST(DecisionsOfCode, aReviewThatIsNotInTheHistoryIsMissed) {
+  startReviewed();
+  CHECK_FALSE(believedWith([](EventBody&) {}, true));
+}
+
+TEST(DecisionsOfCode, afterARestartWhatWasReviewedGoesOnAndWhatIsNotBelievedDoesNot) {
+  startReviewed();
+  host.boot();
+  host.succeed(host.jobs.recovered().front());
+  STRCMP_EQUAL("succeeded", host.status(run).c_str());
+  host.jobs.forget();
+  startReviewed();
+  host.keys = belay::trust::DecisionKeys();
+  host.boot();
+  host.succeed(host.jobs.recovered().back());
+  STRCMP_EQUAL("failed", host.status(run).c_str());
+  STRNCMP_EQUAL("BLY-DECISION-INVALID", host.errorOf(run).c_str(), 20);
 }

@@ -340,11 +340,12 @@ TEST(RunStep, isCollectedWhenItEndedWhileNobodyLooked) {
   CHECK(jobs.started.empty());
 }
 
-TEST(RunStep, isStartedUnderItsOldIdWhenItNeverBegan) {
-  jobs.adoption.state = Adoption::State::kNotStarted;
-  step->recover(echo());
-  LONGS_EQUAL(1, jobs.started.size());
-  CHECK(jobs.started.front().id == belay::steps::jobIdOf(echo()));
+// To be ordered anew, on the way that asks the policy.
+TEST(RunStep, saysSoWhenItNeverBegan) {
+  const StepResult result = recover(Adoption::State::kNotStarted);
+  CHECK(result.neverBegan);
+  CHECK(!result.ok && !result.ambiguous);
+  CHECK(jobs.started.empty());
 }
 
 TEST(RunStep, cancelEndsTheJobAndWhatWaitsForItsTurn) {

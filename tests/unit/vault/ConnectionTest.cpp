@@ -96,6 +96,13 @@ constexpr WrongRow kWrong[] = {
     {R"({"type":"chat","url":"x"})", "/connections/api/url"},
     {R"({"type":"chat","url":"https://x","signing_secret":"A"})",
      "/connections/api/signing_secret"},
+    {R"({"type":"chat","url":"https://x","rate_limit":{"max":0,"per":"1s"}})",
+     "/connections/api/rate_limit/max"},
+    {R"({"type":"http","base_url":"https://x","rate_limit":{"max":1,"per":"2d"}})",
+     "/connections/api/rate_limit/per"},
+    {R"({"type":"http","base_url":"https://x","rate_limit":{"max":1,"pr":"1s"}})",
+     "/connections/api/rate_limit/pr"},
+    {R"({"type":"http","base_url":"https://x","rate_limit":5})", "/connections/api/rate_limit"},
     {R"({"type":"chat","url":"https://x","base_url":"https://x"})", "/connections/api/base_url"},
 };
 
@@ -119,6 +126,14 @@ TEST(Connection, readsAnHttpConnectionWithAllItsKeys) {
   const std::vector<std::string> names{"2nd-key", "PASSWORD", "USER"};
   CHECK(read1->secretNames() == names);
   LONGS_EQUAL(16, read1->version.size());
+}
+
+TEST(Connection, hasALimitWhenItSaysOne) {
+  const auto limited =
+      read(R"({"type":"http","base_url":"https://x","rate_limit":{"max":10,"per":"1m"}})");
+  LONGS_EQUAL(10, limited->rateLimit.max);
+  LONGS_EQUAL(60'000, limited->rateLimit.per.count());
+  LONGS_EQUAL(0, read(R"({"type":"http","base_url":"https://x"})")->rateLimit.max);
 }
 
 TEST(Connection, hasAnotherVersionWhenItsDefinitionChanges) {

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "agent/runtime/Core.h"
+
+namespace belay::runtime {
+
+class Steps;
+class Waits;
+
+/// Approvals that stand before steps (`review:`). The step is rendered first; the request holds
+/// what was rendered and what exactly it comes to on this host, and that is what is performed once
+/// it is approved: nothing is evaluated again.
+///
+/// Threads: the loop.
+/// Errors:  only those that end the transaction; what goes wrong with a step is the step's failure.
+class Reviews {
+ public:
+  Reviews(Core& core, Steps& steps, Waits& waits) : core_(core), steps_(steps), waits_(waits) {}
+
+  /// Asks for the approval of an attempt, when the policy would let it pass.
+  base::Status ask(LiveRun& run, const flow::Step& step, const engine::StepKey& key,
+                   const std::string& renderedJson, std::int64_t timeoutMs);
+  /// Starts the attempt that was approved.
+  base::Status start(LiveRun& run, const engine::StepKey& key);
+  /// That an attempt of a step with a review comes to what was approved, secrets' versions and
+  /// resolved paths included. Errors: kReviewChanged naming what differs.
+  static base::Status check(const flow::Step& step, const engine::ActiveStep& active,
+                            const trust::RenderedEffect& effect);
+
+ private:
+  base::Status open(LiveRun& run, const flow::Step& step, const engine::StepStarted& intended);
+
+  Core& core_;
+  Steps& steps_;
+  Waits& waits_;
+};
+
+}  // namespace belay::runtime
