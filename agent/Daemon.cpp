@@ -19,6 +19,8 @@
 #include "agent/api/ApiServer.h"
 #include "agent/jobs/PosixJobRunner.h"
 #include "agent/journal/Journal.h"
+#include "agent/link/Link.h"
+#include "agent/link/RelayTransport.h"
 #include "agent/resources/ResourceStore.h"
 #include "agent/runtime/Loop.h"
 #include "agent/runtime/LoopRunner.h"
@@ -45,6 +47,7 @@
 #include "common/calendar/TimeZones.h"
 #include "common/crypto/Hmac.h"
 #include "common/http/Client.h"
+#include "common/wire/CallbackProof.h"
 #include "common/yaml/Yaml.h"
 #include "version/Version.h"
 
@@ -80,17 +83,26 @@ Result<trust::Policy> loadPolicy(const cli::DaemonOptions& options, bool system)
                              std::to_string(mark.column));
 }
 
-Result<http::ProxySettings> proxyOf(const settings::HttpSettings& settings,
+Result<http::ProxySettings> proxyOf(const std::string& url, const std::vector<std::string>& noProxy,
                                     const base::EnvironmentLookup& environment) {
-  if (settings.proxy == "environment") return http::ProxySettings::fromEnvironment(environment);
+  if (url == "environment") return http::ProxySettings::fromEnvironment(environment);
   http::ProxySettings proxy;
-  if (settings.proxy.empty()) return proxy;
-  BELAY_ASSIGN(const http::ProxyEndpoint endpoint, http::parseProxy(settings.proxy));
+  if (url.empty()) return proxy;
+  BELAY_ASSIGN(const http::ProxyEndpoint endpoint, http::parseProxy(url));
   proxy.http = proxy.https = endpoint;
   std::string except;
-  for (const std::string& entry : settings.noProxy) except += (except.empty() ? "" : ",") + entry;
+  for (const std::string& entry : noProxy) except += (except.empty() ? "" : ",") + entry;
   proxy.except = http::NoProxy(except);
   return proxy;
+}
+
+flow::SyntaxCheck makeSyntaxCheck() {
+  const auto checker = std::make_shared<script::SyntaxChecker>();
+  return flow::SyntaxCheck{
+      [checker](std::string_view text) { return checker->checkExpression(text); },
+      [checker](std::string_view text) { return checker->checkFunction(text); },
+      [checker](std::string_view text) { return checker->checkCode(text); }, calendar::checkZone,
+      [](std::string_view text) { return script::checkProgram(text); }};
 }
 
 /// Everything that a daemon consists of, in the order in which it is made.
@@ -114,7 +126,9 @@ class Daemon {
   Status openJobs();
   Status makeRuntime();
   Status makeSteps();
+  Status makeLink();
   Status makeApi();
+  std::string callbackToken(const std::string& wait) const;
   Status watchSignals();
   void beginDrain();
   void round();
@@ -142,6 +156,8 @@ class Daemon {
   calendar::TimeZones zones_;
   std::unique_ptr<triggers::Scheduler> scheduler_;
   std::unique_ptr<triggers::Events> events_;
+  std::unique_ptr<link::Inbox> inbox_;
+  std::unique_ptr<link::LinkPart> linkPart_;
   std::unique_ptr<runtime::Loop> loop_;
   std::unique_ptr<http::SystemResolver> resolver_;
   std::unique_ptr<steps::PolicyResolver> policyResolver_;
@@ -154,6 +170,8 @@ class Daemon {
   steps::FunctionStep functionStep_;
   steps::KvStep kvStep_;
   std::unique_ptr<Maintenance> maintenance_;
+  std::unique_ptr<link::RelayTransport> relayTransport_;
+  std::unique_ptr<link::Link> link_;
   std::unique_ptr<api::ApiServer> api_;
   // Last, so that no thread of theirs outlives what it uses.
   std::unique_ptr<steps::WorkerPool> requestPool_;
@@ -253,6 +271,15 @@ Status Daemon::makeRuntime() {
   loop_->add(*scheduler_);
   events_ = std::make_unique<triggers::Events>(
       triggers::Events::World{*runtime_, *evaluator_, *vault_, *policy_, world_.log});
+  inbox_ = std::make_unique<link::Inbox>(link::Inbox::World{
+      *events_, [this](const std::string& wait) { return callbackToken(wait); }, world_.log});
+  linkPart_ = std::make_unique<link::LinkPart>(link::LinkPart::World{
+      *runtime_, *inbox_, world_.log,
+      [this](const std::string& wait) { return wire::routingId(callbackKey_, wait); },
+      [this] {
+        if (link_) link_->outboxGrew();
+      }});
+  loop_->add(*linkPart_);
   return {};
 }
 
@@ -263,7 +290,8 @@ Status Daemon::makeSteps() {
   resolver_ = std::make_unique<http::SystemResolver>();
   policyResolver_ = std::make_unique<steps::PolicyResolver>(*resolver_, *policy_);
   http::ClientSettings client;
-  BELAY_ASSIGN(client.proxy, proxyOf(options_.settings.http, world_.environment));
+  BELAY_ASSIGN(client.proxy, proxyOf(options_.settings.http.proxy, options_.settings.http.noProxy,
+                                     world_.environment));
   client.caFile = options_.settings.http.caFile;
   client.environment = world_.environment;
   client_ = std::make_unique<http::Client>(client, world_.clock, *policyResolver_);
@@ -271,13 +299,13 @@ Status Daemon::makeSteps() {
 
   settings::JobSettings jobs = options_.settings.jobs;
   if (jobs.workFolder.empty()) jobs.workFolder = state() + "/work";
-  const auto callbackToken = [this](const std::string& wait) {
-    return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait).view());
-  };
   runStep_ = std::make_unique<steps::RunStep>(
-      steps::RunStep::World{*jobs_, *outputs_, *vault_, *filePool_, world_.clock,
-                            world_.environment, callbackToken, world_.log, state() + "/material",
-                            [this](std::function<void()> call) { loop_->call(std::move(call)); }},
+      steps::RunStep::World{
+          *jobs_, *outputs_, *vault_, *filePool_, world_.clock, world_.environment,
+          [this](const std::string& wait) { return callbackToken(wait); }, world_.log,
+          state() + "/material",
+          [this](std::function<void()> call) { loop_->call(std::move(call)); },
+          [this](const std::string& wait) { return linkPart_->callbackUrl(wait); }},
       jobs, loop_->resultSink());
   httpStep_ = std::make_unique<steps::HttpStep>(
       steps::HttpStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock},
@@ -296,6 +324,37 @@ Status Daemon::makeSteps() {
   return runner_->watch(jobs_->wakeFd(), [this] { runStep_->takeEnded(); });
 }
 
+std::string Daemon::callbackToken(const std::string& wait) const {
+  return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait).view());
+}
+
+Status Daemon::makeLink() {
+  const settings::LinkSettings& settings = options_.settings.link;
+  http::ClientSettings client;
+  BELAY_ASSIGN(client.proxy, proxyOf(settings.proxy, settings.noProxy, world_.environment));
+  client.caFile = settings.caFile;
+  client.environment = world_.environment;
+  // The relay is of the host's own settings, and no flow's: the policy has no say in its address.
+  relayTransport_ = std::make_unique<link::RelayTransport>(client, world_.clock, *resolver_);
+  link::Link::World world{
+      *loop_,
+      *linkPart_,
+      [this](const http::ClientRequest& request) { return relayTransport_->send(request); },
+      [this]() -> Result<crypto::P256PrivateKey> {
+        const vault::HostKeys keys({layout().keys(), ""});
+        BELAY_TRY(keys.createHostKey(world_.random));
+        return keys.hostKey();
+      },
+      &makeSyntaxCheck,
+      epoch_,
+      world_.clock,
+      world_.random,
+      world_.log};
+  const auto poll = std::chrono::duration_cast<std::chrono::seconds>(settings.poll);
+  link_ = std::make_unique<link::Link>(std::move(world), poll);
+  return {};
+}
+
 Status Daemon::makeApi() {
   api::ApiOptions options;
   options.socket = options_.paths.socket;
@@ -304,30 +363,21 @@ Status Daemon::makeApi() {
   options.bodyBytesMax = options_.settings.api.bodyBytesMax;
   options.connectionsMax = static_cast<std::size_t>(options_.settings.api.connectionsMax);
   BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
-  api::ApiDeps deps{
-      *loop_,
-      world_.clock,
-      world_.log,
-      *localKey_,
-      decisionKeys_,
-      *vault_,
-      *connections_,
-      *resources_,
-      *jobs_,
-      *scheduler_,
-      *events_,
-      [this](const base::WaitId& wait) {
-        return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait.str()).view());
-      },
-      [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
-      [] {
-        const auto checker = std::make_shared<script::SyntaxChecker>();
-        return flow::SyntaxCheck{
-            [checker](std::string_view text) { return checker->checkExpression(text); },
-            [checker](std::string_view text) { return checker->checkFunction(text); },
-            [checker](std::string_view text) { return checker->checkCode(text); },
-            calendar::checkZone, [](std::string_view text) { return script::checkProgram(text); }};
-      }};
+  api::ApiDeps deps{*loop_,
+                    world_.clock,
+                    world_.log,
+                    *localKey_,
+                    decisionKeys_,
+                    *vault_,
+                    *connections_,
+                    *resources_,
+                    *jobs_,
+                    *scheduler_,
+                    *events_,
+                    [this](const base::WaitId& wait) { return callbackToken(wait.str()); },
+                    [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
+                    &makeSyntaxCheck,
+                    link_.get()};
   BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
   return {};
 }
@@ -358,6 +408,7 @@ Status Daemon::open() {
   BELAY_TRY(makeSteps());
   BELAY_TRY(watchSignals());
   BELAY_TRY(runtime_->recover());
+  BELAY_TRY(makeLink());
   BELAY_TRY(makeApi());
   maintenance_ = std::make_unique<Maintenance>(
       Maintenance::World{*runtime_, *resources_, *jobs_, world_.clock, world_.log, state()},
@@ -373,6 +424,7 @@ void Daemon::beginDrain() {
   // The loop goes on meanwhile: answers and results still have to be committed.
   drainer_ = std::thread([this] {
     const auto end = world_.clock.sinceBoot() + options_.settings.daemon.drain;
+    link_->stop();
     api_->drain(options_.settings.daemon.drain);
     while (calls_->inFlight() > 0 && world_.clock.sinceBoot() < end) {
       std::this_thread::sleep_for(std::chrono::milliseconds{20});
@@ -395,6 +447,7 @@ Status Daemon::run() {
     const std::int64_t watchdog = serviceManager_.feedWatchdog();
     return watchdog > 0 ? std::min(upkeep, watchdog) : upkeep;
   });
+  link_->start();
   BELAY_TRY(runner_->run(*loop_, [this] { return drained_.load() || !maintenance_->health(); }));
   BELAY_TRY(maintenance_->health());
   world_.log.info("daemon.stopped");

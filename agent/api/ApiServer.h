@@ -11,6 +11,7 @@
 #include "agent/engine/Event.h"
 #include "agent/flow/Validate.h"
 #include "agent/jobs/JobRunner.h"
+#include "agent/link/Link.h"
 #include "agent/resources/ResourceStore.h"
 #include "agent/runtime/Loop.h"
 #include "agent/triggers/Events.h"
@@ -54,6 +55,7 @@ struct ApiDeps {
   std::function<base::JobId(const runtime::Attempt&)> jobId;
   /// Makes the syntax check of flows; called once in each worker, which then owns what it returns.
   std::function<flow::SyntaxCheck()> makeSyntaxCheck;
+  link::Link* link = nullptr;  ///< Null: the routes about the link say that there is none.
 };
 
 /// The local API: HTTP/1.1 over a Unix socket, JSON in one envelope. No TCP listener exists.

@@ -53,6 +53,8 @@ constexpr Row kRows[] = {
     {"POST", "/v1/imports", kOperatorClass, true, &importFlow},
     {"POST", "/v1/trust", kOperatorClass, true, &installTrust},
     {"POST", "/v1/pins", kOperatorClass, true, &applyPin},
+    {"POST", "/v1/link", kOperatorClass, true, &enrolHost},
+    {"GET", "/v1/link/state", kReaderClass, false, &describeLink},
     {"GET", "/v1/flows/{slug}/bindings", kReaderClass, false, &listBindings},
     {"PUT", "/v1/flows/{slug}/bindings/{name}", kOperatorClass, true, &bindFlow},
     {"POST", "/v1/schedules/{slug}/{id}/pause", kOperatorClass, false, &pauseIt},

@@ -53,6 +53,11 @@ void pauseSchedule(Backend& backend, const ExchangePtr& exchange, bool pause);
 void installTrust(Backend& backend, const ExchangePtr& exchange);
 void applyPin(Backend& backend, const ExchangePtr& exchange);
 
+/// How the link to the relay stands at this moment.
+void describeLink(Backend& backend, const ExchangePtr& exchange);
+/// With a relay, by a one-time token.
+void enrolHost(Backend& backend, const ExchangePtr& exchange);
+
 void decideWait(Backend& backend, const ExchangePtr& exchange, bool approve);
 void answerCallback(Backend& backend, const ExchangePtr& exchange);
 void emitEvent(Backend& backend, const ExchangePtr& exchange);

@@ -79,6 +79,8 @@ constexpr const Command* kAll[] = {
     &kPinCreateCommand,
     &kPinSignCommand,
     &kPinApplyCommand,
+    &kLinkEnrolCommand,
+    &kLinkStatusCommand,
     &kJournalStatsCommand,
     &kJournalVerifyCommand,
     &kJournalBackupCommand,

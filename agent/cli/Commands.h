@@ -79,6 +79,8 @@ extern const Command kTrustShowCommand;
 extern const Command kPinCreateCommand;
 extern const Command kPinSignCommand;
 extern const Command kPinApplyCommand;
+extern const Command kLinkEnrolCommand;
+extern const Command kLinkStatusCommand;
 extern const Command kJournalStatsCommand;
 extern const Command kJournalVerifyCommand;
 extern const Command kJournalBackupCommand;

@@ -21,6 +21,7 @@ namespace belay::journal {
 class AdmissionTable;
 class BucketTable;
 class DeliveryTable;
+class LinkTable;
 class ScheduleTable;
 
 /// Where the journal lives and how far it may grow.
@@ -77,6 +78,8 @@ class Journal : public FlowLedger, public StatementLedger {
   /// in the open transaction like all else. Not after close() (checked).
   virtual ScheduleTable& schedules() = 0;
   virtual DeliveryTable& deliveries() = 0;
+  /// What goes to the relay and comes from it.
+  virtual LinkTable& link() = 0;
   /// Runs that wait to begin, and those that hold slots of their flow. Reads and writes in the open
   /// transaction like all else. Not after close() (checked).
   virtual AdmissionTable& admissions() = 0;

@@ -172,6 +172,11 @@ constexpr const char* kVersion3[] = {
     "CREATE INDEX admissions_waiting ON admissions (slug, release, place) WHERE turn < 2",
     "CREATE TABLE run_triggers (run INTEGER PRIMARY KEY, kind INTEGER NOT NULL) STRICT",
     "CREATE INDEX run_triggers_by_kind ON run_triggers (kind, run)",
+    "CREATE TABLE link_outbox (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL) STRICT",
+    "CREATE TABLE link_inbox (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, outcome TEXT NOT NULL,"
+    " note TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT",
+    "CREATE TABLE link_callbacks (wait TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
 };
 
 constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2,

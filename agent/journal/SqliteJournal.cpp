@@ -43,6 +43,7 @@ SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clo
       schedules(*session),
       deliveries(*session),
       buckets(*session),
+      link(*session),
       chainWalk(*session, hostChain, ledger, statements),
       retention(*session, hostChain, schedules),
       structureCheck(*session),
@@ -75,6 +76,11 @@ BucketTable& SqliteJournal::buckets() {
 DeliveryTable& SqliteJournal::deliveries() {
   BELAY_CHECK(open_ != nullptr);
   return open_->deliveries;
+}
+
+LinkTable& SqliteJournal::link() {
+  BELAY_CHECK(open_ != nullptr);
+  return open_->link;
 }
 
 AdmissionTable& SqliteJournal::admissions() {

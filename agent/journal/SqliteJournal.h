@@ -12,6 +12,7 @@
 #include "agent/journal/HostChain.h"
 #include "agent/journal/Journal.h"
 #include "agent/journal/LedgerTable.h"
+#include "agent/journal/LinkTable.h"
 #include "agent/journal/ResourceTable.h"
 #include "agent/journal/Retention.h"
 #include "agent/journal/RunTable.h"
@@ -35,6 +36,7 @@ class SqliteJournal final : public Journal {
 
   ScheduleTable& schedules() override;
   DeliveryTable& deliveries() override;
+  LinkTable& link() override;
   AdmissionTable& admissions() override;
   BucketTable& buckets() override;
   base::Status addRun(const RunRow& row, RunHead& head) override;
@@ -143,6 +145,7 @@ class SqliteJournal final : public Journal {
     ScheduleTable schedules;
     DeliveryTable deliveries;
     BucketTable buckets;
+    LinkTable link;
     ChainWalk chainWalk;
     Retention retention;
     StructureCheck structureCheck;

@@ -122,6 +122,18 @@ void visitWorkOptions(SettingsType& s, Visitor& v) {
   v.duration("http.connect_timeout", s.http.connectTimeout, 100ms, 5min,
              "For name, connection, proxy and TLS together.");
 
+  v.section("link",
+            "How the relay is reached. Which one it is comes from `belay link enrol`; without one "
+            "nothing is asked.");
+  v.text("link.proxy", s.link.proxy,
+         "Empty: none. \"environment\": https_proxy and no_proxy of the daemon. Else the URL of a "
+         "proxy (CONNECT).");
+  v.list("link.no_proxy", s.link.noProxy,
+         "Hosts, .domains, addresses and networks that are reached directly.");
+  v.text("link.ca_file", s.link.caFile, "Certificates to trust, as PEM. Empty: the system's.");
+  v.duration("link.poll", s.link.poll, 5s, 5min,
+             "Longest wait of one poll; shorter by itself behind a proxy that cuts.");
+
   v.section("daemon", "The process.");
   v.duration("daemon.drain", s.daemon.drain, 0ms, 10min,
              "How long SIGTERM waits for requests in flight. Jobs go on without the daemon.");

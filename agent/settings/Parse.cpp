@@ -17,6 +17,7 @@ Result<Settings> parseSettings(std::string_view text, const std::string& source)
   reader.mustBeAbsolute("api.socket", settings.api.socket);
   reader.mustBeAbsolute("jobs.work_folder", settings.jobs.workFolder);
   reader.mustBeAbsolute("http.ca_file", settings.http.caFile);
+  reader.mustBeAbsolute("link.ca_file", settings.link.caFile);
   reader.mustBeAbsolute("policy.file", settings.policyFile);
   BELAY_TRY(reader.finish());
   constexpr std::uint64_t kLeastMemory = 64u << 20;

@@ -74,6 +74,14 @@ struct HttpSettings {
   std::chrono::milliseconds connectTimeout{10'000};
 };
 
+/// `link:` how the relay is reached; which one it is comes from `belay link enrol`.
+struct LinkSettings {
+  std::string proxy;  ///< "environment", a URL, or empty: none.
+  std::vector<std::string> noProxy;
+  std::string caFile;  ///< Empty: the system's.
+  std::chrono::milliseconds poll{55'000};
+};
+
 struct DaemonSettings {
   std::chrono::milliseconds drain{10'000};  ///< For requests in flight at SIGTERM.
 };
@@ -87,6 +95,7 @@ struct Settings {
   LimitSettings limits;
   JobSettings jobs;
   HttpSettings http;
+  LinkSettings link;
   DaemonSettings daemon;
   std::string policyFile;   ///< Empty: policy.yaml beside the settings, if it is there.
   json::Value connections;  ///< Read by vault::ConnectionStore.

@@ -149,6 +149,9 @@ Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(
   if (!attempt.callbackWait.empty()) {
     out["BELAY_CALLBACK_WAIT"] = attempt.callbackWait;
     out["BELAY_CALLBACK_TOKEN"] = world_.callbackToken(attempt.callbackWait);
+    const std::string url =
+        world_.callbackUrl ? world_.callbackUrl(attempt.callbackWait) : std::string();
+    if (!url.empty()) out["BELAY_CALLBACK_URL"] = url;
   }
   for (const auto& [name, value] : spec.env) {
     if (const auto* secret = std::get_if<vault::SecretRef>(&value)) {

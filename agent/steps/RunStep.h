@@ -59,6 +59,8 @@ class RunStep final : public runtime::Performer {
     std::string materialFolder;  ///< For read-only copies of resources.
     std::function<void(std::function<void()>)>
         onLoop;  ///< Runs something in the loop, soon. Any thread.
+    /// The URL at which such a wait is answered from outside; empty without a link.
+    std::function<std::string(const std::string& wait)> callbackUrl = {};
   };
   RunStep(World world, settings::JobSettings settings, runtime::ResultSink sink);
 

@@ -22,6 +22,7 @@ using base::Status;
 namespace {
 
 constexpr const char* kLocalKey = "/local.key";
+constexpr const char* kHostKey = "/host.key";
 constexpr const char* kVaultKey = "/vault.key";
 constexpr const char* kCredential = "/belay-vault-key";
 constexpr std::uint64_t kKeyFileBytesMax = 4096;
@@ -77,17 +78,21 @@ Status createFile(const std::string& path, std::string_view content, Random& ran
   return base::syncFolder(path.substr(0, path.rfind('/')));
 }
 
+/// A private key as JWK, where there is no file yet.
+Status createSigningKey(const std::string& path, Random& random) {
+  if (base::fileExists(path)) return {};
+  std::string jwk = crypto::P256PrivateKey::generate(random).toJwk() + "\n";
+  const Status created = createFile(path, jwk, random);
+  crypto::wipe(jwk);
+  return created;
+}
+
 }  // namespace
 
 Status HostKeys::create(Random& random) const {
   BELAY_TRY(base::makeFolders(folders_.keys));
   BELAY_TRY(checkFolder(folders_.keys));
-  if (!base::fileExists(folders_.keys + kLocalKey)) {
-    std::string jwk = crypto::P256PrivateKey::generate(random).toJwk() + "\n";
-    const Status created = createFile(folders_.keys + kLocalKey, jwk, random);
-    crypto::wipe(jwk);
-    BELAY_TRY(created);
-  }
+  BELAY_TRY(createSigningKey(folders_.keys + kLocalKey, random));
   if (!base::fileExists(folders_.keys + kVaultKey)) {
     std::string key(crypto::SealKey::kBytes, '\0');
     random.fill({reinterpret_cast<std::uint8_t*>(key.data()), key.size()});
@@ -98,14 +103,26 @@ Status HostKeys::create(Random& random) const {
   return {};
 }
 
-Result<crypto::P256PrivateKey> HostKeys::localKey() const {
-  const std::string path = folders_.keys + kLocalKey;
+Status HostKeys::createHostKey(Random& random) const {
+  BELAY_TRY(checkFolder(folders_.keys));
+  return createSigningKey(folders_.keys + kHostKey, random);
+}
+
+Result<crypto::P256PrivateKey> HostKeys::signingKey(const std::string& path) const {
   BELAY_ASSIGN(std::string text, readKeyFile(path, Closed::kToGroup));
   BELAY_TRY(checkFolder(folders_.keys));
   auto key = crypto::P256PrivateKey::fromJwk(text);
   crypto::wipe(text);
   if (!key.ok()) return Error{ErrorCode::kCrypto, path + ": " + key.error().message};
   return key;
+}
+
+Result<crypto::P256PrivateKey> HostKeys::localKey() const {
+  return signingKey(folders_.keys + kLocalKey);
+}
+
+Result<crypto::P256PrivateKey> HostKeys::hostKey() const {
+  return signingKey(folders_.keys + kHostKey);
 }
 
 Result<crypto::SealKey> HostKeys::vaultKey() const {

@@ -11,7 +11,7 @@ namespace belay::vault {
 
 /// Where this host's keys lie.
 struct KeyFolders {
-  std::string keys;         ///< "<state>/keys": local.key (JWK) and vault.key (32 bytes).
+  std::string keys;         ///< "<state>/keys": local.key and host.key (JWK), vault.key (32 bytes).
   std::string credentials;  ///< Folder of systemd's credentials, or empty. Its belay-vault-key
                             ///< (32 bytes) comes before vault.key.
 };
@@ -32,12 +32,19 @@ class HostKeys {
   /// Durability: the keys are on disk on return.
   base::Status create(base::Random& random) const;
 
+  /// Makes the key by which a relay knows this host, where there is none; on disk on return.
+  base::Status createHostKey(base::Random& random) const;
+
   /// Signs the decisions of class `local`.
   base::Result<crypto::P256PrivateKey> localKey() const;
+  /// Signs sessions with a relay.
+  base::Result<crypto::P256PrivateKey> hostKey() const;
   /// Seals the vault.
   base::Result<crypto::SealKey> vaultKey() const;
 
  private:
+  base::Result<crypto::P256PrivateKey> signingKey(const std::string& path) const;
+
   KeyFolders folders_;
 };
 

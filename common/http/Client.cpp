@@ -158,6 +158,7 @@ Result<std::shared_ptr<tls::TlsClientConfig>> Client::Implementation::tlsConfig(
   tls::TlsClientOptions options;
   options.caFile = caFile;
   options.environment = settings_.environment;
+  options.smallRecords = settings_.smallRecords;
   BELAY_ASSIGN(auto config, tls::TlsClientConfig::create(options));
   tlsConfigs_[caFile] = config;
   return config;

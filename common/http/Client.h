@@ -106,6 +106,7 @@ struct ClientSettings {
   base::EnvironmentLookup
       environment;  ///< For SSL_CERT_FILE and SSL_CERT_DIR; empty: neither is looked at.
   std::string userAgent = "belay";
+  bool smallRecords = false;  ///< See TlsClientOptions.
   std::size_t idleConnectionsMax = 8;  ///< Kept open for the next request to the same origin.
   std::chrono::milliseconds idleConnectionAge{20'000};
 };

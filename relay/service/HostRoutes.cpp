@@ -250,7 +250,8 @@ void enrolHost(Context& context, http::ServerRequest&& request, http::Responder 
         const std::int64_t nowMs = context.clock.wallMs();
         BELAY_ASSIGN(const std::optional<HostRow> before, mailbox.host(row.id));
         BELAY_TRY(mailbox.enrol(token, row, nowMs));
-        if (!before) BELAY_TRY(sendReleases(mailbox, row.id, nowMs));
+        // Also to one that was here before: it may not have believed them at the time.
+        BELAY_TRY(sendReleases(mailbox, row.id, nowMs));
         Value data;
         data.set("host", row.id).set("label", row.label).set("url", context.settings.url);
         data.set("existing", before.has_value());

@@ -30,8 +30,8 @@ struct Settings {
   std::chrono::milliseconds pollMax{60'000};
 
   std::int64_t ratePublic = 600;
-  std::int64_t rateEnrol = 60;
-  std::int64_t rateSession = 60;
+  std::int64_t rateEnrol = 300;
+  std::int64_t rateSession = 6'000;
   std::int64_t rateHost = 1'200;
   std::int64_t rateRelease = 120;
 };

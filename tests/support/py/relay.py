@@ -34,6 +34,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def listens(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
 class Relay:
     """Settings, store, certificate and a process. Use it with `with`."""
 
@@ -73,6 +80,18 @@ class Relay:
         """Puts another certificate in the place of the one before."""
         for made, name in zip(self.authority.issue(names), ("relay.crt", "relay.key")):
             shutil.copyfile(made, os.path.join(self.folder, name))
+
+    def rename(self, url):
+        """Another name by which the world knows this relay."""
+        running = self.process is not None
+        if running:
+            self.stop()
+        with open(self.config, encoding="utf-8") as file:
+            options = json.load(file)
+        options["relay"]["url"] = self.url = url
+        self.write("relay.yaml", json.dumps(options))
+        if running:
+            self.start()
 
     def cli(self, *words, json_out=True, timeout=30):
         done = subprocess.run([BINARY, *words, "--config", self.config] + (["--json"] if json_out else []),

@@ -15,6 +15,7 @@ class Recorded:
     def __init__(self, handler, body):
         self.method, self.path, self.body = handler.command, handler.path, body
         self.headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.tls = handler.connection.version() if isinstance(handler.connection, ssl.SSLSocket) else None
 
 
 class Server:

@@ -49,6 +49,16 @@ TEST(HostKeys, makesKeysThatOnlyTheUserReads) {
   LONGS_EQUAL(2, belay::base::listFolder(keys).value().size());
 }
 
+TEST(HostKeys, theKeyForARelayIsMadeWhenItIsWantedAndOnce) {
+  CHECK(host.create(random).ok());
+  CHECK(host.hostKey().error().code == belay::base::ErrorCode::kNotInitialised);
+  CHECK(host.createHostKey(random).ok());
+  const std::string made = file("/host.key");
+  CHECK(host.createHostKey(random).ok());
+  CHECK(file("/host.key") == made);
+  CHECK(host.hostKey()->publicKey().thumbprint() != host.localKey()->publicKey().thumbprint());
+}
+
 TEST(HostKeys, neverReplacesAKey) {
   CHECK(host.create(random).ok());
   const std::string local = file("/local.key"), vault = file("/vault.key");

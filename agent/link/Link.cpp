@@ -1,0 +1,340 @@
+#include "agent/link/Link.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "agent/runtime/HostTrust.h"
+#include "common/json/Writer.h"
+#include "common/wire/Protocol.h"
+
+namespace belay::link {
+
+using base::Error;
+using base::ErrorCode;
+using base::MutexLock;
+using base::Result;
+using base::Status;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+/// Nobody is asked more often than this, whatever window a relay gives.
+constexpr milliseconds kPauseLeast{200};
+constexpr milliseconds kPauseMost{300'000};
+/// Without a link nothing is done until somebody enrols this host.
+constexpr milliseconds kUnlinkedPause{24 * 3'600'000};
+/// After so many failures the window grows no more.
+constexpr int kDoublingsMost = 8;
+/// Two machines with one key would else fence each other without end.
+constexpr milliseconds kFencedPause{60'000};
+/// A poll that broke after so long was cut by somebody on the way.
+constexpr seconds kCutAfter{5};
+constexpr seconds kWaitLeast{10};
+constexpr milliseconds kLoopLook{200};
+constexpr milliseconds kPollLeast{1'000};
+
+struct PhaseRow {
+  LinkState::Phase phase;
+  std::string_view name;
+};
+constexpr std::array<PhaseRow, 5> kPhases{{{LinkState::Phase::kUnlinked, "unlinked"},
+                                           {LinkState::Phase::kConnecting, "connecting"},
+                                           {LinkState::Phase::kConnected, "connected"},
+                                           {LinkState::Phase::kWaiting, "waiting"},
+                                           {LinkState::Phase::kFenced, "fenced"}}};
+
+/// The session is of no more use.
+bool endsSession(ErrorCode code) {
+  return code == ErrorCode::kRelayCredential || code == ErrorCode::kRelayFenced ||
+         code == ErrorCode::kRelayHost;
+}
+
+std::string batchJson(const std::vector<journal::OutboxRow>& rows, std::int64_t& last) {
+  std::string out;
+  json::Writer writer(out);
+  writer.beginArray();
+  for (const journal::OutboxRow& row : rows) {
+    if (last != 0 && out.size() + row.body.size() > wire::kBatchBytesMax) break;
+    writer.beginObject().member("seq", row.seq).member("kind", row.kind);
+    writer.rawMember("body", row.body).endObject();
+    last = row.seq;
+  }
+  writer.endArray();
+  return out;
+}
+
+}  // namespace
+
+std::string_view phaseName(LinkState::Phase phase) {
+  return kPhases.at(static_cast<std::size_t>(phase)).name;
+}
+
+Link::Link(World world, seconds pollWait) : world_(std::move(world)), wait_(pollWait) {}
+
+Link::~Link() { stop(); }
+
+void Link::start() {
+  polls_ = std::thread([this] { runPolls(); });
+  sends_ = std::thread([this] { runSends(); });
+}
+
+void Link::stop() {
+  cancel_.cancel();
+  {
+    MutexLock lock(mutex_);
+    changed_.notify_all();
+  }
+  if (polls_.joinable()) polls_.join();
+  if (sends_.joinable()) sends_.join();
+}
+
+LinkState Link::state() const {
+  MutexLock lock(mutex_);
+  return state_;
+}
+
+void Link::outboxGrew() {
+  MutexLock lock(mutex_);
+  wanted_ = true;
+  changed_.notify_all();
+}
+
+void Link::report(LinkState::Phase phase, const Error* error) {
+  MutexLock lock(mutex_);
+  const std::int64_t nowMs = world_.clock.wallMs();
+  if (state_.phase != phase) state_.sinceMs = nowMs;
+  state_.phase = phase;
+  if (phase == LinkState::Phase::kConnected) ++state_.sessions;
+  if (!error) return;
+  state_.lastError = *error;
+  state_.lastErrorMs = nowMs;
+}
+
+std::optional<Link::Session> Link::session() const {
+  MutexLock lock(mutex_);
+  return session_;
+}
+
+void Link::dropSession(std::uint64_t number) {
+  MutexLock lock(mutex_);
+  if (session_ && session_->number == number) session_.reset();
+  changed_.notify_all();
+}
+
+Status Link::onLoop(std::function<Status(runtime::Runtime&)> work) {
+  struct Answer {
+    base::Mutex mutex;
+    base::ConditionVariable ready;
+    std::optional<Status> status BELAY_GUARDED_BY(mutex);
+  };
+  // Shared with the task, which may outlive this call.
+  const auto answer = std::make_shared<Answer>();
+  const auto tell = [answer](const Status& status) {
+    MutexLock lock(answer->mutex);
+    answer->status = status;
+    answer->ready.notify_all();
+  };
+  const bool posted = world_.loop.post(
+      [work = std::move(work), tell](runtime::Runtime& runtime, std::vector<runtime::Ack>& acks) {
+        const Status done = work(runtime);
+        if (done) {
+          acks.push_back(tell);
+          return Status{};
+        }
+        acks.push_back([tell, error = done.error()](const Status&) { tell(error); });
+        return runtime::endsTransaction(done.error().code) ? done : Status{};
+      });
+  if (!posted) return Error{ErrorCode::kBusy, "the daemon's loop has too much to do"};
+  MutexLock lock(answer->mutex);
+  while (!answer->status && !stopping()) answer->ready.wait_for(answer->mutex, kLoopLook);
+  if (!answer->status) return Error{ErrorCode::kCancelled, "the link ends"};
+  return *answer->status;
+}
+
+void Link::sleepFor(milliseconds length) {
+  const milliseconds until = world_.clock.sinceBoot() + length;
+  MutexLock lock(mutex_);
+  while (!stopping() && !enrolled_) {
+    const milliseconds left = until - world_.clock.sinceBoot();
+    if (left <= milliseconds{0}) return;
+    changed_.wait_for(mutex_, left);
+  }
+}
+
+/// Full jitter: anywhere in the window, which doubles with every failure.
+milliseconds Link::pause(int failures) {
+  const milliseconds window = std::min<milliseconds>(
+      kPauseMost, milliseconds{window_} * (1 << std::min(failures, kDoublingsMost)));
+  std::array<std::uint8_t, 4> bytes{};
+  world_.random.fill(bytes);
+  std::uint64_t number = 0;
+  for (const std::uint8_t byte : bytes) number = number << 8 | byte;
+  const auto span = static_cast<std::uint64_t>(std::max(window, kPauseLeast).count());
+  return std::max(kPauseLeast, milliseconds{static_cast<std::int64_t>(number % span)});
+}
+
+void Link::runPolls() {
+  ::pthread_setname_np(::pthread_self(), "link");
+  const flow::SyntaxCheck syntax = world_.makeSyntaxCheck();
+  int failures = 0;
+  while (!stopping()) {
+    Status done;
+    if (const auto open = session()) {
+      done = pollOnce(*open, syntax);
+      if (done) {
+        failures = 0;
+        continue;
+      }
+      dropSession(open->number);
+    } else {
+      {
+        MutexLock lock(mutex_);
+        enrolled_ = false;
+      }
+      done = connect();
+      if (done) continue;
+    }
+    if (stopping()) return;
+    const Error& error = done.error();
+    if (error.code == ErrorCode::kLinkNone) {
+      report(LinkState::Phase::kUnlinked);
+      sleepFor(kUnlinkedPause);
+    } else {
+      const bool fenced = error.code == ErrorCode::kRelayFenced;
+      report(fenced ? LinkState::Phase::kFenced : LinkState::Phase::kWaiting, &error);
+      world_.log.error(fenced ? "link.fenced" : "link.lost", error);
+      // A relay that was restarted knows no session: that is no failure of its own.
+      sleepFor(fenced ? kFencedPause + pause(0) : pause(failures++));
+    }
+  }
+}
+
+Status Link::connect() {
+  report(LinkState::Phase::kConnecting);
+  // Shared with the task: the link may end before the loop comes to it.
+  const auto standing = std::make_shared<Standing>();
+  const auto fleet = std::make_shared<std::string>();
+  BELAY_TRY(onLoop([this, standing, fleet](runtime::Runtime& runtime) -> Status {
+    BELAY_ASSIGN(*standing, world_.part.standing());
+    BELAY_ASSIGN(const runtime::HostTrust trust, runtime::hostTrust(runtime.journal()));
+    if (trust.root) *fleet = trust.fleet.hex();
+    return {};
+  }));
+  if (!standing->linked()) return Error{ErrorCode::kLinkNone, "this host has no link to a relay"};
+  const std::string url = standing->identity.url;
+  const SessionFacts facts{*fleet, world_.epoch, standing->sent};
+  BELAY_ASSIGN(const crypto::P256PrivateKey key, world_.hostKey());
+  RelayClient relay(world_.send, &cancel_);
+  BELAY_ASSIGN(const SessionGrant grant, relay.openSession(url, key, facts));
+  BELAY_TRY(onLoop([this, url, received = grant.received](runtime::Runtime&) {
+    return world_.part.sessionOpened(url, received);
+  }));
+  window_ = std::max(seconds{1}, grant.reconnectWindow);
+  {
+    MutexLock lock(mutex_);
+    session_ = Session{url, grant.bearer, grant.pollMax, ++sessions_};
+    wanted_ = true;
+    changed_.notify_all();
+  }
+  report(LinkState::Phase::kConnected);
+  world_.log.info("link.connected", {{"relay", url}});
+  return {};
+}
+
+Status Link::pollOnce(const Session& session, const flow::SyntaxCheck& syntax) {
+  const auto standing = std::make_shared<Standing>();
+  BELAY_TRY(onLoop([this, standing](runtime::Runtime&) -> Status {
+    BELAY_ASSIGN(*standing, world_.part.standing());
+    return {};
+  }));
+  RelayClient relay(world_.send, &cancel_);
+  const milliseconds begun = world_.clock.sinceBoot();
+  const seconds wait = std::min(wait_, session.pollMax);
+  auto messages = relay.poll(session.url, session.bearer, standing->received, wait);
+  if (!messages) {
+    const bool cut = messages.error().code == ErrorCode::kConnect &&
+                     world_.clock.sinceBoot() - begun > kCutAfter;
+    if (cut) wait_ = std::max(kWaitLeast, wait_ / 2);
+    return messages.error();
+  }
+  if (messages->empty()) {
+    // A relay that answers at once, with nothing, must not keep this host busy.
+    if (world_.clock.sinceBoot() - begun < kPollLeast) sleepFor(kPollLeast);
+    return {};
+  }
+  std::vector<Inbox::Prepared> prepared;
+  for (Incoming& message : *messages) {
+    prepared.push_back(Inbox::prepare(std::move(message), syntax));
+  }
+  return onLoop([this, url = session.url, prepared = std::move(prepared)](runtime::Runtime&) {
+    return world_.part.take(url, prepared);
+  });
+}
+
+void Link::runSends() {
+  ::pthread_setname_np(::pthread_self(), "link-send");
+  while (!stopping()) {
+    std::optional<Session> open;
+    {
+      MutexLock lock(mutex_);
+      while (!stopping() && !(session_ && wanted_)) changed_.wait(mutex_);
+      if (stopping()) return;
+      wanted_ = false;
+      open = session_;
+    }
+    bool more = true;
+    Status done;
+    while (done && more && !stopping()) done = sendOnce(*open, more);
+    if (done || stopping()) continue;
+    world_.log.error("link.send_failed", done.error());
+    if (endsSession(done.error().code)) dropSession(open->number);
+    {
+      MutexLock lock(mutex_);
+      wanted_ = true;
+    }
+    sleepFor(kPauseLeast * 5);
+  }
+}
+
+Status Link::sendOnce(const Session& session, bool& more) {
+  const auto rows = std::make_shared<std::vector<journal::OutboxRow>>();
+  BELAY_TRY(onLoop([this, rows](runtime::Runtime&) -> Status {
+    BELAY_ASSIGN(*rows, world_.part.outbox());
+    return {};
+  }));
+  more = !rows->empty();
+  if (!more) return {};
+  std::int64_t last = 0;
+  const std::string batch = batchJson(*rows, last);
+  RelayClient relay(world_.send, &cancel_);
+  BELAY_ASSIGN(const RelayClient::Handed handed, relay.hand(session.url, session.bearer, batch));
+  for (const RelayClient::Refusal& each : handed.refused) {
+    const auto code = base::errorFromText(each.code).value_or(ErrorCode::kLinkMessage);
+    world_.log.error("link.refused", Error{code, each.message}, {{"seq", each.seq}});
+  }
+  if (handed.acknowledged < last) {
+    return Error{ErrorCode::kHttpProtocol, "the relay has not acknowledged what it was handed"};
+  }
+  return onLoop(
+      [this, url = session.url, last](runtime::Runtime&) { return world_.part.handed(url, last); });
+}
+
+Result<Identity> Link::enrol(const std::string& url, const std::string& token,
+                             const std::string& label) {
+  BELAY_ASSIGN(const crypto::P256PrivateKey key, world_.hostKey());
+  RelayClient relay(world_.send, &cancel_);
+  BELAY_ASSIGN(const Identity identity, relay.enrol(url, token, key.publicKey(), label));
+  BELAY_TRY(onLoop([this, identity](runtime::Runtime&) { return world_.part.enrolled(identity); }));
+  MutexLock lock(mutex_);
+  // The session with a former relay ends.
+  session_.reset();
+  enrolled_ = wanted_ = true;
+  changed_.notify_all();
+  return identity;
+}
+
+}  // namespace belay::link

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "agent/link/LinkPart.h"
+#include "agent/link/RelayClient.h"
+#include "agent/runtime/Loop.h"
+#include "common/base/CancelToken.h"
+#include "common/base/Clock.h"
+#include "common/base/Mutex.h"
+#include "common/base/Random.h"
+#include "common/base/Result.h"
+#include "common/log/Log.h"
+
+namespace belay::link {
+
+/// How the link stands at this moment.
+struct LinkState {
+  enum class Phase { kUnlinked, kConnecting, kConnected, kWaiting, kFenced };
+  Phase phase = Phase::kUnlinked;
+  std::int64_t sinceMs = 0;   ///< Wall.
+  std::int64_t sessions = 0;  ///< That were opened since the daemon began.
+  std::optional<base::Error> lastError;
+  std::int64_t lastErrorMs = 0;
+};
+/// "unlinked", "connecting", "connected", "waiting", "fenced".
+std::string_view phaseName(LinkState::Phase phase);
+
+/// Keeps a session with the relay: takes messages by long polls, hands in what the outbox has, and
+/// comes back after any failure, spread at random over the window that the relay gave. To be
+/// offline is normal: nothing else of the host waits for it.
+///
+/// Threads:   enrol(), state() and outboxGrew() any; the rest the owner's. Inside "link" and
+///            "link-send". The loop does what concerns the journal.
+/// Ownership: borrows the world. The loop must step() until stop() has returned, or step no more at
+///            all.
+class Link {
+ public:
+  struct World {
+    runtime::Loop& loop;
+    LinkPart& part;  ///< Used in the loop's thread only.
+    RelayClient::Send send;
+    /// The host's key, made when there is none. Any thread.
+    std::function<base::Result<crypto::P256PrivateKey>()> hostKey;
+    /// Called once in the "link" thread, which then owns what it returns.
+    std::function<flow::SyntaxCheck()> makeSyntaxCheck;
+    std::string epoch;
+    const base::Clock& clock;
+    base::Random& random;
+    log::Log& log;
+  };
+  Link(World world, std::chrono::seconds pollWait);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  void start();
+  /// Ends what is under way and both threads.
+  void stop();
+
+  /// Enrols this host, and begins the link. Blocks. Errors: of RelayClient and the journal.
+  base::Result<Identity> enrol(const std::string& url, const std::string& token,
+                               const std::string& label);
+  LinkState state() const;
+  void outboxGrew();
+
+ private:
+  struct Session {
+    std::string url;
+    std::string bearer;
+    std::chrono::seconds pollMax{0};
+    std::uint64_t number = 0;
+  };
+
+  void runPolls();
+  void runSends();
+  /// One session: until it breaks.
+  base::Status connect();
+  base::Status pollOnce(const Session& session, const flow::SyntaxCheck& syntax);
+  base::Status sendOnce(const Session& session, bool& more);
+
+  /// Does something in the loop's transaction, and returns when that is on disk, or is known not to
+  /// be. kCancelled when the link ends meanwhile.
+  base::Status onLoop(std::function<base::Status(runtime::Runtime&)> work);
+  void sleepFor(std::chrono::milliseconds length);
+  std::chrono::milliseconds pause(int failures);
+  bool stopping() const { return cancel_.cancelled(); }
+  std::optional<Session> session() const;
+  void dropSession(std::uint64_t number);
+  void report(LinkState::Phase phase, const base::Error* error = nullptr);
+
+  // Constant after construction.
+  const World world_;
+
+  // Self-synchronised.
+  base::CancelToken cancel_;
+
+  // Of the "link" thread.
+  std::chrono::seconds window_{1};
+  std::chrono::seconds wait_;  ///< Of the next poll: shorter behind a proxy that cuts.
+
+  mutable base::Mutex mutex_;
+  base::ConditionVariable changed_;
+  std::optional<Session> session_ BELAY_GUARDED_BY(mutex_);
+  std::uint64_t sessions_ BELAY_GUARDED_BY(mutex_) = 0;
+  bool wanted_ BELAY_GUARDED_BY(mutex_) = true;     ///< The outbox may hold something.
+  bool enrolled_ BELAY_GUARDED_BY(mutex_) = false;  ///< Since the "link" thread looked.
+  LinkState state_ BELAY_GUARDED_BY(mutex_);
+
+  std::thread polls_;
+  std::thread sends_;
+};
+
+}  // namespace belay::link

@@ -1,0 +1,273 @@
+#include "agent/link/LinkPart.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/journal/ScheduleTable.h"
+#include "agent/runtime/FlowLifecycle.h"
+#include "common/base/Text.h"
+#include "common/json/Writer.h"
+#include "common/wire/CallbackProof.h"
+#include "common/wire/Protocol.h"
+
+namespace belay::link {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+using journal::OutboxRow;
+
+namespace {
+
+/// What waits for the relay at most; more stays where it is until there is room.
+constexpr std::int64_t kOutboxMax = 10'000;
+constexpr std::size_t kPerRound = 100;
+/// Closed callbacks are looked for this often, and only when something has happened.
+constexpr std::int64_t kLookMs = 1'000;
+constexpr std::size_t kInboxKept = 200;
+/// The text of an error that the journal keeps.
+constexpr std::size_t kNoteBytesMax = 300;
+
+std::string waitBody(const std::string& wait) {
+  std::string out;
+  json::Writer writer(out);
+  writer.beginObject().member("wait", wait).endObject();
+  return out;
+}
+
+/// The beginning of a message, in whole characters.
+std::string noteOf(const std::string& message) {
+  std::string out = message.substr(0, kNoteBytesMax);
+  while (!base::isUtf8(out) && !out.empty()) out.pop_back();
+  return out;
+}
+
+}  // namespace
+
+Status LinkPart::load() {
+  if (standing_) return {};
+  BELAY_ASSIGN(Standing read, readStanding(world_.runtime.journal()));
+  standing_ = std::move(read);
+  changed_ = false;
+  closedWanted_ = true;
+  return {};
+}
+
+Status LinkPart::loadFor(const std::string& url) {
+  BELAY_TRY(load());
+  if (standing_->identity.url == url) return {};
+  return Error{ErrorCode::kRelayUrl, "the link is with another relay by now"};
+}
+
+Status LinkPart::save() {
+  if (!std::exchange(changed_, false)) return {};
+  return writeStanding(world_.runtime.journal(), *standing_);
+}
+
+void LinkPart::forget() {
+  standing_.reset();
+  changed_ = false;
+}
+
+Status LinkPart::say(std::string_view kind, std::string body) {
+  const OutboxRow row{standing_->sent + 1, std::string(kind), std::move(body)};
+  BELAY_TRY(table().addOutbox(row, world_.runtime.clock().wallMs()));
+  standing_->sent = row.seq;
+  changed_ = true;
+  world_.outboxGrew();
+  return {};
+}
+
+Status LinkPart::work() {
+  BELAY_TRY(load());
+  if (!standing_->linked()) return {};
+  BELAY_TRY(announceCallbacks());
+  BELAY_TRY(announceClosed());
+  BELAY_TRY(announceHooks());
+  return save();
+}
+
+Status LinkPart::announceCallbacks() {
+  BELAY_ASSIGN(const std::int64_t last, table().lastWait());
+  if (last <= standing_->callbackMark) return {};
+  BELAY_ASSIGN(const std::int64_t waiting, table().outboxSize());
+  full_ = waiting >= kOutboxMax;
+  if (full_) return {};
+  BELAY_ASSIGN(const auto rows, table().callbacksAfter(standing_->callbackMark, kPerRound));
+  for (const journal::CallbackRow& row : rows) {
+    std::string body;
+    json::Writer writer(body);
+    writer.beginObject().member("route", wire::digestOf(world_.routeOf(row.wait)));
+    writer.member("wait", row.wait).member("expires_ms", row.expiresMs).endObject();
+    BELAY_TRY(say(wire::kCallbackOpen, std::move(body)));
+    BELAY_TRY(table().addAnnounced(row.wait));
+  }
+  const bool all = rows.size() < kPerRound;
+  const std::int64_t mark = all ? last : rows.back().number;
+  // Waits of other kinds are passed over for good with the next callback; until then in memory.
+  changed_ = changed_ || !rows.empty();
+  standing_->callbackMark = mark;
+  return {};
+}
+
+Status LinkPart::announceClosed() {
+  if (bootMs() < nextLookMs_) {
+    closedWanted_ = true;
+    return {};
+  }
+  nextLookMs_ = bootMs() + kLookMs;
+  closedWanted_ = false;
+  BELAY_ASSIGN(const std::int64_t open, table().announced());
+  if (open == 0) return {};
+  BELAY_ASSIGN(const std::vector<std::string> closed, table().announcedAndClosed(kPerRound));
+  for (const std::string& wait : closed) {
+    BELAY_TRY(say(wire::kCallbackClosed, waitBody(wait)));
+    BELAY_TRY(table().dropAnnounced(wait));
+  }
+  closedWanted_ = closed.size() == kPerRound;
+  return {};
+}
+
+Status LinkPart::announceHooks() {
+  BELAY_ASSIGN(const auto flows,
+               world_.runtime.journal().schedules().flowsChangedAfter(standing_->changeMark));
+  if (flows.last <= standing_->changeMark && !standing_->hooks.empty()) return {};
+  BELAY_ASSIGN(std::string hooks, hooksJson());
+  standing_->changeMark = flows.last;
+  changed_ = true;
+  if (hooks == standing_->hooks) return {};
+  BELAY_TRY(say(wire::kHooks, hooks));
+  standing_->hooks = std::move(hooks);
+  return {};
+}
+
+/// {"hooks":["flow.name", …]} of all live flows.
+Result<std::string> LinkPart::hooksJson() {
+  journal::Journal& journal = world_.runtime.journal();
+  BELAY_ASSIGN(const std::vector<journal::FlowHeadRow> heads, journal.flowHeads());
+  std::string out;
+  json::Writer writer(out);
+  writer.beginObject().name("hooks").beginArray();
+  std::size_t count = 0;
+  for (const journal::FlowHeadRow& head : heads) {
+    const auto live = runtime::versionToRun(journal, head.slug, "live");
+    if (!live && runtime::endsTransaction(live.error().code)) return live.error();
+    if (!live) continue;
+    const auto loaded = world_.runtime.flows().get(live->digest);
+    if (!loaded && runtime::endsTransaction(loaded.error().code)) return loaded.error();
+    if (!loaded) continue;
+    for (const flow::WebhookTrigger& hook : (*loaded)->flow.triggers.webhooks) {
+      if (++count > wire::kHooksMax) continue;
+      writer.string(head.slug + "." + hook.name);
+    }
+  }
+  writer.endArray().endObject();
+  if (count > wire::kHooksMax) {
+    world_.log.warning("link.too_many_hooks", {{"hooks", count}, {"told", wire::kHooksMax}});
+  }
+  return out;
+}
+
+runtime::NextStep LinkPart::next() const {
+  runtime::NextStep next;
+  if (!standing_ || !standing_->linked()) return next;
+  // What was opened after work() of this round, by the steps that it started.
+  const auto last = table().lastWait();
+  next.now = !full_ && last && *last > standing_->callbackMark;
+  if (closedWanted_) next.bootMs = nextLookMs_;
+  return next;
+}
+
+Result<Standing> LinkPart::standing() {
+  BELAY_TRY(load());
+  return *standing_;
+}
+
+std::string LinkPart::callbackUrl(const std::string& wait) {
+  if (!load() || !standing_->linked()) return {};
+  return standing_->identity.url + "/c/" + world_.routeOf(wait);
+}
+
+Status LinkPart::announceAll() {
+  BELAY_TRY(table().forgetAnnounced());
+  standing_->callbackMark = 0;
+  standing_->changeMark = 0;
+  standing_->hooks.clear();
+  changed_ = true;
+  return {};
+}
+
+Status LinkPart::enrolled(const Identity& identity) {
+  BELAY_TRY(load());
+  const bool another = standing_->identity.url != identity.url;
+  standing_->identity = identity;
+  standing_->enrolledMs = world_.runtime.clock().wallMs();
+  // Another relay counts its messages from one; this host's own numbers never go back.
+  if (another) standing_->received = 0;
+  BELAY_TRY(announceAll());
+  BELAY_TRY(save());
+  world_.log.info("link.enrolled", {{"relay", identity.url}, {"host", identity.host}});
+  return {};
+}
+
+Status LinkPart::sessionOpened(const std::string& url, std::int64_t received) {
+  BELAY_TRY(loadFor(url));
+  if (received < standing_->handed) {
+    // Its store is older than what it had acknowledged.
+    world_.log.warning("link.relay_forgot",
+                       {{"relay_has", received}, {"it_had", standing_->handed}});
+    standing_->handed = received;
+    BELAY_TRY(announceAll());
+  }
+  if (received > standing_->sent) {
+    // It may lie; or this host was set back. Its next numbers must be new ones either way.
+    world_.log.error("link.set_back",
+                     Error{ErrorCode::kConflict,
+                           "the relay says that it has message " + std::to_string(received) +
+                               " of this host, which has made " + std::to_string(standing_->sent)});
+    standing_->sent = received;
+    BELAY_TRY(announceAll());
+  }
+  return save();
+}
+
+Status LinkPart::take(const std::string& url, const std::vector<Inbox::Prepared>& messages) {
+  BELAY_TRY(loadFor(url));
+  for (const Inbox::Prepared& prepared : messages) {
+    const Incoming& message = prepared.message;
+    if (message.seq <= standing_->received) continue;
+    const Status taken = world_.inbox.take(world_.runtime, prepared);
+    if (!taken && runtime::endsTransaction(taken.error().code)) return taken;
+    journal::InboxRow row{
+        message.seq, noteOf(message.kind), {}, {}, world_.runtime.clock().wallMs()};
+    if (!taken) {
+      row.outcome = base::errorText(taken.error().code);
+      row.note = noteOf(taken.error().message);
+      world_.log.error("link.message_refused", taken.error(),
+                       {{"kind", row.kind}, {"seq", message.seq}});
+    }
+    BELAY_TRY(table().addInbox(row, kInboxKept));
+    standing_->received = message.seq;
+    changed_ = true;
+  }
+  return save();
+}
+
+Result<std::vector<OutboxRow>> LinkPart::outbox() {
+  BELAY_TRY(load());
+  return table().outbox(0, wire::kBatchMessagesMax);
+}
+
+Status LinkPart::handed(const std::string& url, std::int64_t seq) {
+  BELAY_TRY(loadFor(url));
+  const std::int64_t upTo = std::min(seq, standing_->sent);
+  if (upTo <= standing_->handed) return {};
+  BELAY_TRY(table().dropOutbox(upTo));
+  full_ = false;
+  standing_->handed = upTo;
+  changed_ = true;
+  return save();
+}
+
+}  // namespace belay::link

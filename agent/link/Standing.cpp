@@ -1,0 +1,42 @@
+#include "agent/link/Standing.h"
+
+#include "common/json/Json.h"
+
+namespace belay::link {
+
+using base::Result;
+using json::Value;
+
+namespace {
+
+constexpr std::string_view kNote = "link";
+
+}  // namespace
+
+Result<Standing> readStanding(journal::Journal& journal) {
+  BELAY_ASSIGN(const std::optional<std::string> note, journal.meta(kNote));
+  Standing out;
+  if (!note) return out;
+  BELAY_ASSIGN(const Value value, json::parse(*note));
+  out.identity = {value.text("url"), value.text("host"), value.text("label")};
+  out.enrolledMs = value.integer("enrolled_ms");
+  out.received = value.integer("received");
+  out.sent = value.integer("sent");
+  out.handed = value.integer("handed");
+  out.callbackMark = value.integer("callback_mark");
+  out.changeMark = value.integer("change_mark");
+  out.hooks = value.text("hooks");
+  return out;
+}
+
+base::Status writeStanding(journal::Journal& journal, const Standing& standing) {
+  Value value;
+  value.set("url", standing.identity.url).set("host", standing.identity.host);
+  value.set("label", standing.identity.label).set("enrolled_ms", standing.enrolledMs);
+  value.set("received", standing.received).set("sent", standing.sent);
+  value.set("handed", standing.handed).set("callback_mark", standing.callbackMark);
+  value.set("change_mark", standing.changeMark).set("hooks", standing.hooks);
+  return journal.setMeta(kNote, json::print(value));
+}
+
+}  // namespace belay::link

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "agent/journal/Journal.h"
+#include "agent/link/RelayClient.h"
+#include "common/base/Result.h"
+
+namespace belay::link {
+
+/// What the journal keeps of the link in one row, besides the outbox.
+struct Standing {
+  Identity identity;  ///< Without a URL: there is no link.
+  std::int64_t enrolledMs = 0;
+  std::int64_t received = 0;      ///< Number of the last message from the relay that was processed.
+  std::int64_t sent = 0;          ///< Number of the last message that was put into the outbox.
+  std::int64_t handed = 0;        ///< Number of the last message that the relay has on disk.
+  std::int64_t callbackMark = 0;  ///< Row of the last wait that was looked at.
+  std::int64_t changeMark = 0;    ///< Row of the last change of flows that was looked at.
+  std::string hooks;              ///< What the relay was told last, as JSON.
+
+  bool linked() const { return !identity.url.empty(); }
+};
+
+// Threads: the journal's owner. Errors: of the journal.
+
+/// No link when nothing is there.
+base::Result<Standing> readStanding(journal::Journal& journal);
+base::Status writeStanding(journal::Journal& journal, const Standing& standing);
+
+}  // namespace belay::link
