@@ -36,6 +36,7 @@
 #include "agent/steps/PolicyResolver.h"
 #include "agent/steps/RunStep.h"
 #include "agent/steps/SetStep.h"
+#include "agent/triggers/EmitStep.h"
 #include "agent/triggers/Events.h"
 #include "agent/triggers/Scheduler.h"
 #include "agent/trust/Policy.h"
@@ -156,6 +157,7 @@ class Daemon {
   calendar::TimeZones zones_;
   std::unique_ptr<triggers::Scheduler> scheduler_;
   std::unique_ptr<triggers::Events> events_;
+  std::unique_ptr<triggers::EmitStep> emitStep_;
   std::unique_ptr<link::Inbox> inbox_;
   std::unique_ptr<link::LinkPart> linkPart_;
   std::unique_ptr<runtime::Loop> loop_;
@@ -321,6 +323,8 @@ Status Daemon::makeSteps() {
   steps.setInline(flow::Family::kSet, setStep_);
   steps.setInline(flow::Family::kFunction, functionStep_);
   steps.setInline(flow::Family::kKv, kvStep_);
+  emitStep_ = std::make_unique<triggers::EmitStep>(*events_);
+  steps.setInline(flow::Family::kEmit, *emitStep_);
   return runner_->watch(jobs_->wakeFd(), [this] { runStep_->takeEnded(); });
 }
 

@@ -30,6 +30,7 @@ declare global {
 export interface RunOutput { exit_code: number; stdout: TextOutput; stderr: TextOutput; result?: any; duration_ms: number; }
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
+export interface EmitOutput { answered: number; runs: string[]; refused?: { flow: string; code: string; message: string }[]; skipped?: { flow: string; because?: string }[]; }
 export interface WaitOutput { approved?: boolean; by?: string; comment?: string; form?: any; body?: any; at?: string; timed_out?: boolean; }
 
 /** Runs a command as a job. */
@@ -187,6 +188,14 @@ export interface Flow {
   input?: Json;
   /** The number or digest of a release; live; or draft, which only a run of a draft may start. */
   release?: string;
+}
+
+/** Emits an event to this host, in the transaction of the step. */
+export interface Emit {
+  /** Name of the event. */
+  event: Text;
+  /** What it brings along; null when it is missing. */
+  body?: Json;
 }
 
 /** What every step may have. */
@@ -393,6 +402,8 @@ export interface Context {
   step(name: string, definition: Options & { notify: Notify }): Promise<any>;
   /** Runs another flow as a child run; the output is the output of that run. */
   step(name: string, definition: Options & { flow: Flow }): Promise<any>;
+  /** Emits an event to this host, in the transaction of the step. */
+  step(name: string, definition: Options & { emit: Emit }): Promise<EmitOutput>;
   /** Waits. The name is that of a step. */
   wait(name: string, wait: Wait, options?: Options): Promise<WaitOutput>;
   sleep(name: string, time: Duration | Sleep, options?: Options): Promise<{ at: string }>;

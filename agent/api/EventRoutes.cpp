@@ -13,64 +13,29 @@ using json::Value;
 
 namespace {
 
-constexpr std::size_t kNameBytesMax = 200;
-
-struct Emitting {
-  std::string name;
-  std::string bodyJson = "null";
-};
-
-Result<Emitting> readEvent(const Exchange& exchange) {
+Result<triggers::Emission> readEvent(const Exchange& exchange) {
   BELAY_ASSIGN(const Value body, exchange.bodyObject());
   BELAY_TRY(checkMembers(body, "name body"));
-  Emitting out;
+  triggers::Emission out;
   BELAY_ASSIGN(out.name, textMember(body, "name", true));
-  if (out.name.empty() || out.name.size() > kNameBytesMax) {
-    return Error{ErrorCode::kInvalidArgument, "the name of an event has 1 to 200 bytes"};
-  }
   if (const Value* content = body.find("body")) out.bodyJson = json::print(*content);
-  return out;
-}
-
-Value outcomeToJson(const std::string& name, const triggers::EventOutcome& outcome) {
-  Value out;
-  out.set("name", name).set("answered", outcome.answered);
-  json::Array runs;
-  for (const base::RunId& run : outcome.runs) runs.emplace_back(run.str());
-  out.set("runs", std::move(runs));
-  json::Array refused;
-  for (const auto& one : outcome.refused) {
-    Value entry;
-    entry.set("flow", one.flow).set("code", base::errorText(one.error.code));
-    entry.set("message", one.error.message);
-    refused.push_back(std::move(entry));
-  }
-  if (!refused.empty()) out.set("refused", std::move(refused));
-  json::Array skipped;
-  for (const auto& one : outcome.skipped) {
-    Value entry;
-    entry.set("flow", one.flow);
-    if (!one.because.empty()) entry.set("because", one.because.str());
-    skipped.push_back(std::move(entry));
-  }
-  if (!skipped.empty()) out.set("skipped", std::move(skipped));
+  out.by = exchange.caller().shown();
   return out;
 }
 
 }  // namespace
 
 void emitEvent(Backend& backend, const ExchangePtr& exchange) {
-  const auto emitting = readEvent(*exchange);
-  if (!emitting) return exchange->fail(emitting.error());
-  backend.change(
-      exchange, [&backend, exchange, what = *emitting](runtime::Runtime&) -> Result<Changed> {
-        BELAY_ASSIGN(
-            const triggers::EventOutcome outcome,
-            backend.deps.events.emit(what.name, what.bodyJson, exchange->caller().shown()));
-        Changed changed;
-        changed.data = outcomeToJson(what.name, outcome);
-        return changed;
-      });
+  const auto emission = readEvent(*exchange);
+  if (!emission) return exchange->fail(emission.error());
+  backend.change(exchange, [&backend, what = *emission](runtime::Runtime&) -> Result<Changed> {
+    BELAY_ASSIGN(const triggers::EventOutcome outcome, backend.deps.events.emit(what));
+    const Value said = triggers::outcomeJson(outcome);
+    Changed changed;
+    changed.data.set("name", what.name);
+    for (const json::Member& member : said.asObject()) changed.data.set(member.first, member.second);
+    return changed;
+  });
 }
 
 void deliverWebhook(Backend& backend, const ExchangePtr& exchange) {

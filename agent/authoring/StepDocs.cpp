@@ -21,11 +21,12 @@ struct ShapeWords {
   std::string_view measure;  ///< What bounds count; empty: the value itself.
 };
 
-constexpr std::array<ShapeWords, 27> kShapes{{
+constexpr std::array<ShapeWords, 28> kShapes{{
     {Shape::kText, "text", "characters"},
     {Shape::kScript, "shell script", "characters"},
     {Shape::kIdentifier, "identifier", ""},
     {Shape::kFunctionName, "function name", ""},
+    {Shape::kItemName, "name", ""},
     {Shape::kExpression, "expression", ""},
     {Shape::kFlag, "true or false", ""},
     {Shape::kInteger, "whole number", ""},

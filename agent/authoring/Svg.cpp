@@ -72,6 +72,7 @@ std::string_view accentOf(flow::Family family) {
       return "fe";
     case flow::Family::kWait:
     case flow::Family::kSleep:
+    case flow::Family::kEmit:
       return "fw";
     case flow::Family::kFunction:
     case flow::Family::kKv:

@@ -197,6 +197,7 @@ Control controlOf(const Value& spec, Family family) {
   control.failFast = spec.text(family == Family::kParallel ? "on_branch_error" : "on_item_error",
                                "fail_fast") == "fail_fast";
   control.maxParallel = static_cast<std::uint32_t>(spec.integer("max_parallel", 1));
+  control.as = spec.text("as");
   control.whileHolds = expressionOf(spec, "while");
   control.untilHolds = expressionOf(spec, "until");
   control.maxRounds = static_cast<std::uint32_t>(spec.integer("max", 0));

@@ -31,12 +31,14 @@ constexpr std::array<KeyRow, 3> kParallelKeys{{
      .help = "Steps that run when all branches have ended, well or badly."},
 }};
 
-constexpr std::array<Words, 1> kForEachLater{"as"};
-constexpr std::array<KeyRow, 4> kForEachKeys{{
+constexpr std::array<KeyRow, 5> kForEachKeys{{
     {.name = "items",
      .shape = Shape::kAny,
      .flags = kRequired | kTemplate,
      .help = "A list, or an expression that gives one; at most 100,000 items."},
+    {.name = "as",
+     .shape = Shape::kItemName,
+     .help = "A name of its own for the item in expressions, besides item."},
     {.name = "max_parallel",
      .shape = Shape::kInteger,
      .least = 1,
@@ -112,8 +114,7 @@ constinit const ObjectRow kFlowObject{.what = "a flow step", .keys = kFlowKeys};
 
 constinit const ObjectRow kParallelObject{.what = "a parallel step", .keys = kParallelKeys};
 
-constinit const ObjectRow kForEachObject{
-    .what = "a for_each step", .keys = kForEachKeys, .later = kForEachLater};
+constinit const ObjectRow kForEachObject{.what = "a for_each step", .keys = kForEachKeys};
 
 constinit const ObjectRow kLoopObject{
     .what = "a loop step", .keys = kLoopKeys, .exactlyOne = kLoopOneOf};

@@ -97,6 +97,20 @@ constexpr std::array<std::string_view, 12> kTakenVariables{"PATH", "HOME",   "US
                                                            "PWD",  "IFS",    "ENV",     "LANG",
                                                            "TERM", "TMPDIR", "LOGNAME", "MAIL"};
 
+/// Names in expressions that begin with a small letter, and that the flow can give no other
+/// meaning.
+constexpr std::array<std::string_view, 22> kTakenNames{"input",      "state",
+                                                       "steps",      "run",
+                                                       "trigger",    "event",
+                                                       "item",       "index",
+                                                       "error",      "output",
+                                                       "functions",  "undefined",
+                                                       "globalThis", "parseInt",
+                                                       "parseFloat", "isNaN",
+                                                       "isFinite",   "decodeURI",
+                                                       "encodeURI",  "escape",
+                                                       "unescape",   "encodeURIComponent"};
+
 std::string upper(std::string_view word) {
   std::string out;
   for (const char c : word) {
@@ -236,6 +250,29 @@ void Expressions::checkAbsent(const Node& node, const Absent& absent) {
       before = std::exchange(name, text);
     }
   }
+}
+
+void Expressions::checkItemName(const Node& node) {
+  const std::string& name = node.value.asString();
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz_";
+  const auto fits = [kLetters](char c) {
+    return kLetters.find(c) != std::string_view::npos || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9');
+  };
+  const bool shaped = !name.empty() && name.size() <= 64 &&
+                      kLetters.find(name[0]) != std::string_view::npos &&
+                      std::all_of(name.begin(), name.end(), fits);
+  if (!shaped) {
+    report_.error(ErrorCode::kFlowBadValue, node,
+                  "must match [a-z_][A-Za-z0-9_]{0,63}, is " + quoted(name));
+    return;
+  }
+  const bool taken = std::find(kTakenNames.begin(), kTakenNames.end(), name) != kTakenNames.end();
+  // Words of the language are no names.
+  const bool isWord = syntax_.expression && !syntax_.expression("(" + name + ") => 1").ok();
+  if (!taken && !isWord) return;
+  report_.error(ErrorCode::kFlowBadValue, node,
+                quoted(name) + " has a meaning of its own in expressions");
 }
 
 void Expressions::checkFunction(const Node& node) {

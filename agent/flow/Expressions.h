@@ -39,6 +39,8 @@ class Expressions {
   /// A text that is rendered before its run exists: says so when an expression names what only a
   /// run that has begun has.
   void checkStart(const Node& node);
+  /// A name that a flow gives the items of a for_each: it must hide nothing.
+  void checkItemName(const Node& node);
   void checkFunction(const Node& node);
   void checkCode(const Node& node);
 

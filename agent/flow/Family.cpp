@@ -124,6 +124,14 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
      EffectClass::kPure,
      "",
      kTakesRetry | kTakesNext},
+    {Family::kEmit,
+     {.name = "emit",
+      .shape = Shape::kObject,
+      .object = &kEmitObject,
+      .help = "Emits an event to this host, in the transaction of the step."},
+     EffectClass::kPure,
+     "",
+     kTakesNext},
 }};
 
 constexpr bool rowsFollowTheEnum() {

@@ -19,6 +19,7 @@ extern const ObjectRow kLoopObject;
 extern const ObjectRow kFlowObject;
 /// Of the option review.
 extern const ObjectRow kReviewObject;
+extern const ObjectRow kEmitObject;
 /// Of retry and of loop.
 extern const ObjectRow kBackoffObject;
 /// Of an item of the flow's triggers.

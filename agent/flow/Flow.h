@@ -32,6 +32,7 @@ enum class Family : std::uint8_t {
   kForEach,
   kLoop,
   kFlow,
+  kEmit,
   kCount
 };
 
@@ -113,6 +114,7 @@ struct Control {
   std::optional<std::size_t> finalize;    ///< Of a parallel: runs when all branches have ended.
   bool failFast = true;                   ///< One failure ends the others; else all end first.
   std::uint32_t maxParallel = 1;          ///< Of a for_each.
+  std::string as;                         ///< Of a for_each: a further name of the item; or "".
   std::optional<std::string> whileHolds;  ///< Of a loop: expression, asked before each round.
   std::optional<std::string> untilHolds;  ///< Of a loop: expression, asked after each round.
   std::uint32_t maxRounds = 0;            ///< Of a loop.

@@ -16,6 +16,7 @@ enum class Shape : std::uint8_t {
   kScript,        ///< Text that is handed to a shell: an expression in it is an error of its own.
   kIdentifier,    ///< [a-z0-9][a-z0-9_-]{0,63}
   kFunctionName,  ///< [A-Za-z_][A-Za-z0-9_]{0,63}
+  kItemName,      ///< [a-z_][A-Za-z0-9_]{0,63}, and a name that expressions do not have yet.
   kExpression,    ///< One "${{ … }}", or true or false.
   kFlag,
   kInteger,

@@ -149,6 +149,8 @@ Value plainSchema(const KeyRow& row) {
       return object({{"type", "string"}, {"format", "date-time"}});
     case Shape::kSize:
       return reference("size");
+    case Shape::kItemName:
+      return object({{"type", "string"}, {"pattern", "^[a-z_][A-Za-z0-9_]{0,63}$"}});
     case Shape::kRelease:
       return reference("release");
     case Shape::kChoice:

@@ -117,6 +117,9 @@ void ShapeCheck::value(const Node& node, const KeyRow& row) {
       return identifier(node);
     case Shape::kFunctionName:
       return functionName(node);
+    case Shape::kItemName:
+      if (isText(node)) expressions_.checkItemName(node);
+      return;
     case Shape::kExpression:
       return expression(node);
     case Shape::kFlag:

@@ -177,7 +177,7 @@ const FamilyRow* StepRules::family(const Node& step) {
     report_.error(
         ErrorCode::kFlowNoFamily, step,
         "a step needs one of run, http, function, kv, set, sleep, wait, notify, switch, parallel, "
-        "for_each, loop or flow");
+        "for_each, loop, flow or emit");
   }
   return found;
 }
@@ -252,10 +252,12 @@ void StepRules::rulesOf(const Node& spec, Family family) {
     case Family::kSet:
     case Family::kSleep:
     case Family::kSwitch:
-    case Family::kForEach:
     case Family::kFlow:
+    case Family::kEmit:
     case Family::kCount:
       return;
+    case Family::kForEach:
+      return forEach(spec);
     case Family::kParallel:
       return parallel(spec);
     case Family::kLoop:
@@ -388,6 +390,20 @@ void StepRules::parallel(const Node& spec) {
   report_.errorAtName(
       ErrorCode::kFlowBadValue, *taken,
       "a branch cannot be called finalize, which is the name of what runs after all");
+}
+
+/// The item of a for_each around must not be hidden.
+void StepRules::forEach(const Node& spec) {
+  const auto as = spec.find("as");
+  if (!as || !as->value.isString()) return;
+  for (const Node* above = spec.above; above; above = above->above) {
+    const auto around = above->find("for_each");
+    if (!around || &around->value == &spec.value) continue;
+    if (textOf(*around, "as") != as->value.asString()) continue;
+    report_.error(ErrorCode::kFlowBadValue, *as,
+                  "a for_each around gives its items the name " + quoted(as->value.asString()));
+    return;
+  }
 }
 
 void StepRules::loop(const Node& spec) {

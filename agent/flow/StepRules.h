@@ -43,6 +43,7 @@ class StepRules {
   void approval(const Node& approval);
   void notify(const Node& spec);
   void parallel(const Node& spec);
+  void forEach(const Node& spec);
   void loop(const Node& spec);
   void switchCases(const Node& spec);
   void connection(const Node& spec, std::string_view type);

@@ -70,6 +70,18 @@ constexpr std::array<KeyRow, 2> kEventKeys{{
 }};
 constexpr ObjectRow kEvent{.what = "an event", .keys = kEventKeys};
 
+constexpr std::array<KeyRow, 2> kEmitKeys{{
+    {.name = "event",
+     .flags = kRequired | kTemplate,
+     .least = 1,
+     .most = 200,
+     .help = "Name of the event."},
+    {.name = "body",
+     .shape = Shape::kAny,
+     .flags = kTemplate,
+     .help = "What it brings along; null when it is missing."},
+}};
+
 constexpr std::array<Words, 2> kOnRejects{"continue", "fail"};
 constexpr std::array<Words, 3> kOnTimeouts{"reject", "fail", "continue"};
 constexpr std::array<KeyRow, 8> kWaitKeys{{
@@ -139,6 +151,7 @@ constexpr std::array<Words, 1> kWaitLater{"handoff"};
 
 constinit const ObjectRow kReviewObject{
     .what = "a review", .keys = kReviewKeys, .later = kApprovalLater};
+constinit const ObjectRow kEmitObject{.what = "an emit step", .keys = kEmitKeys};
 
 constinit const ObjectRow kSleepObject{
     .what = "a sleep step", .keys = kSleepKeys, .exactlyOne = kSleepOneOf};

@@ -56,14 +56,17 @@ class Reader {
     return {};
   }
 
-  /// It reads what the host kept then.
-  bool isKv(const std::string& path) const {
+  /// It says what the host kept then, or who listened.
+  bool isOfHost(const std::string& path) const {
     const auto index = flow_.indexOf(engine::stepIdOf(path));
-    if (index) return flow_.steps[*index].family == flow::Family::kKv;
+    if (index) {
+      const flow::Family family = flow_.steps[*index].family;
+      return family == flow::Family::kKv || family == flow::Family::kEmit;
+    }
     const auto call = calls_.find(path);
     if (call == calls_.end()) return false;
     const auto definition = json::parse(call->second);
-    return definition && definition->find("kv");
+    return definition && (definition->find("kv") || definition->find("emit"));
   }
 
   void add(const std::string& path, Given given, std::int64_t atMs) {
@@ -110,7 +113,7 @@ class Reader {
   Status finish(const engine::StepFinished& finished, std::int64_t atMs) {
     const std::string& path = finished.key.path;
     const bool wasPerformed = performed_.contains(path);
-    if (finished.outcome == engine::StepOutcome::kSkipped || (!wasPerformed && !isKv(path)))
+    if (finished.outcome == engine::StepOutcome::kSkipped || (!wasPerformed && !isOfHost(path)))
       return {};
     Given given;
     if (finished.failure) {

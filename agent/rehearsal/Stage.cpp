@@ -42,6 +42,7 @@ Stage::Stage(const Scenario& scenario, StageOutputs::Load load)
       performer_(answers_, clock_),
       children_(answers_, performer_, random_, clock_),
       kv_(answers_, realKv_),
+      emit_(answers_, realEmit_),
       key_(crypto::P256PrivateKey::generate(random_)) {
   keys_.add(key_.publicKey(), trust::DecisionClass::kLocal);
 }
@@ -74,6 +75,8 @@ Status Stage::open() {
   steps.setInline(flow::Family::kSet, set_);
   steps.setInline(flow::Family::kFunction, function_);
   steps.setInline(flow::Family::kKv, kv_);
+  realEmit_.setWaits(runtime_->waits());
+  steps.setInline(flow::Family::kEmit, emit_);
   loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, log_, [] {});
   performer_.setSink(loop_->resultSink());
   BELAY_TRY(runtime_->recover());

@@ -67,6 +67,8 @@ class Stage {
   steps::FunctionStep function_;
   steps::KvStep realKv_;
   StageInline kv_;
+  StageEmit realEmit_;
+  StageInline emit_;
   crypto::P256PrivateKey key_;
   trust::DecisionKeys keys_;
   trust::Policy policy_ = trust::Policy::builtInForUser();

@@ -167,6 +167,18 @@ std::optional<base::RunId> StageChildren::begin(const engine::RunState& above,
   return std::move(*id);
 }
 
+Result<runtime::InlineOutcome> StageEmit::perform(const runtime::InlineContext& context) {
+  BELAY_ASSIGN(const script::Evaluated rendered,
+               context.evaluator.renderValue(context.module, context.spec, context.scope));
+  BELAY_ASSIGN(const Value spec, json::parse(rendered.json));
+  const Value* body = spec.find("body");
+  BELAY_ASSIGN(const runtime::Emitted emitted,
+               waits_->emit(spec.text("event"), body ? json::print(*body) : "null",
+                            "run:" + context.run.id.str()));
+  return runtime::InlineOutcome{
+      "{\"answered\":" + std::to_string(emitted.answered) + ",\"runs\":[]}", {}};
+}
+
 Result<runtime::InlineOutcome> StageInline::perform(const runtime::InlineContext& context) {
   const auto given = answers_.next(context.run.created.slug, context.key.path);
   if (!given) return real_.perform(context);

@@ -13,6 +13,7 @@
 #include "agent/rehearsal/Scenario.h"
 #include "agent/runtime/Performer.h"
 #include "agent/runtime/Starts.h"
+#include "agent/runtime/Waits.h"
 #include "common/base/Clock.h"
 #include "common/base/Random.h"
 
@@ -142,6 +143,16 @@ class StageChildren final : public runtime::ChildStandIn {
   base::Random& random_;
   const StageClock& clock_;
   std::set<std::string> flows_;
+};
+
+/// `emit`: answers the waits of the runs that are rehearsed, and starts no run.
+class StageEmit final : public runtime::InlineStep {
+ public:
+  void setWaits(runtime::Waits& waits) { waits_ = &waits; }
+  base::Result<runtime::InlineOutcome> perform(const runtime::InlineContext& context) override;
+
+ private:
+  runtime::Waits* waits_ = nullptr;
 };
 
 /// An inline step that reads what the host keeps: given where the scenario says so.

@@ -58,15 +58,21 @@ std::optional<RunScope::Enclosing> RunScope::enclosing(Condition holds) const {
   return std::nullopt;
 }
 
-// The item of the innermost for_each around, whatever loops stand between.
-const std::string* RunScope::item() const {
-  const auto around = enclosing([](const ActiveBlock& block, const ChildName&) {
-    return block.started.kind == engine::BlockKind::kForEach;
+const std::string* RunScope::item(std::string_view as) const {
+  const auto around = enclosing([this, as](const ActiveBlock& block, const ChildName& name) {
+    if (block.started.kind != engine::BlockKind::kForEach) return false;
+    if (as.empty()) return true;
+    const auto step = flow_.flow.indexOf(engine::stepIdOf(name.container));
+    return step && flow_.flow.steps[*step].control.as == as;
   });
   if (!around) return nullptr;
   const auto items = live_.items.of(*around->block, outputs_);
   const std::size_t number = std::strtoul(around->name.child.c_str(), nullptr, 10);
   return items.ok() && number < (*items)->size() ? &(**items)[number] : nullptr;
+}
+
+const std::string* RunScope::named(std::string_view name) const {
+  return name.empty() ? nullptr : item(name);
 }
 
 std::optional<std::string> RunScope::index() const {

@@ -36,6 +36,7 @@ class RunScope final : public script::Scope {
   void showEvent(const std::string& eventJson) { event_ = &eventJson; }
 
   const std::string* json(script::Name name) const override;
+  const std::string* named(std::string_view name) const override;
   std::optional<std::string> step(std::string_view id) const override;
   std::vector<std::string> stepIds() const override;
   std::int64_t nowMs() const override { return nowMs_; }
@@ -53,7 +54,8 @@ class RunScope final : public script::Scope {
   /// The innermost for which the condition holds.
   template <typename Condition>
   std::optional<Enclosing> enclosing(Condition holds) const;
-  const std::string* item() const;
+  /// Of the innermost for_each around, or of the one whose items have this name.
+  const std::string* item(std::string_view as = {}) const;
   std::optional<std::string> index() const;
   base::RunId overlayChild() const;
   std::optional<std::string> branchOutputs(std::string_view id) const;

@@ -102,6 +102,7 @@ Status Steps::enterFamily(LiveRun& run, const flow::Step& step, const json::Valu
     case flow::Family::kFunction:
     case flow::Family::kKv:
     case flow::Family::kSet:
+    case flow::Family::kEmit:
       return enterInline(run, step, spec, key);
     case flow::Family::kParallel:
     case flow::Family::kForEach:
@@ -165,6 +166,10 @@ Status Steps::enterInline(LiveRun& run, const flow::Step& step, const json::Valu
                               spec,
                               core_.wallMs()};
   auto outcome = performer->perform(context);
+  // An event may have answered a wait of this very run, and ended what the step stands in.
+  const auto& ready = run.state.ready;
+  if (std::find(ready.begin(), ready.end(), key.path) == ready.end())
+    return outcome || !endsTransaction(outcome.error().code) ? Status{} : outcome.error();
   StepFinished finished;
   finished.key = key;
   finished.durationMs = core_.world().clock.sinceBoot().count() - startedMs;

@@ -345,6 +345,9 @@ Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJs
 Result<Emitted> Waits::emit(const std::string& name, const std::string& bodyJson,
                             const std::string& by, const std::string& slug) {
   constexpr std::size_t kWaitsMax = 10'000;
+  constexpr std::size_t kNameBytesMax = 200;
+  if (name.empty() || name.size() > kNameBytesMax)
+    return Error{ErrorCode::kInvalidArgument, "the name of an event has 1 to 200 bytes"};
   Emitted emitted;
   const auto rows = core_.world().journal.waitsForEvent(name, kWaitsMax);
   if (!rows) return ofOneRun(rows.error());

@@ -140,6 +140,7 @@ void Realm::startCall(const Scope* scope, FunctionSource* functions) {
 
 void Realm::forgetValues() {
   for (JsValue& value : names_) value.reset();
+  named_.reset();
   steps_.reset();
   madeFunctions_.reset();
 }

@@ -89,6 +89,7 @@ class Realm {
     return *static_cast<Realm*>(JS_GetContextOpaque(context));
   }
   JSValue name(int index);
+  JsValue named(JSAtom name);
   JSValue step(JSAtom id);
   JSValue function(JSAtom name);
   bool hasStep(JSAtom id);
@@ -142,6 +143,7 @@ class Realm {
   const Scope* scope_ = nullptr;
   FunctionSource* functions_ = nullptr;
   std::array<JsValue, kNameCount> names_;
+  JsValue named_;          // an object: name of the flow's own to value
   JsValue steps_;          // an object: id to parsed step
   JsValue madeFunctions_;  // an object: name to function
   std::uint64_t random_ = 0;

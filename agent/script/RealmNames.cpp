@@ -40,6 +40,7 @@ JSClassID newClassId() {
 const JSClassID kStepsClass = newClassId();
 const JSClassID kFunctionsClass = newClassId();
 const JSClassID kTextClass = newClassId();
+const JSClassID kNamedClass = newClassId();
 
 JSValue getName(JSContext* context, JSValueConst /*self*/, int index) noexcept {
   return Realm::of(context).name(index);
@@ -121,6 +122,23 @@ JSClassExoticMethods makeFunctionsMethods() {
   return methods;
 }
 
+// The prototype of the global object: asked for a name only when the global object lacks it, and
+// behind it stands Object.prototype, so that what nobody has is a ReferenceError.
+int describeNamed(JSContext* context, JSPropertyDescriptor* descriptor, JSValueConst /*object*/,
+                  JSAtom name) noexcept {
+  JsValue value = Realm::of(context).named(name);
+  if (!value.isSet()) return 0;
+  if (value.isException()) return -1;
+  if (descriptor) *descriptor = {JS_PROP_ENUMERABLE, value.release(), JS_UNDEFINED, JS_UNDEFINED};
+  return 1;
+}
+
+JSClassExoticMethods makeNamedMethods() {
+  JSClassExoticMethods methods{};
+  methods.get_own_property = &describeNamed;
+  return methods;
+}
+
 // The prototype of text outputs. Behind it stands String.prototype, whose methods turn `this` into
 // a string first; what they do not give is here: the string itself, its length, and characters by
 // index.
@@ -162,6 +180,7 @@ JSClassExoticMethods makeTextMethods() {
 const JSClassExoticMethods kStepsMethods = makeStepsMethods();
 const JSClassExoticMethods kFunctionsMethods = makeFunctionsMethods();
 const JSClassExoticMethods kTextMethods = makeTextMethods();
+const JSClassExoticMethods kNamedMethods = makeNamedMethods();
 
 void registerClass(JSRuntime* runtime, JSClassID id, const char* name,
                    const JSClassExoticMethods& methods) {
@@ -211,6 +230,10 @@ void Realm::addText(JSValueConst global) {
 void Realm::addNames(JSValueConst global) {
   registerClass(runtime_, kStepsClass, "Steps", kStepsMethods);
   registerClass(runtime_, kFunctionsClass, "Functions", kFunctionsMethods);
+  registerClass(runtime_, kNamedClass, "Named", kNamedMethods);
+  const JsValue behind{context_, JS_GetPrototype(context_, global)};
+  const JsValue named{context_, JS_NewObjectProtoClass(context_, behind.get(), kNamedClass)};
+  BELAY_CHECK(JS_SetPrototype(context_, global, named.get()) > 0);
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     JSCFunctionType getter{};
     getter.getter_magic = &getName;
@@ -282,6 +305,18 @@ void Realm::remember(JSAtom key, JsValue& cache, const JsValue& value) {
     return;
   }
   JS_DefinePropertyValue(context_, cache.get(), key, value.duplicate(), JS_PROP_C_W_E);
+}
+
+JsValue Realm::named(JSAtom key) {
+  if (scope_ == nullptr) return {};
+  JsValue known = cached(key, named_);
+  if (known.isSet()) return known;
+  const MemberName name(context_, key);
+  const std::string* json = name.ok() ? scope_->named(name.view()) : nullptr;
+  if (json == nullptr) return {};
+  JsValue value = parse(*json);
+  if (!value.isException()) remember(key, named_, value);
+  return value;
 }
 
 JSValue Realm::step(JSAtom id) {

@@ -26,6 +26,13 @@ class Scope {
   /// The string must stay as it is until the evaluator's call returns.
   virtual const std::string* json(Name name) const = 0;
 
+  /// The same of a name that the flow itself gives something, where it is not one of those above or
+  /// of the language.
+  virtual const std::string* named(std::string_view name) const {
+    static_cast<void>(name);
+    return nullptr;
+  }
+
   /// JSON text of `{output, status, error, visit, …}` of a step's latest visit; nothing if it has
   /// not run.
   virtual std::optional<std::string> step(std::string_view id) const = 0;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/journal/DeliveryTable.h"
+#include "agent/runtime/ChildRuns.h"
 #include "agent/triggers/TriggerScope.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
@@ -82,6 +83,31 @@ Result<json::Value> inputOfBody(const std::string& event) {
 
 }  // namespace
 
+json::Value outcomeJson(const EventOutcome& outcome) {
+  json::Value out;
+  out.set("answered", outcome.answered);
+  json::Array runs;
+  for (const RunId& run : outcome.runs) runs.emplace_back(run.str());
+  out.set("runs", std::move(runs));
+  json::Array refused;
+  for (const EventOutcome::Refusal& one : outcome.refused) {
+    json::Value entry;
+    entry.set("flow", one.flow).set("code", base::errorText(one.error.code));
+    entry.set("message", one.error.message);
+    refused.push_back(std::move(entry));
+  }
+  if (!refused.empty()) out.set("refused", std::move(refused));
+  json::Array skipped;
+  for (const EventOutcome::Skip& one : outcome.skipped) {
+    json::Value entry;
+    entry.set("flow", one.flow);
+    if (!one.because.empty()) entry.set("because", one.because.str());
+    skipped.push_back(std::move(entry));
+  }
+  if (!skipped.empty()) out.set("skipped", std::move(skipped));
+  return out;
+}
+
 Result<Events::Live> Events::live(const std::string& slug) {
   Live out;
   BELAY_ASSIGN(out.version, runtime::versionToRun(world_.runtime.journal(), slug, "live"));
@@ -102,6 +128,7 @@ Result<std::optional<runtime::Started>> Events::start(const Live& live, const Oc
   request.source = live.version.source;
   request.triggerJson = occasion.triggerJson;
   request.by = occasion.by;
+  request.depth = occasion.depth;
   BELAY_ASSIGN(request.input,
                occasion.input.empty()
                    ? inputOfBody(occasion.eventJson)
@@ -110,42 +137,53 @@ Result<std::optional<runtime::Started>> Events::start(const Live& live, const Oc
   return std::optional(std::move(started));
 }
 
-Result<EventOutcome> Events::emit(const std::string& name, const std::string& body,
-                                  const std::string& by) {
+Result<EventOutcome> Events::emit(const Emission& emission) {
+  const std::string& name = emission.name;
   EventOutcome out;
-  BELAY_ASSIGN(const runtime::Emitted emitted, world_.runtime.waits().emit(name, body, by));
+  BELAY_ASSIGN(const runtime::Emitted emitted,
+               world_.runtime.waits().emit(name, emission.bodyJson, emission.by));
   out.answered = emitted.answered;
   BELAY_ASSIGN(const std::vector<std::string> slugs,
                world_.runtime.journal().deliveries().flowsForEvent(name, kFlowsPerEvent));
+  for (const std::string& slug : slugs) BELAY_TRY(startListener(slug, emission, out));
+  return out;
+}
+
+Status Events::startListener(const std::string& slug, const Emission& emission,
+                             EventOutcome& out) {
+  const auto refuse = [&](const Error& error) -> Status {
+    if (runtime::endsTransaction(error.code)) return error;
+    world_.log.error("event.refused", error, {{"flow", slug}, {"event", emission.name}});
+    out.refused.push_back({slug, error});
+    return {};
+  };
+  // Flows whose events start each other would do so for ever.
+  if (emission.depth > runtime::kChildDepthMax) {
+    return refuse(Error{ErrorCode::kChildDepth,
+                        "the run that emitted event " + emission.name + " has " +
+                            std::to_string(emission.depth - 1) +
+                            " runs above it, and its events start none"});
+  }
+  const auto found = live(slug);
+  if (!found) return refuse(found.error());
   std::string trigger;
   json::Writer writer(trigger);
-  writer.beginObject().member("type", "event").member("name", name).member("by", by).endObject();
-  for (const std::string& slug : slugs) {
-    const auto refuse = [&](const Error& error) -> Status {
-      if (runtime::endsTransaction(error.code)) return error;
-      world_.log.error("event.refused", error, {{"flow", slug}, {"event", name}});
-      out.refused.push_back({slug, error});
-      return {};
-    };
-    const auto found = live(slug);
-    if (!found) {
-      BELAY_TRY(refuse(found.error()));
-      continue;
-    }
-    for (const flow::EventTrigger& one : found->flow->flow.triggers.events) {
-      if (one.name != name) continue;
-      const auto started =
-          start(*found, {one.when, one.input, trigger,
-                         eventJson(name, body, world_.runtime.clock().wallMs()), "event:" + name});
-      if (!started)
-        BELAY_TRY(refuse(started.error()));
-      else if (*started && (*started)->skipped)
-        out.skipped.push_back({slug, (*started)->because});
-      else if (*started)
-        out.runs.push_back((*started)->run);
-    }
+  writer.beginObject().member("type", "event").member("name", emission.name);
+  writer.member("by", emission.by).endObject();
+  const std::string event =
+      eventJson(emission.name, emission.bodyJson, world_.runtime.clock().wallMs());
+  for (const flow::EventTrigger& one : found->flow->flow.triggers.events) {
+    if (one.name != emission.name) continue;
+    const auto started = start(
+        *found, {one.when, one.input, trigger, event, "event:" + emission.name, emission.depth});
+    if (!started)
+      BELAY_TRY(refuse(started.error()));
+    else if (*started && (*started)->skipped)
+      out.skipped.push_back({slug, (*started)->because});
+    else if (*started)
+      out.runs.push_back((*started)->run);
   }
-  return out;
+  return {};
 }
 
 Result<Proof> Events::prove(const flow::WebhookTrigger& trigger, const std::string& slug,

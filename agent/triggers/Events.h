@@ -12,6 +12,7 @@
 #include "agent/triggers/DeliveryProof.h"
 #include "agent/trust/Policy.h"
 #include "agent/vault/SecretSource.h"
+#include "common/json/Value.h"
 #include "common/log/Log.h"
 
 namespace belay::triggers {
@@ -24,6 +25,14 @@ struct Delivered {
   bool ignored = false;            ///< `when` of the webhook does not hold.
   bool skipped = false;            ///< `on_conflict: skip` of the flow: there is no run.
   base::RunId because{};           ///< Of a skipped one: a run that is in the way; empty: several.
+};
+
+/// An event that somebody tells this host of.
+struct Emission {
+  std::string name;  ///< 1 to 200 bytes.
+  std::string bodyJson = "null";
+  std::string by;
+  std::uint32_t depth = 0;  ///< Runs above one that it starts: of a step's, those of its run and it.
 };
 
 /// What became of an event.
@@ -43,6 +52,9 @@ struct EventOutcome {
   };
   std::vector<Skip> skipped;
 };
+
+/// {answered, runs, refused?, skipped?}, for whoever emitted it.
+json::Value outcomeJson(const EventOutcome& outcome);
 
 /// Bytes of a delivery's body, which is verified in the loop.
 inline constexpr std::size_t kDeliveryBytesMax = 1u << 20;
@@ -66,8 +78,8 @@ class Events {
   explicit Events(World world) : world_(world) {}
 
   /// A flow that could not be started does not keep the others from hearing.
-  base::Result<EventOutcome> emit(const std::string& name, const std::string& bodyJson,
-                                  const std::string& by);
+  /// Errors: kInvalidArgument, with nothing done; or one that ends the transaction.
+  base::Result<EventOutcome> emit(const Emission& emission);
 
   /// Verifies a delivery to a webhook of a flow's live release. It answers the waits of that flow's
   /// runs for an event of the webhook's name, or else starts a run.
@@ -87,8 +99,11 @@ class Events {
     std::string triggerJson;
     std::string eventJson;
     std::string by;
+    std::uint32_t depth = 0;
   };
   base::Result<Live> live(const std::string& slug);
+  /// Starts a flow by each of its triggers for an event. Errors: those that end the transaction.
+  base::Status startListener(const std::string& slug, const Emission& emission, EventOutcome& out);
   base::Result<Proof> prove(const flow::WebhookTrigger& trigger, const std::string& slug,
                             const Delivery& delivery);
   base::Result<Delivered> take(const Live& live, const flow::WebhookTrigger& trigger,

@@ -1,5 +1,6 @@
 """Approvals, callbacks, events and times; through the CLI and the API."""
 
+import json
 import time
 
 import belay
@@ -140,6 +141,44 @@ def test_waits_close_with_their_run():
         host.wait_run(run)
         check.equal([], host.waits(run))
         check.equal("BLY-WAIT-CLOSED", host.cli("approve", wait["id"], "--form", "reason=late").error.get("code"))
+
+
+def test_a_step_emits_an_event_that_other_runs_wait_for():
+    with belay.started() as host:
+        listens = {"slug": "listens", "steps": [{"id": "wait", "wait": {"event": {"name": "built", "match": "${{ event.body.n === input.n }}"},
+                                                                        "timeout": "1h"}}],
+                   "input": {"type": "object"}, "output": "${{ steps.wait.output.body.text }}"}
+        runs = [host.start_run(listens, {"n": n}) for n in (1, 2)]
+        shown = host.run({"slug": "emits", "steps": [{"id": "tell", "emit": {"event": "built", "body": {"n": 2, "text": "${{ run.flow }}"}}}],
+                          "output": "${{ steps.tell.output.answered }}"})
+        check.equal(1, shown["run"]["output"])
+        check.equal("emits", host.wait_run(runs[1])["run"]["output"])
+        check.equal("waiting", host.show(runs[0])["run"]["status"])
+
+
+@check.bound(60)
+def test_what_a_step_emits_is_heard_once_however_often_it_is_killed():
+    with belay.started() as host:
+        def live(flow):
+            host.post("/v1/flows", {"content": json.dumps(flow), "file": flow["slug"] + ".flow.json"})
+            check.equal(0, host.cli("flow", "release", flow["slug"]).code)
+            check.equal(0, host.cli("flow", "promote", flow["slug"]).code)
+
+        live({"slug": "hears", "triggers": [{"event": "built", "input": {"n": "${{ event.body.n }}"}}],
+              "steps": [{"id": "count", "kv": {"increment": "heard-${{ input.n }}"}}]})
+        emits = {"slug": "emits", "steps": [{"id": "tell", "emit": {"event": "built", "body": {"n": "${{ input.n }}"}}},
+                                            {"id": "rest", "sleep": {"for": "100ms"}}], "output": "${{ steps.tell.output }}"}
+        for n in range(12):
+            run = host.start_run(emits, {"n": n})
+            host.kill()
+            host.start()
+            output = host.wait_run(run)["run"]["output"]
+            check.equal(1, len(output["runs"]))
+            check.equal("succeeded", host.wait_run(output["runs"][0])["run"]["status"])
+        listed = host.cli("run", "list", "--flow", "hears").data["runs"]
+        check.equal(12, len(listed))
+        for n in range(12):
+            check.equal(1, host.get("/v1/kv/default/value?key=heard-%d" % n)["entry"]["value"])
 
 
 if __name__ == "__main__":

@@ -29,6 +29,15 @@ def test_items_give_a_list_in_their_order():
         check.equal(["0a", "1b", "2c"], output(host, flow, {"hosts": ["a", "b", "c"]}))
 
 
+def test_items_have_names_of_their_own():
+    with belay.started() as host:
+        inner = {"id": "inner", "for_each": {"items": "${{ host.disks }}", "as": "disk", "steps": [
+            {"id": "say", "function": {"code": "return input", "input": "${{ host.name + disk + item }}"}}]}}
+        flow = work([each([{"name": "a", "disks": ["x", "y"]}, {"name": "b", "disks": ["z"]}], [inner], **{"as": "host"})],
+                    output="${{ steps.each.output }}")
+        check.equal([["axx", "ayy"], ["bzz"]], output(host, flow))
+
+
 def test_branches_run_together_and_give_their_outputs_by_name():
     with belay.started() as host:
         flow = work([{"id": "fan", "parallel": {"branches": {

@@ -28,6 +28,14 @@ class FakeScope final : public script::Scope {
     const auto& value = values_[static_cast<std::size_t>(name)];
     return value ? &*value : nullptr;
   }
+  FakeScope& setNamed(const std::string& name, std::string json) {
+    named_[name] = std::move(json);
+    return *this;
+  }
+  const std::string* named(std::string_view name) const override {
+    const auto found = named_.find(std::string(name));
+    return found == named_.end() ? nullptr : &found->second;
+  }
   std::optional<std::string> step(std::string_view id) const override {
     ++stepReads;
     const auto found = steps_.find(std::string(id));
@@ -50,6 +58,7 @@ class FakeScope final : public script::Scope {
  private:
   std::array<std::optional<std::string>, script::kNameCount> values_;
   std::map<std::string, std::string> steps_;
+  std::map<std::string, std::string> named_;
 };
 
 }  // namespace belay::test

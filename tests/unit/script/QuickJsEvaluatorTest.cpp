@@ -91,6 +91,25 @@ TEST_GROUP(QuickJsEvaluator) {
   }
 };
 
+TEST(QuickJsEvaluator, seesTheNamesThatAFlowGives) {
+  scope.setNamed("host", R"({"name":"a","log":{"text":"x","truncated":false,"ref":null}})");
+  scope.setNamed("input", "\"hidden\"");
+  expectAll({{"host.name", "\"a\""},
+             {"host.log + '!'", "\"x!\""},
+             {"host === host", "true"},
+             {"(() => typeof host)()", "\"object\""},
+             {"'host' in globalThis", "true"},
+             {"[1].map(host => host)[0]", "1"},
+             {"input.name", "\"Zoë\""},
+             {"typeof other", "\"undefined\""}});
+  STRCMP_CONTAINS("'other' is not defined", failure("other").message.c_str());
+  STRCMP_CONTAINS("Error", failure("host = 1").message.c_str());
+  STRCMP_CONTAINS("Error", failure("Object.setPrototypeOf(globalThis, null)").message.c_str());
+  // What one expression changes in it is not there for the next.
+  STRCMP_EQUAL("{\"a\":\"b\",\"c\":\"a\"}",
+               value(R"({"a":"${{ host.name = 'b' }}","c":"${{ host.name }}"})").c_str());
+}
+
 TEST(QuickJsEvaluator, keepsTheTypesOfValues) {
   expectAll({{"1 + 1", "2"},
              {"-0", "0"},

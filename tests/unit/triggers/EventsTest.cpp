@@ -68,7 +68,7 @@ TEST_GROUP(Events) {
     triggers::EventOutcome out;
     CHECK(on.host
               .tell([&](runtime::Runtime&) -> base::Status {
-                BELAY_ASSIGN(out, events().emit(name, body, "uid:1"));
+                BELAY_ASSIGN(out, events().emit({name, body, "uid:1"}));
                 return {};
               })
               .ok());
