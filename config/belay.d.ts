@@ -30,7 +30,12 @@ declare global {
 export interface RunOutput { exit_code: number; stdout: TextOutput; stderr: TextOutput; result?: any; duration_ms: number; }
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
-export interface EmitOutput { answered: number; runs: string[]; refused?: { flow: string; code: string; message: string }[]; skipped?: { flow: string; because?: string }[]; }
+export interface EmitOutput {
+  answered: number;
+  runs: string[];
+  refused?: { flow: string; code: string; message: string }[];
+  skipped?: { flow: string; because?: string }[];
+}
 export interface WaitOutput { approved?: boolean; by?: string; comment?: string; form?: any; body?: any; at?: string; timed_out?: boolean; }
 
 /** Runs a command as a job. */

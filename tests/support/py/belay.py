@@ -108,6 +108,12 @@ class Answer:
         return "exit %s: %s%s" % (self.code, self.out[-1500:], self.err[-1500:])
 
 
+def children_of(pid):
+    with contextlib.suppress(OSError), open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as file:
+        return file.read().split()
+    return []
+
+
 class Host:
     """A state folder, settings and a daemon. Use it with `with`."""
 
@@ -118,6 +124,7 @@ class Host:
         self.state = os.path.join(self.folder, "state")
         self.log_path = os.path.join(self.folder, "daemon.log")
         self.daemon = None
+        self.prefixed = False
         self.environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": self.folder, "LANG": "C.UTF-8",
             "XDG_CONFIG_HOME": self.folder + "/config", "XDG_STATE_HOME": self.folder + "/xdg-state",
@@ -169,6 +176,7 @@ class Host:
     def start(self, wait=20.0, environment=None, prefix=(), **options):
         """Starts the daemon, by the command `prefix` if there is one, and waits until it answers; seconds that took."""
         begun = time.monotonic()
+        self.prefixed = bool(prefix)
         with open(self.log_path, "ab") as log:
             self.daemon = subprocess.Popen([*prefix, *self.command("daemon", json_out=False)], stdin=subprocess.DEVNULL,
                                            stdout=log, stderr=log, cwd=self.folder,
@@ -201,10 +209,15 @@ class Host:
             self._client = None
         if self.daemon is None:
             return
+        # Behind a prefix the daemon itself is a child, which dies a moment later.
+        behind = children_of(self.daemon.pid) if self.prefixed else []
         if self.daemon.poll() is None:
             self.daemon.send_signal(signal.SIGKILL)
         self.daemon.wait(30)
         self.daemon = None
+        deadline = time.monotonic() + 30
+        while any(os.path.exists("/proc/%s" % pid) for pid in behind) and time.monotonic() < deadline:
+            time.sleep(0.002)
 
     def stop(self, seconds=20):
         """SIGTERM; the exit status."""
