@@ -247,6 +247,7 @@ class Application {
     state_.supersededBy = e.supersededBy;
     state_.paused = false;
     state_.ready.clear();
+    giveUpUndo();
     blocks_.closeEarly();
     state_.blocks.clear();
     blocks_.dropSteps([](const ActiveStep&) { return true; });
@@ -383,6 +384,17 @@ class Application {
     state_.undos.pop_back();
     finishWhenIdle();
     return {};
+  }
+
+  /// How far an undo has come that is ended is not known: a run that is retried must not begin it
+  /// again under the same key.
+  void giveUpUndo() {
+    const bool tried =
+        std::any_of(state_.active.begin(), state_.active.end(),
+                    [](const ActiveStep& step) { return isUndo(step.started.key.path); });
+    if (!tried) return;
+    state_.uncompensated.push_back(visitName(state_.undos.back().key));
+    state_.undos.pop_back();
   }
 
   void beginBackoff(ActiveStep& step, std::int64_t delayMs) {

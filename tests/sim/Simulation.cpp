@@ -34,17 +34,25 @@ class Guards {
     if (const auto* started = std::get_if<engine::StepStarted>(&body)) start(*started);
     if (const auto* finished = std::get_if<engine::StepFinished>(&body)) finish(*finished);
     if (const auto* end = std::get_if<engine::RunFinished>(&body)) finish(*end);
+    if (std::get_if<engine::RunCancelRequested>(&body)) giveUp();
   }
   const std::string& violation() const { return violation_; }
 
  private:
+  /// An undo that a cancel has ended is not tried again.
+  void giveUp() {
+    if (trying_ && !kept_.empty()) kept_.pop_back();
+    trying_ = false;
+  }
   void start(const engine::StepStarted& e) {
+    if (engine::isUndo(e.key.path)) trying_ = true;
     const auto asked = approved_.find(e.key.path);
     if (asked != approved_.end() && !asked->second)
       violation_ = "step " + e.key.path + " began without its approval";
   }
   void finish(const engine::StepFinished& e) {
     if (engine::isUndo(e.key.path)) {
+      trying_ = false;
       const std::string due = kept_.empty() ? "nothing" : kept_.back();
       if (due != engine::visitName({e.key.path, e.key.visit, 1}))
         violation_ = e.key.path + " ran, and due was " + due;
@@ -62,6 +70,7 @@ class Guards {
 
   std::map<std::string, bool> approved_;  ///< Of the latest request, by path.
   std::vector<std::string> kept_;
+  bool trying_ = false;  ///< The last of them.
   std::string violation_;
 };
 

@@ -139,6 +139,36 @@ TEST(Compensations, cancellingInTheMiddleSaysWhatWasUndone) {
   STRCMP_EQUAL("book", end(run).uncompensated.front().c_str());
 }
 
+TEST(Compensations, whatACancelEndedIsNotTriedAgainByARetriedRun) {
+  const auto run = untilShip();
+  host.fail(last(), flow::FailureClass::kExitCode);
+  STRCMP_EQUAL("charge~undo", last().key.path.c_str());
+  control(run, runtime::Verb::kCancel);
+  LONGS_EQUAL(2, end(run).uncompensated.size());
+  CHECK(host.tell([&](runtime::Runtime& on) { return on.retry(run, "ship", "uid:1000"); }).ok());
+  host.fail(last(), flow::FailureClass::kExitCode);
+  // How far the refund had come is not known: under its key it is not begun twice.
+  STRCMP_EQUAL("book charge ship refund ship cancel", commands().c_str());
+  host.succeed(last());
+  host.succeed(last());
+  LONGS_EQUAL(1, end(run).compensated.size());
+  STRCMP_EQUAL("book", end(run).compensated[0].c_str());
+}
+
+TEST(Compensations, aLoopBetweenTwoRoundsBeginsNoneInARunThatIsStopped) {
+  host.boot();
+  const auto run = host.start(
+      "slug: s\nsteps:\n  - id: again\n    loop:\n      while: \"${{ true }}\"\n      max: 3\n"
+      "      interval: 3m\n      steps:\n        - id: work\n          run: {command: [work]}\n"
+      "          compensate: {run: {command: [undo]}}\n");
+  host.succeed(last());
+  control(run, runtime::Verb::kStop);
+  host.pass(std::chrono::minutes{4});
+  STRCMP_EQUAL("work undo", commands().c_str());
+  host.succeed(last());
+  STRCMP_EQUAL("stopped", host.status(run).c_str());
+}
+
 TEST(Compensations, aRetryAfterwardsMustNameItsStep) {
   const auto run = untilShip();
   host.fail(last(), flow::FailureClass::kExitCode);
