@@ -165,9 +165,9 @@ class Writer {
     }
     if (performed && chance(10)) text_ += "    rate_limit: {max: 2, per: 5m}\n";
     if (performed && chance(15)) {
-      text_ +=
-          "    review: " + std::string(!ordered() || chance(50) ? "true" : "{timeout: 2h, on_timeout: fail}") +
-          "\n";
+      text_ += "    review: " +
+               std::string(!ordered() || chance(50) ? "true" : "{timeout: 2h, on_timeout: fail}") +
+               "\n";
     }
     if (chance(25) && what != 5) {
       text_ += "    compensate: {run: {command: [undo, " + id + "]}";

@@ -1,5 +1,7 @@
 #include "tests/sim/SimHost.h"
 
+#include <algorithm>
+
 #include "agent/script/QuickJsEvaluator.h"
 #include "agent/steps/FunctionStep.h"
 #include "agent/steps/KvStep.h"
@@ -20,6 +22,10 @@ crypto::P256PrivateKey makeKey() {
 }
 
 }  // namespace
+
+Status onlyIfItEnds(const Status& done) {
+  return !done && runtime::endsTransaction(done.error().code) ? done : Status{};
+}
 
 struct SimHost::Process {
   std::unique_ptr<journal::Journal> journal;
@@ -113,12 +119,21 @@ journal::Journal& SimHost::journal() { return *process_->journal; }
 
 runtime::Loop& SimHost::loop() { return *process_->loop; }
 
+Result<std::vector<journal::RunRow>> SimHost::runs(Runs which) {
+  journal::RunFilter filter;
+  filter.most = 100'000;
+  BELAY_ASSIGN(std::vector<journal::RunRow> rows, process_->journal->runs(filter));
+  std::erase_if(rows, [which](const journal::RunRow& row) {
+    return engine::isFinal(row.status) != (which == Runs::kEnded);
+  });
+  return rows;
+}
+
 Status SimHost::putDrafts(journal::Journal& journal, const base::Clock& clock,
                           const SimFlows& flows) {
   for (const SimFlow& flow : flows) {
-    const std::string digest = "sha256:" + crypto::sha256(flow.text).hex();
-    BELAY_TRY(journal.putFlow({digest, flow.slug, flow.format, flow.text, clock.wallMs()}));
-    BELAY_TRY(journal.setDraft(flow.slug, digest, clock.wallMs()));
+    BELAY_TRY(journal.putFlow({flow.digest(), flow.slug, flow.format, flow.text, clock.wallMs()}));
+    BELAY_TRY(journal.setDraft(flow.slug, flow.digest(), clock.wallMs()));
   }
   return {};
 }
@@ -132,6 +147,18 @@ Status SimHost::decide(runtime::Runtime& runtime, const journal::WaitRow& wait, 
   BELAY_ASSIGN(const trust::VerifiedDecision verified,
                trust::signVerified(decisionKey_, decision, decisionKeys_));
   return runtime.waits().answerApproval(wait.id, verified, "uid:0");
+}
+
+void SimHost::resolve(const base::RunId& run, engine::Resolution how) {
+  loop().post([run, how](runtime::Runtime& runtime, std::vector<runtime::Ack>&) {
+    const auto state = runtime::replay(runtime.journal(), run);
+    if (!state) return Status{};
+    const auto step = std::find_if(
+        state->active.begin(), state->active.end(),
+        [](const engine::ActiveStep& one) { return one.phase == engine::StepPhase::kAmbiguous; });
+    if (step == state->active.end()) return Status{};
+    return onlyIfItEnds(runtime.resolve(run, step->started.key.path, how, "uid:0", ""));
+  });
 }
 
 std::int64_t SimHost::msToNext() {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/journal/Journal.h"
 #include "agent/runtime/Loop.h"
@@ -21,6 +22,10 @@ namespace belay::sim {
 /// How a daemon dies: a kill leaves what the kernel has, a power cut what the disk had promised,
 /// and no processes.
 enum class Death { kKill, kPowerCut };
+
+/// What a posted request gives the loop: only an error that ends the transaction, since a refusal
+/// is an answer.
+base::Status onlyIfItEnds(const base::Status& done);
 
 /// A host under a simulated clock, disk and world, whose daemon dies and comes back.
 ///
@@ -51,11 +56,17 @@ class SimHost {
   SimPeers& peers() { return peers_; }
   test::SimClock& clock() { return clock_; }
 
+  enum class Runs { kOpen, kEnded };
+  base::Result<std::vector<journal::RunRow>> runs(Runs which);
+
   /// Every flow is the draft of its slug.
   static base::Status putDrafts(journal::Journal& journal, const base::Clock& clock,
                                 const SimFlows& flows);
   /// Answers the approval `wait`.
   base::Status decide(runtime::Runtime& runtime, const journal::WaitRow& wait, bool approved);
+  /// Says of the first step of `run` that is ambiguous what became of it, with the loop's next
+  /// work.
+  void resolve(const base::RunId& run, engine::Resolution how);
   /// Until the next timer or result; 0: there is none.
   std::int64_t msToNext();
 

@@ -140,8 +140,7 @@ bool Simulation::step() {
 }
 
 void Simulation::startRun() {
-  const std::string& text = flows_[random_.below(flows_.size())].text;
-  const std::string digest = "sha256:" + crypto::sha256(text).hex();
+  const std::string digest = flows_[random_.below(flows_.size())].digest();
   const std::string key = random_.below(3) == 0 ? "key-" + std::to_string(random_.below(5)) : "";
   const std::string lane(1, static_cast<char>('a' + random_.below(2)));
   host_->loop().post([this, key, lane, digest](runtime::Runtime& runtime,
@@ -199,22 +198,16 @@ void Simulation::answerSomething() {
           isApproval ? host_->decide(runtime, *wait, approved)
                      : runtime.waits().answerCallback(wait->id, R"({"ok":true})", "uid:0");
       if (answered.ok()) acks.push_back(ack(wait->id));
-      return !answered && runtime::endsTransaction(answered.error().code) ? answered : Status{};
+      return onlyIfItEnds(answered);
     });
   }
 }
 
 std::vector<journal::RunRow> Simulation::rowsOf(bool ended) {
-  journal::RunFilter filter;
-  filter.most = 100'000;
-  auto rows = host_->journal().runs(filter);
-  if (!rows) {
-    fail("list of runs: " + rows.error().message);
-    return {};
-  }
-  std::erase_if(
-      *rows, [ended](const journal::RunRow& row) { return engine::isFinal(row.status) != ended; });
-  return std::move(*rows);
+  auto rows = host_->runs(ended ? SimHost::Runs::kEnded : SimHost::Runs::kOpen);
+  if (rows) return std::move(*rows);
+  fail("list of runs: " + rows.error().message);
+  return {};
 }
 
 void Simulation::controlSomething() {
@@ -229,25 +222,14 @@ void Simulation::controlSomething() {
   host_->loop().post([=](runtime::Runtime& runtime, std::vector<runtime::Ack>&) {
     const Status done =
         retries ? runtime.retry(run, "", "uid:0") : runtime.control(run, verb, "uid:0");
-    return !done && runtime::endsTransaction(done.error().code) ? done : Status{};
+    return onlyIfItEnds(done);
   });
 }
 
 void Simulation::resolveSomething() {
   for (const journal::RunRow& row : rowsOf(false)) {
     if (row.status != engine::RunStatus::kAmbiguous) continue;
-    const auto how = static_cast<engine::Resolution>(random_.below(3));
-    host_->loop().post([run = row.id, how](runtime::Runtime& runtime, std::vector<runtime::Ack>&) {
-      auto state = runtime::replay(runtime.journal(), run);
-      if (!state) return Status{};
-      const auto& active = state->active;
-      const auto step = std::find_if(
-          active.begin(), active.end(),
-          [](const engine::ActiveStep& one) { return one.phase == engine::StepPhase::kAmbiguous; });
-      if (step == active.end()) return Status{};
-      const Status done = runtime.resolve(run, step->started.key.path, how, "uid:0", "");
-      return !done && runtime::endsTransaction(done.error().code) ? done : Status{};
-    });
+    host_->resolve(row.id, static_cast<engine::Resolution>(random_.below(3)));
   }
 }
 

@@ -35,13 +35,6 @@ runtime::StepResult resultOf(const runtime::Attempt& attempt) {
   return result;
 }
 
-std::string digestOf(const std::string& text) { return "sha256:" + crypto::sha256(text).hex(); }
-
-/// The request's error, or the one that ends the transaction.
-Status onlyIfItEnds(const Status& done) {
-  return !done && runtime::endsTransaction(done.error().code) ? done : Status{};
-}
-
 }  // namespace
 
 Twins::Twins(std::uint64_t seed) : seed_(seed), random_(seed ^ 0x5DEECE66DULL) {
@@ -78,7 +71,7 @@ Status Twins::start(SimHost& host) {
   host.loop().post([&](runtime::Runtime& runtime, std::vector<runtime::Ack>&) -> Status {
     BELAY_TRY(SimHost::putDrafts(runtime.journal(), host.clock(), flows_));
     runtime::StartRequest request;
-    request.digest = digestOf(flows_[top_].text);
+    request.digest = flows_[top_].digest();
     request.by = "uid:0";
     request.input.set("lane", "a");
     const auto run = runtime.start(request);
@@ -103,8 +96,8 @@ void Twins::disturb(SimHost& host) {
     return;
   }
   if (dice > 5) return;
-  std::vector<journal::RunRow> rows;
-  if (!open(host, rows).empty() || rows.empty()) return;
+  const std::vector<journal::RunRow> rows = openRuns(host);
+  if (rows.empty()) return;
   const journal::RunRow& row = rows[random_.below(rows.size())];
   const auto verb =
       row.status == engine::RunStatus::kPaused ? runtime::Verb::kResume : runtime::Verb::kPause;
@@ -130,13 +123,10 @@ bool Twins::step(SimHost& host) {
   }
 }
 
-std::string Twins::open(SimHost& host, std::vector<journal::RunRow>& rows) {
-  journal::RunFilter filter;
-  filter.most = 100'000;
-  auto found = host.journal().runs(filter);
-  if (!found) return found.error().message;
-  rows = std::move(*found);
-  std::erase_if(rows, [](const journal::RunRow& row) { return engine::isFinal(row.status); });
+std::vector<journal::RunRow> Twins::openRuns(SimHost& host) {
+  auto rows = host.runs(SimHost::Runs::kOpen);
+  if (rows) return std::move(*rows);
+  fail("list of runs: " + rows.error().message);
   return {};
 }
 
@@ -173,22 +163,10 @@ bool Twins::answerAll(SimHost& host) {
 }
 
 bool Twins::resolveAll(SimHost& host) {
-  std::vector<journal::RunRow> rows;
-  if (const std::string wrong = open(host, rows); !wrong.empty()) fail(wrong);
+  std::vector<journal::RunRow> rows = openRuns(host);
   std::erase_if(
       rows, [](const journal::RunRow& row) { return row.status != engine::RunStatus::kAmbiguous; });
-  for (const journal::RunRow& row : rows) {
-    host.loop().post([run = row.id](runtime::Runtime& runtime, std::vector<runtime::Ack>&) {
-      const auto state = runtime::replay(runtime.journal(), run);
-      if (!state) return Status{state.error()};
-      for (const engine::ActiveStep& active : state->active) {
-        if (active.phase != engine::StepPhase::kAmbiguous) continue;
-        return onlyIfItEnds(
-            runtime.resolve(run, active.started.key.path, engine::Resolution::kRetry, "uid:0", ""));
-      }
-      return Status{};
-    });
-  }
+  for (const journal::RunRow& row : rows) host.resolve(row.id, engine::Resolution::kRetry);
   return !rows.empty();
 }
 
@@ -211,8 +189,7 @@ void Twins::liveOut(SimHost& host, bool dies) {
     if (!step(host)) return;
     const bool answered = answerAll(host);
     if (!step(host)) return;
-    std::vector<journal::RunRow> rows;
-    if (const std::string wrong = open(host, rows); !wrong.empty()) return fail(wrong);
+    const std::vector<journal::RunRow> rows = openRuns(host);
     if (rows.empty()) return;
     resumeSome(host, rows);
     std::map<base::RunId, std::int64_t> now;
@@ -235,9 +212,7 @@ Twins::Account Twins::live(bool dies) {
   liveOut(host, dies);
   if (!failure_.empty()) return {};
   Account account;
-  journal::RunFilter filter;
-  filter.most = 100'000;
-  const auto rows = host.journal().runs(filter);
+  const auto rows = host.runs(SimHost::Runs::kEnded);
   for (const journal::RunRow& row : rows.value())
     if (row.parent.empty()) describe(host, row.id, row.slug, account);
   // Parts that run at a time begin in any order.

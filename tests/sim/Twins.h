@@ -41,7 +41,7 @@ class Twins {
   void answer(SimHost& host, const journal::WaitRow& wait);
   void disturb(SimHost& host);
   bool step(SimHost& host);
-  std::string open(SimHost& host, std::vector<journal::RunRow>& rows);
+  std::vector<journal::RunRow> openRuns(SimHost& host);
   void describe(SimHost& host, const base::RunId& run, const std::string& name, Account& out);
   void fail(const std::string& what);
 
