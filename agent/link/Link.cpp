@@ -179,7 +179,7 @@ milliseconds Link::pause(int failures) {
 
 void Link::runPolls() {
   ::pthread_setname_np(::pthread_self(), "link");
-  const flow::SyntaxCheck syntax = world_.makeSyntaxCheck();
+  std::optional<flow::SyntaxCheck> syntax;
   int failures = 0;
   while (!stopping()) {
     Status done;
@@ -245,7 +245,7 @@ Status Link::connect() {
   return {};
 }
 
-Status Link::pollOnce(const Session& session, const flow::SyntaxCheck& syntax) {
+Status Link::pollOnce(const Session& session, std::optional<flow::SyntaxCheck>& syntax) {
   const auto standing = std::make_shared<Standing>();
   BELAY_TRY(onLoop([this, standing](runtime::Runtime&) -> Status {
     BELAY_ASSIGN(*standing, world_.part.standing());
@@ -266,9 +266,11 @@ Status Link::pollOnce(const Session& session, const flow::SyntaxCheck& syntax) {
     if (world_.clock.sinceBoot() - begun < kPollLeast) sleepFor(kPollLeast);
     return {};
   }
+  // An interpreter costs memory: a host without a link, or without messages, needs none.
+  if (!syntax) syntax = world_.makeSyntaxCheck();
   std::vector<Inbox::Prepared> prepared;
   for (Incoming& message : *messages) {
-    prepared.push_back(Inbox::prepare(std::move(message), syntax));
+    prepared.push_back(Inbox::prepare(std::move(message), *syntax));
   }
   return onLoop([this, url = session.url, prepared = std::move(prepared)](runtime::Runtime&) {
     return world_.part.take(url, prepared);

@@ -82,7 +82,8 @@ class Link {
   void runSends();
   /// One session: until it breaks.
   base::Status connect();
-  base::Status pollOnce(const Session& session, const flow::SyntaxCheck& syntax);
+  /// Makes `syntax` with the first message.
+  base::Status pollOnce(const Session& session, std::optional<flow::SyntaxCheck>& syntax);
   base::Status sendOnce(const Session& session, bool& more);
 
   /// Does something in the loop's transaction, and returns when that is on disk, or is known not to
