@@ -5,6 +5,7 @@
 
 #include "agent/flow/Include.h"
 #include "agent/flow/Nested.h"
+#include "agent/flow/Report.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
@@ -83,22 +84,24 @@ Result<Bundle> parseBundle(std::string_view text) {
   if (!parsed) return std::move(parsed).error();
   if (!parsed->isObject() || parsed->asObject().size() != 4 ||
       parsed->integer("belay_bundle") != kBundleVersion) {
-    return notABundle("it has not the members of version 1");
+    return notABundle("it has not the four members of version 1");
   }
   Bundle bundle;
   const auto format = formatNamed(parsed->text("format"));
-  if (!format || format == Format::kBundle) return notABundle("its format");
+  if (!format || format == Format::kBundle)
+    return notABundle("its format is none of yaml, json and js");
   bundle.format = *format;
   bundle.content = parsed->text("content");
   const Value* files = parsed->find("files");
-  if (!files || !files->isObject()) return notABundle("it lacks files");
+  if (!files || !files->isObject()) return notABundle("files is no object");
   if (files->asObject().size() > kIncludedFilesMax) {
     return notABundle("at most " + std::to_string(kIncludedFilesMax) + " files can be included");
   }
   std::size_t bytes = bundle.content.size();
   for (const json::Member& file : files->asObject()) {
     if (!isIncludeName(file.first) || !file.second.isString()) {
-      return notABundle("the file " + base::visible(file.first.substr(0, 60)));
+      return notABundle("the file " + quoted(file.first) +
+                        " has a name that cannot be included, or is no text");
     }
     bytes += file.second.asString().size();
     bundle.files.emplace(file.first, file.second.asString());

@@ -153,6 +153,7 @@ Result<CallStep> callStep(const Flow& flow, std::string_view name,
   const bool hasFamily = std::any_of(members.begin(), members.end(), [](const json::Member& m) {
     return findFamily(m.first) != nullptr;
   });
+  // style: messages: whoever comes here has asked checkCall, which says what is missing.
   if (!hasFamily) return Error{ErrorCode::kFlowNoFamily, "a call without a family"};
   CallStep call;
   call.step = buildStep(value, flow, flow.code->metadata);

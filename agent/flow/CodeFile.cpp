@@ -171,7 +171,7 @@ class Literal {
         ++at_;
         return {};
       }
-      if (quote == '`' && c == '$' && peek(1) == '{') return fail("a template with a value in it");
+      if (quote == '`' && c == '$' && peek(1) == '{') return fail("a text with ${…} in it is no literal");
       if (c == '\\') {
         BELAY_TRY(escape(out));
       } else if (c == '\r' && quote == '`') {
@@ -195,7 +195,7 @@ class Literal {
       return {};
     }
     if (c == 'x' || c == 'u') return codePoint(out);
-    if (isDigit(c) || c == '\0') return fail("an escape that is not known");
+    if (isDigit(c) || c == '\0') return fail("an escape of this kind is no literal");
     at_ += 2;
     if (c == '\r' && peek() == '\n') ++at_;
     if (c != '\n' && c != '\r') out += c;
@@ -209,11 +209,11 @@ class Literal {
     if (code >= 0xD800 && code < 0xDC00 && peek() == '\\' && peek(1) == 'u') {
       std::uint32_t low = 0;
       BELAY_TRY(unit(low));
-      if (low < 0xDC00 || low > 0xDFFF) return fail("half of a character");
+      if (low < 0xDC00 || low > 0xDFFF) return fail("an escape is only half of a character");
       code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     }
     if (code == 0 || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) {
-      return fail("an escape that is no character");
+      return fail("an escape gives no character");
     }
     appendUtf8(out, code);
     return {};
@@ -234,7 +234,7 @@ class Literal {
       else
         break;
     }
-    if (braced ? count == 0 || peek() != '}' : count != most) return fail("an unfinished escape");
+    if (braced ? count == 0 || peek() != '}' : count != most) return fail("an escape is not finished");
     if (braced) ++at_;
     return {};
   }
@@ -250,7 +250,7 @@ class Literal {
       ++at_;
     }
     auto parsed = json::parse(digits);
-    if (!parsed || !parsed->isNumber()) return fail("not a number that JSON knows");
+    if (!parsed || !parsed->isNumber()) return fail("this is no number that JSON knows");
     out = std::move(*parsed);
     return {};
   }

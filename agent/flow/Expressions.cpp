@@ -243,7 +243,7 @@ void Expressions::checkAbsent(const Node& node, const Absent& absent) {
       const auto& names = absent.names;
       if (accessed && !member && std::find(names.begin(), names.end(), name) != names.end()) {
         report_.error(ErrorCode::kFlowUnknownName, node,
-                      "there is no " + std::string(name) + " " + std::string(absent.when),
+                      "there is no " + quoted(name) + " " + std::string(absent.when),
                       absent.hint);
         return;
       }

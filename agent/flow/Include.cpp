@@ -159,7 +159,7 @@ class Includes {
     const Node root{document->root, document->places};
     if (!root.value.isArray()) {
       return report_.error(ErrorCode::kFlowWrongType, root,
-                           "must be a list of steps, it is " + std::string(kindWords(root.value)));
+                           "must be a list of steps, is " + std::string(kindWords(root.value)));
     }
     within(name, [&] {
       Piece list = steps(root);
@@ -176,7 +176,7 @@ class Includes {
     const Node root{document->root, document->places};
     if (!root.value.isObject()) {
       return report_.error(ErrorCode::kFlowWrongType, root,
-                           "must be an object with templates or functions, it is " +
+                           "must be an object with templates or functions, is " +
                                std::string(kindWords(root.value)),
                            "steps are included in their list: - include: " + name.value.asString());
     }
@@ -190,7 +190,7 @@ class Includes {
         within(name, [&] { mergeMap(map, texts(map), out); });
       } else {
         report_.error(ErrorCode::kFlowWrongType, map,
-                      "must be an object, it is " + std::string(kindWords(map.value)));
+                      "must be an object, is " + std::string(kindWords(map.value)));
       }
     }
   }
@@ -250,6 +250,7 @@ class Includes {
     const auto [entry, isNew] = documents_.try_emplace(file);
     if (isNew) entry->second = read(file, *text);
     if (!entry->second) return nullptr;
+    if (values_ > kValuesMax) return nullptr;  // Said already.
     values_ += countOf(entry->second->root);
     if (values_ <= kValuesMax) return &*entry->second;
     report_.error(ErrorCode::kFlowTooLarge, name,

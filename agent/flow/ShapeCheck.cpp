@@ -203,7 +203,8 @@ bool ShapeCheck::within(const Node& node, const KeyRow& row, double measure,
   const double bound = low ? row.least : row.most;
   report_.error(ErrorCode::kFlowBadValue, node,
                 (low ? "must have at least " : "must have at most ") + numberText(bound) + " " +
-                    std::string(unit));
+                    std::string(unit.substr(0, unit.size() - (bound == 1 ? 1 : 0))) + ", has " +
+                    numberText(measure));
   return false;
 }
 
@@ -321,7 +322,8 @@ void ShapeCheck::size(const Node& node, const KeyRow& row) {
   if (bytes >= row.least && bytes <= row.most) return;
   report_.error(ErrorCode::kFlowBadValue, node,
                 "must be from " + base::formatBytes(static_cast<std::uint64_t>(row.least)) +
-                    " to " + base::formatBytes(static_cast<std::uint64_t>(row.most)));
+                    " to " + base::formatBytes(static_cast<std::uint64_t>(row.most)) + ", is " +
+                    base::formatBytes(static_cast<std::uint64_t>(bytes)));
 }
 
 void ShapeCheck::release(const Node& node) {
@@ -392,7 +394,7 @@ void ShapeCheck::objectList(const Node& node, const KeyRow& row) {
   if (!node.value.isArray()) {
     report_.error(ErrorCode::kFlowWrongType, node,
                   "must be a list, is " + std::string(kindWords(node.value)),
-                  "begin each item with - ");
+                  "begin each item with -");
     return;
   }
   if (!within(node, row, static_cast<double>(node.size()), "items") || !row.object) return;

@@ -394,6 +394,14 @@ void StepRules::parallel(const Node& spec) {
 
 /// The item of a for_each around must not be hidden.
 void StepRules::forEach(const Node& spec) {
+  const auto items = spec.find("items");
+  const bool given =
+      items && items->value.isString() && !soleExpression(items->value.asString()).empty();
+  if (items && !items->value.isArray() && !given) {
+    report_.error(ErrorCode::kFlowWrongType, *items,
+                  "must be a list, or one expression that gives it, is " +
+                      std::string(kindWords(items->value)));
+  }
   const auto as = spec.find("as");
   if (!as || !as->value.isString()) return;
   for (const Node* above = spec.above; above; above = above->above) {

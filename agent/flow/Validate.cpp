@@ -175,6 +175,7 @@ Result<Flow> parseFlow(std::string_view text, const std::string& fileName, Forma
     return Error{diagnostic.code, std::move(diagnostic.message), std::move(actions)}.at(
         std::move(diagnostic.place));
   }
+  // style: messages: there is no flow only where there is an error.
   return Error{ErrorCode::kInternal, "the flow was refused without a reason"};
 }
 

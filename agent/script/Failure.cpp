@@ -132,6 +132,7 @@ Status checkBounds(const Realm& realm, std::string_view source) {
                                                   std::to_string(realm.limits().ticks) + " ticks"};
   }
   if (realm.heap().wasRefused()) {
+    // style: messages: to compile a text that a file can hold takes less.
     return Error{ErrorCode::kExpressionMemory, excerpt(source) + " took more memory than " +
                                                    std::to_string(realm.limits().memoryBytes) +
                                                    " bytes"};
@@ -144,10 +145,12 @@ Error takeFailure(Realm& realm, std::string_view source) {
   if (Status bounds = checkBounds(realm, source); !bounds.ok()) return std::move(bounds).error();
   const SourcePlace place = placeIn(source, thrown);
   if (isStackOverflow(thrown)) {
+    // style: messages: said of what runs.
     return Error{ErrorCode::kExpressionStack,
                  excerpt(source) + " nests calls too deeply" + withPlace(place)}
         .at(place);
   }
+  // style: messages: said of what runs.
   return Error{ErrorCode::kExpressionFailed,
                excerpt(source) + ": " + describe(thrown) + withPlace(place), hintsFor(thrown)}
       .at(place);

@@ -159,6 +159,7 @@ Status ProgramRealm::makeContext() {
   contextObject_ =
       JsValue{context, JS_Call(context, make.get(), JS_UNDEFINED, 4, arguments.data())};
   if (!contextObject_.isException()) return {};
+  // style: messages: no text of a flow has a part in it.
   return Error{ErrorCode::kExpressionMemory, "there is no memory for the code to start with"};
 }
 

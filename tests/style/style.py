@@ -11,6 +11,9 @@ import re
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from messages import shown, templates  # noqa: E402
+
 SOURCES = (".h", ".cpp")
 HEADER_LINES, SOURCE_LINES, FUNCTION_LINES, LINE_COLUMNS = (200, 300), (400, 600), (40, 70), (100, 140)
 THIRD_PARTY_HEADERS = re.compile(r'#include\s*[<"](Poco/|mbedtls/|psa/|sqlite3|cJSON|cjson|quickjs|libssh|yaml\.h)')
@@ -34,6 +37,8 @@ BANNED = (
 STATIC_LOCAL = re.compile(r"^\s+static (?!constexpr|const |assert|cast|_assert)(?!.*\()[\w:<>, ]+ \w+( =|;|\{)")
 LEFT_OVER = re.compile(r"\b(TODO(?!\(#\d+\))|FIXME|XXX|HACK)\b")
 COMMENTED_CODE = re.compile(r"^\s*//\s*(if \(|for \(|return .*;$|\w+\(.*\);$|#include)")
+# Of the interpreter, what looks at the texts of a flow before it runs.
+CHECKING = ("Scanner.cpp", "Template.cpp", "Failure.cpp", "ProgramRealm.cpp")
 FOREIGN = re.compile(r"((?<![\w}$])/root/|(?<!\w)/home/\w+/)")
 FUNCTION_START = re.compile(r"^(?!\s*(namespace|class|struct|enum|union|extern|if|for|while|switch|do|else|try|constexpr"
                             r" std::array|constexpr \w+ k))[\w\s:*&<>,~\[\]()=\"'|.!%^+\-/]*\)\s*(const|noexcept|override"
@@ -292,9 +297,23 @@ def mutants(tree):
             yield mutant.file, 1, "mutant %s finds its place %d times" % (mutant.name, count)
 
 
+def messages(tree):
+    """What validation can say stands among the mistakes that tests/unit/flow/MistakesTest.cpp makes."""
+    said = set()
+    for name in tree.files:
+        if name.startswith("tests/data/mistakes/") and name.endswith(".txt"):
+            said.update(shown(tree.text(name)))
+    for name in tree.sources("agent/flow/", "agent/script/"):
+        if name.startswith("agent/script/") and os.path.basename(name) not in CHECKING:
+            continue
+        for line, pattern, words in templates(tree.text(name)):
+            if not any(pattern.fullmatch(one) for one in said):
+                yield name, line, "no mistake of tests/data/mistakes gets: " + words
+
+
 RULES = (("layers", layers), ("limits", limits), ("functions", functions), ("banned", banned), ("state", state),
          ("policy", policy), ("codes", codes), ("left_over", left_over), ("headers", headers), ("contracts", contracts),
-         ("documents", documents), ("mutants", mutants))
+         ("documents", documents), ("mutants", mutants), ("messages", messages))
 
 
 def main():

@@ -56,6 +56,20 @@ class Rules(unittest.TestCase):
                                                         "  A(const A&) = delete;\n  file.open();\n"})
         self.keeps(style.banned, {"agent/engine/A.cpp": "  ::fork();  // style: fork: the test says why\n"})
 
+    def test_messages(self):
+        source = {"agent/flow/A.cpp": 'report_.error(kBad, node,\n    "a " + name + (low ? " is low" : " is high"));\n'}
+        low, high = "> f:1:1: error: a x is low [BLY-A]\n", "> f:1:1: error: a y is high; go down [BLY-A]\n"
+        mistakes = "tests/data/mistakes/a.txt"
+        self.breaks(style.messages, source)
+        self.assertEqual(1, len(self.found(style.messages, {**source, mistakes: low})))
+        self.breaks(style.messages, {**source, mistakes: low + "> f:1:1: error: a y is higher [BLY-A]\n"})
+        self.keeps(style.messages, {**source, mistakes: low + high})
+        self.keeps(style.messages, {"agent/flow/A.cpp": "report_.error(kBad, node, other.message);\n"})
+        self.breaks(style.messages, {"agent/flow/A.cpp": 'return fail("it is cut");\n', mistakes: low})
+        self.keeps(style.messages, {"agent/flow/A.cpp": 'return fail("is lo");\n', mistakes: low})
+        self.keeps(style.messages, {"agent/flow/A.cpp": 'return Error{kBad, "never"};  // style: messages: why\n'})
+        self.keeps(style.messages, {"agent/script/Heap.cpp": 'return Error{kBad, "of a run"};\n'})
+
     def test_state(self):
         self.breaks(style.state, {"common/base/A.cpp": "int f() {\n  static int count = 0;\n}\n"})
         self.breaks(style.state, {"common/base/A.cpp": "static int count = 0;\n"})

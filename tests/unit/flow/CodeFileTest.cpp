@@ -65,17 +65,17 @@ TEST(CodeFile, readsEveryLiteral) {
 
 TEST(CodeFile, saysWhereItIsNoLiteral) {
   STRCMP_CONTAINS("1:28 \"name\" is no literal", read("{slug: name}").c_str());
-  STRCMP_CONTAINS("2:10 a template with a value in it", read("{\n slug: `a${1}`}").c_str());
+  STRCMP_CONTAINS("2:10 a text with ${…} in it", read("{\n slug: `a${1}`}").c_str());
   STRCMP_CONTAINS("1:27 a comma or } is missing", read("{a: 1 b: 2}").c_str());
   STRCMP_CONTAINS("1:30 the name \"a\" stands twice", read("{a: 1, a: 2}").c_str());
   STRCMP_CONTAINS("goes on behind its literal", read("{a: 1}.a").c_str());
   STRCMP_CONTAINS("a name of a member", read("{...other}").c_str());
   STRCMP_CONTAINS("a name of a member", read("{__proto__: {}}").c_str());
   STRCMP_CONTAINS("a text has no end", read("{a: 'x\n'}").c_str());
-  STRCMP_CONTAINS("not a number", read("{a: 0x10}").c_str());
-  STRCMP_CONTAINS("no character", read("{a: '\\uD800'}").c_str());
-  STRCMP_CONTAINS("no character", read("{a: '\\u0000'}").c_str());
-  STRCMP_CONTAINS("unfinished escape", read("{a: '\\u12'}").c_str());
+  STRCMP_CONTAINS("no number that JSON knows", read("{a: 0x10}").c_str());
+  STRCMP_CONTAINS("gives no character", read("{a: '\\uD800'}").c_str());
+  STRCMP_CONTAINS("gives no character", read("{a: '\\u0000'}").c_str());
+  STRCMP_CONTAINS("an escape is not finished", read("{a: '\\u12'}").c_str());
   STRCMP_CONTAINS("nested too deeply", read(std::string(100, '[')).c_str());
   STRCMP_CONTAINS("a value is missing", read("").c_str());
   const auto none = belay::flow::readCodeFile("export default () => 1;");

@@ -86,9 +86,10 @@ std::vector<Bad> badTriggers() {
       {false, "schedule: '@daily'\n    input: [1]", "FLOW-WRONG-TYPE 4:12 /triggers/0/input",
        "input must be an object", ""},
       {false, "schedule: '@daily'\n    input: {a: \"${{ input.x }}\"}",
-       "FLOW-UNKNOWN-NAME 4:16 /triggers/0/input/a", "there is no input", "trigger.scheduled_for"},
+       "FLOW-UNKNOWN-NAME 4:16 /triggers/0/input/a", "there is no \"input\"",
+       "trigger.scheduled_for"},
       {false, "schedule: '@daily'\n    input: {a: \"${{ event.body }}\"}",
-       "FLOW-UNKNOWN-NAME 4:16 /triggers/0/input/a", "there is no event", ""},
+       "FLOW-UNKNOWN-NAME 4:16 /triggers/0/input/a", "there is no \"event\"", ""},
       {false, "schedule: '@daily'\n    input: {a: {secret: tok}}",
        "FLOW-SECRET-MISPLACED 4:16 /triggers/0/input/a", "a secret cannot stand here", ""},
       {false, "schedule: '@daily'\n    auth: {type: bearer, secret: s}",
@@ -133,7 +134,7 @@ std::vector<Bad> badTriggers() {
       {true, "event: e\n    when: maybe", "FLOW-BAD-VALUE 4:11 /triggers/0/when",
        "must be one expression", ""},
       {false, "event: e\n    when: \"${{ state.n > 1 }}\"",
-       "FLOW-UNKNOWN-NAME 4:11 /triggers/0/when", "there is no state", "use event or trigger"},
+       "FLOW-UNKNOWN-NAME 4:11 /triggers/0/when", "there is no \"state\"", "use event or trigger"},
   };
 }
 
