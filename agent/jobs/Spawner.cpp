@@ -94,6 +94,7 @@ void resetSignals() {
 /// What all supervisors and jobs inherit.
 bool prepareProcess() {
   resetSignals();
+  ::setsid();
   // The kernel reaps the supervisors: whoever waits for one has its pidfd.
   ::signal(SIGCHLD, SIG_IGN);
   // Blocked for good: a supervisor must not miss a SIGTERM that comes before it is ready, and a

@@ -359,7 +359,8 @@ void Supervisor::writeRecord() {
 }  // namespace
 
 void superviseJob(const SupervisorTask& task) {
-  ::setsid();
+  // Its spawner has left every terminal behind. A session of its own would cost a scheduling group.
+  ::setpgid(0, 0);
   // The spawner lets the kernel reap its supervisors; a supervisor needs the status of its own
   // children.
   ::signal(SIGCHLD, SIG_DFL);

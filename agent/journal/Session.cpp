@@ -137,7 +137,8 @@ std::uint64_t Session::walBytes() const {
 
 Status Session::upkeep(bool idle) {
   BELAY_TRY(outsideTransaction("upkeep"));
-  BELAY_TRY(stillThere());
+  if (idle || commits_ != commitsSeen_) BELAY_TRY(stillThere());
+  commitsSeen_ = commits_;
   const bool due = walBytes() >= options_.walMaxBytes || (idle && walPages_ >= kIdlePages) ||
                    (fullMode_ && walPages_ > 0);
   if (!due) return {};

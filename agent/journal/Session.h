@@ -91,6 +91,7 @@ class Session {
   std::uint64_t inode_ = 0;  // of the file when it was opened
   int walPages_ = 0;         // written by SQLite's hook after each commit
   std::uint64_t commits_ = 0;
+  std::uint64_t commitsSeen_ = 0;  // when the file was last looked for
   std::uint64_t rollbacks_ = 0;
 };
 

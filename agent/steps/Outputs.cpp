@@ -127,12 +127,16 @@ Result<resources::Resource> Outputs::putRedacted(int file) {
   return store_.putPieces(next, std::numeric_limits<std::uint64_t>::max());
 }
 
+bool Outputs::needsFile(std::uint64_t size, flow::Persist persist) const {
+  return persist == flow::Persist::kAlways ||
+         (persist == flow::Persist::kAuto && size > inlineMax_);
+}
+
 Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size, int file,
                                       flow::Persist persist, std::string_view name,
                                       std::vector<journal::ResourceRow>& rows) {
-  const bool tooLarge = size > inlineMax_;
   std::optional<std::string> ref;
-  if (persist == flow::Persist::kAlways || (persist == flow::Persist::kAuto && tooLarge)) {
+  if (needsFile(size, persist)) {
     BELAY_ASSIGN(const resources::Resource resource, putRedacted(file));
     journal::ResourceRow row = rowOf(resource, "text/plain", name);
     ref = row.ref;
@@ -142,7 +146,7 @@ Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size,
   vault::RedactingStream stream(std::move(redactor));
   std::string clean = stream.push(head);
   if (head.size() >= size) clean += stream.finish();
-  return script::makeTextOutput(toUtf8(cut(clean, inlineMax_)), tooLarge, std::move(ref));
+  return script::makeTextOutput(toUtf8(cut(clean, inlineMax_)), size > inlineMax_, std::move(ref));
 }
 
 }  // namespace belay::steps

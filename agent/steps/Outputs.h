@@ -30,7 +30,10 @@ class Outputs final : public runtime::LargeOutputs {
   base::Result<json::Value> keepText(std::string_view text, flow::Persist persist,
                                      std::string_view name,
                                      std::vector<journal::ResourceRow>& rows);
-  /// The same for a file that may be larger than memory: `head` is its beginning, `file` all of it.
+  /// Whether a file of `size` bytes is kept as a resource, so that keepFile() reads it.
+  bool needsFile(std::uint64_t size, flow::Persist persist) const;
+  /// The same for a file that may be larger than memory: `head` is its beginning, `file` all of it;
+  /// -1 does where it is not needed.
   /// Where `head` was cut within what may be a secret, the text ends before it.
   base::Result<json::Value> keepFile(std::string_view head, std::uint64_t size, int file,
                                      flow::Persist persist, std::string_view name,

@@ -315,10 +315,13 @@ void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
   const auto spec = readRunSpec(attempt, settings_);
   if (!spec) return fail(attempt, spec.error(), false);
   auto ended = std::make_shared<Ended>(Ended{attempt, id, std::move(*outcome), spec->okExitCodes});
-  auto standardOut =
-      std::make_shared<Result<base::UniqueFd>>(world_.jobs.openLog(id, jobs::LogStream::kStdout));
-  auto standardErr =
-      std::make_shared<Result<base::UniqueFd>>(world_.jobs.openLog(id, jobs::LogStream::kStderr));
+  const auto log = [&](jobs::LogStream stream, std::uint64_t bytes) {
+    const bool needed = world_.outputs.needsFile(bytes, attempt.persist);
+    return std::make_shared<Result<base::UniqueFd>>(needed ? world_.jobs.openLog(id, stream)
+                                                           : base::UniqueFd());
+  };
+  const auto standardOut = log(jobs::LogStream::kStdout, ended->outcome.record.stdoutBytes);
+  const auto standardErr = log(jobs::LogStream::kStderr, ended->outcome.record.stderrBytes);
   const auto collect = [this, ended, standardOut, standardErr] {
     const auto keep = [&]() -> Result<StepResult> {
       if (!standardOut->ok()) return standardOut->error();
