@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "agent/Limits.h"
+#include "agent/Machine.h"
 #include "agent/Maintenance.h"
 #include "agent/api/ApiServer.h"
 #include "agent/jobs/PosixJobRunner.h"
@@ -124,6 +125,7 @@ class Daemon {
 
   Status lockState();
   Status openStores();
+  Status guardMachine();
   Status openJobs();
   Status makeRuntime();
   Status makeSteps();
@@ -231,6 +233,12 @@ Status Daemon::openStores() {
   if (epoch) return {};
   BELAY_TRY(journal_->setMeta("epoch", epoch_));
   return journal_->commit();
+}
+
+/// Before anything is taken up again: a copy must not go on with what the other one does.
+Status Daemon::guardMachine() {
+  BELAY_TRY(runtime_->guard().checkMachine(readMachine(options_.settings.host.machineFiles)));
+  return journal_->inTransaction() ? journal_->commit() : Status{};
 }
 
 Status Daemon::openJobs() {
@@ -349,8 +357,11 @@ Status Daemon::makeLink() {
         BELAY_TRY(keys.createHostKey(world_.random));
         return keys.hostKey();
       },
+      [this]() -> Status {
+        return vault::HostKeys({layout().keys(), ""}).replaceHostKey(world_.random);
+      },
+      [this] { return readMachine(options_.settings.host.machineFiles); },
       &makeSyntaxCheck,
-      epoch_,
       world_.clock,
       world_.random,
       world_.log};
@@ -364,6 +375,7 @@ Status Daemon::makeApi() {
   options.socket = options_.paths.socket;
   options.operators = options_.settings.api.operators;
   options.readers = options_.settings.api.readers;
+  options.rootUid = world_.system ? 0 : ::geteuid();
   options.bodyBytesMax = options_.settings.api.bodyBytesMax;
   options.connectionsMax = static_cast<std::size_t>(options_.settings.api.connectionsMax);
   BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
@@ -409,6 +421,7 @@ Status Daemon::open() {
   BELAY_TRY(applyLimits(options_.settings.limits));
   BELAY_TRY(openStores());
   BELAY_TRY(makeRuntime());
+  BELAY_TRY(guardMachine());
   BELAY_TRY(makeSteps());
   BELAY_TRY(watchSignals());
   BELAY_TRY(runtime_->recover());

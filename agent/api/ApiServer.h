@@ -30,6 +30,7 @@ struct ApiOptions {
   std::string socket;                  ///< Path of the Unix socket; its folder must exist.
   std::vector<std::string> operators;  ///< "alice", "1000", "group:ops", "group:998"
   std::vector<std::string> readers;    ///< The same; may only look.
+  std::uint32_t rootUid = 0;           ///< Who may say that this host is the one that it was.
   std::uint64_t bodyBytesMax = 4u << 20;
   std::size_t connectionsMax = 256;
   std::size_t workers = 2;  ///< Threads that check flows, sign decisions, and read and seal files.

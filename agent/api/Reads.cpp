@@ -29,6 +29,7 @@ constexpr std::array kReads{
     ReadRoute{"/v1/flows/{slug}/releases", "before limit", &readReleases},
     ReadRoute{"/v1/flows/{slug}/export", "release", &readExport},
     ReadRoute{"/v1/trust", "", &readTrust},
+    ReadRoute{"/v1/host", "", &readHost},
     ReadRoute{"/v1/link", "", &readLink},
     ReadRoute{"/v1/search/flows", "text tag after limit", &searchFlows},
     ReadRoute{"/v1/schedules", "flow all", &readSchedules},

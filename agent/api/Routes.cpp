@@ -53,6 +53,8 @@ constexpr Row kRows[] = {
     {"POST", "/v1/imports", kOperatorClass, true, &importFlow},
     {"POST", "/v1/trust", kOperatorClass, true, &installTrust},
     {"POST", "/v1/pins", kOperatorClass, true, &applyPin},
+    {"POST", "/v1/host/release", kOperatorClass, true, &releaseQuarantine},
+    {"POST", "/v1/host/rekey", kOperatorClass, false, &rekeyHost},
     {"POST", "/v1/link", kOperatorClass, true, &enrolHost},
     {"GET", "/v1/link/state", kReaderClass, false, &describeLink},
     {"GET", "/v1/flows/{slug}/bindings", kReaderClass, false, &listBindings},

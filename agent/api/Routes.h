@@ -53,6 +53,11 @@ void pauseSchedule(Backend& backend, const ExchangePtr& exchange, bool pause);
 void installTrust(Backend& backend, const ExchangePtr& exchange);
 void applyPin(Backend& backend, const ExchangePtr& exchange);
 
+/// Ends a quarantine; root of the host only.
+void releaseQuarantine(Backend& backend, const ExchangePtr& exchange);
+/// Gives the host a new key; root of the host only.
+void rekeyHost(Backend& backend, const ExchangePtr& exchange);
+
 /// How the link to the relay stands at this moment.
 void describeLink(Backend& backend, const ExchangePtr& exchange);
 /// With a relay, by a one-time token.

@@ -83,6 +83,16 @@ std::vector<Check> checkTrust(Invocation& invocation) {
   return {{"signed statements", Verdict::kOk, version, ""}};
 }
 
+/// Nothing while all is well: a host that is no copy needs no line.
+std::vector<Check> checkQuarantine(Invocation& invocation) {
+  const auto answer = invocation.get("/v1/host");
+  const Value* const host = answer && !answer->error ? answer->data.find("host") : nullptr;
+  const Value* const quarantine = host ? host->find("quarantine") : nullptr;
+  if (!quarantine) return {};
+  return {{"host", Verdict::kFail, "in quarantine: " + quarantine->text("message"),
+           "belay host show"}};
+}
+
 std::vector<Check> allChecks(Invocation& invocation) {
   std::vector<Check> checks;
   const auto add = [&checks](std::vector<Check> more) {
@@ -117,6 +127,7 @@ std::vector<Check> allChecks(Invocation& invocation) {
   else
     add(checkDaemon(invocation, daemon->data));
   checks.push_back(checkJournal(invocation));
+  add(checkQuarantine(invocation));
   add(checkTrust(invocation));
   add(checkHost(invocation, found));
   return checks;

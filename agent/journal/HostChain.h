@@ -37,6 +37,8 @@ class HostChain {
   base::Result<std::optional<SealRow>> after(std::uint64_t seq);
   /// What the first row follows: the anchor, or the start of all chains.
   base::Result<End> anchor();
+  /// Where the chain is.
+  base::Result<End> end();
   /// Cuts off the rows up to `last`, the anchor takes their place.
   base::Status cut(const SealRow& last, std::int64_t atMs);
   /// Checks the last `most` rows against each other.
@@ -48,7 +50,6 @@ class HostChain {
  private:
   base::Result<End> readEnd(sqlite::Statement& statement, bool& found);
   base::Result<SealRow> readRow(const sqlite::Execution& rows);
-  base::Result<End> end();
 
   Session& session_;
   sqlite::Statement insert_;

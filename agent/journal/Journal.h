@@ -144,6 +144,7 @@ class Journal : public FlowLedger, public StatementLedger {
   /// How many runs have not ended, those that wait included. Reads all their rows of an index.
   virtual base::Result<std::uint64_t> countActive() = 0;
   virtual base::Result<RunHead> head(const base::RunId& id) = 0;
+  virtual base::Result<HostChainEnd> hostChainEnd() = 0;
   /// Events with seq > after, in order, each checked against the chain (kJournalChainBroken).
   virtual base::Result<std::vector<EventRow>> events(const base::RunId& id, std::uint64_t after,
                                                      std::size_t most) = 0;

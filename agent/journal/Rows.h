@@ -144,6 +144,12 @@ struct JournalStats {
   int schemaVersion = 0;
 };
 
+/// Where the chain over the runs that ended is.
+struct HostChainEnd {
+  std::uint64_t runs = 0;
+  std::array<std::uint8_t, 32> hash{};  ///< Zero: none has ended.
+};
+
 /// How far a verification has come. Value-initialised: at the beginning.
 struct VerifyCursor {
   RunHead run;                ///< Run and last event that were verified.

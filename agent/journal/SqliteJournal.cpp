@@ -118,6 +118,14 @@ Status SqliteJournal::sealRun(const RunHead& head, std::int64_t atMs) {
   return open_->hostChain.seal(id, head, atMs);
 }
 
+Result<HostChainEnd> SqliteJournal::hostChainEnd() {
+  BELAY_TRY(ready());
+  BELAY_ASSIGN(const HostChain::End end, open_->hostChain.end());
+  HostChainEnd out{end.seq, {}};
+  if (end.seq != 0) std::copy(end.hash.begin(), end.hash.end(), out.hash.begin());
+  return out;
+}
+
 Status SqliteJournal::addWait(const WaitRow& row) {
   BELAY_TRY(ready());
   return open_->waits.add(row);

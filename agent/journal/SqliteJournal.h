@@ -71,6 +71,7 @@ class SqliteJournal final : public Journal {
   base::Result<std::vector<RunRow>> unfinishedRuns() override;
   base::Result<std::uint64_t> countActive() override;
   base::Result<RunHead> head(const base::RunId& id) override;
+  base::Result<HostChainEnd> hostChainEnd() override;
   base::Result<std::vector<EventRow>> events(const base::RunId& id, std::uint64_t after,
                                              std::size_t most) override;
   base::Result<std::optional<WaitRow>> wait(const base::WaitId& id) override;

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "agent/link/SessionProof.h"
 #include "agent/runtime/HostTrust.h"
 #include "common/json/Writer.h"
 #include "common/wire/Protocol.h"
@@ -41,11 +42,12 @@ struct PhaseRow {
   LinkState::Phase phase;
   std::string_view name;
 };
-constexpr std::array<PhaseRow, 5> kPhases{{{LinkState::Phase::kUnlinked, "unlinked"},
+constexpr std::array<PhaseRow, 6> kPhases{{{LinkState::Phase::kUnlinked, "unlinked"},
                                            {LinkState::Phase::kConnecting, "connecting"},
                                            {LinkState::Phase::kConnected, "connected"},
                                            {LinkState::Phase::kWaiting, "waiting"},
-                                           {LinkState::Phase::kFenced, "fenced"}}};
+                                           {LinkState::Phase::kFenced, "fenced"},
+                                           {LinkState::Phase::kQuarantined, "quarantined"}}};
 
 /// The session is of no more use.
 bool endsSession(ErrorCode code) {
@@ -158,7 +160,7 @@ Status Link::onLoop(std::function<Status(runtime::Runtime&)> work) {
 void Link::sleepFor(milliseconds length) {
   const milliseconds until = world_.clock.sinceBoot() + length;
   MutexLock lock(mutex_);
-  while (!stopping() && !enrolled_) {
+  while (!stopping() && !woken_) {
     const milliseconds left = until - world_.clock.sinceBoot();
     if (left <= milliseconds{0}) return;
     changed_.wait_for(mutex_, left);
@@ -193,7 +195,7 @@ void Link::runPolls() {
     } else {
       {
         MutexLock lock(mutex_);
-        enrolled_ = false;
+        woken_ = false;
       }
       done = connect();
       if (done) continue;
@@ -202,6 +204,9 @@ void Link::runPolls() {
     const Error& error = done.error();
     if (error.code == ErrorCode::kLinkNone) {
       report(LinkState::Phase::kUnlinked);
+      sleepFor(kUnlinkedPause);
+    } else if (error.code == ErrorCode::kHostQuarantined) {
+      report(LinkState::Phase::kQuarantined, &error);
       sleepFor(kUnlinkedPause);
     } else {
       const bool fenced = error.code == ErrorCode::kRelayFenced;
@@ -213,24 +218,66 @@ void Link::runPolls() {
   }
 }
 
-Status Link::connect() {
-  report(LinkState::Phase::kConnecting);
+Result<Link::Opening> Link::prepareSession() {
   // Shared with the task: the link may end before the loop comes to it.
-  const auto standing = std::make_shared<Standing>();
-  const auto fleet = std::make_shared<std::string>();
-  BELAY_TRY(onLoop([this, standing, fleet](runtime::Runtime& runtime) -> Status {
-    BELAY_ASSIGN(*standing, world_.part.standing());
+  const auto opening = std::make_shared<Opening>();
+  const runtime::MachineFacts machine = world_.machine();
+  BELAY_TRY(onLoop([this, opening, machine](runtime::Runtime& runtime) -> Status {
+    BELAY_ASSIGN(const Standing standing, world_.part.standing());
+    if (!standing.linked()) {
+      return Error{ErrorCode::kLinkNone, "this host has no link to a relay"};
+    }
+    opening->url = standing.identity.url;
+    runtime::HostGuard& guard = runtime.guard();
+    BELAY_TRY(guard.checkMachine(machine));
+    BELAY_ASSIGN(const bool quarantined, guard.quarantined());
+    // The number 0: there will be none.
+    opening->facts.number = 0;
+    if (quarantined) return {};
     BELAY_ASSIGN(const runtime::HostTrust trust, runtime::hostTrust(runtime.journal()));
-    if (trust.root) *fleet = trust.fleet.hex();
+    if (trust.root) opening->facts.fleet = trust.fleet.hex();
+    BELAY_ASSIGN(opening->facts.number, guard.numberSession());
+    BELAY_ASSIGN(const runtime::HostEpoch* const epoch, guard.epoch());
+    opening->facts.epoch = epoch->text();
+    opening->facts.sent = standing.sent;
+    BELAY_ASSIGN(const journal::HostChainEnd chain, runtime.journal().hostChainEnd());
+    opening->facts.ended = static_cast<std::int64_t>(chain.runs);
+    opening->facts.head = crypto::Digest{chain.hash};
     return {};
   }));
-  if (!standing->linked()) return Error{ErrorCode::kLinkNone, "this host has no link to a relay"};
-  const std::string url = standing->identity.url;
-  const SessionFacts facts{*fleet, world_.epoch, standing->sent};
+  if (opening->facts.number != 0) return *opening;
+  return Error{ErrorCode::kHostQuarantined, "this host is in quarantine",
+               {"belay host show", "belay host release-quarantine"}};
+}
+
+Status Link::weigh(const SessionGrant& grant, const crypto::P256PublicKey& key,
+                   std::int64_t number) {
+  return onLoop([this, grant, key, number](runtime::Runtime& runtime) -> Status {
+    runtime::HostGuard& guard = runtime.guard();
+    BELAY_ASSIGN(const runtime::HostEpoch* const epoch, guard.epoch());
+    const SessionProof proof = weighSession(grant.previous, key, *epoch, number);
+    if (proof.kind == SessionProof::Kind::kLater) {
+      return guard.quarantine("session", proof.message, std::max(number, proof.number));
+    }
+    if (proof.kind == SessionProof::Kind::kUnproved) {
+      world_.log.error("link.session_unproved",
+                       Error{ErrorCode::kStatementInvalid, proof.message});
+    }
+    return guard.sessionGranted(number, statementDigest(grant.statement));
+  });
+}
+
+Status Link::connect() {
+  report(LinkState::Phase::kConnecting);
+  BELAY_ASSIGN(const Opening opening, prepareSession());
+  const std::string& url = opening.url;
   BELAY_ASSIGN(const crypto::P256PrivateKey key, world_.hostKey());
   RelayClient relay(world_.send, &cancel_);
-  BELAY_ASSIGN(const SessionGrant grant, relay.openSession(url, key, facts));
-  BELAY_TRY(onLoop([this, url, received = grant.received](runtime::Runtime&) {
+  BELAY_ASSIGN(const SessionGrant grant, relay.openSession(url, key, opening.facts));
+  BELAY_TRY(weigh(grant, key.publicKey(), opening.facts.number));
+  BELAY_TRY(onLoop([this, url, received = grant.received](runtime::Runtime& runtime) -> Status {
+    // Nothing is taken from a relay while it is doubtful which of two hosts it is for.
+    BELAY_TRY(runtime.guard().mayBegin());
     return world_.part.sessionOpened(url, received);
   }));
   window_ = std::max(seconds{1}, grant.reconnectWindow);
@@ -331,12 +378,32 @@ Result<Identity> Link::enrol(const std::string& url, const std::string& token,
   RelayClient relay(world_.send, &cancel_);
   BELAY_ASSIGN(const Identity identity, relay.enrol(url, token, key.publicKey(), label));
   BELAY_TRY(onLoop([this, identity](runtime::Runtime&) { return world_.part.enrolled(identity); }));
-  MutexLock lock(mutex_);
   // The session with a former relay ends.
-  session_.reset();
-  enrolled_ = wanted_ = true;
-  changed_.notify_all();
+  endSession();
   return identity;
+}
+
+Status Link::rekey() {
+  BELAY_TRY(onLoop([this](runtime::Runtime& runtime) -> Status {
+    BELAY_TRY(world_.part.unlink());
+    return runtime.guard().rekeyed();
+  }));
+  endSession();
+  return world_.replaceHostKey();
+}
+
+void Link::wake() {
+  MutexLock lock(mutex_);
+  woken_ = wanted_ = true;
+  changed_.notify_all();
+}
+
+void Link::endSession() {
+  {
+    MutexLock lock(mutex_);
+    session_.reset();
+  }
+  wake();
 }
 
 }  // namespace belay::link

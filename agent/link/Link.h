@@ -22,14 +22,14 @@ namespace belay::link {
 
 /// How the link stands at this moment.
 struct LinkState {
-  enum class Phase { kUnlinked, kConnecting, kConnected, kWaiting, kFenced };
+  enum class Phase { kUnlinked, kConnecting, kConnected, kWaiting, kFenced, kQuarantined };
   Phase phase = Phase::kUnlinked;
   std::int64_t sinceMs = 0;   ///< Wall.
   std::int64_t sessions = 0;  ///< That were opened since the daemon began.
   std::optional<base::Error> lastError;
   std::int64_t lastErrorMs = 0;
 };
-/// "unlinked", "connecting", "connected", "waiting", "fenced".
+/// "unlinked", "connecting", "connected", "waiting", "fenced", "quarantined".
 std::string_view phaseName(LinkState::Phase phase);
 
 /// Keeps a session with the relay: takes messages by long polls, hands in what the outbox has, and
@@ -48,9 +48,12 @@ class Link {
     RelayClient::Send send;
     /// The host's key, made when there is none. Any thread.
     std::function<base::Result<crypto::P256PrivateKey>()> hostKey;
+    /// Puts a new key in the place of the host's. Any thread.
+    std::function<base::Status()> replaceHostKey;
+    /// The files that name the machine, as they are now. Any thread.
+    std::function<runtime::MachineFacts()> machine;
     /// Called once in the "link" thread, which then owns what it returns.
     std::function<flow::SyntaxCheck()> makeSyntaxCheck;
-    std::string epoch;
     const base::Clock& clock;
     base::Random& random;
     log::Log& log;
@@ -67,6 +70,11 @@ class Link {
   /// Enrols this host, and begins the link. Blocks. Errors: of RelayClient and the journal.
   base::Result<Identity> enrol(const std::string& url, const std::string& token,
                                const std::string& label);
+  /// Gives this host a new key; the link ends until it is enrolled again. Blocks. Errors: of the
+  /// key files and the journal.
+  base::Status rekey();
+  /// Something has changed that a link which waits should know: a quarantine has ended.
+  void wake();
   LinkState state() const;
   void outboxGrew();
 
@@ -82,6 +90,15 @@ class Link {
   void runSends();
   /// One session: until it breaks.
   base::Status connect();
+  struct Opening {
+    std::string url;
+    SessionFacts facts;
+  };
+  /// What the next session statement says; its number is on disk.
+  base::Result<Opening> prepareSession();
+  /// Goes into quarantine when the relay has proof of another one of this host.
+  base::Status weigh(const SessionGrant& grant, const crypto::P256PublicKey& key,
+                     std::int64_t number);
   /// Makes `syntax` with the first message.
   base::Status pollOnce(const Session& session, std::optional<flow::SyntaxCheck>& syntax);
   base::Status sendOnce(const Session& session, bool& more);
@@ -94,6 +111,7 @@ class Link {
   bool stopping() const { return cancel_.cancelled(); }
   std::optional<Session> session() const;
   void dropSession(std::uint64_t number);
+  void endSession();
   void report(LinkState::Phase phase, const base::Error* error = nullptr);
 
   // Constant after construction.
@@ -111,7 +129,7 @@ class Link {
   std::optional<Session> session_ BELAY_GUARDED_BY(mutex_);
   std::uint64_t sessions_ BELAY_GUARDED_BY(mutex_) = 0;
   bool wanted_ BELAY_GUARDED_BY(mutex_) = true;     ///< The outbox may hold something.
-  bool enrolled_ BELAY_GUARDED_BY(mutex_) = false;  ///< Since the "link" thread looked.
+  bool woken_ BELAY_GUARDED_BY(mutex_) = false;  ///< Since the "link" thread looked.
   LinkState state_ BELAY_GUARDED_BY(mutex_);
 
   std::thread polls_;

@@ -211,6 +211,17 @@ Status LinkPart::enrolled(const Identity& identity) {
   return {};
 }
 
+Status LinkPart::unlink() {
+  BELAY_TRY(load());
+  standing_->identity = {};
+  standing_->received = 0;
+  BELAY_TRY(table().dropOutbox(standing_->sent));
+  standing_->handed = standing_->sent;
+  full_ = false;
+  BELAY_TRY(announceAll());
+  return save();
+}
+
 Status LinkPart::sessionOpened(const std::string& url, std::int64_t received) {
   BELAY_TRY(loadFor(url));
   if (received < standing_->handed) {

@@ -45,6 +45,8 @@ class LinkPart final : public runtime::LoopPart {
 
   /// Begins a link, or the same one anew; all that is open is announced to the relay.
   base::Status enrolled(const Identity& identity);
+  /// Ends the link; what waits for the relay is dropped, and open waits are announced to the next.
+  base::Status unlink();
   // The following are about the relay at `url`. Errors: kRelayUrl when the link is with another one
   // by now, whose numbers are others.
 

@@ -102,16 +102,21 @@ Result<SessionGrant> RelayClient::openSession(const std::string& url,
   claim.relay = url;
   claim.nonce = challenge.text("nonce");
   claim.epoch = facts.epoch;
+  claim.number = facts.number;
   claim.sent = facts.sent;
+  claim.ended = facts.ended;
+  claim.head = facts.head;
   if (!facts.fleet.empty())
     claim.fleet = crypto::Digest::fromHex(facts.fleet).value_or(crypto::Digest{});
   const auto nonce = base::fromBase64Url(claim.nonce);
   // Nothing that the relay chose is signed but so many bytes in their place.
   if (!nonce || nonce->size() != statement::SessionClaim::kNonceBytes) return strange("a nonce");
-  Value body;
-  body.set("statement", statement::signJws(key, statement::SessionClaim::kTyp, claim.print()));
-  BELAY_ASSIGN(const Value data, post({url, "/v1/session", json::print(body), ""}));
   SessionGrant grant;
+  grant.statement = statement::signJws(key, statement::SessionClaim::kTyp, claim.print());
+  Value body;
+  body.set("statement", grant.statement);
+  BELAY_ASSIGN(const Value data, post({url, "/v1/session", json::print(body), ""}));
+  grant.previous = data.text("previous");
   grant.bearer = data.text("session");
   if (grant.bearer.empty()) return strange("a session");
   grant.received = bounded(data, "received", wire::kSequenceMax);

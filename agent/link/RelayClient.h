@@ -9,6 +9,7 @@
 
 #include "common/base/CancelToken.h"
 #include "common/base/Result.h"
+#include "common/crypto/Digest.h"
 #include "common/crypto/P256.h"
 #include "common/http/Client.h"
 #include "common/json/Value.h"
@@ -28,6 +29,8 @@ struct SessionGrant {
   std::int64_t received = 0;  ///< The highest number of a message that the relay has.
   std::chrono::seconds pollMax{0};
   std::chrono::seconds reconnectWindow{0};
+  std::string statement;  ///< The one that was granted.
+  std::string previous;   ///< The one before, as the relay says; not verified. Empty: none.
 };
 
 /// A message from the relay.
@@ -41,7 +44,10 @@ struct Incoming {
 struct SessionFacts {
   std::string fleet;  ///< Hex; empty: none.
   std::string epoch;
+  std::int64_t number = 1;  ///< Of the session statement.
   std::int64_t sent = 0;
+  std::int64_t ended = 0;  ///< Runs in the host's chain,
+  crypto::Digest head;     ///< and where that is.
 };
 
 /// The calls of docs/format/link.md.

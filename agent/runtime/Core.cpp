@@ -19,7 +19,8 @@ Core::Core(World world, RuntimeSettings settings)
       settings_(std::move(settings)),
       flows_(world_.journal, settings_.flowsCached),
       runs_(world_.journal, flows_, world_.log),
-      census_(world_.journal) {}
+      census_(world_.journal),
+      guard_({world_.journal, world_.clock, world_.random, world_.log}) {}
 
 Status Core::record(LiveRun& run, engine::EventBody body) {
   const std::string_view name = engine::eventName(body);

@@ -12,6 +12,7 @@
 #include "agent/engine/Engine.h"
 #include "agent/runtime/Census.h"
 #include "agent/runtime/FlowCache.h"
+#include "agent/runtime/HostGuard.h"
 #include "agent/runtime/Performer.h"
 #include "agent/runtime/RunCache.h"
 #include "agent/trust/Decision.h"
@@ -88,6 +89,7 @@ class Core {
   FlowCache& flows() { return flows_; }
   RunCache& runs() { return runs_; }
   Census& census() { return census_; }
+  HostGuard& guard() { return guard_; }
 
   /// Applies the event, appends it to the run's chain, arms its timers, queues what else it owes.
   base::Status record(LiveRun& run, engine::EventBody body);
@@ -135,6 +137,7 @@ class Core {
   FlowCache flows_;
   RunCache runs_;
   Census census_;
+  HostGuard guard_;
   std::deque<Owed> owed_;
   std::vector<Order> orders_;
   std::vector<base::RunId> touched_;

@@ -78,6 +78,9 @@ Status Loop::work() {
   BELAY_TRY(takeTasks());
   const bool held = runtime_.clock().sinceBoot().count() < heldUntilBootMs_;
   if (held) return {};
+  BELAY_ASSIGN(const bool quarantined, runtime_.guard().quarantined());
+  // What jobs came to is a fact; what would follow from it waits.
+  if (quarantined) return takeResults();
   if (runtime_.hasInterrupted()) BELAY_TRY(runtime_.takeUpAgain());
   BELAY_TRY(takeResults());
   auto more = runtime_.fireTimers(settings_.timersPerRound);
@@ -128,11 +131,14 @@ base::Result<NextStep> Loop::next() {
   NextStep next;
   const bool held = runtime_.clock().sinceBoot().count() < heldUntilBootMs_;
   // Tasks that came while earlier ones were being worked off have used up their wake-up.
-  next.now = !tasks_.empty() || inbox_.size() != 0 || (runtime_.hasOwed() && !held);
+  BELAY_ASSIGN(const bool quarantined, runtime_.guard().quarantined());
+  next.now =
+      !tasks_.empty() || inbox_.size() != 0 || (runtime_.hasOwed() && !held && !quarantined);
   if (held) {
     next.bootMs = heldUntilBootMs_;
     return next;
   }
+  if (quarantined) return next;
   BELAY_ASSIGN(const journal::NextDue due, runtime_.journal().nextDue());
   next.bootMs = due.bootMs;
   if (runtime_.journal().fullMode()) {

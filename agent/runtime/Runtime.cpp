@@ -95,6 +95,7 @@ Result<Started> Runtime::start(const StartRequest& request) {
     if (known) return Started{.run = *known, .existing = true};
   }
   if (refusal_) return *refusal_;
+  BELAY_TRY(core_.guard().mayBegin());
   if (world.journal.fullMode()) {
     return Error{ErrorCode::kDiskFull,
                  "the disk is full: no new run starts until there is room",
@@ -208,6 +209,7 @@ Status Runtime::control(const RunId& id, Verb verb, const std::string& by) {
 }
 
 Status Runtime::retry(const RunId& id, const std::string& step, const std::string& by) {
+  BELAY_TRY(core_.guard().mayBegin());
   BELAY_ASSIGN(LiveRun * run, core_.runs().get(id));
   const engine::RunState& state = run->state;
   if (!state.finished || state.finished->end == engine::RunEnd::kSucceeded) {
@@ -251,6 +253,7 @@ Status Runtime::retry(const RunId& id, const std::string& step, const std::strin
 
 Status Runtime::resolve(const RunId& id, const std::string& step, engine::Resolution resolution,
                         const std::string& by, const std::string& note) {
+  BELAY_TRY(core_.guard().mayBegin());
   BELAY_ASSIGN(LiveRun * run, core_.runs().get(id));
   return steps_.resolve(*run, step, resolution, by, note);
 }
@@ -325,6 +328,8 @@ Status Runtime::handle(const Owed& owed) {
 
 Status Runtime::flush() {
   BELAY_TRY(core_.flush());
+  BELAY_ASSIGN(const bool quarantined, core_.guard().quarantined());
+  if (quarantined) return {};
   BELAY_TRY(replacement_.work());
   BELAY_TRY(admission_.admit());
   return core_.flush();
@@ -341,6 +346,7 @@ void Runtime::carryOutOrders() {
 
 void Runtime::forget() {
   for (RunId& id : core_.forget()) interrupted_.insert(std::move(id));
+  core_.guard().forget();
   admission_.forget();
   replacement_.forget();
 }

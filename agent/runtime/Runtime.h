@@ -35,6 +35,7 @@ class Runtime : private Starter {
   journal::Journal& journal() { return core_.world().journal; }
   const trust::Policy& policy() { return core_.world().policy; }
   const base::Clock& clock() { return core_.world().clock; }
+  HostGuard& guard() { return core_.guard(); }
 
   /// Until admit(): every start fails with this error.
   void refuseStarts(base::Error error) { refusal_ = std::move(error); }

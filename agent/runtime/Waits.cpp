@@ -308,6 +308,7 @@ Status Waits::checkInTime(LiveRun& run, const base::WaitId& wait) {
 
 Status Waits::answerApproval(const base::WaitId& wait, const trust::VerifiedDecision& verified,
                              const std::string& by) {
+  BELAY_TRY(core_.guard().mayBegin());
   BELAY_ASSIGN(const journal::WaitRow row, openRow(wait, flow::WaitKind::kApproval));
   BELAY_ASSIGN(LiveRun * run, core_.runs().get(row.run));
   BELAY_TRY(checkRequest(*run, row, verified));
@@ -328,6 +329,7 @@ Status Waits::answerApproval(const base::WaitId& wait, const trust::VerifiedDeci
 
 Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJson,
                              const std::string& by) {
+  BELAY_TRY(core_.guard().mayBegin());
   BELAY_ASSIGN(const journal::WaitRow row, openRow(wait, flow::WaitKind::kCallback));
   BELAY_ASSIGN(const json::Value request, json::parse(row.requestJson));
   std::string body = bodyJson;
@@ -344,6 +346,7 @@ Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJs
 
 Result<Emitted> Waits::emit(const std::string& name, const std::string& bodyJson,
                             const std::string& by, const std::string& slug) {
+  BELAY_TRY(core_.guard().mayBegin());
   constexpr std::size_t kWaitsMax = 10'000;
   constexpr std::size_t kNameBytesMax = 200;
   if (name.empty() || name.size() > kNameBytesMax)

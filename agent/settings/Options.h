@@ -122,6 +122,12 @@ void visitWorkOptions(SettingsType& s, Visitor& v) {
   v.duration("http.connect_timeout", s.http.connectTimeout, 100ms, 5min,
              "For name, connection, proxy and TLS together.");
 
+  v.section("host", "How this host is told from a copy of it.");
+  v.list("host.machine_files", s.host.machineFiles,
+         "Files that name the machine. When one changes, the host goes into quarantine: it begins "
+         "nothing until\n"
+         "`belay host release-quarantine`. What is not there or not readable says nothing.");
+
   v.section("link",
             "How the relay is reached. Which one it is comes from `belay link enrol`; without one "
             "nothing is asked.");

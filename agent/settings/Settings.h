@@ -74,6 +74,13 @@ struct HttpSettings {
   std::chrono::milliseconds connectTimeout{10'000};
 };
 
+/// `host:` how a copy of this host is told from it.
+struct HostSettings {
+  std::vector<std::string> machineFiles{
+      "/run/belay/product_uuid", "/run/belay/vmgenid", "/sys/class/dmi/id/product_uuid",
+      "/sys/firmware/qemu_fw_cfg/by_name/etc/vmgenid_guid/raw", "/etc/machine-id"};
+};
+
 /// `link:` how the relay is reached; which one it is comes from `belay link enrol`.
 struct LinkSettings {
   std::string proxy;  ///< "environment", a URL, or empty: none.
@@ -95,6 +102,7 @@ struct Settings {
   LimitSettings limits;
   JobSettings jobs;
   HttpSettings http;
+  HostSettings host;
   LinkSettings link;
   DaemonSettings daemon;
   std::string policyFile;   ///< Empty: policy.yaml beside the settings, if it is there.

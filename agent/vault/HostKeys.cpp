@@ -108,6 +108,12 @@ Status HostKeys::createHostKey(Random& random) const {
   return createSigningKey(folders_.keys + kHostKey, random);
 }
 
+Status HostKeys::replaceHostKey(Random& random) const {
+  BELAY_TRY(checkFolder(folders_.keys));
+  BELAY_TRY(base::removeFile(folders_.keys + kHostKey));
+  return createSigningKey(folders_.keys + kHostKey, random);
+}
+
 Result<crypto::P256PrivateKey> HostKeys::signingKey(const std::string& path) const {
   BELAY_ASSIGN(std::string text, readKeyFile(path, Closed::kToGroup));
   BELAY_TRY(checkFolder(folders_.keys));

@@ -35,6 +35,9 @@ class HostKeys {
   /// Makes the key by which a relay knows this host, where there is none; on disk on return.
   base::Status createHostKey(base::Random& random) const;
 
+  /// Puts a new one in its place; on disk on return. A crash in between leaves none.
+  base::Status replaceHostKey(base::Random& random) const;
+
   /// Signs the decisions of class `local`.
   base::Result<crypto::P256PrivateKey> localKey() const;
   /// Signs sessions with a relay.

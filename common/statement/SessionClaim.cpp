@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::size_t kUrlBytesMax = 2048;
 constexpr std::size_t kEpochBytesMax = 128;
-constexpr std::array<std::string_view, 6> kMembers{"v", "fleet", "relay", "nonce", "epoch", "sent"};
+constexpr std::array<std::string_view, 9> kMembers{"v",      "fleet", "relay", "nonce", "epoch",
+                                                   "number", "sent",  "ended", "head"};
 constexpr PayloadShape kShape{"session", 8u << 10, 1, kMembers};
 
 }  // namespace
@@ -27,7 +28,10 @@ Result<SessionClaim> SessionClaim::parse(std::string_view payload) {
   // As long as a thumbprint, and as strictly written.
   claim.nonce = members.thumbprint("nonce");
   claim.epoch = members.text("epoch", kEpochBytesMax);
+  claim.number = members.number("number", 1);
   claim.sent = members.number("sent", 0);
+  claim.ended = members.number("ended", 0);
+  claim.head = members.digestOrNone("head");
   BELAY_TRY(members.status());
   return claim;
 }
@@ -41,7 +45,10 @@ std::string SessionClaim::print() const {
       .member("relay", relay)
       .member("nonce", nonce)
       .member("epoch", epoch)
+      .member("number", std::to_string(number))
       .member("sent", std::to_string(sent))
+      .member("ended", std::to_string(ended))
+      .member("head", hexOrNone(head))
       .endObject();
   return out;
 }

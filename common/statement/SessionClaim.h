@@ -20,8 +20,11 @@ struct SessionClaim {
   crypto::Digest fleet;  ///< Zero while the host believes no root document.
   std::string relay;  ///< Base URL by the host's own knowledge: a nonce of another relay fits none.
   std::string nonce;  ///< The relay's.
-  std::string epoch;  ///< Of the host's journal.
-  std::int64_t sent = 0;  ///< The highest number of a message that the host has made.
+  std::string epoch;  ///< Of the host: "COUNTER.RANDOM".
+  std::int64_t number = 1;  ///< From one: how many of these the host's key has signed with this one.
+  std::int64_t sent = 0;    ///< The highest number of a message that the host has made.
+  std::int64_t ended = 0;   ///< Runs in the host's chain, and the hash of the last of them.
+  crypto::Digest head;      ///< Zero: none.
 
   /// Errors: kStatementInvalid, kStatementVersion.
   static base::Result<SessionClaim> parse(std::string_view payload);

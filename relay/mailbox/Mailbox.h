@@ -64,6 +64,12 @@ struct PinRow {
   std::int64_t atMs = 0;
 };
 
+/// A session that was opened.
+struct OpenedSession {
+  std::int64_t epoch = 0;
+  std::string previous;  ///< The statement by which the one before was opened; empty: the first.
+};
+
 /// How much one mailbox may hold; kRelayQuota beyond.
 struct Quota {
   std::int64_t messagesMax = 100'000;
@@ -109,8 +115,9 @@ class Mailbox {
   virtual base::Result<std::vector<HostRow>> hosts() = 0;
   /// With all that waits for it. False when there is none.
   virtual base::Result<bool> removeHost(std::string_view id) = 0;
-  /// Gives the epoch of a new session. Errors: kRelayHost.
-  virtual base::Result<std::int64_t> openSession(std::string_view id, std::int64_t nowMs) = 0;
+  /// Keeps the statement until the next. Errors: kRelayHost.
+  virtual base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
+                                                  std::int64_t nowMs) = 0;
 
   // --- Messages to a host.
   /// Gives the number of the message. Without a quota for what the relay itself has to say.

@@ -19,7 +19,7 @@ constexpr const char* kTables[] = {
     " jwk TEXT NOT NULL, label TEXT NOT NULL, created_ms INTEGER NOT NULL,"
     " seen_ms INTEGER NOT NULL, epoch INTEGER NOT NULL, received INTEGER NOT NULL,"
     " last_seq INTEGER NOT NULL, acked INTEGER NOT NULL, queued INTEGER NOT NULL,"
-    " queued_bytes INTEGER NOT NULL) STRICT",
+    " queued_bytes INTEGER NOT NULL, session TEXT NOT NULL DEFAULT '') STRICT",
     "CREATE TABLE tokens (digest TEXT PRIMARY KEY, role TEXT NOT NULL, label TEXT NOT NULL,"
     " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, host TEXT NOT NULL) STRICT,"
     " WITHOUT ROWID",

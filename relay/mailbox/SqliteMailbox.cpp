@@ -213,17 +213,18 @@ Result<bool> SqliteMailbox::removeHost(std::string_view id) {
   return true;
 }
 
-Result<std::int64_t> SqliteMailbox::openSession(std::string_view id, std::int64_t nowMs) {
+Result<OpenedSession> SqliteMailbox::openSession(std::string_view id, std::string_view statement,
+                                                 std::int64_t nowMs) {
   BELAY_ASSIGN(const std::optional<std::int64_t> host, number(id));
   if (!host) return Error{ErrorCode::kRelayHost, "there is no host " + std::string(id)};
-  BELAY_TRY(beginWrite());
-  sqlite::Execution rows(statements_->openSession, nowMs, *host);
-  BELAY_ASSIGN(const bool found, rows.next());
-  if (!found) return Error{ErrorCode::kRelayHost, "there is no host " + std::string(id)};
-  const std::int64_t epoch = rows.integer(0);
-  // The change is complete when the statement has come to its end.
-  BELAY_TRY(rows.next());
-  return epoch;
+  OpenedSession opened;
+  {
+    sqlite::Execution rows(statements_->lastSession, *host);
+    BELAY_TRY(rows.next());
+    opened = {rows.integer(0) + 1, rows.string(1)};
+  }
+  BELAY_TRY(write(statements_->openSession, statement, nowMs, *host));
+  return opened;
 }
 
 Result<Totals> SqliteMailbox::totals() {

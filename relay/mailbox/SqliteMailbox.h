@@ -41,7 +41,8 @@ class SqliteMailbox final : public Mailbox {
   base::Result<std::optional<HostRow>> host(std::string_view id) override;
   base::Result<std::vector<HostRow>> hosts() override;
   base::Result<bool> removeHost(std::string_view id) override;
-  base::Result<std::int64_t> openSession(std::string_view id, std::int64_t nowMs) override;
+  base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
+                                          std::int64_t nowMs) override;
 
   base::Result<std::int64_t> put(std::string_view host, std::string_view kind,
                                  std::string_view body, std::int64_t nowMs,

@@ -41,8 +41,8 @@ struct SqliteMailbox::Statements {
         removeCallbacks(db, "remove callbacks", "DELETE FROM callbacks WHERE host = ?"),
         removeHooks(db, "remove hooks", "DELETE FROM hooks WHERE host = ?"),
         openSession(db, "open session",
-                    "UPDATE hosts SET epoch = epoch + 1, seen_ms = ? WHERE number = ?"
-                    " RETURNING epoch"),
+                    "UPDATE hosts SET epoch = epoch + 1, session = ?, seen_ms = ? WHERE number = ?"),
+        lastSession(db, "read session", "SELECT epoch, session FROM hosts WHERE number = ?"),
         room(db, "look at mailbox",
              "SELECT last_seq, queued, queued_bytes FROM hosts WHERE number = ?"),
         addMessage(
@@ -103,7 +103,7 @@ struct SqliteMailbox::Statements {
   sqlite::Statement begin, commit, rollback;
   sqlite::Statement addToken, token, tokens, tokensByPrefix, removeToken, useToken;
   sqlite::Statement addHost, host, hosts, hostNumber, removeHost, removeMessages, removeCallbacks,
-      removeHooks, openSession;
+      removeHooks, openSession, lastSession;
   sqlite::Statement room, addMessage, countMessage, messages, weighMessages, dropMessages,
       acknowledge, receive;
   sqlite::Statement countCallbacks, openCallback, callback, useCallback, closeCallback, addHook,

@@ -97,17 +97,20 @@ Result<Outcome> beginSession(Context& context, Mailbox& mailbox, const std::stri
   auto host = verifySession(context, mailbox, statement, claim);
   if (!host && host.error().code == ErrorCode::kRelayNonce) return challenge(context, host.error());
   if (!host) return std::move(host).error();
-  BELAY_ASSIGN(const std::int64_t epoch, mailbox.openSession(host->id, context.clock.wallMs()));
+  BELAY_ASSIGN(const mailbox::OpenedSession opened,
+               mailbox.openSession(host->id, statement, context.clock.wallMs()));
   BELAY_ASSIGN(const mailbox::Totals totals, mailbox.totals());
   const std::string secret = base::makeToken(context.random);
   Value data;
-  data.set("session", secret).set("epoch", epoch).set("received", host->received);
+  data.set("session", secret).set("epoch", opened.epoch).set("received", host->received);
+  // The host's own word, so that it knows whether there are two of it.
+  data.set("previous", opened.previous);
   data.set("poll_max_s", context.settings.pollMax.count() / kMsOfSecond);
   data.set("reconnect_window_s", reconnectSeconds(totals.hosts));
   Outcome outcome;
   outcome.response = okResponse(std::move(data));
   outcome.fenced = host->id;
-  outcome.onCommitted = [&context, secret, session = Session{host->id, epoch}] {
+  outcome.onCommitted = [&context, secret, session = Session{host->id, opened.epoch}] {
     context.credentials.openSession(secret, session);
     context.metrics.add(Counter::kSessions);
   };

@@ -70,5 +70,11 @@ def test_a_callback_needs_its_token_of_everybody_else():
         check.equal("waiting", host.show(run)["run"]["status"])
 
 
+def test_an_operator_does_not_say_that_a_host_is_the_one_that_it_was():
+    with opened({"api": {"operators": ["65534"]}}) as host:
+        for words in (("/v1/host/release", "{}"), ("/v1/host/rekey",)):
+            check.equal("403", as_nobody(host, "POST", *words))
+
+
 if __name__ == "__main__":
     check.main(globals())

@@ -301,23 +301,6 @@ def test_kills_of_relay_and_host_lose_nothing_and_double_nothing():
                 raise AssertionError("only %d were stored" % len(stored))
 
 
-def test_a_copy_of_a_host_is_fenced_and_says_so():
-    with relays.Relay(FAST) as relay:
-        relay.start()
-        with belay.started(settings(relay)) as host:
-            linked(host, relay)
-            host.stop()
-            with belay.Host(settings(relay)) as copy:
-                shutil.copytree(host.state, copy.state)
-                copy.start()
-                connected(copy)
-                host.start()
-                connected(host)
-                belay.eventually(lambda: state(copy)[0]["phase"] == "fenced", 20, "the fence")
-                check.equal("connected", state(host)[0]["phase"])
-                check.has(copy.log(), "link.fenced")
-
-
 def test_enrolment_says_what_is_wrong():
     with relays.Relay() as relay:
         relay.start()

@@ -48,7 +48,7 @@ TEST_GROUP(RelayClient) {
                                   ",\"meta\":{\"schema\":1}}");
   }
   ErrorCode openError() {
-    const auto opened = client().openSession(url, key, {"", "e", 3});
+    const auto opened = client().openSession(url, key, {"", "e", 1, 3, 0, {}});
     CHECK(!opened.ok());
     return opened.error().code;
   }
@@ -65,7 +65,7 @@ TEST(RelayClient, aUrlHasOneSpelling) {
 TEST(RelayClient, aSessionIsSignedForThisRelayOverItsNonce) {
   refusal("BLY-RELAY-NONCE", "{\"nonce\":\"" + nonce + "\"}");
   ok("{\"session\":\"s\",\"received\":7,\"poll_max_s\":60,\"reconnect_window_s\":5}");
-  const auto grant = client().openSession(url, key, {"", "e", 3});
+  const auto grant = client().openSession(url, key, {"", "e", 1, 3, 0, {}});
   CHECK(grant.ok());
   STRCMP_EQUAL("s", grant->bearer.c_str());
   LONGS_EQUAL(7, grant->received);
@@ -132,7 +132,7 @@ TEST(RelayClient, whatARelayClaimsIsBounded) {
   LONGS_EQUAL(1, handed->refused.size());
   refusal("BLY-RELAY-NONCE", "{\"nonce\":\"" + nonce + "\"}");
   ok("{\"session\":\"s\",\"received\":1e18,\"poll_max_s\":-1,\"reconnect_window_s\":1e9}");
-  const auto grant = client().openSession(url, key, {"", "e", 3});
+  const auto grant = client().openSession(url, key, {"", "e", 1, 3, 0, {}});
   CHECK(grant->received <= (std::int64_t{1} << 52));
   LONGS_EQUAL(0, grant->pollMax.count());
   LONGS_EQUAL(3600, grant->reconnectWindow.count());

@@ -155,7 +155,7 @@ TEST(MailboxContract, aFullMailboxRefusesAndSaysSo) {
 TEST(MailboxContract, nobodyHasAMailboxWithoutEnrolment) {
   LONGS_EQUAL(int(ErrorCode::kRelayHost),
               int(store->put("a", "callback", "1", kNow, std::nullopt).error().code));
-  LONGS_EQUAL(int(ErrorCode::kRelayHost), int(store->openSession("a", kNow).error().code));
+  LONGS_EQUAL(int(ErrorCode::kRelayHost), int(store->openSession("a", "s", kNow).error().code));
   LONGS_EQUAL(int(ErrorCode::kRelayHost), int(codeOf(store->acknowledge("a", 1))));
   LONGS_EQUAL(int(ErrorCode::kRelayHost), int(store->receive("a", 1).error().code));
 }
@@ -194,10 +194,14 @@ TEST(MailboxContract, aHostThatWasRemovedLeavesNothingToTheNextOneOfItsKey) {
 
 TEST(MailboxContract, eachSessionHasAHigherEpoch) {
   host("a");
-  LONGS_EQUAL(1, store->openSession("a", kNow).value());
+  const auto first = store->openSession("a", "one", kNow).value();
+  LONGS_EQUAL(1, first.epoch);
+  STRCMP_EQUAL("", first.previous.c_str());
   CHECK(store->commit().ok());
   reopen();
-  LONGS_EQUAL(2, store->openSession("a", kNow + 5).value());
+  const auto second = store->openSession("a", "two", kNow + 5).value();
+  LONGS_EQUAL(2, second.epoch);
+  STRCMP_EQUAL("one", second.previous.c_str());
   CHECK(store->commit().ok());
   LONGS_EQUAL(kNow + 5, store->host("a")->value().seenMs);
 }
