@@ -44,7 +44,8 @@ struct StepResult {
   std::int64_t retryAfterMs = 0;           ///< What the peer asked for; 0: nothing.
   bool ambiguous = false;  ///< It is not known whether it took effect; `reason` says why.
   std::string reason;
-  bool neverBegan = false;  ///< From recover() alone: nothing was begun, and it is ordered anew.
+  /// From recover() alone: nothing was begun, or what was may be repeated and is gone.
+  bool orderAnew = false;
   std::vector<journal::ResourceRow>
       resources;  ///< Stored already; their rows join the step's commit.
   std::int64_t durationMs = 0;

@@ -5,6 +5,7 @@
 
 #include "agent/engine/Names.h"
 #include "agent/engine/Path.h"
+#include "agent/flow/Family.h"
 #include "agent/runtime/Waits.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
@@ -86,10 +87,12 @@ Status Steps::enter(LiveRun& run, const std::string& path) {
     }
     if (!*holds) return skip(run, step, key);
   }
-  if (const Status room = Compensations::checkRoom(run, step); !room) {
+  Status may = core_.world().policy.checkFamily(flow::familyName(step.family)).status();
+  if (may) may = Compensations::checkRoom(run, step);
+  if (!may) {
     StepFinished finished;
     finished.key = key;
-    return fail(run, step, std::move(finished), failureOf(room.error()));
+    return fail(run, step, std::move(finished), failureOf(may.error()));
   }
   return enterFamily(run, step, spec, key);
 }
@@ -329,7 +332,7 @@ Status Steps::permitNow(LiveRun& run, const flow::Step& step, const Attempt& att
 Result<trust::RenderedEffect> Steps::permit(LiveRun& run, const Attempt& attempt) {
   BELAY_TRY(core_.trusts(run));
   BELAY_ASSIGN(trust::RenderedEffect effect, performerOf(attempt.family).describe(attempt));
-  BELAY_TRY(core_.world().policy.check(effect).status());
+  BELAY_TRY(core_.world().policy.check(effect, core_.wallMs()).status());
   return effect;
 }
 
@@ -349,7 +352,7 @@ Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result)
                                    active->phase == engine::StepPhase::kChild);
   if (!inFlight || active->started.key != key) return {};
   // Orders it anew, on the way that asks policy and approval.
-  if (result.neverBegan) return perform(run, key, false);
+  if (result.orderAnew) return perform(run, key, false);
   const flow::Step& step = stepAt(run, key.path);
   if (const Status kept = keepResources(run, key, result.resources); !kept) {
     if (endsTransaction(kept.error().code)) return kept;

@@ -252,16 +252,27 @@ void RunStep::recover(const Attempt& attempt) {
       return;
     case jobs::Adoption::State::kEnded:
       return finish(attempt, id);
-    case jobs::Adoption::State::kNotStarted: {
-      StepResult result;
-      result.ok = false;
-      result.neverBegan = true;
-      return sink_(attempt.run, attempt.key, std::move(result));
-    }
+    case jobs::Adoption::State::kNotStarted:
+      return orderAnew(attempt);
     case jobs::Adoption::State::kLost:
       break;
   }
-  lose(attempt, Error{ErrorCode::kJobLost, adopted->reason});
+  if (attempt.effect == flow::EffectClass::kOnce) {
+    return lose(attempt, Error{ErrorCode::kJobLost, adopted->reason});
+  }
+  // Its processes are dead, and what it did may be done again: under the same key, from the start.
+  if (const Status removed = world_.jobs.remove(id); !removed) {
+    return fail(attempt, removed.error(), false);
+  }
+  world_.log.warning("job.repeated", {{"job", id.str()}, {"reason", adopted->reason}});
+  orderAnew(attempt);
+}
+
+void RunStep::orderAnew(const Attempt& attempt) {
+  StepResult result;
+  result.ok = false;
+  result.orderAnew = true;
+  sink_(attempt.run, attempt.key, std::move(result));
 }
 
 void RunStep::lose(const Attempt& attempt, const Error& error) {

@@ -84,6 +84,7 @@ class RunStep final : public runtime::Performer {
   bool hasTurn() const;
   void startWaiting();
   void finish(const runtime::Attempt& attempt, const base::JobId& id);
+  void orderAnew(const runtime::Attempt& attempt);
   void lose(const runtime::Attempt& attempt, const base::Error& error);
   void fail(const runtime::Attempt& attempt, const base::Error& error, bool nothingLeft);
 

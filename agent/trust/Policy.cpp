@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/trust/FlowBounds.h"
 #include "agent/trust/PolicyReader.h"
 #include "agent/trust/PolicyRules.h"
 #include "common/base/Text.h"
@@ -148,7 +149,21 @@ Result<Policy> Policy::parse(const json::Value& rules, std::string source,
   return Policy(std::make_shared<const PolicyRules>(std::move(read)));
 }
 
-Verdict Policy::check(const RenderedEffect& effect) const {
+Verdict Policy::refusedBy(const BoundRefusal& refusal, const std::string& subject) const {
+  if (refusal.rule.empty()) return allowed("default");
+  return {false, refusal.rule, (subject.empty() ? "" : subject + ": ") + refusal.message,
+          refusal.change + " in " + rules_->source};
+}
+
+Verdict Policy::checkFamily(std::string_view family) const {
+  return refusedBy(checkFamilyBound(rules_->bounds, family), {});
+}
+
+Verdict Policy::check(const RenderedEffect& effect, std::int64_t wallMs) const {
+  for (const BoundRefusal& refusal : {checkSecretBounds(rules_->bounds, effect),
+                                      checkHours(rules_->bounds, effect.flow, wallMs)}) {
+    if (!refusal.rule.empty()) return refusedBy(refusal, subject(effect));
+  }
   if (const auto* run = std::get_if<RunEffect>(&effect.what)) {
     return decide(rules_->runDeny, rules_->runAllow, rules_->allRuns, effect, *run, "run",
                   rules_->source);

@@ -13,6 +13,7 @@
 namespace belay::trust {
 
 struct PolicyRules;
+struct BoundRefusal;
 
 /// What the policy says about pins of one flow.
 struct PinDemand {
@@ -45,6 +46,8 @@ using PathResolver = std::function<std::string(const std::string&)>;
 ///          addresses: [CIDR]}
 ///   flows: [{slug, pin, channel}]
 ///   webhook: {unauthenticated: [FLOW/WEBHOOK]}
+///   families: [FAMILY], secrets: [{id, names, flows}],
+///   hours: [{id, flows, days, from, to, zone}]
 ///
 /// Threads: any; a reload makes a new policy.
 class Policy {
@@ -59,8 +62,11 @@ class Policy {
   static base::Result<Policy> parse(const json::Value& rules, std::string source,
                                     const PathResolver& resolvePath);
 
-  /// No I/O: executable, folder and URL are resolved already.
-  Verdict check(const RenderedEffect& effect) const;
+  /// No I/O: executable, folder and URL are resolved already. `wallMs`: the time of the host.
+  Verdict check(const RenderedEffect& effect, std::int64_t wallMs) const;
+  /// Whether steps of this family are used on this host at all, those that change nothing outside
+  /// of the journal included.
+  Verdict checkFamily(std::string_view family) const;
 
   /// Whether a webhook of a flow may take deliveries that prove nothing. Denied unless a rule names
   /// flow and webhook.
@@ -73,6 +79,7 @@ class Policy {
   PinDemand pinDemand(std::string_view flow) const;
 
  private:
+  Verdict refusedBy(const BoundRefusal& refusal, const std::string& subject) const;
   explicit Policy(std::shared_ptr<const PolicyRules> rules) : rules_(std::move(rules)) {}
   std::shared_ptr<const PolicyRules> rules_;  ///< Shared by the copies of this policy.
 };

@@ -15,7 +15,8 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kTopKeys{"run", "http", "flows", "webhook"};
+constexpr std::array<std::string_view, 7> kTopKeys{"run",      "http",    "flows", "webhook",
+                                                   "families", "secrets", "hours"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
 constexpr std::array<std::string_view, 1> kWebhookKeys{"unauthenticated"};
 constexpr std::array<std::string_view, 2> kRunKeys{"allow", "deny"};
@@ -25,20 +26,6 @@ constexpr std::array<std::string_view, 7> kRunRuleKeys{"id",    "executable", "a
 constexpr std::array<std::string_view, 7> kHttpRuleKeys{
     "id", "hosts", "ports", "schemes", "methods", "connections", "flows"};
 constexpr std::array<std::string_view, 4> kElementKeys{"prefix", "operand", "any", "rest"};
-
-/// Calls `each` for the rules of section.key with the pointer of each.
-template <typename Each>
-Status forRules(const json::Value& section, std::string_view key, const std::string& pointer,
-                const Each& each) {
-  const json::Value* rules = section.find(key);
-  if (!rules) return {};
-  const std::string here = pointer + "/" + std::string(key);
-  if (!rules->isArray()) return each(*rules, here);
-  for (std::size_t i = 0; i < rules->asArray().size(); ++i) {
-    BELAY_TRY(each(rules->asArray()[i], here + "/" + std::to_string(i)));
-  }
-  return {};
-}
 
 /// "/run/allow/0" as people write it.
 std::string labelOf(const std::string& pointer) {
@@ -331,6 +318,7 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
                        return {};
                      }));
   if (const json::Value* webhook = rules.find("webhook")) BELAY_TRY(readWebhook(*webhook, out));
+  BELAY_TRY(readBounds(rules, out.bounds));
   return out;
 }
 

@@ -43,6 +43,25 @@ class PolicyReader {
   base::Result<PinRule> pinRule(const json::Value& rule, const std::string& pointer) const;
   base::Status readWebhook(const json::Value& section, PolicyRules& out) const;
   base::Status readHttp(const json::Value& section, PolicyRules& out) const;
+  base::Status readBounds(const json::Value& rules, FlowBounds& out) const;
+  base::Status readFamilies(const json::Value& rules, FlowBounds& out) const;
+  base::Result<SecretRule> secretRule(const json::Value& rule, const std::string& pointer) const;
+  base::Status readDays(const json::Value& rule, const std::string& pointer, HoursRule& out) const;
+  base::Result<HoursRule> hoursRule(const json::Value& rule, const std::string& pointer) const;
+
+  /// Calls `each` for the rules of section.key with the pointer of each.
+  template <typename Each>
+  static base::Status forRules(const json::Value& section, std::string_view key,
+                               const std::string& pointer, const Each& each) {
+    const json::Value* rules = section.find(key);
+    if (!rules) return {};
+    const std::string here = pointer + "/" + std::string(key);
+    if (!rules->isArray()) return each(*rules, here);
+    for (std::size_t i = 0; i < rules->asArray().size(); ++i) {
+      BELAY_TRY(each(rules->asArray()[i], here + "/" + std::to_string(i)));
+    }
+    return {};
+  }
 
   const std::string source_;
   const PathResolver& resolvePath_;

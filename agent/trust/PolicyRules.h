@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/trust/AddressBlock.h"
+#include "agent/trust/FlowBounds.h"
 #include "agent/trust/Policy.h"
 
 namespace belay::trust {
@@ -65,6 +66,7 @@ struct PolicyRules {
   std::vector<AddressBlock> addresses;  ///< Allowed although they are special.
   /// "SLUG/NAME" of webhooks that take deliveries which prove nothing.
   std::vector<std::string> unauthenticatedWebhooks;
+  FlowBounds bounds;
 };
 
 /// True where `executable` starts other commands or code by its arguments: an allow rule then needs

@@ -67,7 +67,7 @@ belay_layer(agent/authoring  USES belay_base belay_json belay_yaml belay_calenda
 belay_layer(agent/engine     USES belay_base belay_json belay_flow)
 belay_layer(agent/journal    USES belay_base belay_log belay_json belay_crypto belay_statement belay_sqlite
                                   belay_flow belay_engine)
-belay_layer(agent/trust      USES belay_base belay_json belay_crypto belay_statement belay_http)
+belay_layer(agent/trust      USES belay_base belay_json belay_crypto belay_statement belay_http belay_calendar)
 belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto belay_statement belay_script belay_flow
                                   belay_engine belay_journal belay_trust)
 belay_layer(agent/resources  USES belay_base belay_crypto)

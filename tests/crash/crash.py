@@ -283,8 +283,8 @@ def drain(host, oracle, seconds=120):
 class Verdict:
     """Reads the record of every run, and says what does not agree with the oracle."""
 
-    def __init__(self, oracle, kills, jobs_end_with_host=False):
-        self.oracle, self.kills, self.jobs_end_with_host = oracle, kills, jobs_end_with_host
+    def __init__(self, oracle, kills):
+        self.oracle, self.kills = oracle, kills
         self.bad = collections.defaultdict(list)
         self.counts = collections.Counter()
         self.keys = {}  # idempotency key of a job -> (n, effect, ambiguous)
@@ -365,10 +365,6 @@ class Verdict:
         begun, ended = instant(started), instant(event["at"])
         survived = any(begun < kill < ended for kill in self.kills)
         self.counts["jobs that lived across a kill"] += survived
-        if self.jobs_end_with_host and survived and (body.get("failure") or {}).get("code") == "BLY-JOB-LOST":
-            self.keys[start["key"]] = (n, start["effect"], True)
-            self.counts["lost jobs that may be repeated"] += 1
-            return
         if body["outcome"] != "succeeded":
             self.say("jobs", "%s: job %s (lived across a kill: %s): %s" %
                      (run, start["key"], survived, json.dumps(body.get("failure"))))
@@ -470,11 +466,11 @@ def live(host, oracle, kills, cycles, draw, end=None, longest=0.25):
     return passed, cycles - passed
 
 
-def conclude(host, oracle, kills, effects, end=None, jobs_end_with_host=False):
+def conclude(host, oracle, kills, effects, end=None):
     """Lets all come to its end and reads every record: how many rules hold, and how many do not."""
     host.start()
     rows = drain(host, oracle)
-    verdict = Verdict(oracle, kills, jobs_end_with_host)
+    verdict = Verdict(oracle, kills)
     client = host.client()
     for row in rows:
         verdict.run(row, client.get("/v1/runs/%s/events?limit=1000" % row["id"])["events"])

@@ -163,7 +163,7 @@ def main():
     try:
         effects = crash.prepare(host)
         passed, failed = crash.live(host, oracle, kills, cycles, draw, cut, LIFE_SECONDS)
-        held, broken = crash.conclude(host, oracle, kills, effects, cut, jobs_end_with_host=bool(disk))
+        held, broken = crash.conclude(host, oracle, kills, effects, cut)
         passed, failed = passed + held, failed + broken
         if failed and disk:
             shutil.copytree(disk.folder, host.folder + "/state-kept", ignore_dangling_symlinks=True)

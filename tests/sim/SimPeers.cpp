@@ -96,7 +96,9 @@ void SimPeers::Jobs::recover(const Attempt& attempt) {
     return;
   }
   StepResult lost;
-  lost.neverBegan = attempt.bootId == peers_.clock_.bootId();
+  // As the real one does: what may be repeated is begun anew after a boot too.
+  lost.orderAnew = attempt.bootId == peers_.clock_.bootId() ||
+                   attempt.effect != flow::EffectClass::kOnce;
   lost.ok = false;
   lost.ambiguous = attempt.effect == flow::EffectClass::kOnce;
   lost.reason = "the host was restarted";

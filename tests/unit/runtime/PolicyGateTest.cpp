@@ -1,5 +1,6 @@
 // The only path to a performer asks the policy, and what it refuses never leaves the host.
 
+#include "agent/flow/Family.h"
 #include "tests/support/TestRuntime.h"
 
 #include <CppUTest/TestHarness.h>
@@ -37,4 +38,26 @@ TEST(PolicyGate, eachAttemptIsAskedForAnew) {
   host.pass(std::chrono::seconds{2});
   LONGS_EQUAL(1, host.jobs.started().size());
   STRCMP_EQUAL("failed", host.status(run).c_str());
+}
+
+TEST(PolicyGate, aFamilyThatThisHostDoesNotUseFailsItsStepWhateverItDoes) {
+  host.policy = trust::Policy::parse(json::parse(R"({"families":["sleep"]})").value(), "p.yaml",
+                                     [](const std::string& path) { return path; })
+                    .value();
+  host.boot();
+  const auto kv = host.start("slug: k\nsteps:\n  - {id: a, kv: {set: x, value: 1}}\n");
+  STRCMP_EQUAL("failed", host.status(kv).c_str());
+  STRCMP_CONTAINS("steps of family kv are not used on this host", host.errorOf(kv).c_str());
+  const auto nap = host.start("slug: s\nsteps:\n  - {id: a, sleep: {for: 10m}}\n");
+  STRCMP_EQUAL("waiting", host.status(nap).c_str());
+}
+
+TEST(PolicyGate, thePolicyKnowsAllFamilies) {
+  for (const flow::FamilyRow& row : flow::familyTable()) {
+    const std::string text = R"({"families":[")" + std::string(row.key.name) + "\"]}";
+    CHECK_TEXT(trust::Policy::parse(json::parse(text).value(), "p.yaml",
+                                    [](const std::string& path) { return path; })
+                   .ok(),
+               text.c_str());
+  }
 }

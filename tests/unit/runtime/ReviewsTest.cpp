@@ -199,7 +199,7 @@ TEST(Reviews, whatNeverBeganIsHeldAgainstTheApprovalBeforeItBegins) {
   host.boot();
   host.jobs.executable = "/bin/false";
   runtime::StepResult result;
-  result.neverBegan = true;
+  result.orderAnew = true;
   host.finish(host.jobs.recovered().front(), result);
   LONGS_EQUAL(1, host.jobs.started().size());
   STRCMP_CONTAINS("BLY-REVIEW-CHANGED", host.errorOf(run).c_str());

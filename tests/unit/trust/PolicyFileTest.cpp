@@ -44,7 +44,7 @@ TEST(PolicyFile, allowsNothingAsItIsShipped) {
   run.executable = "/usr/bin/true";
   run.argv = {"true"};
   run.cwd = "/";
-  CHECK_FALSE(policy->check({"run", "f", "s", run}).allowed);
+  CHECK_FALSE(policy->check({"run", "f", "s", run}, 0).allowed);
 }
 
 TEST(PolicyFile, showsRulesThatAreValid) {
@@ -55,9 +55,9 @@ TEST(PolicyFile, showsRulesThatAreValid) {
   run.executable = "/usr/bin/ls";
   run.argv = {"ls", "-l", "x"};
   run.cwd = "/srv";
-  CHECK(policy->check({"run", "f", "s", run}).allowed);
+  CHECK(policy->check({"run", "f", "s", run}, 0).allowed);
   run.cwd = "/tmp";
-  CHECK_FALSE(policy->check({"run", "f", "s", run}).allowed);
+  CHECK_FALSE(policy->check({"run", "f", "s", run}, 0).allowed);
 }
 
 TEST(PolicyFile, showsEveryOption) {

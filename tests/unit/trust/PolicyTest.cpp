@@ -151,7 +151,7 @@ TEST_GROUP(Policy) {
 
   void expect(const std::vector<RunRow>& rows) {
     for (const RunRow& row : rows) {
-      const Verdict verdict = policy.check(row.effect);
+      const Verdict verdict = policy.check(row.effect, 0);
       const std::string what = belay::trust::effectJson(row.effect);
       CHECK_EQUAL_TEXT(row.allowed, verdict.allowed, what.c_str());
       STRCMP_CONTAINS_TEXT(row.rule, verdict.rule.c_str(), what.c_str());
@@ -254,7 +254,7 @@ TEST(Policy, matchesHostsWithATrailingDot) {
 }
 
 TEST(Policy, citesTheRuleAndSaysHowToChangeIt) {
-  const Verdict none = policy.check(command("/usr/bin/curl", {"curl", "https://x"}));
+  const Verdict none = policy.check(command("/usr/bin/curl", {"curl", "https://x"}), 0);
   const auto error = none.status().error();
   CHECK(error.code == ErrorCode::kPolicyRefused);
   STRCMP_CONTAINS("step-1 of flow flow-a", error.message.c_str());
@@ -263,39 +263,39 @@ TEST(Policy, citesTheRuleAndSaysHowToChangeIt) {
       "add to run.allow in /etc/belay/policy.yaml: "
       R"({"executable":"/usr/bin/curl","argv":["curl","https://x"]})",
       error.actions.front().c_str());
-  const Verdict denied = policy.check(request("DELETE", "https://api.test/"));
+  const Verdict denied = policy.check(request("DELETE", "https://api.test/"), 0);
   STRCMP_EQUAL("narrow or remove http.deny[1] (no-delete) in /etc/belay/policy.yaml",
                denied.change.c_str());
 }
 
 TEST(Policy, whatItSuggestsIsARuleThatAllows) {
   const RenderedEffect effect = withEnv(command("/usr/bin/make", {"make", "check \"all\""}), "CC");
-  const std::string change = policy.check(effect).change;
+  const std::string change = policy.check(effect, 0).change;
   const std::string rule = change.substr(change.find('{'));
   const auto again = parse((R"({"run":{"allow":[)" + rule + "]}}").c_str());
-  CHECK(again->check(effect).allowed);
+  CHECK(again->check(effect, 0).allowed);
   const RenderedEffect patch = request("PATCH", "http://x.test:81/y");
-  const std::string line = policy.check(patch).change;
+  const std::string line = policy.check(patch, 0).change;
   const auto web = parse((R"({"http":{"allow":[)" + line.substr(line.find('{')) + "]}}").c_str());
-  CHECK(web->check(patch).allowed);
+  CHECK(web->check(patch, 0).allowed);
 }
 
 TEST(Policy, leavesWhatStaysInTheJournalAlone) {
   for (const char* family : {"function", "kv", "set", "sleep", "wait", "switch"}) {
     const RenderedEffect effect{family, "f", "s", {}};
-    CHECK(policy.check(effect).allowed);
-    CHECK(Policy::denyAll().check(effect).allowed);
+    CHECK(policy.check(effect, 0).allowed);
+    CHECK(Policy::denyAll().check(effect, 0).allowed);
   }
   for (const char* family : {"run", "http", "ssh", "agent", "belay-step-x", ""}) {
     const RenderedEffect effect{family, "f", "s", {}};
-    CHECK_FALSE(policy.check(effect).allowed);
-    CHECK_FALSE(builtIn.check(effect).allowed);
+    CHECK_FALSE(policy.check(effect, 0).allowed);
+    CHECK_FALSE(builtIn.check(effect, 0).allowed);
   }
 }
 
 TEST(Policy, withoutAFileAUserMayRunAndRequest) {
-  CHECK(builtIn.check(command("/usr/bin/dash", {"sh", "-c", "anything"})).allowed);
-  CHECK(builtIn.check(request("DELETE", "http://anything.test:81/")).allowed);
+  CHECK(builtIn.check(command("/usr/bin/dash", {"sh", "-c", "anything"}), 0).allowed);
+  CHECK(builtIn.check(request("DELETE", "http://anything.test:81/"), 0).allowed);
   CHECK(reaches(builtIn, "127.0.0.1"));
   CHECK(reaches(builtIn, "::1"));
   CHECK(reaches(builtIn, "10.1.2.3"));
@@ -303,10 +303,10 @@ TEST(Policy, withoutAFileAUserMayRunAndRequest) {
 }
 
 TEST(Policy, withoutAFileTheSystemMayDoNothing) {
-  CHECK_FALSE(Policy::denyAll().check(command("/usr/bin/true", {"true"})).allowed);
-  CHECK_FALSE(Policy::denyAll().check(request("GET", "https://api.test/")).allowed);
-  CHECK_FALSE(parse("null")->check(command("/usr/bin/true", {"true"})).allowed);
-  CHECK_FALSE(parse("{}")->check(request("GET", "https://api.test/")).allowed);
+  CHECK_FALSE(Policy::denyAll().check(command("/usr/bin/true", {"true"}), 0).allowed);
+  CHECK_FALSE(Policy::denyAll().check(request("GET", "https://api.test/"), 0).allowed);
+  CHECK_FALSE(parse("null")->check(command("/usr/bin/true", {"true"}), 0).allowed);
+  CHECK_FALSE(parse("{}")->check(request("GET", "https://api.test/"), 0).allowed);
 }
 
 TEST(Policy, neverReachesMetadataByAnyName) {
@@ -351,9 +351,9 @@ TEST(Policy, saysWhereAFileIsWrong) {
 TEST(Policy, takesShellsWithTheirExactArguments) {
   const auto exact =
       parse(R"({"run":{"allow":[{"executable":"/bin/sh","argv":["sh","-c","exit 0"]}]}})");
-  CHECK(exact->check(command("/usr/bin/dash", {"sh", "-c", "exit 0"})).allowed);
-  CHECK_FALSE(exact->check(command("/usr/bin/dash", {"sh", "-c", "exit 1"})).allowed);
-  CHECK_FALSE(exact->check(command("/usr/bin/dash", {"sh", "-c", "exit 0", "x"})).allowed);
+  CHECK(exact->check(command("/usr/bin/dash", {"sh", "-c", "exit 0"}), 0).allowed);
+  CHECK_FALSE(exact->check(command("/usr/bin/dash", {"sh", "-c", "exit 1"}), 0).allowed);
+  CHECK_FALSE(exact->check(command("/usr/bin/dash", {"sh", "-c", "exit 0", "x"}), 0).allowed);
 }
 
 TEST_GROUP(RenderedEffect){};
