@@ -66,6 +66,16 @@ AdmissionTable::AdmissionTable(Session& session)
       firstHeld_(session.database(), "find active run",
                  BELAY_ADMISSION_QUERY
                  "WHERE turn > 0 AND turn < 3 AND slug = ? AND lane = ? ORDER BY place LIMIT 1"),
+      held_(session.database(), "list active runs",
+            BELAY_ADMISSION_QUERY
+            "WHERE turn > 0 AND slug = ? AND lane = ? AND place > ? ORDER BY place LIMIT ?"),
+      leastLimit_(session.database(), "find limit",
+                  "SELECT min(slots) FROM admissions"
+                  " WHERE turn = 0 AND slug = ? AND lane = ? AND place <= ?"),
+      firstDraining_(session.database(), "find queued run",
+                     BELAY_ADMISSION_QUERY
+                     "WHERE turn = 0 AND slug = ? AND lane = ? AND place < ? AND drains = 1"
+                     " ORDER BY place LIMIT 1"),
       firstReady_(session.database(), "find queued run",
                   BELAY_ADMISSION_QUERY "WHERE turn = 1 ORDER BY place LIMIT 1"),
       nextLane_(session.database(), "find lane",
@@ -122,6 +132,17 @@ Result<std::optional<AdmissionRow>> AdmissionTable::one(sqlite::Execution& rows)
   return std::optional<AdmissionRow>{std::move(row)};
 }
 
+Result<std::vector<AdmissionRow>> AdmissionTable::all(sqlite::Execution& rows) {
+  BELAY_TRY(session_.usable());
+  std::vector<AdmissionRow> found;
+  while (true) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) return found;
+    BELAY_ASSIGN(AdmissionRow row, readRow(rows));
+    found.push_back(std::move(row));
+  }
+}
+
 Result<std::optional<AdmissionRow>> AdmissionTable::find(std::int64_t run) {
   sqlite::Execution rows(find_, run);
   return one(rows);
@@ -156,6 +177,26 @@ Result<std::optional<AdmissionRow>> AdmissionTable::firstHeld(std::string_view s
   return one(rows);
 }
 
+Result<std::vector<AdmissionRow>> AdmissionTable::held(std::string_view slug, std::string_view lane,
+                                                       std::int64_t after, std::size_t most) {
+  sqlite::Execution rows(held_, slug, lane, after, most);
+  return all(rows);
+}
+
+Result<std::int64_t> AdmissionTable::leastLimit(std::string_view slug, std::string_view lane,
+                                                std::int64_t place) {
+  BELAY_TRY(session_.usable());
+  sqlite::Execution rows(leastLimit_, slug, lane, place);
+  return number(rows);
+}
+
+Result<std::optional<AdmissionRow>> AdmissionTable::firstDraining(std::string_view slug,
+                                                                  std::string_view lane,
+                                                                  std::int64_t place) {
+  sqlite::Execution rows(firstDraining_, slug, lane, place);
+  return one(rows);
+}
+
 Result<std::optional<AdmissionRow>> AdmissionTable::firstReady() {
   sqlite::Execution rows(firstReady_);
   return one(rows);
@@ -185,15 +226,8 @@ Result<bool> AdmissionTable::othersBefore(std::string_view slug, std::int64_t re
 Result<std::vector<AdmissionRow>> AdmissionTable::waitingOthers(const AdmissionRow& after,
                                                                 std::int64_t release,
                                                                 std::size_t most) {
-  BELAY_TRY(session_.usable());
   sqlite::Execution rows(waitingOthers_, after.slug, after.release, after.place, release, most);
-  std::vector<AdmissionRow> found;
-  while (true) {
-    BELAY_ASSIGN(const bool more, rows.next());
-    if (!more) return found;
-    BELAY_ASSIGN(AdmissionRow row, readRow(rows));
-    found.push_back(std::move(row));
-  }
+  return all(rows);
 }
 
 Result<std::vector<std::string>> AdmissionTable::waitingSlugs() {

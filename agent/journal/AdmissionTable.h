@@ -72,6 +72,16 @@ class AdmissionTable {
                                                         std::string_view lane);
   /// Of a lane, the first that holds a slot and was not told to end.
   base::Result<std::optional<AdmissionRow>> firstHeld(std::string_view slug, std::string_view lane);
+  /// Of a lane, those that hold a slot, by place; those behind `after`.
+  base::Result<std::vector<AdmissionRow>> held(std::string_view slug, std::string_view lane,
+                                               std::int64_t after, std::size_t most);
+  /// The smallest limit of those of a lane that wait for a slot up to `place`; 0: nobody waits.
+  base::Result<std::int64_t> leastLimit(std::string_view slug, std::string_view lane,
+                                        std::int64_t place);
+  /// Of a lane, the first before `place` that waits for a slot and for the runs of other releases.
+  base::Result<std::optional<AdmissionRow>> firstDraining(std::string_view slug,
+                                                          std::string_view lane,
+                                                          std::int64_t place);
   /// The first that waits for a place on the host.
   base::Result<std::optional<AdmissionRow>> firstReady();
   /// The first row, after this lane, of a lane in which somebody waits for a slot.
@@ -96,6 +106,7 @@ class AdmissionTable {
 
  private:
   base::Result<std::optional<AdmissionRow>> one(sqlite::Execution& rows);
+  base::Result<std::vector<AdmissionRow>> all(sqlite::Execution& rows);
 
   Session& session_;
   sqlite::Statement add_;
@@ -108,6 +119,9 @@ class AdmissionTable {
   sqlite::Statement countLeaving_;
   sqlite::Statement firstQueued_;
   sqlite::Statement firstHeld_;
+  sqlite::Statement held_;
+  sqlite::Statement leastLimit_;
+  sqlite::Statement firstDraining_;
   sqlite::Statement firstReady_;
   sqlite::Statement nextLane_;
   sqlite::Statement releaseAfter_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "agent/runtime/WaitGraph.h"
 #include "common/base/Text.h"
 
 namespace belay::runtime {
@@ -145,6 +146,22 @@ Status Admission::refuseToOutwaitAbove(const Ticket& ticket) {
   return {};
 }
 
+Status Admission::refuseCircle(const Ticket& ticket, const RunId& run) {
+  if (ticket.parent.empty()) return {};  // Nobody waits for it.
+  AdmissionRow row;
+  row.id = run;
+  row.slug = ticket.slug;
+  row.lane = laneOf(ticket);
+  row.release = ticket.release;
+  row.limit = ticket.lane ? ticket.lane->limit : 0;
+  row.drains = ticket.drains;
+  row.place = std::numeric_limits<std::int64_t>::max();
+  BELAY_ASSIGN(const std::string circle, WaitGraph(core_).circleOf(row, ticket.parent));
+  if (circle.empty()) return {};
+  const std::string what = ticket.lane ? shown(ticket) : "flow " + ticket.slug;
+  return Error{ErrorCode::kFlowBusy, what + ": " + circle};
+}
+
 /// Ends the oldest of the lane until one more fits in.
 Status Admission::makeRoom(const Ticket& ticket, const LaneName& lane, const RunId& newcomer,
                            const std::string& by) {
@@ -215,6 +232,7 @@ Result<Admittance> Admission::ask(const Ticket& ticket, const RunId& run, const 
     }
     if (waits) {
       BELAY_TRY(refuseBehindAbove(ticket, lane));
+      BELAY_TRY(refuseCircle(ticket, run));
       return Admittance{Verdict::kQueue, Turn::kQueued, {}};
     }
   }
@@ -223,6 +241,7 @@ Result<Admittance> Admission::ask(const Ticket& ticket, const RunId& run, const 
                  drained(ticket.slug, ticket.release, std::numeric_limits<std::int64_t>::max()));
     if (!drain) {
       BELAY_TRY(refuseToOutwaitAbove(ticket));
+      BELAY_TRY(refuseCircle(ticket, run));
       return Admittance{Verdict::kQueue, Turn::kQueued, {}};
     }
   }

@@ -54,7 +54,7 @@ class Admission {
   static Ticket ticketOf(const LiveRun& run);
 
   /// Whether `run` may begin now. To make room for it, on_conflict: supersede ends others. A run
-  /// that would have to wait for one that waits for it is refused.
+  /// that would have to wait for one that waits for it, by itself or over others, is refused.
   base::Result<Admittance> ask(const Ticket& ticket, const base::RunId& run, const std::string& by);
   /// Puts what ask() said of a run into effect; `place` 0: behind all others.
   base::Status take(std::int64_t run, const Ticket& ticket, const Admittance& admittance,
@@ -88,6 +88,8 @@ class Admission {
   base::Status refuseBehindAbove(const Ticket& ticket, const LaneName& lane);
   /// Errors: kFlowBusy when a run above is of another release of the flow.
   base::Status refuseToOutwaitAbove(const Ticket& ticket);
+  /// Errors: kFlowBusy when the run, queued, would wait for itself over other runs.
+  base::Status refuseCircle(const Ticket& ticket, const base::RunId& run);
   base::Result<bool> drained(const std::string& slug, std::int64_t release, std::int64_t place);
   base::Result<bool> hostHasRoom();
   bool boundsHost() const { return core_.settings().concurrentRunsMax != 0; }

@@ -1,6 +1,7 @@
 #include "agent/runtime/Census.h"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "agent/journal/AdmissionTable.h"
@@ -9,6 +10,7 @@
 namespace belay::runtime {
 
 using base::Result;
+using base::RunId;
 using engine::RunStatus;
 
 namespace {
@@ -35,12 +37,22 @@ void Census::count(const journal::RunRow& row, RunStatus status, std::int64_t by
   if (found != releases_.end()) found->second[releaseOf(row.source)] += by;
 }
 
-void Census::created(const journal::RunRow& row) { count(row, row.status, 1); }
+void Census::created(const journal::RunRow& row) {
+  count(row, row.status, 1);
+  if (children_ && !row.parent.empty()) (*children_)[row.parent].insert(row.id);
+}
 
 void Census::changed(const journal::RunRow& row, RunStatus before) {
   if (row.status == before) return;
   count(row, before, -1);
   count(row, row.status, 1);
+  if (!children_ || row.parent.empty()) return;
+  const auto above = children_->try_emplace(row.parent).first;
+  if (engine::isFinal(row.status))
+    above->second.erase(row.id);
+  else
+    above->second.insert(row.id);
+  if (above->second.empty()) children_->erase(above);
 }
 
 bool Census::releaseActive(const std::string& slug, std::int64_t release) const {
@@ -51,7 +63,22 @@ bool Census::releaseActive(const std::string& slug, std::int64_t release) const 
 
 void Census::forget() {
   moving_.reset();
+  children_.reset();
   releases_.clear();
+}
+
+Result<const std::map<RunId, std::set<RunId>>*> Census::children() {
+  if (children_) return &*children_;
+  journal::RunFilter filter;
+  filter.statuses = {RunStatus::kRunning,   RunStatus::kWaiting,  RunStatus::kPaused,
+                     RunStatus::kAmbiguous, RunStatus::kStopping, RunStatus::kQueued};
+  filter.most = std::numeric_limits<std::uint32_t>::max();
+  BELAY_ASSIGN(const std::vector<journal::RunRow> rows, journal_.runs(filter));
+  children_.emplace();
+  for (const journal::RunRow& row : rows) {
+    if (!row.parent.empty()) (*children_)[row.parent].insert(row.id);
+  }
+  return &*children_;
 }
 
 Result<std::int64_t> Census::moving() {

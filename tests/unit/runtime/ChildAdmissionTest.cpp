@@ -29,6 +29,14 @@ std::string parent(const std::string& options = "") {
   return "slug: parent\nsteps:\n  - id: call\n    flow: {slug: child}\n" + options;
 }
 
+/// A bounded flow that works, and starts another.
+std::string caller(const std::string& slug, const std::string& other,
+                   const std::string& concurrency = "{}", const std::string& more = "") {
+  return "slug: " + slug + "\nconcurrency: " + concurrency + "\n" + more +
+         "steps:\n  - id: work\n    run: {command: [/bin/true]}\n  - id: call\n    flow: {slug: " +
+         other + "}\n";
+}
+
 /// A flow that starts itself once, with its own bound; `go` says whether it does.
 std::string self(const std::string& concurrency, const std::string& more = "") {
   return "slug: self\nconcurrency: " + concurrency + "\n" + more +
@@ -169,6 +177,148 @@ TEST(ChildAdmission, twoRunsDoNotWaitForEachOthersSlots) {
   STATUS("waiting", second);
   finish(childOf(second, "again"));
   STATUS("succeeded", second);
+}
+
+TEST(ChildAdmission, whoClosesACircleOfQueuesIsRefused) {
+  put(caller("a", "b"));
+  put(caller("b", "a"));
+  const RunId a = startLive("a", "{}");
+  const RunId b = startLive("b", "{}");
+  finish(a);
+  const RunId queued = childOf(a);
+  STATUS("queued", queued);
+  STATUS("waiting", a);
+  host.cutPower();
+  finish(b);
+  STATUS("failed", b);
+  STRCMP_EQUAL(("BLY-FLOW-BUSY flow a: it would be queued behind run " + a.str() +
+                ", which waits for run " + queued.str() + ", which is queued behind run " +
+                b.str() + ", which waits for it: none of them could go on")
+                   .c_str(),
+               host.errorOf(b).c_str());
+  // Its slot is free: the other one goes on, and what it started starts one in turn.
+  STATUS("running", queued);
+  finish(queued);
+  STATUS("failed", queued);
+  CHECK(host.errorOf(queued).find(" holds a slot and waits for this one") != std::string::npos);
+  STATUS("failed", a);
+  LONGS_EQUAL(0, places());
+}
+
+TEST(ChildAdmission, aCircleOverManyRunsIsFound) {
+  put(caller("a", "b"));
+  put(caller("b", "c"));
+  put(caller("c", "a"));
+  const RunId a = startLive("a", "{}");
+  const RunId b = startLive("b", "{}");
+  const RunId c = startLive("c", "{}");
+  finish(a);
+  finish(b);
+  const RunId queued = childOf(a), second = childOf(b);
+  STATUS("queued", second);
+  finish(c);
+  STATUS("failed", c);
+  STRCMP_EQUAL(
+      ("BLY-FLOW-BUSY flow a: it would be queued behind run " + a.str() + ", which waits for run " +
+       queued.str() + ", which is queued behind run " + b.str() + ", which waits for run " +
+       second.str() + ", which is queued behind run " + c.str() +
+       ", which waits for it: none of them could go on")
+          .c_str(),
+      host.errorOf(c).c_str());
+}
+
+TEST(ChildAdmission, whoeverCanStillEndMakesNoCircle) {
+  put(caller("a", "b"));
+  put(caller("b", "a", "{limit: 2}"));
+  const RunId a = startLive("a", "{}");
+  const RunId b = startLive("b", "{}");
+  const RunId works = startLive("b", "{}");
+  finish(a);
+  const RunId queued = childOf(a);
+  STATUS("queued", queued);
+  finish(b);
+  // The slot of the run that works lets what `a` waits for begin.
+  STATUS("waiting", b);
+  CHECK(control(works, Verb::kCancel).ok());
+  STATUS("running", queued);
+  CHECK(control(queued, Verb::kCancel).ok());
+  STATUS("failed", a);
+  STATUS("waiting", b);
+  STATUS("running", childOf(b));
+}
+
+TEST(ChildAdmission, theRunThatBeginsFromTheQueueCanCloseTheCircle) {
+  put(caller("a", "b"));
+  put(caller("b", "a"));
+  const RunId first = startLive("b", "{}");
+  const RunId next = startLive("b", "{}");
+  STATUS("queued", next);
+  const RunId a = startLive("a", "{}");
+  finish(a);
+  STATUS("queued", childOf(a));
+  CHECK(control(first, Verb::kCancel).ok());
+  STATUS("running", next);
+  finish(next);
+  STATUS("failed", next);
+  CHECK_TEXT(host.errorOf(next).find("none of them could go on") != std::string::npos,
+             host.errorOf(next).c_str());
+}
+
+TEST(ChildAdmission, branchesThatWaitAreSeen) {
+  put(caller("a", "b"));
+  put("slug: b\nconcurrency: {}\nsteps:\n  - id: work\n    run: {command: [/bin/true]}\n"
+      "  - id: all\n    parallel:\n      on_branch_error: wait_all\n      branches:\n"
+      "        one: [{id: free, flow: {slug: child}}]\n"
+      "        two: [{id: call, flow: {slug: a}}]\n");
+  put(child("{}"));
+  const RunId a = startLive("a", "{}");
+  const RunId b = startLive("b", "{}");
+  finish(a);
+  finish(b);
+  STATUS("waiting", b);
+  finish(childOf(b, "all[one]/free"));
+  STATUS("failed", b);
+  STRCMP_CONTAINS("none of them could go on", host.errorOf(b).c_str());
+}
+
+TEST(ChildAdmission, aChildThatWasRetriedAloneHoldsNobody) {
+  put(caller("b", "a"));
+  put("slug: a\nconcurrency: {}\nsteps:\n  - id: call\n    flow: {slug: b}\n    on_error: skip\n"
+      "  - id: work\n    run: {command: [/bin/true]}\n");
+  const RunId a = startLive("a", "{}");
+  const RunId alone = childOf(a);
+  for (const runtime::Attempt& one : host.jobs.started())
+    if (one.run == alone) host.fail(one, flow::FailureClass::kExitCode);
+  STATUS("failed", alone);
+  STATUS("running", a);
+  const RunId b = startLive("b", "{}");
+  const Status again = host.tell([&](Runtime& on) { return on.retry(alone, "", "uid:7"); });
+  CHECK(again.ok());
+  STATUS("queued", alone);
+  finish(b);
+  // `a` works on, and waits for no run.
+  STATUS("waiting", b);
+  STATUS("queued", childOf(b));
+  finish(a);
+  STATUS("succeeded", a);
+  STATUS("running", childOf(b));
+}
+
+TEST(ChildAdmission, whoWaitsForOtherReleasesIsInTheCircleToo) {
+  put(caller("a", "b", "{limit: 9}", "on_new_release: drain\n"));
+  put(caller("b", "a"));
+  const RunId b = startLive("b", "{}");
+  const RunId a = startLive("a", "{}");
+  finish(a);
+  STATUS("queued", childOf(a));
+  put(caller("a", "b", "{limit: 9}", "on_new_release: drain\nname: two\n"));
+  finish(b);
+  STATUS("failed", b);
+  STRCMP_EQUAL(("BLY-FLOW-BUSY flow a: it would be queued behind run " + a.str() +
+                ", which waits for run " + childOf(a).str() + ", which is queued behind run " +
+                b.str() + ", which waits for it: none of them could go on")
+                   .c_str(),
+               host.errorOf(b).c_str());
 }
 
 TEST(ChildAdmission, aRunDoesNotSupersedeTheRunAboveIt) {
