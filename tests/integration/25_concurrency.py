@@ -294,5 +294,28 @@ def test_a_child_of_its_own_flow_is_refused_and_not_hung():
         check.has(run["error"]["message"], "run %s holds a slot and waits for this one" % run["id"])
 
 
+def test_flows_that_start_each_other_do_not_wait_for_each_other_for_ever():
+    with belay.started() as host:
+        for slug, other in (("ping", "pong"), ("pong", "ping")):
+            ask = {"id": "ask", "wait": {"approval": {"summary": "Go on?"}}}
+            promote(host, {"slug": slug, "concurrency": {}, "steps": [ask, {"id": "call", "flow": {"slug": other}}]})
+        ping, pong = (host.post("/v1/runs", {"flow": slug})["run"]["id"] for slug in ("ping", "pong"))
+        check.equal(0, host.cli("approve", host.open_wait(ping)["id"]).code)
+        until = time.monotonic() + 20
+        while not (queued := host.get("/v1/runs?status=queued&parent=" + ping)["runs"]) and time.monotonic() < until:
+            time.sleep(0.05)
+        host.kill()
+        host.start()
+        check.equal(0, host.cli("approve", host.open_wait(pong)["id"]).code)
+        error = host.wait_run(pong, ("failed",))["run"]["error"]
+        check.equal("BLY-FLOW-BUSY", error["code"])
+        check.has(error["message"], "flow ping: it would be queued behind run %s, which waits for run %s, which is queued "
+                  "behind run %s, which waits for it: none of them could go on" % (ping, queued[0]["id"], pong))
+        # The slot of the one that failed lets the other go on.
+        host.wait_run(queued[0]["id"], ("waiting",))
+        check.equal(0, host.cli("run", "cancel", ping).code)
+        check.equal(0, host.cli("journal", "verify").code)
+
+
 if __name__ == "__main__":
     check.main(globals())

@@ -1,9 +1,12 @@
 #include "tests/sim/LaneWatch.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "agent/engine/Event.h"
 #include "agent/journal/AdmissionTable.h"
+#include "agent/runtime/Census.h"
+#include "agent/runtime/FlowLifecycle.h"
 
 namespace belay::sim {
 
@@ -17,6 +20,8 @@ std::string LaneWatch::look(journal::Journal& journal, std::size_t hostMost) {
   const auto rows = journal.runs(filter);
   if (!rows) return rows.error().message;
   now_.clear();
+  releases_.clear();
+  releaseOf_.clear();
   statuses_.clear();
   std::size_t moving = 0;
   for (const journal::RunRow& row : *rows) {
@@ -24,6 +29,10 @@ std::string LaneWatch::look(journal::Journal& journal, std::size_t hostMost) {
     statuses_[row.id] = row.status;
     const std::string wrong = add(journal, row);
     if (!wrong.empty()) return wrong;
+  }
+  for (const auto& [slug, releases] : releases_) {
+    if (policies_[slug] == "drain" && releases.active.size() > 1)
+      return "runs of two releases of " + slug + " are at work together";
   }
   for (const auto& [lane, seen] : now_) {
     const std::string wrong = compare(lane, seen);
@@ -41,16 +50,20 @@ std::string LaneWatch::add(journal::Journal& journal, const journal::RunRow& row
   if (!events || events->empty()) return "run " + row.id.str() + " has no events";
   const auto body = engine::decodeBody(events->front().name, events->front().body);
   const auto& lane = std::get<engine::RunCreated>(*body).lane;
-  if (!lane) return {};
-  Seen& seen = now_[{row.slug, lane->key}];
-  seen.limit = lane->limit;
-  if (row.status != RunStatus::kQueued) {
+  const auto head = journal.head(row.id);
+  const auto admission = journal.admissions().find(head->number);
+  const bool queued = row.status == RunStatus::kQueued;
+  if (queued && (!admission || !*admission))
+    return "run " + row.id.str() + " is queued and has no place";
+  const std::string wrong = release(journal, row, queued ? (*admission)->place : 0);
+  if (!wrong.empty() || (!lane && policies_.count(row.slug) == 0)) return wrong;
+  // Without a bound all runs stand in one lane, which only drain can hold up.
+  Seen& seen = now_[{row.slug, lane ? lane->key : "."}];
+  seen.limit = lane ? lane->limit : std::numeric_limits<std::uint32_t>::max();
+  if (!queued) {
     ++seen.active;
     return {};
   }
-  const auto head = journal.head(row.id);
-  const auto admission = journal.admissions().find(head->number);
-  if (!admission || !*admission) return "run " + row.id.str() + " is queued and has no place";
   if ((*admission)->turn == journal::Turn::kReady)
     ++seen.ready;
   else
@@ -58,12 +71,53 @@ std::string LaneWatch::add(journal::Journal& journal, const journal::RunRow& row
   return {};
 }
 
+std::string LaneWatch::release(journal::Journal& journal, const journal::RunRow& row,
+                               std::int64_t place) {
+  const auto policy = policies_.find(row.slug);
+  const std::int64_t number = runtime::releaseOf(row.source);
+  if (policy == policies_.end() || number == 0) return {};
+  releaseOf_[row.id] = number;
+  Releases& releases = releases_[row.slug];
+  if (row.status != RunStatus::kQueued) {
+    ++releases.active[number];
+    return {};
+  }
+  const auto first = releases.firstWaiting.emplace(number, place).first;
+  first->second = std::min(first->second, place);
+  if (policy->second != "supersede" || !row.parent.empty()) return {};
+  const auto state = runtime::flowState(journal, row.slug);
+  if (!state || !state->live || state->live->release == number) return {};
+  const auto events = journal.events(row.id, 0, 1'000);
+  for (const journal::EventRow& event : events.value())
+    if (event.name == "run_retried") return {};
+  return "run " + row.id.str() + " of " + row.source + " is queued, and release " +
+         std::to_string(state->live->release) + " has replaced it";
+}
+
+bool LaneWatch::drains(const std::string& slug, std::int64_t release, std::int64_t place) const {
+  const auto policy = policies_.find(slug);
+  const auto found = releases_.find(slug);
+  if (policy == policies_.end() || policy->second != "drain" || found == releases_.end())
+    return false;
+  for (const auto& [number, count] : found->second.active)
+    if (number != release && count > 0) return true;
+  for (const auto& [number, first] : found->second.firstWaiting)
+    if (number != release && first < place) return true;
+  return false;
+}
+
 std::string LaneWatch::compare(const Lane& lane, const Seen& seen) {
   const std::uint32_t held = seen.active + seen.ready;
   if (held > seen.limit)
     return std::to_string(held) + " are active, at most " + std::to_string(seen.limit) + " may be";
-  if (!seen.queued.empty() && held < seen.limit)
-    return seen.queued.begin()->first.str() + " is queued, and there is room";
+  const auto first =
+      std::min_element(seen.queued.begin(), seen.queued.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (first != seen.queued.end() && held < seen.limit) {
+    const auto release = releaseOf_.find(first->first);
+    if (release == releaseOf_.end() || !drains(lane.first, release->second, first->second))
+      return first->first.str() + " is queued, and there is room";
+  }
   const auto before = before_.find(lane);
   if (before == before_.end()) return {};
   for (const auto& [begun, place] : before->second.queued) {

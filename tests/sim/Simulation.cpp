@@ -7,6 +7,7 @@
 #include "agent/engine/Path.h"
 #include "agent/flow/Validate.h"
 #include "agent/journal/AdmissionTable.h"
+#include "agent/runtime/FlowLifecycle.h"
 #include "common/json/Json.h"
 #include "tests/sim/RandomCode.h"
 #include "tests/sim/RandomFlow.h"
@@ -87,6 +88,11 @@ Simulation::Simulation(std::uint64_t seed)
   }
   flows_.push_back({"code", "js", randomCode(random_, "code")});
   check(flows_.back(), flow::Format::kCode);
+  ring_ = randomRing(random_);
+  for (const RingFlow& flow : ring_) {
+    lanes_.onNewRelease(flow.slug, flow.onNewRelease);
+    check({flow.slug, "yaml", flow.release(1)}, flow::Format::kYaml);
+  }
   if (random_.below(3) == 0) concurrentRunsMax_ = 1 + random_.below(4);
   host_ = std::make_unique<SimHost>(random_, worldRandom_, concurrentRunsMax_);
 }
@@ -164,6 +170,61 @@ void Simulation::startRun() {
     });
     return Status{};
   });
+}
+
+namespace {
+
+/// Another release of the flow, which is live.
+Status makeLive(runtime::Runtime& runtime, const RingFlow& flow, std::uint64_t number,
+                std::int64_t nowMs) {
+  const runtime::Author author{"uid:0", "/ring"};
+  journal::Journal& journal = runtime.journal();
+  const SimFlow content{flow.slug, "yaml", flow.release(number)};
+  const journal::FlowRow row{content.digest(), flow.slug, "yaml", content.text, nowMs};
+  BELAY_TRY(runtime::putDraft(journal, row, {"", true}, author));
+  BELAY_TRY(runtime::makeRelease(journal, flow.slug, "", {}, author, nowMs));
+  BELAY_TRY(runtime::promote(journal, flow.slug, "", author, nowMs));
+  runtime.promoted(flow.slug);
+  return {};
+}
+
+}  // namespace
+
+void Simulation::releaseRing() {
+  const RingFlow& flow = ring_[random_.below(ring_.size())];
+  host_->loop().post([this, &flow, number = ++releases_](runtime::Runtime& runtime,
+                                                         std::vector<runtime::Ack>&) -> Status {
+    return makeLive(runtime, flow, number, host_->clock().wallMs());
+  });
+}
+
+/// Starts what is live of a flow that starts others.
+void Simulation::startRing() {
+  const std::string slug = ring_[random_.below(ring_.size())].slug;
+  const std::string lane(1, static_cast<char>('a' + random_.below(2)));
+  const auto left = static_cast<std::int64_t>(random_.below(3));
+  const std::uint64_t number = releases_ += ring_.size();
+  host_->loop().post(
+      [=, this](runtime::Runtime& runtime, std::vector<runtime::Ack>& acks) -> Status {
+        for (std::size_t i = 0; i < ring_.size(); ++i) {
+          // A crash may have taken the first releases back.
+          const auto live = runtime::versionToRun(runtime.journal(), ring_[i].slug, "live");
+          if (!live) BELAY_TRY(makeLive(runtime, ring_[i], number - i, host_->clock().wallMs()));
+        }
+        BELAY_ASSIGN(const auto live, runtime::versionToRun(runtime.journal(), slug, "live"));
+        runtime::StartRequest request;
+        request.digest = live.digest;
+        request.source = live.source;
+        request.by = "uid:0";
+        request.input.set("lane", lane).set("left", left);
+        const auto started = runtime.start(request);
+        if (!started) fail("start: " + started.error().message);
+        if (!started || started->skipped) return Status{};
+        acks.push_back([this, run = started->run](const Status& committed) {
+          if (committed.ok() && !host_->isDying()) acknowledgedRuns_.insert(run);
+        });
+        return Status{};
+      });
 }
 
 std::optional<journal::WaitRow> Simulation::someWait(flow::WaitKind kind) {
@@ -248,10 +309,17 @@ void Simulation::passTime() {
 }
 
 void Simulation::act() {
-  switch (random_.below(8)) {
+  switch (random_.below(11)) {
     case 0:
     case 1:
       startRun();
+      break;
+    case 8:
+    case 9:
+      startRing();
+      break;
+    case 10:
+      releaseRing();
       break;
     case 2:
     case 3:

@@ -14,6 +14,7 @@
 #include "agent/journal/Journal.h"
 #include "common/crypto/Sha256.h"
 #include "tests/sim/LaneWatch.h"
+#include "tests/sim/RandomRing.h"
 #include "tests/sim/SimHost.h"
 
 namespace belay::sim {
@@ -47,6 +48,8 @@ class Simulation {
   void comeBack(Death how);
   void act();
   void startRun();
+  void startRing();
+  void releaseRing();
   void answerSomething();
   void controlSomething();
   void resolveSomething();
@@ -68,6 +71,8 @@ class Simulation {
   LaneWatch lanes_;
 
   SimFlows flows_;
+  std::vector<RingFlow> ring_;
+  std::uint64_t releases_ = 0;
   std::set<base::RunId> acknowledgedRuns_;
   std::set<base::WaitId> acknowledgedAnswers_;
   std::size_t concurrentRunsMax_ = 0;
