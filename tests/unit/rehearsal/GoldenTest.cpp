@@ -135,7 +135,7 @@ TEST(GoldenHistories, theyAreReadAndWrittenByteForByte) {
        {"run_created", "step_started", "step_finished", "attempt_failed", "wait_opened",
         "wait_resolved", "step_ambiguous", "ambiguity_resolved", "run_paused", "run_resumed",
         "run_stop_requested", "run_cancel_requested", "run_finished", "run_retried",
-        "block_started", "round_started", "code_advanced", "run_admitted"}) {
+        "block_started", "round_started", "code_advanced", "run_admitted", "step_held"}) {
     CHECK_TEXT(seen.contains(kind), kind);
   }
 }
