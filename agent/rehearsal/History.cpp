@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "agent/engine/Names.h"
 #include "agent/engine/Path.h"
@@ -138,39 +140,158 @@ class Reader {
   std::map<std::string, std::int64_t> startedMs_;
 };
 
-/// What is compared of a history: steps as they ended, and what those that were performed did.
+/// A step that has ended.
+struct End {
+  engine::StepKey key;
+  std::string outcome;
+};
+
+/// What is compared of a history: the steps of each list as they ended one after the other, and
+/// what those that were performed did. Which of two lists that run together is ahead says nothing.
 struct Trace {
-  struct End {
-    std::string path;
-    std::string outcome;
-  };
-  std::vector<End> ends;
-  std::map<std::string, std::string> rendered;  ///< By path and visit.
+  std::map<std::string, std::vector<End>> lists;  ///< By scope; those around them too.
+  std::map<std::string, std::string> rendered;    ///< By path and visit.
   std::string end;
 };
 
-Trace traceOf(const std::vector<journal::EventRow>& events) {
-  Trace out;
-  for (const journal::EventRow& event : events) {
+std::string nameOf(const engine::StepKey& key) {
+  return key.path + ":" + std::to_string(key.visit);
+}
+
+class Tracer {
+ public:
+  /// False when no more is looked at.
+  bool take(const journal::EventRow& event) {
     const auto body = engine::decodeBody(event.name, event.body);
-    if (!body) continue;
-    if (std::holds_alternative<engine::RunRetried>(*body)) return out;
+    if (!body) return true;
+    if (std::holds_alternative<engine::RunRetried>(*body)) return false;
     if (const auto* advanced = std::get_if<engine::CodeAdvanced>(&*body)) {
       // Waits and what the flow computes by itself are not rendered: they are as they were asked
-      // for.
-      for (const engine::CodeCall& call : advanced->calls)
-        out.rendered[call.key.path + ":" + std::to_string(call.key.visit)] = call.definitionJson;
+      // for. Calls of one list can run together; code asks for them in an order of its own.
+      for (const engine::CodeCall& call : advanced->calls) {
+        trace_.rendered[nameOf(call.key)] = call.definitionJson;
+        asked_.emplace(nameOf(call.key), asked_.size());
+      }
     } else if (const auto* started = std::get_if<engine::StepStarted>(&*body)) {
-      out.rendered[started->key.path + ":" + std::to_string(started->key.visit)] =
-          started->renderedJson;
+      trace_.rendered[nameOf(started->key)] = started->renderedJson;
     } else if (const auto* finished = std::get_if<engine::StepFinished>(&*body)) {
-      out.ends.push_back({finished->key.path, std::string(engine::outcomeName(finished->outcome))});
+      list(engine::scopeOf(finished->key.path))
+          .push_back({finished->key, std::string(engine::outcomeName(finished->outcome))});
     } else if (const auto* run = std::get_if<engine::RunFinished>(&*body)) {
-      out.end = engine::runEndName(run->end);
+      trace_.end = engine::runEndName(run->end);
+    }
+    return true;
+  }
+
+  Trace done() && {
+    const auto place = [this](const End& end) {
+      const auto found = asked_.find(nameOf(end.key));
+      return found == asked_.end() ? asked_.size() : found->second;
+    };
+    if (!asked_.empty()) {
+      for (auto& [scope, ends] : trace_.lists)
+        std::stable_sort(ends.begin(), ends.end(),
+                         [&](const End& a, const End& b) { return place(a) < place(b); });
+    }
+    return std::move(trace_);
+  }
+
+ private:
+  std::vector<End>& list(std::string_view scope) {
+    if (const auto child = engine::childOf(scope)) list(engine::scopeOf(child->container));
+    return trace_.lists[std::string(scope)];
+  }
+
+  Trace trace_;
+  std::map<std::string, std::size_t> asked_;  ///< In which order, of code.
+};
+
+Trace traceOf(const std::vector<journal::EventRow>& events) {
+  Tracer tracer;
+  for (const journal::EventRow& event : events)
+    if (!tracer.take(event)) break;
+  return std::move(tracer).done();
+}
+
+/// Holds the lists of two histories against each other, from the flow's own down into the steps
+/// that both have in the same place.
+class Comparison {
+ public:
+  Comparison(const Trace& was, const Trace& now, bool cutOff, std::vector<Change>& out)
+      : was_(was), now_(now), cutOff_(cutOff), out_(out) {
+    for (const Trace* trace : {&was, &now}) {
+      for (const auto& [scope, ends] : trace->lists)
+        if (const auto child = engine::childOf(scope))
+          within_[{child->container, child->visit}].insert(scope);
     }
   }
-  return out;
-}
+
+  /// True when both took the same way.
+  bool sameWay() {
+    list("", false);
+    return sameWay_;
+  }
+
+ private:
+  using Container = std::pair<std::string, std::uint32_t>;
+
+  static const std::vector<End>& endsOf(const Trace& trace, const std::string& scope) {
+    static const std::vector<End> kNone;
+    const auto found = trace.lists.find(scope);
+    return found == trace.lists.end() ? kNone : found->second;
+  }
+
+  /// `mayBeCut`: what stands around it failed in both, and ended what was under way in it.
+  void list(const std::string& scope, bool mayBeCut) {
+    const std::vector<End>& was = endsOf(was_, scope);
+    const std::vector<End>& now = endsOf(now_, scope);
+    std::set<Container> ended;
+    for (std::size_t i = 0; i < std::max(was.size(), now.size()); ++i) {
+      if (i >= now.size() && cutOff_) break;
+      if ((i >= now.size() || i >= was.size()) && mayBeCut) break;
+      const std::string wasPath = i < was.size() ? was[i].key.path : "end";
+      const std::string nowPath = i < now.size() ? now[i].key.path : "end";
+      if (wasPath != nowPath) {
+        out_.push_back(
+            {Change::Kind::kPath, i == 0 ? scope : was[i - 1].key.path, wasPath, nowPath});
+        sameWay_ = false;
+        return;
+      }
+      const Container container{wasPath, was[i].key.visit};
+      ended.insert(container);
+      lists(container, was[i].outcome == "failed" && now[i].outcome == "failed");
+      if (was[i].outcome != now[i].outcome)
+        out_.push_back({Change::Kind::kOutcome, wasPath, was[i].outcome, now[i].outcome});
+    }
+    // Those of code have no end of their own.
+    for (const auto& [container, scopes] : within_) {
+      if (engine::scopeOf(container.first) != scope || ended.contains(container)) continue;
+      const bool fails =
+          std::any_of(scopes.begin(), scopes.end(), [this](const std::string& inner) {
+            return endsBadly(was_, inner) || endsBadly(now_, inner);
+          });
+      lists(container, mayBeCut || fails);
+    }
+  }
+
+  static bool endsBadly(const Trace& trace, const std::string& scope) {
+    const std::vector<End>& ends = endsOf(trace, scope);
+    return !ends.empty() && ends.back().outcome == "failed";
+  }
+
+  void lists(const Container& container, bool mayBeCut) {
+    const auto found = within_.find(container);
+    if (found == within_.end()) return;
+    for (const std::string& scope : found->second) list(scope, mayBeCut);
+  }
+
+  const Trace& was_;
+  const Trace& now_;
+  const bool cutOff_;  ///< The rehearsal lacked an answer.
+  std::vector<Change>& out_;
+  std::map<Container, std::set<std::string>> within_;
+  bool sameWay_ = true;
+};
 
 void compareRendered(const Trace& was, const Trace& now, std::vector<Change>& out) {
   for (const auto& [visit, rendered] : was.rendered) {
@@ -193,23 +314,7 @@ std::vector<Change> compare(const std::vector<journal::EventRow>& recorded, cons
   const Trace now = traceOf(played.events);
   std::vector<Change> out;
   compareRendered(was, now, out);
-  const std::size_t most = std::max(was.ends.size(), now.ends.size());
-  for (std::size_t i = 0; i < most; ++i) {
-    const std::string before = i == 0 ? "" : was.ends[i - 1].path;
-    const bool hasNow = i < now.ends.size();
-    if (!hasNow && !played.missing.empty()) {
-      out.push_back({Change::Kind::kUnknown, played.missing, "", ""});
-      return out;
-    }
-    const std::string wasPath = i < was.ends.size() ? was.ends[i].path : "end";
-    const std::string nowPath = hasNow ? now.ends[i].path : "end";
-    if (wasPath != nowPath) {
-      out.push_back({Change::Kind::kPath, before, wasPath, nowPath});
-      return out;
-    }
-    if (was.ends[i].outcome != now.ends[i].outcome)
-      out.push_back({Change::Kind::kOutcome, wasPath, was.ends[i].outcome, now.ends[i].outcome});
-  }
+  if (!Comparison(was, now, !played.missing.empty(), out).sameWay()) return out;
   if (!played.missing.empty()) {
     out.push_back({Change::Kind::kUnknown, played.missing, "", ""});
   } else if (was.end != now.end) {

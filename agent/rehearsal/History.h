@@ -26,7 +26,7 @@ base::Result<Scenario> scenarioOf(const std::string& name,
 /// A difference between a recorded run and its rehearsal with another content of the flow.
 struct Change {
   enum class Kind : std::uint8_t {
-    kPath,      ///< Another step came after `step`.
+    kPath,      ///< Another step came after `step`; as the first of a list: `step` is the list.
     kRendered,  ///< `step` does something else.
     kOutcome,   ///< The run, or `step`, ends in another way.
     kUnknown    ///< It cannot be said from `step` on: the record has no answer for it.
@@ -38,8 +38,10 @@ struct Change {
 };
 std::string_view changeName(Change::Kind kind);
 
-/// Where a rehearsal leaves the way that was recorded, and what its steps do otherwise. The first
-/// difference of the path ends the list: what follows it is another way.
+/// Where a rehearsal leaves the way that was recorded, and what its steps do otherwise. What has an
+/// order is compared: the steps of one list, each branch, item and round for itself. Which of the
+/// parts that run together is ahead of others is chance, and so is how far they had come when one of
+/// them ended all. The first difference of a list ends it: what follows is another way.
 std::vector<Change> compare(const std::vector<journal::EventRow>& recorded, const Played& played);
 
 }  // namespace belay::rehearsal

@@ -238,6 +238,106 @@ given:
                changes("return {", "throw new Error('no'); return {").c_str());
 }
 
+namespace {
+
+const std::string kFan = R"(slug: fan
+steps:
+  - id: fan
+    on_error: skip
+    parallel:
+      branches:
+        left: [{id: l1, run: {command: [l1]}}, {id: l2, run: {command: [l2]}}]
+        right: [{id: r1, run: {command: [r1]}}, {id: each, for_each: {items: [1, 2], max_parallel: 2, steps: [{id: e1, run: {command: [e1]}}, {id: e2, set: {done: true}}]}}]
+  - {id: last, set: {x: 1}}
+)";
+
+/// kFan, recorded with these answers, and rehearsed as `flow` with them.
+std::string fanChanges(const std::string& given, const std::string& flow,
+                       const std::string& given2 = "") {
+  const Scenario first = belay::test::scenarioOf(given);
+  const Played was = rehearse(kFan, first);
+  auto scenario =
+      belay::rehearsal::scenarioOf("r", was.events, scriptOf(kFan).flow, &belay::test::noResource);
+  BELAY_CHECK(scenario.ok());
+  return changesOf(was,
+                   rehearse(flow, given2.empty() ? *scenario : belay::test::scenarioOf(given2)));
+}
+
+std::string fanGiven(const std::string& left, const std::string& right) {
+  return "given:\n  l1: {output: {exit_code: 0}, takes: " + left +
+         "}\n  l2: {output: {exit_code: 0}, takes: " + left +
+         "}\n  r1: {output: {exit_code: 0}, takes: " + right +
+         "}\n  \"each[0]/e1\": {output: {exit_code: 0}, takes: " + left +
+         "}\n  \"each[1]/e1\": {output: {exit_code: 0}, takes: " + right +
+         "}\n  e1: {output: {exit_code: 0}, takes: " + right + "}\n";
+}
+
+}  // namespace
+
+TEST(History, whichBranchIsAheadIsNoDifference) {
+  const std::string slow = fanGiven("9s", "1s"), fast = fanGiven("1s", "9s");
+  STRCMP_EQUAL("", fanChanges(slow, kFan).c_str());
+  STRCMP_EQUAL("", fanChanges(slow, kFan, fast).c_str());
+  STRCMP_EQUAL("", fanChanges(fast, kFan, slow).c_str());
+}
+
+TEST(History, aDifferenceWithinABranchIsFound) {
+  const std::string slow = fanGiven("9s", "1s"), fast = fanGiven("1s", "9s");
+  const std::string without = replaced(kFan, ", {id: l2, run: {command: [l2]}}", "");
+  STRCMP_EQUAL("path fan[left]/l1: fan[left]/l2 > end\n", fanChanges(slow, without, fast).c_str());
+  const std::string items =
+      replaced(kFan, ", {id: e2, set: {done: true}}", ", {id: e3, set: {done: 1}}");
+  STRCMP_EQUAL(
+      "path fan[right]/each[0]/e1: fan[right]/each[0]/e2 > fan[right]/each[0]/e3\n"
+      "path fan[right]/each[1]/e1: fan[right]/each[1]/e2 > fan[right]/each[1]/e3\n",
+      fanChanges(fast, items, slow).c_str());
+  const std::string more = replaced(kFan, "[{id: l1", "[{id: l0, set: {y: 1}}, {id: l1");
+  STRCMP_EQUAL("path fan[left]: fan[left]/l1 > fan[left]/l0\n",
+               fanChanges(slow, more, fast).c_str());
+  STRCMP_EQUAL("path fan: last > end\n",
+               fanChanges(slow, replaced(kFan, "  - {id: last, set: {x: 1}}\n", ""), fast).c_str());
+}
+
+TEST(History, howFarTheOthersHadComeWhenOneFailedIsNoDifference) {
+  const std::string failing =
+      "given:\n  l1: {output: {exit_code: 0}, takes: 1s}\n"
+      "  l2: {fails: {class: exit_code}, takes: 9s}\n  e1: {output: {exit_code: 0}, takes: ";
+  const std::string early = failing + "60s}\n  r1: {output: {exit_code: 0}, takes: 60s}\n";
+  const std::string late = failing + "1s}\n  r1: {output: {exit_code: 0}, takes: 1s}\n";
+  STRCMP_EQUAL("", fanChanges(early, kFan, late).c_str());
+  STRCMP_EQUAL("", fanChanges(late, kFan, early).c_str());
+  // The list that failed took the same way in both, and must.
+  STRCMP_EQUAL(
+      "path fan[left]: fan[left]/l1 > fan[left]/l0\n",
+      fanChanges(early, replaced(kFan, "[{id: l1", "[{id: l0, set: {y: 1}}, {id: l1"), late)
+          .c_str());
+}
+
+TEST(History, callsOfCodeThatRunTogetherMayEndInAnyOrder) {
+  const std::string code = R"(export const flow = {slug: 'coded'};
+export default async function (ctx) {
+  await Promise.all([ctx.step('a', {run: {command: ['a']}}), ctx.step('b', {run: {command: ['b']}})]);
+  await ctx.parallel({
+    left: async c => { await c.step('l', {run: {command: ['l']}}); },
+    right: async c => { await c.step('r', {run: {command: ['r']}}); await c.step('q', {run: {command: ['q']}}); },
+  });
+}
+)";
+  const auto given = [](const char* one, const char* other) {
+    return belay::test::scenarioOf("given:\n  a: {output: 1, takes: " + std::string(one) +
+                                   "}\n  b: {output: 1, takes: " + other +
+                                   "}\n  l: {output: 1, takes: " + one +
+                                   "}\n  r: {output: 1, takes: " + other + "}\n  q: {output: 1}\n");
+  };
+  const Played was = playCode(code, given("1s", "9s"));
+  STRCMP_EQUAL("", changesOf(was, playCode(code, given("9s", "1s"))).c_str());
+  STRCMP_CONTAINS(
+      "q > end\n",
+      changesOf(was, playCode(replaced(code, " await c.step('q', {run: {command: ['q']}});", ""),
+                              given("9s", "1s")))
+          .c_str());
+}
+
 TEST(History, whatIsNoHistoryIsRefused) {
   const auto none =
       belay::rehearsal::scenarioOf("r", {}, scriptOf(kFlow).flow, &belay::test::noResource);
