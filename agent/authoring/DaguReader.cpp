@@ -115,6 +115,21 @@ std::string memberOf(std::string_view object, std::string_view name) {
          (isName(name) ? "." + std::string(name) : "[" + scriptText(name) + "]");
 }
 
+std::string inBackticks(std::string_view text) {
+  std::string out;
+  for (const char c : text)
+    out += c == '`' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+  return out;
+}
+
+std::string templateText(std::string text) {
+  for (std::size_t at = 0; (at = text.find("${{", at)) != std::string::npos;)
+    text.replace(at, 3, "${");
+  for (std::size_t at = 0; (at = text.find("}}", at)) != std::string::npos;)
+    text.replace(at, 2, "}");
+  return "`" + text + "`";
+}
+
 void ImportNotes::add(ImportNote::Kind kind, const Node& node, std::string message) {
   const bool member = !node.name.empty();
   notes_.push_back(
@@ -140,6 +155,19 @@ std::vector<ImportNote> ImportNotes::take() && {
   return std::move(notes_);
 }
 
+std::optional<std::string> DaguVariables::itemPart(std::string_view reference) const {
+  constexpr std::string_view kItem = "ITEM";
+  if (!inItem_) return std::nullopt;
+  reference.remove_prefix(reference.starts_with("${") ? 2 : 1);
+  if (reference.ends_with('}')) reference.remove_suffix(1);
+  if (reference == kItem)
+    return "${{ typeof item === 'object' ? JSON.stringify(item) : String(item) }}";
+  if (!reference.starts_with("ITEM.")) return std::nullopt;
+  const std::string_view field = reference.substr(kItem.size() + 1);
+  if (field.empty() || field.find('.') != std::string_view::npos) return std::nullopt;
+  return "${{ String(" + memberOf("item", field) + ") }}";
+}
+
 std::string DaguVariables::expand(const Node& node, std::string_view text) const {
   std::string out;
   std::size_t at = 0;
@@ -147,7 +175,9 @@ std::string DaguVariables::expand(const Node& node, std::string_view text) const
     out += text.substr(at, found->from - at);
     const std::string_view whole = text.substr(found->from, found->end - found->from);
     const auto value = values_.find(found->name);
-    if (value != values_.end()) {
+    if (const auto item = itemPart(whole)) {
+      out += *item;
+    } else if (value != values_.end()) {
       out += value->second;
     } else {
       notes_.changed(node,

@@ -50,6 +50,8 @@ class DaguVariables {
   /// Goes into the environment of every command, as params and env do; others where named.
   void everywhere(const std::string& name) { everywhere_.push_back(name); }
   bool knows(const std::string& name) const { return values_.contains(name); }
+  /// Texts that come now stand for one of several items: ${ITEM} and ${ITEM.field} are its.
+  void standInItem(bool inItem) { inItem_ = inItem; }
 
   /// A text of Dagu as a text of a flow: variables become expressions.
   std::string expand(const flow::Node& node, std::string_view text) const;
@@ -60,7 +62,10 @@ class DaguVariables {
                           const std::map<std::string, std::string>& own) const;
 
  private:
+  std::optional<std::string> itemPart(std::string_view reference) const;
+
   ImportNotes& notes_;
+  bool inItem_ = false;
   std::map<std::string, std::string> values_;
   std::vector<std::string> everywhere_;
 };
@@ -106,6 +111,8 @@ class DaguSteps {
   void continueOn(const flow::Node& node, Parts& parts);
   void work(const flow::Node& node, Parts& parts);
   void childWork(const flow::Node& node, Parts& parts);
+  json::Value itemsOf(const flow::Node& source);
+  void forEachItem(const flow::Node& parallel, json::Value flow, Parts& parts);
   void shellWork(const flow::Node& node, Parts& parts);
   void namedWork(const flow::Node& node, Parts& parts, const std::string& type);
   void httpWork(const flow::Node& node, Parts& parts);
@@ -125,6 +132,11 @@ class DaguSteps {
   bool inBranch_ = false;
   bool guards_ = false;
 };
+
+/// A text that stands in `…` of JavaScript.
+std::string inBackticks(std::string_view text);
+/// A text of a flow as an expression: a${{ input.x }}b as `a${ input.x }b`.
+std::string templateText(std::string text);
 
 /// Pairs of a map, of a list of maps, or of texts like "A=1 B=2", in their order.
 struct DaguPair {

@@ -18,14 +18,6 @@ bool isPolicy(std::string_view key) {
          key == "backoff" || key == "max_interval_sec";
 }
 
-/// A text that stands in `…` of JavaScript.
-std::string inBackticks(std::string_view text) {
-  std::string out;
-  for (const char c : text)
-    out += c == '`' || c == '\\' ? std::string("\\") + c : std::string(1, c);
-  return out;
-}
-
 }  // namespace
 
 std::string DaguSteps::uniqueId(std::string_view wanted) {
@@ -91,13 +83,7 @@ std::string DaguSteps::condition(const Node& node, const std::string& id, json::
     left = expected.empty() ? output + "?.exit_code === 0"
                             : "String(" + output + "?.stdout ?? \"\").trim()";
   } else {
-    // A template as an expression: `a${input.x}b`.
-    std::string inner = variables_.expand(node, inBackticks(text));
-    for (std::size_t at = 0; (at = inner.find("${{", at)) != std::string::npos;)
-      inner.replace(at, 3, "${");
-    for (std::size_t at = 0; (at = inner.find("}}", at)) != std::string::npos;)
-      inner.replace(at, 2, "}");
-    left = "`" + inner + "`";
+    left = templateText(variables_.expand(node, inBackticks(text)));
   }
   if (!expected.empty()) {
     left =
@@ -202,7 +188,7 @@ void DaguSteps::common(const Node& node, Parts& parts) {
   static constexpr std::string_view kElsewhere[] = {
       "id",     "depends", "output", "preconditions", "precondition", "repeat_policy", "command",
       "script", "run",     "shell",  "executor",      "type",         "config",        "action",
-      "with",   "call",    "params", "cmd",           "approval",     "args"};
+      "with",   "call",    "params", "cmd",           "approval",     "args",          "parallel"};
   for (std::size_t i = 0; i < node.size(); ++i) {
     const Node member = node.child(i);
     const std::string key = snakeName(member.name);

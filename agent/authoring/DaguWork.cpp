@@ -60,6 +60,8 @@ void DaguSteps::work(const Node& node, Parts& parts) {
   const std::string type = typeOf(node);
   const bool child = firstOf(node, {"call"}) || type == "dag" || type == "subworkflow" ||
                      type.starts_with("dag.") || (node.find("run") && node.find("params"));
+  const auto parallel = node.find("parallel");
+  if (parallel && !child) notes_.dropped(*parallel, "only calls of other DAGs have this");
   if (child) {
     childWork(node, parts);
   } else if (!type.empty()) {
@@ -87,8 +89,9 @@ void DaguSteps::childWork(const Node& node, Parts& parts) {
   std::string name = textAt(node, {"call", "run"});
   if (name.empty() && settings) name = textAt(*settings, {"dag", "name"});
   const std::string file = name.substr(name.rfind('/') + 1);
-  const std::string what = "a call of the DAG " + name + " with its parameters";
-  if (file.empty() || node.find("parallel")) return placeholder(node, parts, what);
+  if (file.empty()) return placeholder(node, parts, "a call of a DAG without its name");
+  const auto parallel = node.find("parallel");
+  variables_.standInItem(parallel.has_value());
   Value flow, input;
   flow.set("slug", identifierFrom(file.substr(0, file.find('.'))));
   const auto own = node.find("params");
@@ -99,9 +102,78 @@ void DaguSteps::childWork(const Node& node, Parts& parts) {
   }
   notes_.changed(node, "the flow " + flow.text("slug") + " must be live: import the DAG " + name +
                            ", push and release it");
+  if (typeOf(node) == "dag.enqueue")
+    notes_.changed(node, "the step waits for the run that it starts, and fails with it");
+  // Without parameters of its own each run has its item.
+  if (input.isNull() && parallel) {
+    input.set("ITEM", variables_.expand(*parallel, "${ITEM}"));
+    notes_.changed(*parallel, "each run gets its item as input.ITEM");
+  }
+  variables_.standInItem(false);
   if (!input.isNull()) flow.set("input", std::move(input));
+  if (parallel) return forEachItem(*parallel, std::move(flow), parts);
   parts.family = "flow";
   parts.step.set("flow", std::move(flow));
+}
+
+/// A list as it is; a text as an expression that makes a list of it.
+Value DaguSteps::itemsOf(const Node& source) {
+  if (source.value.isArray()) {
+    json::Array items;
+    for (std::size_t i = 0; i < source.size(); ++i) {
+      const Node item = source.child(i);
+      if (item.value.isString()) {
+        items.emplace_back(variables_.expand(item, item.value.asString()));
+      } else if (item.value.isObject()) {
+        Value fields{json::Object{}};
+        for (const DaguPair& pair : pairsOf(item, notes_))
+          fields.set(pair.name, variables_.expand(item, pair.value));
+        items.push_back(std::move(fields));
+      } else {
+        items.push_back(item.value);
+      }
+    }
+    return Value(std::move(items));
+  }
+  notes_.changed(source,
+                 "a text is taken as JSON, or else cut at spaces, commas, semicolons and |, within "
+                 "double quotes too");
+  const std::string text = scalarText(source.value).value_or("");
+  return Value(
+      "${{ (text => { try { const read = JSON.parse(text); return Array.isArray(read) ? "
+      "read : [read] } catch { return text.split(/[\\s,;|]+/).filter(Boolean) } })(" +
+      templateText(variables_.expand(source, inBackticks(text))) + ") }}");
+}
+
+/// One run for each item, the failure of one does not end the others.
+void DaguSteps::forEachItem(const Node& parallel, Value flow, Parts& parts) {
+  std::int64_t most = 10;
+  std::optional<Node> source(parallel);
+  if (parallel.value.isObject()) {
+    source.reset();
+    for (std::size_t i = 0; i < parallel.size(); ++i) {
+      const Node member = parallel.child(i);
+      const std::string key = snakeName(member.name);
+      if (key == "items")
+        source.emplace(member);
+      else if (key == "max_concurrent" && wholeNumber(member.value))
+        most = std::clamp<std::int64_t>(*wholeNumber(member.value), 1, 1000);
+      else
+        notes_.dropped(member, "for_each has no counterpart of this");
+    }
+  }
+  if (!source) return placeholder(parallel, parts, "a fan-out without items");
+  Value call, each;
+  call.set("id", uniqueId(parts.id + "-run")).set("flow", std::move(flow));
+  if (!parts.retry.isNull()) {
+    call.set("retry", std::exchange(parts.retry, Value()));
+    notes_.changed(parallel, "the call of one item is tried again, not all of them");
+  }
+  each.set("items", itemsOf(*source)).set("max_parallel", most).set("on_item_error", "wait_all");
+  each.set("steps", json::Array{std::move(call)});
+  notes_.changed(parallel, "equal items have a run each, and the output is the list of theirs");
+  parts.family = "for_each";
+  parts.step.set("for_each", std::move(each));
 }
 
 void DaguSteps::shellWork(const Node& node, Parts& parts) {
