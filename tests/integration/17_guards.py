@@ -337,8 +337,11 @@ def test_a_limit_of_a_step_spreads_its_attempts_in_order():
         shown = host.wait_run(run)
         check.equal("succeeded", shown["run"]["status"])
         check.equal(["/limited/%d" % i for i in range(6)], [path for _, path in api.seen])
-        gaps = [later[0] - earlier[0] for earlier, later in zip(api.seen, api.seen[1:])]
-        check.equal(True, min(gaps) > 0.2, str(gaps))
+        times = [at for at, _ in api.seen]
+        # A call can arrive late, which brings it nearer to the next one.
+        for i, begin in enumerate(times):
+            for more in range(1, len(times) - i):
+                check.equal(True, times[i + more] - begin > 0.3 * more - 0.2, str(times))
         check.equal(1, len(belay.step_of(shown, "each[5]/call")["attempts"]))
 
 
@@ -348,16 +351,25 @@ def test_a_limit_of_a_connection_holds_for_all_flows_and_over_kills():
         runs = [host.start_run(limited(api.server.port, slug, 4)) for slug in ("one", "two")]
         belay.eventually(lambda: len(api.seen) >= 3, 10, "three calls")
         host.kill()
+        killed = time.monotonic()
         time.sleep(1.5)
         host.start()
         for run in runs:
             check.equal("succeeded", host.wait_run(run)["run"]["status"])
-        # A call that was in flight when it was killed may have been made twice.
-        check.equal(8, len(set(path for _, path in api.seen)))
-        times = [at for at, _ in api.seen]
-        # One that had begun when it was killed is made again without a further token.
-        for i in range(len(times) - 4):
-            check.equal(True, times[i + 4] - times[i] > 0.6, "more than two, one made again and one in a second: %s" % times)
+        first, again = {}, []
+        for at, path in api.seen:
+            if path in first:
+                again.append(path)
+            first.setdefault(path, at)
+        check.equal(8, len(first))
+        # A call whose end was not known when it was killed is made again under its own token (docs/flows.md, "Rate
+        # limits"). It is a GET: one of class once would be ambiguous instead. Two can have been in flight at most.
+        check.equal(True, len(again) == len(set(again)) <= 2 and all(first[path] < killed for path in again), str(api.seen))
+        # Apart from those, never more than two and one in each half second, the kill or not. Calls arrive late at times.
+        times = sorted(first.values())
+        for i, begin in enumerate(times):
+            for more in range(2, len(times) - i):
+                check.equal(True, times[i + more] - begin > 0.5 * (more - 1) - 0.4, "%d calls too soon: %s" % (more, times))
 
 
 def test_a_retry_after_holds_every_flow_of_the_connection():
