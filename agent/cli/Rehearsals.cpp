@@ -72,4 +72,20 @@ rehearsal::StageOutputs::Load loaderOf(Invocation& invocation) {
   return [&invocation](std::string_view ref) { return readResource(invocation, ref); };
 }
 
+std::string sentenceOf(const rehearsal::Change& change) {
+  using Kind = rehearsal::Change::Kind;
+  const std::string step = shown(change.step), was = shown(change.was), now = shown(change.now);
+  switch (change.kind) {
+    case Kind::kRendered:
+      return step + " does something else";
+    case Kind::kUnknown:
+      return step + " is reached, of which the run has no record";
+    case Kind::kOutcome:
+      return (step.empty() ? "the run" : step) + " ends as " + now + ", it was " + was;
+    case Kind::kPath:
+      break;
+  }
+  return "after " + (step.empty() ? "the start" : step) + " comes " + now + ", it was " + was;
+}
+
 }  // namespace belay::cli

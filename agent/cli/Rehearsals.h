@@ -5,6 +5,7 @@
 
 #include "agent/api/Checking.h"
 #include "agent/cli/Invocation.h"
+#include "agent/rehearsal/History.h"
 #include "agent/rehearsal/Play.h"
 
 namespace belay::cli {
@@ -25,6 +26,8 @@ base::Result<rehearsal::Script> storedScript(Invocation& invocation, const std::
                                              const std::string& which);
 /// Reads a run with its whole history. Errors: those of the reads; kLimit for a very long one.
 base::Result<Recorded> recordOf(Invocation& invocation, const std::string& run);
+/// "after a comes c, it was b".
+std::string sentenceOf(const rehearsal::Change& change);
 /// Gives the resources of the host that recorded outputs name.
 rehearsal::StageOutputs::Load loaderOf(Invocation& invocation);
 

@@ -35,16 +35,12 @@ Result<std::vector<Change>> changesOf(Invocation& invocation, const Script& draf
 }
 
 std::string sentence(const Value& change) {
-  const std::string kind = change.text("kind");
-  const std::string step = shown(change.text("step"));
-  if (kind == "rendered") return step + " does something else";
-  if (kind == "unknown") return step + " is reached, of which the run has no record";
-  if (kind == "outcome") {
-    return (step.empty() ? "the run" : step) + " ends as " + shown(change.text("now")) +
-           ", it was " + shown(change.text("was"));
+  for (const Change::Kind kind : {Change::Kind::kPath, Change::Kind::kRendered,
+                                  Change::Kind::kOutcome, Change::Kind::kUnknown}) {
+    if (change.text("kind") == rehearsal::changeName(kind))
+      return sentenceOf({kind, change.text("step"), change.text("was"), change.text("now")});
   }
-  return "after " + (step.empty() ? "the start" : step) + " comes " + shown(change.text("now")) +
-         ", it was " + shown(change.text("was"));
+  return "";
 }
 
 }  // namespace
@@ -90,7 +86,7 @@ std::string releaseCheckPage(const Style& style, const Value& data) {
       out += "      " + sentence(change) + "\n";
   }
   return out + std::to_string(data.integer("checked")) + " runs checked, " +
-         std::to_string(data.integer("changed")) + " would go another way\n";
+         std::to_string(data.integer("changed")) + " would not be the same\n";
 }
 
 }  // namespace belay::cli

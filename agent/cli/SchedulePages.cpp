@@ -18,7 +18,7 @@ Result<std::string> onlyScheduleOf(Invocation& invocation, const std::string& sl
   if (!list || !list->isArray() || list->asArray().empty()) {
     return Error{ErrorCode::kNotFound,
                  "flow " + shown(slug) + " has no schedule that is live",
-                 {"belay schedule list --all"}};
+                 {"belay schedule list --all", "schedules are named FLOW, or FLOW/ID"}};
   }
   const json::Array& schedules = list->asArray();
   if (schedules.size() == 1) return schedules.front().text("id");

@@ -70,12 +70,54 @@ def flows(effects):
                                        "compensate": {"run": job, "effect": "idempotent"}},
                     {"id": "bad", "run": {"command": ["false"]}}],
     }
+    # Every other way of getting from one step to the next. In the end it fails, and its on_failure runs.
+    steps["ways"] = [
+        {"id": "look", "function": {"code": "return input", "input": "${{ state.x }}"}},
+        {"id": "turn", "switch": [{"when": "${{ state.x < 2 }}", "next": "again"}, {"next": "skipped"}]},
+        {"id": "again", "set": {"x": "${{ state.x + 1 }}"}, "next": "look"},
+        {"id": "skipped", "when": "${{ input.n < 0 }}", "function": {"code": "return 1"}},
+        {"id": "fan", "on_error": "next", "parallel": {"on_branch_error": "wait_all", "branches": {
+            "good": [increment("one"), {"id": "nap", "sleep": {"for": "20ms"}}],
+            "bad": [{"id": "no", "run": {"command": ["false"]}}]}, "finalize": [increment("two")]}},
+        {"id": "never", "function": {"code": "throw new Error('the branch did not fail')"}},
+        {"id": "next", "for_each": {"items": ["a", "b"], "as": "part", "steps": [
+            {"id": "tell", "emit": {"event": "told-${{ input.n }}", "body": "${{ part }}"}}]}},
+        {"id": "check", "function": {"code": "if (input !== '2,3,a,b,0') throw new Error(input)", "input":
+         "${{ [state.x, steps.look.visit, 'a', 'b', steps.next.output.length - 2].join() }}"}},
+        {"id": "bad", "run": {"command": ["false"]}}]
     all_ = {slug: {"slug": slug, "input": number, "state": {"x": 0}, "steps": list_} for slug, list_ in steps.items()}
     all_["kid"]["output"] = "${{ steps.a.output }}"
+    all_["ways"]["on_failure"] = [increment("last")]
     # These take turns.
     for slug in ("many", "jobs-again"):
         all_[slug]["concurrency"] = {"key": "${{ String(input.n % 2) }}", "limit": 2, "max_queued": 100000}
     return all_
+
+
+CODE = """export const flow = {slug: "coded", input: {type: "object", properties: {n: {type: "integer"}, code: {type: "integer"}}}};
+const count = {kv: {increment: "steps", space: "crash"}};
+export default async function (ctx, input) {
+  for (let i = 0; i < 3; i++) await ctx.step("one", count);
+  await Promise.all([ctx.step("nap", {sleep: {for: "20ms"}}), ctx.step("two", count)]);
+  const parts = await ctx.parallel({
+    left: c => c.step("one", count),
+    right: c => c.step("two", count),
+  });
+  const each = await ctx.forEach("each", [1, 2, 3], {maxParallel: 2}, async (item, index, c) => {
+    await c.step("one", count);
+    return item * input.n;
+  });
+  try {
+    await ctx.step("bad", {run: {command: ["false"]}});
+    throw new Error("it did not fail");
+  } catch (error) {
+    if (error.name !== "StepError") throw error;
+  }
+  await ctx.step("check", {function: {code: "if (String(input) !== '1,2,3') throw new Error(input)",
+    input: each.map(x => x / input.n)}});
+  return {each, parts: Object.keys(parts)};
+}
+"""
 
 
 class Oracle:
@@ -142,7 +184,8 @@ class Load(threading.Thread):
             else:
                 n = oracle.next
                 oracle.next += 1
-                slug = self.random.choice(("sums", "sums", "many", "asks", "calls", "events", "jobs", "jobs", "jobs-again", "kids", "guarded"))
+                slug = self.random.choice(("sums", "sums", "many", "asks", "calls", "events", "jobs", "jobs", "jobs-again", "kids", "guarded",
+                                           "ways", "coded"))
                 oracle.asked[n] = (slug, self.random.choice((0, 0, 3)))
                 oracle.open += 1
             slug, code = oracle.asked[n]
@@ -322,7 +365,7 @@ class Verdict:
                 self.keys[key] = (n, attempts[body["step"]][1]["effect"], True)
             elif name == "step_finished":
                 finished[(body["step"], body.get("visit", 1))] += 1
-                if body["step"].rsplit("/", 1)[-1] in ("one", "two") and body["outcome"] == "succeeded":
+                if body["step"].rsplit("/", 1)[-1] in ("one", "two", "last") and body["outcome"] == "succeeded":
                     self.counts["increments"] += 1
                 if body["step"] == "check" and body["outcome"] != "succeeded":
                     self.say("events", "%s: %s" % (run, json.dumps(body)[:400]))
@@ -344,6 +387,8 @@ class Verdict:
                 own[name] += not body["by"].startswith("run:")
         if undone != (["paid"] if paid else []):
             self.say("guards", "%s: paid %s, undone %s" % (run, paid, undone))
+        if row["flow"] == "ways" and row["status"] == "failed" and not finished[("last", 1)]:
+            self.say("events", "%s: its on_failure did not run" % run)
         for (step, visit), count in finished.items():
             if count != 1:
                 self.say("doubled", "%s: step %s visit %s finished %s times" % (run, step, visit, count))
@@ -449,6 +494,7 @@ def prepare(host):
     host.start()
     for flow in flows(effects).values():
         host.post("/v1/flows", {"content": json.dumps(flow), "file": flow["slug"] + ".flow.json"})
+    host.post("/v1/flows", {"content": CODE, "file": "coded.flow.js"})
     return effects
 
 

@@ -94,7 +94,9 @@ def test_a_recorded_run_becomes_a_test():
         host.write("deploy.flow.yaml", (FLOW % mark).replace("output.approved", "output.timed_out"))
         done = host.cli("flow", "test", path, "--from", run)
         check.equal(1, done.code)
-        check.has(str(done.data["tests"][0]["problems"]), "the path is build, big, review, route, expected")
+        check.has(str(done.data["tests"][0]["problems"]), "after route comes ")
+        done = host.cli("flow", "test", host.write("lonely.yaml", "tests: []\n"), json_out=False)
+        check.has(done.err, "tests of NAME.flow.yaml stand in NAME.test.yaml")
 
 
 def test_a_release_is_checked_against_recorded_runs():

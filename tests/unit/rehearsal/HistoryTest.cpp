@@ -247,7 +247,11 @@ steps:
     parallel:
       branches:
         left: [{id: l1, run: {command: [l1]}}, {id: l2, run: {command: [l2]}}]
-        right: [{id: r1, run: {command: [r1]}}, {id: each, for_each: {items: [1, 2], max_parallel: 2, steps: [{id: e1, run: {command: [e1]}}, {id: e2, set: {done: true}}]}}]
+        right:
+          - {id: r1, run: {command: [r1]}}
+          - id: each
+            for_each:
+              {items: [1, 2], max_parallel: 2, steps: [{id: e1, run: {command: [e1]}}, {id: e2, set: {done: true}}]}
   - {id: last, set: {x: 1}}
 )";
 
