@@ -58,11 +58,7 @@ belay::json::Schema editorSchema() {
 
 const std::string kOne = "slug: x\nsteps:\n  - id: a\n    ";
 
-}  // namespace
-
 #define STEP(text) "slug: x\nsteps:\n  - id: a\n    " text "\n"
-
-namespace {
 
 std::vector<Bad> badFiles() {
   return {
