@@ -1,13 +1,15 @@
 #!/bin/bash
 # The main job of Belay for real, on the embedded defaults: a tool changes a git repository in a worktree, a person
-# approves the diff, exactly that diff is pushed; then the daemon is killed in the middle of a job, which goes on.
+# approves the diff, exactly that diff is pushed; then the daemon is killed in the middle of a job, which goes on; then
+# a relay carries callbacks and signed releases to it (relay.sh).
 #
-#   tests/demo/demo.sh BELAY [FOLDER]
+#   tests/demo/demo.sh BELAY [FOLDER]         belay-relay lies beside BELAY
 #
 # DEMO_WAIT: seconds that a person has to approve, before the demo does it (default 10).
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 belay=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+belay_relay=$(dirname "$belay")/belay-relay
 folder=${2:-$(mktemp -d "${TMPDIR:-/tmp}/belay-demo.XXXXXX")}
 wait_seconds=${DEMO_WAIT:-10}
 
@@ -25,6 +27,8 @@ for name in sys.argv[1].split("."):
     else: value = value.get(name) if value is not None else None
 print("" if value is None else value)' "$1"; }
 
+# shellcheck source=tests/demo/relay.sh
+. "$repository/tests/demo/relay.sh"
 receiver_pid='' daemon_pid=''
 cleanup() { [ -z "$receiver_pid" ] || kill "$receiver_pid" 2> /dev/null || true; }
 trap cleanup EXIT
@@ -81,11 +85,13 @@ for _ in $(seq 100); do [ -s "$folder/received.port" ] && break; sleep 0.05; don
 say "The daemon"
 show "belay init && belay daemon &"
 run init > /dev/null
+make_certificates
 cat >> "$XDG_CONFIG_HOME/belay/belay.yaml" << YAML
   team:
     type: chat
     url: http://127.0.0.1:$(cat "$folder/received.port")/
 YAML
+sed -i "/^link:/a\\  ca_file: $relay_folder/ca.crt" "$XDG_CONFIG_HOME/belay/belay.yaml"
 start_daemon
 echo "   $(run version | head -n 1), $(du -k "$belay" | cut -f1) KiB, $(awk '/VmRSS/ {print $2}' "/proc/$daemon_pid/status") KiB resident"
 
@@ -137,14 +143,16 @@ run run watch "$second" --timeout 30s > /dev/null
 run run show "$second"
 run run logs "$second"
 [ "$(run run show "$second" --json | json data.run.output.lines)" = 4 ]
+demo_relay
 run journal verify
 
-say "Done. The daemon (process $daemon_pid) still runs; try:"
+say "Done. The daemon (process $daemon_pid) and the relay (process $relay_pid) still run; try:"
 cat << NEXT
    export HOME=$HOME XDG_CONFIG_HOME=$XDG_CONFIG_HOME XDG_STATE_HOME=$XDG_STATE_HOME XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR
    $belay --user run list
    $belay --user resource list
    $belay --user flow run $repository/config/templates/hello.flow.yaml --wait
    $belay --user doctor
-   kill $daemon_pid && rm -rf $folder      # stops it and removes all of the demo
+   $belay --user link status; $belay_relay hosts --config $relay_folder/relay.yaml
+   kill $daemon_pid $relay_pid && rm -rf $folder      # stops it and removes all of the demo
 NEXT
