@@ -23,7 +23,7 @@ using base::Result;
 using base::Status;
 using base::UniqueFd;
 
-constexpr int kBacklog = 1024;
+constexpr int kBacklog = 4096;
 
 const sockaddr* raw(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);

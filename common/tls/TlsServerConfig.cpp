@@ -51,6 +51,21 @@ base::Status loadCertificate(std::string_view chainPem, std::string_view keyPem,
   return {};
 }
 
+/// It becomes the active one; the random one before it has sealed nothing yet.
+base::Status useTicketKey(std::string_view ticketKey, TlsServerConfig::Parts& parts) {
+  if (ticketKey.empty()) return {};
+  constexpr std::size_t kNameBytes = MBEDTLS_SSL_TICKET_KEY_NAME_BYTES;
+  if (ticketKey.size() != TlsServerConfig::kTicketKeyBytes) {
+    return Error{ErrorCode::kTls, "a key of tickets has another length"};
+  }
+  const auto* bytes = reinterpret_cast<const unsigned char*>(ticketKey.data());
+  const int failed =
+      mbedtls_ssl_ticket_rotate(parts.tickets.get(), bytes, kNameBytes, bytes + kNameBytes,
+                                ticketKey.size() - kNameBytes, kTicketSeconds);
+  if (failed != 0) return Error{ErrorCode::kTls, "set up session tickets: " + mbedText(failed)};
+  return {};
+}
+
 }  // namespace
 
 TlsServerConfig::TlsServerConfig(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -61,7 +76,8 @@ std::uint64_t TlsServerConfig::resumptions() const {
 }
 
 base::Result<std::shared_ptr<TlsServerConfig>> TlsServerConfig::create(std::string_view chainPem,
-                                                                       std::string_view keyPem) {
+                                                                       std::string_view keyPem,
+                                                                       std::string_view ticketKey) {
   auto parts = std::make_unique<Parts>();
   BELAY_TRY(parts->config.setUp(MBEDTLS_SSL_IS_SERVER));
   BELAY_TRY(loadCertificate(chainPem, keyPem, *parts));
@@ -72,6 +88,7 @@ base::Result<std::shared_ptr<TlsServerConfig>> TlsServerConfig::create(std::stri
   failed = mbedtls_ssl_ticket_setup(parts->tickets.get(), fillRandom, &parts->random,
                                     MBEDTLS_CIPHER_AES_256_GCM, kTicketSeconds);
   if (failed != 0) return Error{ErrorCode::kTls, "set up session tickets: " + mbedText(failed)};
+  BELAY_TRY(useTicketKey(ticketKey, *parts));
   mbedtls_ssl_conf_session_tickets_cb(config, writeTicket, parseTicket, parts.get());
   return std::shared_ptr<TlsServerConfig>(new TlsServerConfig(std::move(parts)));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,8 +18,14 @@ namespace belay::tls {
 /// Errors:    kTlsCertificate: unreadable, or key and certificate do not belong together.
 class TlsServerConfig {
  public:
+  /// A name and a key of AES-256-GCM.
+  static constexpr std::size_t kTicketKeyBytes = 36;
+
+  /// `ticketKey` seals the tickets that clients are given, so that who has it opens them again;
+  /// empty: one that nobody else has. Of another length it is kTls.
   static base::Result<std::shared_ptr<TlsServerConfig>> create(std::string_view chainPem,
-                                                               std::string_view keyPem);
+                                                               std::string_view keyPem,
+                                                               std::string_view ticketKey = {});
   ~TlsServerConfig();
   TlsServerConfig(const TlsServerConfig&) = delete;
   TlsServerConfig& operator=(const TlsServerConfig&) = delete;

@@ -1,5 +1,7 @@
 #include "common/tls/TlsSession.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <cstring>
 
 #include <mbedtls/net_sockets.h>
+#include <mbedtls/oid.h>
 
 #include "common/tls/MbedParts.h"
 
@@ -42,9 +45,11 @@ struct Reason {
 };
 
 // Most telling first: what a person reads is the first action.
-constexpr std::array<Reason, 10> kReasons{{
+constexpr std::array<Reason, 11> kReasons{{
     {MBEDTLS_X509_BADCERT_CN_MISMATCH, "it is for another name",
      "use the name that the certificate carries, or ask for a certificate with this name"},
+    {MBEDTLS_X509_BADCERT_OTHER, "it names its server in the common name only",
+     "renew it with the name as a subject alternative name"},
     {MBEDTLS_X509_BADCERT_NOT_TRUSTED, "it is not signed by an authority that this host believes",
      "if the authority is your own, name its PEM bundle as ca_file"},
     {MBEDTLS_X509_BADCERT_EXPIRED, "it has expired",
@@ -77,6 +82,41 @@ Error certificateError(const std::string& peer, std::uint32_t flags) {
 
 bool isBrokenConnection(int code) {
   return code == MBEDTLS_ERR_NET_CONN_RESET || code == MBEDTLS_ERR_SSL_CONN_EOF || code == 0;
+}
+
+}  // namespace
+
+namespace {
+
+/// The bytes of an IPv4 or IPv6 address; empty for a name.
+std::string addressBytes(const std::string& host) {
+  std::array<char, sizeof(in6_addr)> bytes{};
+  if (::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1) return {bytes.data(), 4};
+  if (::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1) return {bytes.data(), bytes.size()};
+  return {};
+}
+
+/// Names count where names belong (RFC 9525). The library would believe the common name of a
+/// certificate without alternative names, and an address that is written as a name. The context is
+/// what addressBytes() gave.
+int checkNames(void* context, mbedtls_x509_crt* certificate, int depth,
+               std::uint32_t* flags) noexcept {
+  if (depth != 0) return 0;
+  const bool named =
+      mbedtls_x509_crt_has_ext_type(certificate, MBEDTLS_X509_EXT_SUBJECT_ALT_NAME) != 0;
+  if (!named) *flags |= MBEDTLS_X509_BADCERT_OTHER;
+  const auto& address = *static_cast<const std::string*>(context);
+  if (!named || address.empty()) return 0;
+  for (const auto* each = &certificate->subject_alt_names; each; each = each->next) {
+    const bool isAddress =
+        (each->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == MBEDTLS_X509_SAN_IP_ADDRESS;
+    if (isAddress && each->buf.len == address.size() &&
+        std::memcmp(each->buf.p, address.data(), address.size()) == 0) {
+      return 0;
+    }
+  }
+  *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+  return 0;
 }
 
 }  // namespace
@@ -142,8 +182,9 @@ struct TlsSession::Parts {
   }
 
   int fd = -1;
-  std::string peer;    // For messages.
-  std::string origin;  // Names the ticket.
+  std::string peer;     // For messages.
+  std::string origin;   // Names the ticket.
+  std::string address;  // That the certificate must carry; empty: the peer is a name.
   // Shared with all sessions of its kind; must outlive ssl, which points into it.
   std::shared_ptr<TlsClientConfig> clientConfig;
   std::shared_ptr<TlsServerConfig> serverConfig;
@@ -168,6 +209,8 @@ Result<std::unique_ptr<TlsSession>> TlsSession::client(std::shared_ptr<TlsClient
   BELAY_TRY(parts->setUp(parts->clientConfig->parts().config.get()));
   const int failed = mbedtls_ssl_set_hostname(&parts->ssl, host.c_str());
   if (failed != 0) return Error{ErrorCode::kTls, "TLS with " + host + ": " + mbedText(failed)};
+  parts->address = addressBytes(host);
+  mbedtls_ssl_set_verify(&parts->ssl, checkNames, &parts->address);
   parts->resume();
   return std::unique_ptr<TlsSession>(new TlsSession(std::move(parts)));
 }

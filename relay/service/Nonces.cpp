@@ -45,10 +45,12 @@ bool Nonces::fresh(std::string_view nonce, std::chrono::milliseconds now) const 
   if (!base::equalsInConstantTime(macOf(head), bytes->substr(kHeadBytes))) return false;
   std::int64_t made = 0;
   std::memcpy(&made, head.data(), kTimeBytes);
+  base::MutexLock lock(mutex_);
   return now - std::chrono::milliseconds{made} < kLifetime && used_.find(nonce) == used_.end();
 }
 
 void Nonces::use(std::string_view nonce, std::chrono::milliseconds now) {
+  base::MutexLock lock(mutex_);
   while (!order_.empty() && order_.front().first + kLifetime <= now) {
     used_.erase(order_.front().second);
     order_.pop_front();

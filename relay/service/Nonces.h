@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/Mutex.h"
 #include "common/base/Random.h"
 
 namespace belay::service {
@@ -15,7 +16,7 @@ namespace belay::service {
 /// Nonces for sessions that cost nothing to give out: each carries its time and a MAC of this
 /// process. One that a valid statement has used counts no more.
 ///
-/// Threads: owner.
+/// Threads: any.
 class Nonces {
  public:
   explicit Nonces(base::Random& random);
@@ -34,8 +35,10 @@ class Nonces {
   base::Random& random_;
   const std::string key_;
 
-  std::set<std::string, std::less<>> used_;
-  std::deque<std::pair<std::chrono::milliseconds, std::string>> order_;  // Of their use.
+  mutable base::Mutex mutex_;
+  std::set<std::string, std::less<>> used_ BELAY_GUARDED_BY(mutex_);
+  std::deque<std::pair<std::chrono::milliseconds, std::string>> order_
+      BELAY_GUARDED_BY(mutex_);  // Of their use.
 };
 
 }  // namespace belay::service

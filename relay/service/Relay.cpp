@@ -8,12 +8,14 @@
 #include <utility>
 
 #include "common/base/Files.h"
+#include "common/crypto/Wipe.h"
 #include "common/http/Listener.h"
 #include "common/http/Server.h"
 #include "common/http/TlsTransport.h"
 #include "common/http/Url.h"
 #include "relay/mailbox/SqliteMailbox.h"
 #include "relay/service/Routes.h"
+#include "relay/service/TicketKey.h"
 
 namespace belay::service {
 
@@ -27,44 +29,66 @@ namespace {
 constexpr std::uint64_t kPemBytesMax = 1u << 20;
 constexpr std::size_t kRateKeysMax = 100'000;
 constexpr std::chrono::milliseconds kLook{20};
+constexpr std::chrono::milliseconds kRenewAgain{3'600'000};
 
-Result<std::shared_ptr<tls::TlsServerConfig>> readCertificate(const Settings& settings) {
+Result<std::shared_ptr<tls::TlsServerConfig>> readCertificate(const Settings& settings,
+                                                              std::string_view ticketKey) {
   if (settings.certificate.empty() || settings.key.empty()) {
     return Error{ErrorCode::kSettingsInvalid,
                  "tls.certificate and tls.key must be set: a relay serves TLS only"};
   }
   BELAY_ASSIGN(const std::string chain, base::readFile(settings.certificate, kPemBytesMax));
   BELAY_ASSIGN(const std::string key, base::readFile(settings.key, kPemBytesMax));
-  return tls::TlsServerConfig::create(chain, key);
+  return tls::TlsServerConfig::create(chain, key, ticketKey);
 }
 
-/// TLS with a certificate that can be renewed while the server runs.
+/// TLS with a certificate that can be renewed while the server runs, and tickets that outlive it.
 class RenewableTls final : public http::TransportFactory {
  public:
-  RenewableTls(const Settings& settings, std::shared_ptr<tls::TlsServerConfig> config,
+  RenewableTls(const Settings& settings, const base::Clock& clock, base::Random& random,
                log::Log& log)
-      : settings_(settings), transports_(std::move(config)), log_(log) {}
+      : settings_(settings), clock_(clock), random_(random), log_(log), transports_(nullptr) {}
+
+  /// Before the first connection.
+  Status read() {
+    std::string secret = ticketKey(settings_.socket + ".tickets", random_, clock_.wallMs(), log_);
+    auto config = readCertificate(settings_, secret);
+    crypto::wipe(secret);
+    if (!config) return std::move(config).error();
+    transports_.use(std::move(*config));
+    renewAt_ = clock_.sinceBoot() + std::chrono::milliseconds{kTicketKeyMs};
+    return {};
+  }
 
   void renew() { wanted_.store(true); }
 
   std::unique_ptr<http::Transport> make(base::UniqueFd socket) override {
-    if (wanted_.exchange(false)) {
-      auto config = readCertificate(settings_);
-      if (config) {
-        transports_.use(std::move(*config));
+    const bool wanted = wanted_.exchange(false);
+    if (wanted || clock_.sinceBoot() >= renewAt_) {
+      const Status done = read();
+      if (done) {
         log_.info("certificate.read");
       } else {
-        log_.error("certificate.refused", config.error());
+        log_.error("certificate.refused", done.error());
+        renewAt_ = clock_.sinceBoot() + kRenewAgain;
       }
     }
     return transports_.make(std::move(socket));
   }
 
  private:
+  // Constant after construction.
   const Settings& settings_;
-  http::TlsTransports transports_;
+  const base::Clock& clock_;
+  base::Random& random_;
   log::Log& log_;
+
+  // Self-synchronised.
   std::atomic<bool> wanted_{false};
+
+  // Of the server's thread.
+  http::TlsTransports transports_;
+  std::chrono::milliseconds renewAt_{0};
 };
 
 Result<http::Address> addressOf(const Settings& settings) {
@@ -84,7 +108,7 @@ Result<http::Address> addressOf(const Settings& settings) {
 std::string storePath(const Settings& settings) { return settings.stateFolder + "/relay.db"; }
 
 Status checkCertificate(const Settings& settings) {
-  auto read = readCertificate(settings);
+  auto read = readCertificate(settings, {});
   return read ? Status{} : Status{std::move(read).error()};
 }
 
@@ -105,8 +129,8 @@ class Relay::Implementation {
 
   Status open() {
     BELAY_ASSIGN(const http::Address address, addressOf(settings_));
-    BELAY_ASSIGN(auto certificate, readCertificate(settings_));
-    tls_ = std::make_unique<RenewableTls>(settings_, std::move(certificate), log_);
+    tls_ = std::make_unique<RenewableTls>(settings_, clock_, random_, log_);
+    BELAY_TRY(tls_->read());
     mailbox::SqliteOptions options;
     options.path = storePath(settings_);
     options.create = false;
@@ -151,6 +175,8 @@ class Relay::Implementation {
     bounds.connectionsMax = static_cast<std::size_t>(settings_.connectionsMax);
     // A parked poll is no silence of the peer; between two of them there is hardly any.
     bounds.idleTimeout = std::chrono::seconds{60};
+    // When all hosts come at once, some wait for their turn; who is slow himself costs two pages.
+    bounds.handshakeTimeout = std::chrono::seconds{30};
     BELAY_ASSIGN(server_, http::Server::create(bounds, *table_, clock_, log_));
     BELAY_ASSIGN(base::UniqueFd socket, http::listenOnTcp(address));
     BELAY_TRY(server_->listen(std::move(socket), {tls_.get(), false}));

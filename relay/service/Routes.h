@@ -30,7 +30,7 @@ struct Context {
   Store& store;              ///< Any.
   Credentials& credentials;  ///< Any.
   Metrics& metrics;          ///< Any.
-  Nonces& nonces;            ///< The store's thread.
+  Nonces& nonces;            ///< Any.
   Rates& rates;
 };
 

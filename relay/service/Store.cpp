@@ -98,12 +98,20 @@ Store::Batch Store::take() {
   return batch;
 }
 
+void Store::putBack(Batch&& rest) {
+  MutexLock lock(mutex_);
+  inbox_.insert(inbox_.begin(), std::make_move_iterator(rest.begin()),
+                std::make_move_iterator(rest.end()));
+}
+
 Result<std::optional<milliseconds>> Store::step() {
   Batch batch = take();
   std::vector<Done> done;
   Status worked = work(batch, done);
   if (worked && !batch.empty()) {
+    const milliseconds begun = clock_.sinceBoot();
     worked = mailbox_.commit();
+    lastCommit_ = clock_.sinceBoot() - begun;
     metrics_.add(Counter::kCommits);
   }
   if (!worked) BELAY_TRY(giveUp(worked.error(), batch, done));
@@ -125,7 +133,15 @@ Result<std::optional<milliseconds>> Store::step() {
 }
 
 Status Store::work(Batch& batch, std::vector<Done>& done) {
-  for (Request& request : batch) {
+  const milliseconds end = clock_.sinceBoot() + std::max(settings_.batchTime, lastCommit_);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (i > 0 && clock_.sinceBoot() > end) {
+      const auto from = batch.begin() + static_cast<std::ptrdiff_t>(i);
+      putBack(Batch(std::make_move_iterator(from), std::make_move_iterator(batch.end())));
+      batch.erase(from, batch.end());
+      return {};
+    }
+    Request& request = batch[i];
     if (request.poll) {
       BELAY_TRY(takePoll(request, done));
       continue;
@@ -271,6 +287,8 @@ Status Store::sweep() {
   const milliseconds now = clock_.sinceBoot();
   if (now < nextSweep_) return {};
   nextSweep_ = now + settings_.sweepEvery;
+  BELAY_ASSIGN(const mailbox::Totals totals, mailbox_.totals());
+  hosts_.store(totals.hosts, std::memory_order_relaxed);
   Status swept = mailbox_.sweep(clock_.wallMs(), kSweptMost);
   if (swept) swept = mailbox_.commit();
   if (swept) return {};

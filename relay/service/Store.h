@@ -41,6 +41,9 @@ struct Poll {
 struct StoreSettings {
   std::size_t requestsMax = 4096;  ///< That wait for the store; one more is answered 503.
   std::size_t batchMax = 512;      ///< Requests of one commit.
+  /// A commit waits no longer than this for more of them, or than the one before took: a signature
+  /// takes its time, and others wait too.
+  std::chrono::milliseconds batchTime{20};
   std::chrono::milliseconds sweepEvery{60'000};
 };
 
@@ -72,6 +75,8 @@ class Store {
   /// Waits for something to do, until `until` at the latest.
   void wait(std::optional<std::chrono::milliseconds> until);
 
+  /// How many hosts are enrolled, as of the last sweep.
+  std::int64_t hosts() const { return hosts_.load(std::memory_order_relaxed); }
   std::size_t parked() const { return parkedCount_.load(std::memory_order_relaxed); }
 
  private:
@@ -92,8 +97,11 @@ class Store {
   using Batch = std::vector<Request>;
 
   void push(Request request);
+  /// In front of what has come since.
+  void putBack(Batch&& rest);
   Batch take();
   /// Errors: only those that end the transaction.
+  /// Takes out of the batch what there was no time for.
   base::Status work(Batch& batch, std::vector<Done>& done);
   base::Status takePoll(Request& request, std::vector<Done>& done);
   base::Result<std::optional<http::ServerResponse>> collect(const Poll& poll);
@@ -115,11 +123,13 @@ class Store {
 
   // Self-synchronised.
   std::atomic<std::size_t> parkedCount_{0};
+  std::atomic<std::int64_t> hosts_{0};
 
   // Owner only.
   std::map<std::string, Parked, std::less<>> parked_;  // By host: one poll each.
   std::multimap<std::chrono::milliseconds, std::string> deadlines_;
   std::chrono::milliseconds nextSweep_{0};
+  std::chrono::milliseconds lastCommit_{0};  // So long it took.
 
   base::ConditionVariable ready_;
   base::Mutex mutex_;

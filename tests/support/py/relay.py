@@ -187,6 +187,7 @@ class FakeHost:
         self.id = b64(hashlib.sha256(text).digest())
         self.session = None
         self.sequence = 0
+        self.claims = 0
 
     def enrol(self, token):
         return self.relay.request("POST", "/v1/enrol", {"key": self.jwk, "label": "fake"}, bearer=token)
@@ -205,9 +206,10 @@ class FakeHost:
         return text + "." + b64(raw)
 
     def open(self):
+        self.claims += 1
         status, envelope = self.relay.request("POST", "/v1/session", {})
         claim = {"v": 1, "fleet": "", "relay": self.relay.url, "nonce": envelope["data"]["nonce"], "epoch": "e",
-                 "sent": str(self.sequence)}
+                 "number": str(self.claims), "sent": str(self.sequence), "ended": "0", "head": ""}
         status, envelope = self.relay.request("POST", "/v1/session", {"statement": self.sign(claim)})
         if status != 200:
             raise AssertionError("no session: %s" % envelope)

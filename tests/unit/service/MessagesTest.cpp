@@ -227,3 +227,24 @@ TEST(Messages, moreRequestsThanTheBoundAreRefusedAtOnce) {
   LONGS_EQUAL(1, answers.size());
   LONGS_EQUAL(503, answers.front().response.status);
 }
+
+TEST(Messages, aBatchThatTakesItsTimeIsCommittedBeforeItsEnd) {
+  service::Store store(*relay.mailbox, {}, relay.clock, relay.metrics, relay.log);
+  auto box = std::make_shared<http::ExchangeMailbox>();
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    store.post(
+        http::Responder(std::make_shared<http::ExchangePort>(box, http::ExchangeId{0, 0, i}, 1000)),
+        [this](mailbox::Mailbox&) {
+          relay.clock.advance(std::chrono::milliseconds{15});
+          return service::Outcome{};
+        });
+  }
+  std::vector<std::uint64_t> order;
+  for (const std::size_t most : {2, 2, 2}) {
+    CHECK(store.step().ok());
+    const auto answers = box->take();
+    LONGS_EQUAL(most, answers.size());
+    for (const auto& each : answers) order.push_back(each.id.sequence);
+  }
+  CHECK((order == std::vector<std::uint64_t>{0, 1, 2, 3, 4, 5}));
+}

@@ -142,6 +142,30 @@ TEST(TlsSession, startsASecondSessionFromATicket) {
   }
 }
 
+TEST(TlsSession, opensTheTicketsOfAnEarlierProcessWithTheirKey) {
+  const auto certificate = authority.issue("server.test");
+  const std::string key(belay::tls::TlsServerConfig::kTicketKeyBytes, 'k');
+  const std::string other(key.size(), 'o');
+  const auto started = [&](const std::string& ticketKey) {
+    auto config =
+        belay::tls::TlsServerConfig::create(certificate.chainPem, certificate.keyPem, ticketKey);
+    CHECK(config.ok());
+    return *config;
+  };
+  auto clientConfig = clientConfigFor(authority, true);
+  std::uint64_t resumed = 0;
+  for (const std::string& each : {key, key, other, std::string(), key}) {
+    const auto serverConfig = started(each);
+    TlsPair pair(clientConfig, "server.test", serverConfig);
+    CHECK(pair.handshake().ok());
+    STRCMP_EQUAL("x", pair.serverSays("x").c_str());
+    resumed += serverConfig->resumptions();
+  }
+  LONGS_EQUAL(1, resumed);
+  CHECK_FALSE(
+      belay::tls::TlsServerConfig::create(certificate.chainPem, certificate.keyPem, "short").ok());
+}
+
 TEST(TlsSession, neverUsesATicketForAnotherName) {
   auto serverConfig = serverConfigOf(authority.issue("server.test"));
   auto clientConfig = clientConfigFor(authority);
