@@ -8,6 +8,7 @@
 
 #include "agent/link/SessionProof.h"
 #include "agent/runtime/HostTrust.h"
+#include "common/base/Text.h"
 #include "common/json/Writer.h"
 #include "common/wire/Protocol.h"
 
@@ -37,6 +38,7 @@ constexpr seconds kCutAfter{5};
 constexpr seconds kWaitLeast{10};
 constexpr milliseconds kLoopLook{200};
 constexpr milliseconds kPollLeast{1'000};
+constexpr milliseconds kPaceLogEvery{60'000};
 
 struct PhaseRow {
   LinkState::Phase phase;
@@ -53,6 +55,15 @@ constexpr std::array<PhaseRow, 6> kPhases{{{LinkState::Phase::kUnlinked, "unlink
 bool endsSession(ErrorCode code) {
   return code == ErrorCode::kRelayCredential || code == ErrorCode::kRelayFenced ||
          code == ErrorCode::kRelayHost;
+}
+
+/// Of the texts of a message, which are nearly all of it.
+std::size_t bytesOf(const Incoming& message) {
+  std::size_t out = message.kind.size();
+  for (const json::Member& member : message.body.asObject()) {
+    if (member.second.isString()) out += member.second.asString().size();
+  }
+  return out;
 }
 
 std::string batchJson(const std::vector<journal::OutboxRow>& rows, std::int64_t& last) {
@@ -305,7 +316,9 @@ Status Link::pollOnce(const Session& session, std::optional<flow::SyntaxCheck>& 
   if (!messages) {
     const bool cut = messages.error().code == ErrorCode::kConnect &&
                      world_.clock.sinceBoot() - begun > kCutAfter;
-    if (cut) wait_ = std::max(kWaitLeast, wait_ / 2);
+    // Somewhat less than what was let pass: half of it would ask more often than need be.
+    const auto lasted = std::chrono::floor<seconds>(world_.clock.sinceBoot() - begun);
+    if (cut) wait_ = std::max(kWaitLeast, std::min(wait_, lasted) * 4 / 5);
     return messages.error();
   }
   if (messages->empty()) {
@@ -315,13 +328,39 @@ Status Link::pollOnce(const Session& session, std::optional<flow::SyntaxCheck>& 
   }
   // An interpreter costs memory: a host without a link, or without messages, needs none.
   if (!syntax) syntax = world_.makeSyntaxCheck();
+  milliseconds pause{0};
+  BELAY_TRY(takeMessages(session, std::move(*messages), *syntax, pause));
+  if (pause > milliseconds{0}) sleepFor(pause);
+  return {};
+}
+
+Status Link::takeMessages(const Session& session, std::vector<Incoming>&& messages,
+                          const flow::SyntaxCheck& syntax, milliseconds& wait) {
   std::vector<Inbox::Prepared> prepared;
-  for (Incoming& message : *messages) {
-    prepared.push_back(Inbox::prepare(std::move(message), *syntax));
+  for (Incoming& message : messages) {
+    const milliseconds now = world_.clock.sinceBoot();
+    wait = budget_.take(message.kind, bytesOf(message), now);
+    if (wait > milliseconds{0}) {
+      if (now >= nextPaceLog_) {
+        nextPaceLog_ = now + kPaceLogEvery;
+        world_.log.warning("link.over_budget", {{"kind", base::visible(message.kind).substr(0, 60)},
+                                                {"wait_ms", wait.count()}});
+      }
+      break;
+    }
+    prepared.push_back(Inbox::prepare(std::move(message), syntax));
   }
-  return onLoop([this, url = session.url, prepared = std::move(prepared)](runtime::Runtime&) {
-    return world_.part.take(url, prepared);
-  });
+  if (prepared.empty()) return {};
+  const auto refused = std::make_shared<std::size_t>(0);
+  BELAY_TRY(
+      onLoop([this, refused, url = session.url, prepared = std::move(prepared)](runtime::Runtime&) {
+        const std::size_t before = world_.part.refused();
+        const Status taken = world_.part.take(url, prepared);
+        *refused = world_.part.refused() - before;
+        return taken;
+      }));
+  budget_.refused(*refused, world_.clock.sinceBoot());
+  return {};
 }
 
 void Link::runSends() {

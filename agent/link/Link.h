@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "agent/link/InboundBudget.h"
 #include "agent/link/LinkPart.h"
 #include "agent/link/RelayClient.h"
 #include "agent/runtime/Loop.h"
@@ -101,6 +102,9 @@ class Link {
                      std::int64_t number);
   /// Makes `syntax` with the first message.
   base::Status pollOnce(const Session& session, std::optional<flow::SyntaxCheck>& syntax);
+  /// Takes those that the budget allows; the others come again. Sets how long they have to wait.
+  base::Status takeMessages(const Session& session, std::vector<Incoming>&& messages,
+                            const flow::SyntaxCheck& syntax, std::chrono::milliseconds& wait);
   base::Status sendOnce(const Session& session, bool& more);
 
   /// Does something in the loop's transaction, and returns when that is on disk, or is known not to
@@ -123,6 +127,8 @@ class Link {
   // Of the "link" thread.
   std::chrono::seconds window_{1};
   std::chrono::seconds wait_;  ///< Of the next poll: shorter behind a proxy that cuts.
+  InboundBudget budget_;
+  std::chrono::milliseconds nextPaceLog_{0};
 
   mutable base::Mutex mutex_;
   base::ConditionVariable changed_;

@@ -23,6 +23,8 @@ namespace {
 /// What waits for the relay at most; more stays where it is until there is room.
 constexpr std::int64_t kOutboxMax = 10'000;
 constexpr std::size_t kPerRound = 100;
+/// A host that was set back has sent so many more at most.
+constexpr std::int64_t kSetBackMost = std::int64_t{1} << 32;
 /// Closed callbacks are looked for this often, and only when something has happened.
 constexpr std::int64_t kLookMs = 1'000;
 constexpr std::size_t kInboxKept = 200;
@@ -231,6 +233,12 @@ Status LinkPart::sessionOpened(const std::string& url, std::int64_t received) {
     standing_->handed = received;
     BELAY_TRY(announceAll());
   }
+  if (received > standing_->sent + kSetBackMost) {
+    // Nobody has sent so many: with numbers from there on no relay would ever take a message.
+    return Error{ErrorCode::kHttpProtocol,
+                 "the relay says that it has message " + std::to_string(received) +
+                     " of this host, which has made " + std::to_string(standing_->sent)};
+  }
   if (received > standing_->sent) {
     // It may lie; or this host was set back. Its next numbers must be new ones either way.
     world_.log.error("link.set_back",
@@ -253,6 +261,7 @@ Status LinkPart::take(const std::string& url, const std::vector<Inbox::Prepared>
     journal::InboxRow row{
         message.seq, noteOf(message.kind), {}, {}, world_.runtime.clock().wallMs()};
     if (!taken) {
+      ++refused_;
       row.outcome = base::errorText(taken.error().code);
       row.note = noteOf(taken.error().message);
       world_.log.error("link.message_refused", taken.error(),

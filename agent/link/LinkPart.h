@@ -54,6 +54,8 @@ class LinkPart final : public runtime::LoopPart {
   base::Status sessionOpened(const std::string& url, std::int64_t received);
   /// Messages with numbers that were processed already are passed over.
   base::Status take(const std::string& url, const std::vector<Inbox::Prepared>& messages);
+  /// How many were refused since the daemon began.
+  std::size_t refused() const { return refused_; }
   /// The relay has all up to `seq`.
   base::Status handed(const std::string& url, std::int64_t seq);
 
@@ -80,6 +82,7 @@ class LinkPart final : public runtime::LoopPart {
   bool changed_ = false;       ///< The standing, since it was written.
   bool closedWanted_ = false;  ///< Waits may have been closed since the last look.
   std::int64_t nextLookMs_ = 0;
+  std::size_t refused_ = 0;
   bool full_ = false;  ///< The outbox: what is open waits until the relay has taken some.
 };
 

@@ -6,6 +6,7 @@
 #include "common/base/Text.h"
 #include "common/crypto/Hmac.h"
 #include "common/wire/CallbackProof.h"
+#include "common/wire/Protocol.h"
 #include "tests/support/TestScheduler.h"
 
 #include <CppUTest/TestHarness.h>
@@ -223,6 +224,19 @@ TEST(LinkPart, aHostThatWasSetBackUsesNoNumberTwice) {
   CHECK(on.host.log.contains("link.set_back"));
   const auto rows = on.host.journal->link().outbox(1, 10);
   LONGS_EQUAL(51, rows->front().seq);
+}
+
+TEST(LinkPart, aRelayCannotUseUpAllNumbers) {
+  enrol();
+  const auto opened = [this](std::int64_t received) {
+    return on.host.tell(
+        [=, this](runtime::Runtime&) { return part->sessionOpened(kUrl, received); });
+  };
+  LONGS_EQUAL(int(ErrorCode::kHttpProtocol), int(opened(wire::kSequenceMax).error().code));
+  LONGS_EQUAL(int(ErrorCode::kHttpProtocol), int(opened((std::int64_t{1} << 32) + 2).error().code));
+  CHECK(opened(1).ok());
+  on.host.start(kWaiting);
+  STRCMP_EQUAL("1:hooks 2:callback_open", outbox().c_str());
 }
 
 TEST(LinkPart, anotherRelayBeginsAnew) {
