@@ -16,6 +16,7 @@ import time
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "support", "py"))
 import belay  # noqa: E402
+import relay_figures  # noqa: E402
 
 BUILD = os.environ.get("BELAY_BUILD", os.path.join(ROOT, "build"))
 TESTS = os.path.join(BUILD, "tests")
@@ -45,7 +46,7 @@ RESULTS = []
 
 
 def note(name, value, unit, must, holds):
-    name = name if name.startswith(("language.", "triggers.")) else "engine." + name
+    name = name if name.startswith(("language.", "triggers.", "relay.", "link.")) else "engine." + name
     RESULTS.append({"name": name, "value": round(value, 4), "unit": unit, "must": must, "holds": bool(holds)})
     print("%s %-32s %12.3f %-12s must %s" % ("passed" if holds else "FAILED", name, value, unit, must), flush=True)
 
@@ -289,18 +290,25 @@ def schedules():
     tell("triggers.plan_ten_years", found["plan_ten_years_ms"], "ms")
 
 
+def figures(part):
+    return lambda: part(sys.modules[__name__])
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
     wanted = sys.argv[1:]
     failed = 0
-    for part in (size_and_start, steps, processes, approvals, many_waits, many_runs, language, code_resume, schedules):
-        if wanted and part.__name__ not in wanted:
+    parts = (size_and_start, steps, processes, approvals, many_waits, many_runs, language, code_resume, schedules)
+    named = [(part.__name__, part) for part in parts]
+    named += [(part.__name__, figures(part)) for part in relay_figures.PARTS]
+    for name, part in named:
+        if wanted and name not in wanted:
             continue
         try:
             part()
         except Exception as error:  # pylint: disable=broad-except
             failed += 1
-            print("FAILED %s: %r" % (part.__name__, error), flush=True)
+            print("FAILED %s: %r" % (name, error), flush=True)
     with open(os.path.join(FOLDER, "results.json"), "w", encoding="utf-8") as file:
         json.dump(RESULTS, file, indent=1)
         file.write("\n")
