@@ -74,7 +74,7 @@ foreach(folder IN LISTS unit_folders)
   endif()
 endforeach()
 
-foreach(tree sim crash bench integration schedules style fuzz)
+foreach(tree sim crash bench integration schedules style fuzz evil-relay)
   if(tree STREQUAL "fuzz" AND NOT BELAY_FUZZ)
     continue()
   endif()
