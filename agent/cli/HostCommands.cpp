@@ -73,7 +73,7 @@ const Command kHostReleaseCommand{
     "let a host in quarantine work again (root only)",
     "A host is in quarantine when its machine is another one, or when the relay has a statement of "
     "its key that it has not signed: it was copied, or set back to an older state. Look for the "
-    "other machine first. What was asked of people before is asked anew.",
+    "other machine first. Signed decisions about what was asked before are refused.",
     kReleaseFlags,
     &release,
     &printRelease};

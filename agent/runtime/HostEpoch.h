@@ -45,7 +45,7 @@ base::Status writeHostEpoch(journal::Journal& journal, const HostEpoch& epoch);
 /// nothing. Pure.
 std::string machineChange(const HostEpoch& epoch, const MachineFacts& now);
 
-/// The same host, after whatever made it doubtful: what was asked for before is asked for anew.
+/// The same host, after whatever made it doubtful: decisions about what it asked before are void.
 void beginEpoch(HostEpoch& epoch, base::Random& random);
 
 }  // namespace belay::runtime
