@@ -93,6 +93,28 @@ std::vector<Check> checkQuarantine(Invocation& invocation) {
            "belay host show"}};
 }
 
+/// Nothing without a link; what waits for the relay says whether an outage matters.
+std::vector<Check> checkLink(Invocation& invocation) {
+  const auto answer = invocation.get("/v1/link");
+  const Value* const link = answer && !answer->error ? answer->data.find("link") : nullptr;
+  if (!link || !link->flag("linked")) return {};
+  const std::string relay = link->text("relay");
+  const std::int64_t waiting = link->integer("outbox");
+  const std::string backlog = waiting == 0 ? "" : "; " + std::to_string(waiting) + " wait for it";
+  const auto now = invocation.get("/v1/link/state");
+  const Value* const state = now && !now->error ? now->data.find("state") : nullptr;
+  if (!state) return {{"link", Verdict::kInfo, relay + backlog + "; no daemon runs", ""}};
+  const std::string phase = state->text("phase");
+  if (phase == "connected") return {{"link", Verdict::kOk, relay + backlog, ""}};
+  const Value* const error = state->find("last_error");
+  const std::string why = error ? ": " + error->text("message") : std::string();
+  // To be offline is normal, and being there twice is not.
+  const Verdict verdict = phase == "fenced" ? Verdict::kFail : Verdict::kWarn;
+  const std::string action =
+      error ? "belay explain " + error->text("code") : std::string("belay link status");
+  return {{"link", verdict, relay + " is " + phase + why + backlog, action}};
+}
+
 std::vector<Check> allChecks(Invocation& invocation) {
   std::vector<Check> checks;
   const auto add = [&checks](std::vector<Check> more) {
@@ -128,6 +150,7 @@ std::vector<Check> allChecks(Invocation& invocation) {
     add(checkDaemon(invocation, daemon->data));
   checks.push_back(checkJournal(invocation));
   add(checkQuarantine(invocation));
+  add(checkLink(invocation));
   add(checkTrust(invocation));
   add(checkHost(invocation, found));
   return checks;

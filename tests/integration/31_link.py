@@ -50,6 +50,12 @@ def told(host, seconds=20):
     belay.eventually(lambda: state(host)[1]["outbox"] == 0, seconds, "an empty outbox")
 
 
+def examined(host):
+    """What `belay doctor` says of the link."""
+    rows = [row for row in host.cli("doctor").data["checks"] if row["check"] == "link"]
+    return rows[0]["verdict"], rows[0].get("action")
+
+
 def calling(folder, slug="call", schema=None):
     wait = {"callback": {"schema": schema} if schema else {}, "timeout": "1h"}
     return {"slug": slug, "input": {"type": "object", "properties": {"n": {"type": "integer"}}}, "steps": [
@@ -209,6 +215,7 @@ def test_the_host_works_on_without_a_relay_and_catches_up():
         relay.start()
         with belay.started(settings(relay)) as host:
             linked(host, relay)
+            told(host)
             relay.kill()
             runs = [host.start_run(calling(host.folder), {"n": n}) for n in range(5)]
             words = [handed_out(host, n) for n in range(5)]
@@ -216,8 +223,10 @@ def test_the_host_works_on_without_a_relay_and_catches_up():
             belay.eventually(lambda: state(host)[0]["phase"] == "waiting", what="a lost link")
             check.equal(5, state(host)[1]["outbox"])
             check.equal("BLY-CONNECT", state(host)[0]["last_error"]["code"])
+            check.equal(("warn", "belay explain BLY-CONNECT"), examined(host))
             # The daemon may end and begin meanwhile.
             host.stop()
+            check.equal("info", examined(host)[0])
             check.equal(5, ok(host.cli("link", "status"))["link"]["outbox"])
             host.start()
             relay.start()
