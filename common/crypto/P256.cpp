@@ -241,4 +241,22 @@ Signature P256PrivateKey::sign(std::string_view message) const {
   return signature;
 }
 
+std::string P256PrivateKey::agree(const P256PublicKey& other) const {
+  Group group;
+  Number d(view(scalar_));
+  Point theirs, shared;
+  // Checked to be on the curve, whose group has a prime order: the product is never at infinity.
+  BELAY_CHECK(mbedtls_ecp_point_read_binary(group.get(), theirs.get(), raw(other.point()),
+                                            other.point().size()) == 0);
+  BELAY_CHECK(mbedtls_ecp_mul(group.get(), shared.get(), d.get(), theirs.get(), fillForBlinding,
+                              nullptr) == 0);
+  std::array<unsigned char, 65> out{};
+  std::size_t size = 0;
+  BELAY_CHECK(mbedtls_ecp_point_write_binary(group.get(), shared.get(), MBEDTLS_ECP_PF_UNCOMPRESSED,
+                                             &size, out.data(), out.size()) == 0);
+  std::string x(reinterpret_cast<const char*>(out.data()) + 1, kScalarBytes);
+  wipe(out.data(), out.size());
+  return x;
+}
+
 }  // namespace belay::crypto

@@ -67,6 +67,10 @@ class P256PrivateKey {
   /// ECDSA with SHA-256 and the nonce of RFC 6979: the same message gives the same signature.
   Signature sign(std::string_view message) const;
 
+  /// The secret that this key and the other have in common: the x of their product, 32 bytes
+  /// (ECDH). The caller wipes it.
+  std::string agree(const P256PublicKey& other) const;
+
  private:
   P256PrivateKey(std::string_view scalar, P256PublicKey publicKey);
   std::array<std::uint8_t, 32> scalar_{};

@@ -191,6 +191,11 @@ const json::Value& Members::object(std::string_view name) {
   return kNothing;
 }
 
+const json::Value& Members::any(std::string_view name) {
+  const json::Value* value = status_ ? object_.find(name) : nullptr;
+  return value ? *value : kNothing;
+}
+
 Result<json::Value> openPayload(std::string_view payload, const PayloadShape& shape) {
   const std::string what = "the " + std::string(shape.kind);
   auto parsed = json::parse(payload, {.bytesMax = shape.bytesMax, .depthMax = shape.depthMax});
@@ -202,10 +207,10 @@ Result<json::Value> openPayload(std::string_view payload, const PayloadShape& sh
   // Before the members: another version has others.
   const json::Value* version = parsed->find("v");
   if (!version || !version->isInteger()) return invalid(what, "v must be a number");
-  if (version->asInteger() != kPayloadVersion) {
+  if (version->asInteger() != shape.version) {
     return Error{ErrorCode::kStatementVersion,
                  what + " has version " + std::to_string(version->asInteger()) +
-                     "; this program reads version " + std::to_string(kPayloadVersion)};
+                     "; this program reads version " + std::to_string(shape.version)};
   }
   BELAY_TRY(Members(*parsed, what, shape.members).status());
   return std::move(*parsed);

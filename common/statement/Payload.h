@@ -14,12 +14,16 @@
 
 namespace belay::statement {
 
+/// The version of payloads that this program writes, and the oldest that it reads.
+inline constexpr std::int64_t kPayloadVersion = 1;
+
 /// How far the payload of one kind of statement may reach.
 struct PayloadShape {
   std::string_view kind;  ///< "pin": what messages call it.
   std::size_t bytesMax = 0;
   int depthMax = 0;
   std::span<const std::string_view> members;  ///< All of them, "v" and "fleet" included.
+  std::int64_t version = kPayloadVersion;
 };
 
 /// An object of a payload that has exactly its members, each read with its type.
@@ -61,6 +65,8 @@ class Members {
   std::size_t word(std::string_view name, std::span<const std::string_view> words);
   const json::Array& list(std::string_view name, std::size_t most);
   const json::Value& object(std::string_view name);
+  /// Whatever it is.
+  const json::Value& any(std::string_view name);
 
  private:
   const std::string* textOf(std::string_view name);
@@ -69,9 +75,6 @@ class Members {
   const std::string what_;
   base::Status status_;
 };
-
-/// The version of payloads that this program writes, and the oldest that it reads.
-inline constexpr std::int64_t kPayloadVersion = 1;
 
 /// Strict JSON within the shape's limits that is an object with the shape's members and a `v` that
 /// is known. Errors: kStatementInvalid, kStatementVersion.

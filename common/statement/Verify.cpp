@@ -104,13 +104,30 @@ KeySet KeySet::ofRoot(const Root& root) {
   return out;
 }
 
+void KeySet::addAll(const Roster& roster, bool (*maySign)(Role)) {
+  for (const Roster::Key& key : roster.keys) {
+    keys_.emplace(key.key.thumbprint(),
+                  Entry{key.key, key.person, maySign(key.role), std::string(roleName(key.role))});
+  }
+  for (const Roster::Revocation& each : roster.revocations) revoked_.push_back(each.key);
+}
+
 KeySet KeySet::ofRole(const Roster& roster, Role role) {
   KeySet out;
-  for (const Roster::Key& key : roster.keys) {
-    out.keys_.emplace(key.key.thumbprint(), Entry{key.key, key.person, key.role == role,
-                                                  std::string(roleName(key.role))});
-  }
-  for (const Roster::Revocation& each : roster.revocations) out.revoked_.push_back(each.key);
+  out.addAll(roster, [](Role) { return false; });
+  for (auto& [kid, entry] : out.keys_) entry.maySign = entry.role == roleName(role);
+  return out;
+}
+
+KeySet KeySet::ofDeciders(const Roster& roster) {
+  KeySet out;
+  out.addAll(roster, [](Role role) { return role == Role::kApprover || role == Role::kBot; });
+  return out;
+}
+
+KeySet KeySet::ofHost(const crypto::P256PublicKey& key) {
+  KeySet out;
+  out.keys_.emplace(key.thumbprint(), Entry{key, key.thumbprint(), true, "host"});
   return out;
 }
 
@@ -176,6 +193,61 @@ Result<Believed<Pin>> verifyPin(const SignedStatement& statement, const Roster& 
   BELAY_TRY(checkFleet(pin.fleet, roster.fleet));
   return believe(statement, std::move(pin), KeySet::ofRole(roster, Role::kReleaseSigner),
                  roster.pinThreshold);
+}
+
+Result<Believed<Card>> verifyCard(const SignedStatement& statement, const Roster& roster) {
+  BELAY_ASSIGN(Card card, open<Card>(statement));
+  BELAY_TRY(checkFleet(card.fleet, roster.fleet));
+  if (roster.revocationOf(card.host())) {
+    return Error{ErrorCode::kStatementRevoked, "the key of host " + card.label + " was revoked"};
+  }
+  return believe(statement, std::move(card), KeySet::ofRole(roster, Role::kRegistrar), 1);
+}
+
+namespace {
+
+Status checkSingle(const SignedStatement& statement) {
+  if (statement.signatures().size() == 1) return {};
+  return Error{ErrorCode::kStatementInvalid,
+               "a " + statement.typ() + " has one signature, this one has several"};
+}
+
+template <typename Document>
+Result<Believed<Document>> verifyOfHost(const SignedStatement& statement,
+                                        const crypto::P256PublicKey& host, const Digest& fleet) {
+  BELAY_TRY(checkSingle(statement));
+  BELAY_ASSIGN(Document document, open<Document>(statement));
+  BELAY_TRY(checkFleet(document.fleet, fleet));
+  if (document.host != statement.signatures().front().kid()) {
+    return Error{ErrorCode::kStatementKey, "the " + statement.typ() + " says that it is of host " +
+                                               document.host + ", whose key has not signed it"};
+  }
+  return believe(statement, std::move(document), KeySet::ofHost(host), 1);
+}
+
+}  // namespace
+
+Result<Believed<Request>> verifyRequest(const SignedStatement& statement,
+                                        const crypto::P256PublicKey& host, const Digest& fleet) {
+  return verifyOfHost<Request>(statement, host, fleet);
+}
+
+Result<Believed<Receipt>> verifyReceipt(const SignedStatement& statement,
+                                        const crypto::P256PublicKey& host, const Digest& fleet) {
+  return verifyOfHost<Receipt>(statement, host, fleet);
+}
+
+Result<Signer> checkDecider(const SignedStatement& statement, const Roster& roster) {
+  const KeySet keys = KeySet::ofDeciders(roster);
+  BELAY_ASSIGN(const std::vector<Signer> signers, SignatureCheck(statement, keys).signers(1));
+  return signers.front();
+}
+
+Result<Believed<Decision>> verifyDecision(const SignedStatement& statement, const Roster& roster) {
+  BELAY_TRY(checkSingle(statement));
+  BELAY_ASSIGN(Decision decision, open<Decision>(statement));
+  BELAY_TRY(checkFleet(decision.fleet, roster.fleet));
+  return believe(statement, std::move(decision), KeySet::ofDeciders(roster), 1);
 }
 
 Result<bool> checkChain(const std::optional<ChainEnd>& end, std::int64_t counter,

@@ -9,7 +9,11 @@
 
 #include "common/base/Result.h"
 #include "common/crypto/Digest.h"
+#include "common/statement/Card.h"
+#include "common/statement/Decision.h"
 #include "common/statement/Pin.h"
+#include "common/statement/Receipt.h"
+#include "common/statement/Request.h"
 #include "common/statement/Root.h"
 #include "common/statement/Roster.h"
 #include "common/statement/SignedStatement.h"
@@ -25,6 +29,10 @@ class KeySet {
   static KeySet ofRoot(const Root& root);
   /// Those of one role; the others are known, but may not sign.
   static KeySet ofRole(const Roster& roster, Role role);
+  /// Approvers and bots.
+  static KeySet ofDeciders(const Roster& roster);
+  /// The one key of a host.
+  static KeySet ofHost(const crypto::P256PublicKey& key);
 
   std::vector<std::string> kids() const;
 
@@ -36,6 +44,7 @@ class KeySet {
     bool maySign = true;
     std::string role;
   };
+  void addAll(const Roster& roster, bool (*maySign)(Role));
   std::map<std::string, Entry, std::less<>> keys_;
   std::vector<std::string> revoked_;
 };
@@ -80,6 +89,21 @@ base::Result<Believed<Root>> verifyNextRoot(const SignedStatement& statement, co
 base::Result<Believed<Roster>> verifyRoster(const SignedStatement& statement, const Root& root,
                                             const crypto::Digest& fleet);
 base::Result<Believed<Pin>> verifyPin(const SignedStatement& statement, const Roster& roster);
+base::Result<Believed<Card>> verifyCard(const SignedStatement& statement, const Roster& roster);
+// The following have one signature. A host's own key is believed by a card, or by a thumbprint that
+// came another way.
+base::Result<Believed<Request>> verifyRequest(const SignedStatement& statement,
+                                              const crypto::P256PublicKey& host,
+                                              const crypto::Digest& fleet);
+base::Result<Believed<Receipt>> verifyReceipt(const SignedStatement& statement,
+                                              const crypto::P256PublicKey& host,
+                                              const crypto::Digest& fleet);
+/// Of a key that may decide at all; whether it may here, and now, is the gate's to see to.
+base::Result<Believed<Decision>> verifyDecision(const SignedStatement& statement,
+                                                const Roster& roster);
+/// What verifyDecision() looks at before the signature, against a roster that may be another by
+/// now. Errors: kStatementRevoked, kStatementKey, kStatementRole.
+base::Result<Signer> checkDecider(const SignedStatement& statement, const Roster& roster);
 
 /// Where a chain stands: the statement that is in force.
 struct ChainEnd {
