@@ -205,7 +205,6 @@ void StepRules::options(const Node& step, const FamilyRow& row) {
   option(
       step, row, kTakesReview, "review",
       "it stands before what changes the world outside; else use a step with wait: {approval: …}");
-  if (const auto review = step.find("review")) approval(*review);
   effect(step, row);
 }
 
@@ -349,12 +348,12 @@ void StepRules::wait(const Node& spec) {
   onlyWith(spec, "on_reject", {"approval"});
   const auto onTimeout = spec.find("on_timeout");
   const std::string answer = textOf(spec, "on_timeout");
-  if (const auto approval = spec.find("approval")) {
+  if (has(spec, "approval")) {
     if (answer == "continue") {
       report_.error(ErrorCode::kFlowBadValue, *onTimeout,
                     "silence is no approval: on_timeout must be reject or fail");
     }
-    return this->approval(*approval);
+    return;
   }
   const bool body = has(spec, "callback") || has(spec, "event");
   if (body && answer == "reject") {
@@ -365,21 +364,6 @@ void StepRules::wait(const Node& spec) {
     report_.error(ErrorCode::kFlowMissingKey, spec,
                   "each wait says its timeout: this one needs the key \"timeout\"",
                   "write for example timeout: 24h");
-  }
-}
-
-/// Of a wait and of a review.
-void StepRules::approval(const Node& approval) {
-  const auto approvers = approval.find("approvers");
-  if (approvers && approvers->value.isArray()) {
-    report_.warning(ErrorCode::kFlowBadValue, *approvers,
-                    "this version shows the approvers and does not check them: any operator of "
-                    "the host may decide");
-  }
-  const auto quorum = approval.find("quorum");
-  if (quorum && quorum->value.isInteger() && quorum->value.asNumber() > 1) {
-    report_.error(ErrorCode::kFlowBadValue, *quorum,
-                  "a quorum above 1 is not supported by this version");
   }
 }
 

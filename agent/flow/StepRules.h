@@ -40,7 +40,6 @@ class StepRules {
   void httpBody(const Node& spec);
   void kv(const Node& spec);
   void wait(const Node& spec);
-  void approval(const Node& approval);
   void notify(const Node& spec);
   void parallel(const Node& spec);
   void forEach(const Node& spec);

@@ -21,6 +21,7 @@ namespace belay::journal {
 class AdmissionTable;
 class BucketTable;
 class DeliveryTable;
+class GateTable;
 class LinkTable;
 class ScheduleTable;
 
@@ -80,6 +81,8 @@ class Journal : public FlowLedger, public StatementLedger {
   virtual DeliveryTable& deliveries() = 0;
   /// What goes to the relay and comes from it.
   virtual LinkTable& link() = 0;
+  /// Approvals that people of the roster answer.
+  virtual GateTable& gates() = 0;
   /// Runs that wait to begin, and those that hold slots of their flow. Reads and writes in the open
   /// transaction like all else. Not after close() (checked).
   virtual AdmissionTable& admissions() = 0;

@@ -40,6 +40,9 @@ Retention::Retention(Session& session, HostChain& hostChain, ScheduleTable& sche
   removeRest_.emplace_back(session.database(), "remove timers", "DELETE FROM timers WHERE run = ?");
   removeRest_.emplace_back(session.database(), "remove trigger of a run",
                            "DELETE FROM run_triggers WHERE run = ?");
+  removeRest_.emplace_back(session.database(), "remove gates", "DELETE FROM gates WHERE run = ?");
+  removeRest_.emplace_back(session.database(), "remove decisions",
+                           "DELETE FROM gate_decisions WHERE run = ?");
   removeRest_.emplace_back(session.database(), "remove start keys",
                            "DELETE FROM start_keys WHERE run = ?");
 }

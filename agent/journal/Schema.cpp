@@ -177,6 +177,14 @@ constexpr const char* kVersion3[] = {
     "CREATE TABLE link_inbox (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, outcome TEXT NOT NULL,"
     " note TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT",
     "CREATE TABLE link_callbacks (wait TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
+    "CREATE TABLE gates (request TEXT PRIMARY KEY, wait TEXT NOT NULL, boot_id TEXT NOT NULL,"
+    " run INTEGER NOT NULL, told INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE INDEX gates_by_told ON gates (told)",
+    "CREATE INDEX gates_by_run ON gates (run)",
+    "CREATE TABLE gate_decisions (number INTEGER PRIMARY KEY, run INTEGER NOT NULL,"
+    " request TEXT NOT NULL, kid TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT",
+    "CREATE INDEX gate_decisions_by_request ON gate_decisions (request)",
+    "CREATE INDEX gate_decisions_by_run ON gate_decisions (run)",
 };
 
 constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2,

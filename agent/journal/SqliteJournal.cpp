@@ -44,6 +44,7 @@ SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clo
       deliveries(*session),
       buckets(*session),
       link(*session),
+      gates(*session),
       chainWalk(*session, hostChain, ledger, statements),
       retention(*session, hostChain, schedules),
       structureCheck(*session),
@@ -81,6 +82,11 @@ DeliveryTable& SqliteJournal::deliveries() {
 LinkTable& SqliteJournal::link() {
   BELAY_CHECK(open_ != nullptr);
   return open_->link;
+}
+
+GateTable& SqliteJournal::gates() {
+  BELAY_CHECK(open_ != nullptr);
+  return open_->gates;
 }
 
 AdmissionTable& SqliteJournal::admissions() {

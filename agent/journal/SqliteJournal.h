@@ -12,6 +12,7 @@
 #include "agent/journal/HostChain.h"
 #include "agent/journal/Journal.h"
 #include "agent/journal/LedgerTable.h"
+#include "agent/journal/GateTable.h"
 #include "agent/journal/LinkTable.h"
 #include "agent/journal/ResourceTable.h"
 #include "agent/journal/Retention.h"
@@ -37,6 +38,7 @@ class SqliteJournal final : public Journal {
   ScheduleTable& schedules() override;
   DeliveryTable& deliveries() override;
   LinkTable& link() override;
+  GateTable& gates() override;
   AdmissionTable& admissions() override;
   BucketTable& buckets() override;
   base::Status addRun(const RunRow& row, RunHead& head) override;
@@ -147,6 +149,7 @@ class SqliteJournal final : public Journal {
     DeliveryTable deliveries;
     BucketTable buckets;
     LinkTable link;
+    GateTable gates;
     ChainWalk chainWalk;
     Retention retention;
     StructureCheck structureCheck;

@@ -14,6 +14,10 @@ const base::RunId& runOf(const CancelAttempt& order) { return order.run; }
 
 }  // namespace
 
+base::Result<crypto::P256PublicKey> World::noHostKey() {
+  return base::Error{base::ErrorCode::kNotInitialised, "there is no key of a host here"};
+}
+
 Core::Core(World world, RuntimeSettings settings)
     : world_(world),
       settings_(std::move(settings)),
@@ -91,7 +95,7 @@ Status Core::arm(const LiveRun& run, std::string key, std::int64_t delayMs) {
 Status Core::trusts(LiveRun& run) {
   if (const auto decisions = std::exchange(run.unverified, nullptr)) {
     const Status verified =
-        decisions->verify(run.state, world_.decisionKeys,
+        decisions->verify(run.state, {world_.decisionKeys, world_.journal},
                           [&run](const std::string& path) { return stepOf(run, path); });
     if (!verified) {
       world_.log.error("run.decision_refused", verified.error(), {{"run", run.state.id.str()}});

@@ -32,7 +32,11 @@ struct World {
   const base::Clock& clock;
   base::Random& random;
   log::Log& log;
-  const trust::DecisionKeys& decisionKeys;  ///< Those that may answer approvals.
+  const trust::DecisionKeys& decisionKeys;  ///< Those that may answer approvals of class local.
+  /// This host's own key, by which people know its requests; made when there is none.
+  std::function<base::Result<crypto::P256PublicKey>()> hostKey = noHostKey;
+
+  static base::Result<crypto::P256PublicKey> noHostKey();
 };
 
 /// Bounds of the heart; the settings file documents each under `limits`.

@@ -1,7 +1,13 @@
 #include "agent/runtime/RecordedDecisions.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "agent/engine/Path.h"
+#include "agent/runtime/Gates.h"
+#include "agent/runtime/HostTrust.h"
 #include "agent/runtime/WaitAnswers.h"
+#include "common/base/Text.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
 
@@ -68,7 +74,84 @@ void RecordedDecisions::noteCalls(const engine::CodeAdvanced& advanced) {
   }
 }
 
-Status RecordedDecisions::verifyAnswer(const Asked& asked, const trust::DecisionKeys& keys) {
+Status RecordedDecisions::verifyAnswer(const Asked& asked, const DecisionTrust& trust) {
+  const auto request = gateRequest(asked.opened.requestJson);
+  return request ? verifyGate(asked, *request, trust.journal) : verifyLocal(asked, trust.local);
+}
+
+namespace {
+
+/// What was accepted stays in force when its key goes out of the roster, but not when it is void.
+class PastRosters {
+ public:
+  static Result<PastRosters> read(journal::Journal& journal) {
+    constexpr std::size_t kMost = 256;
+    PastRosters out;
+    BELAY_ASSIGN(const auto rows, journal.statements(journal::StatementKind::kRoster, "", kMost));
+    for (const journal::StatementRow& row : rows) {
+      BELAY_ASSIGN(const auto statement, statement::SignedStatement::parse(row.text));
+      BELAY_ASSIGN(statement::Roster roster,
+                   statement::Roster::parse(statement.unverifiedPayload()));
+      out.newestFirst_.push_back(std::move(roster));
+    }
+    return out;
+  }
+  /// The newest one that had the key. Null pointer: there is none, or its key is void.
+  const statement::Roster* of(const std::string& kid) const {
+    for (const statement::Roster& roster : newestFirst_) {
+      const auto* revoked = roster.revocationOf(kid);
+      if (revoked && revoked->mode == statement::Roster::Mode::kVoid) return nullptr;
+      const bool has = std::any_of(roster.keys.begin(), roster.keys.end(),
+                                   [&](const auto& key) { return key.key.thumbprint() == kid; });
+      if (has && !revoked) return &roster;
+    }
+    return nullptr;
+  }
+
+ private:
+  std::vector<statement::Roster> newestFirst_;
+};
+
+/// One decision of the past, with its signature.
+Result<trust::Vote> pastVote(const statement::Request& request, const crypto::Digest& digest,
+                             std::string_view line, const PastRosters& rosters) {
+  BELAY_ASSIGN(const auto statement, statement::SignedStatement::parse(line));
+  const std::string& kid = statement.signatures().front().kid();
+  const statement::Roster* roster = rosters.of(kid);
+  if (!roster) return Error{ErrorCode::kStatementKey, "key " + kid + " is not believed"};
+  BELAY_ASSIGN(const auto believed, statement::verifyDecision(statement, *roster));
+  if (believed.document().request != digest)
+    return Error{ErrorCode::kDecisionUnknown, "it answers another request"};
+  return castVote(request, statement, believed.document(), *roster);
+}
+
+}  // namespace
+
+Status RecordedDecisions::verifyGate(const Asked& asked, const statement::Request& request,
+                                     journal::Journal& journal) {
+  const std::string& path = asked.opened.key.path;
+  const engine::WaitResolved& resolved = *asked.resolved;
+  BELAY_ASSIGN(const PastRosters rosters, PastRosters::read(journal));
+  const crypto::Digest digest = crypto::sha256(asked.opened.requestJson);
+  std::vector<trust::Vote> votes;
+  std::string_view lines = resolved.decision;
+  if (lines.ends_with('\n')) lines.remove_suffix(1);
+  for (const std::string_view line : base::split(lines, '\n')) {
+    auto vote = pastVote(request, digest, line, rosters);
+    if (!vote) return invalid(path, vote.error().message);
+    if (const Status fresh = trust::checkFresh(votes, *vote); !fresh)
+      return invalid(path, fresh.error().message);
+    votes.push_back(std::move(*vote));
+  }
+  const trust::Tally tally = trust::tally(request, votes);
+  const auto wanted = resolved.answer == WaitAnswer::kApproved ? trust::Tally::State::kApproved
+                                                               : trust::Tally::State::kRejected;
+  if (tally.state != wanted || decisionBody(tally.form, tally.comment) != resolved.bodyJson)
+    return invalid(path, "they come to something else than the history");
+  return {};
+}
+
+Status RecordedDecisions::verifyLocal(const Asked& asked, const trust::DecisionKeys& keys) {
   const std::string& path = asked.opened.key.path;
   const engine::WaitResolved& resolved = *asked.resolved;
   const auto verified =
@@ -139,14 +222,14 @@ Status RecordedDecisions::verifyApprovals(const engine::RunState& state,
   return {};
 }
 
-Status RecordedDecisions::verify(const engine::RunState& state, const trust::DecisionKeys& keys,
+Status RecordedDecisions::verify(const engine::RunState& state, const DecisionTrust& trust,
                                  const FindStep& findStep) const {
   BELAY_TRY(verifyReviews(state, findStep));
   BELAY_TRY(verifyApprovals(state, findStep));
   for (const auto& [name, asked] : asked_) {
     const std::string& path = asked.opened.key.path;
     const bool decided = asked.resolved && isDecided(*asked.resolved);
-    if (decided && !asked.settled) BELAY_TRY(verifyAnswer(asked, keys));
+    if (decided && !asked.settled) BELAY_TRY(verifyAnswer(asked, trust));
     // What a step with a review gives is its own, whatever its members are called.
     if (asked.opened.review) continue;
     std::string outputJson = asked.outputJson;

@@ -8,10 +8,18 @@
 #include "agent/engine/Event.h"
 #include "agent/engine/RunState.h"
 #include "agent/flow/Flow.h"
+#include "agent/journal/Journal.h"
 #include "agent/trust/Decision.h"
 #include "common/base/Result.h"
+#include "common/statement/Request.h"
 
 namespace belay::runtime {
+
+/// Who is believed about decisions of the past.
+struct DecisionTrust {
+  const trust::DecisionKeys& local;
+  journal::Journal& journal;  ///< Its ledger has the rosters.
+};
 
 /// What persons decided according to the history of a run: the latest visit of each approval, and
 /// of code, which is given all results again, every visit. A history that was read from disk is
@@ -31,7 +39,7 @@ class RecordedDecisions {
   /// That each decision is signed by a key of `keys`, for the request that the run made, and says
   /// what the history says; that no approval counts as given without one; and that no step with a
   /// review has begun without one for what it does. Errors: kDecisionInvalid naming the step.
-  base::Status verify(const engine::RunState& state, const trust::DecisionKeys& keys,
+  base::Status verify(const engine::RunState& state, const DecisionTrust& trust,
                       const FindStep& findStep) const;
 
  private:
@@ -46,7 +54,10 @@ class RecordedDecisions {
   base::Status verifyReview(const engine::ActiveStep& active) const;
   base::Status verifyReviews(const engine::RunState& state, const FindStep& findStep) const;
   base::Status verifyApprovals(const engine::RunState& state, const FindStep& findStep) const;
-  static base::Status verifyAnswer(const Asked& asked, const trust::DecisionKeys& keys);
+  static base::Status verifyAnswer(const Asked& asked, const DecisionTrust& trust);
+  static base::Status verifyLocal(const Asked& asked, const trust::DecisionKeys& keys);
+  static base::Status verifyGate(const Asked& asked, const statement::Request& request,
+                                 journal::Journal& journal);
 
   bool isCode_ = false;
   std::map<std::string, Asked> asked_;  ///< By nameOf().

@@ -62,6 +62,7 @@ Runtime::Runtime(World world, RuntimeSettings settings)
                      return create(request, place);
                    }),
       waits_(core_),
+      gates_(core_, waits_),
       steps_(core_, waits_, *this) {
   waits_.setSteps(steps_);
 }

@@ -1,8 +1,10 @@
 #include "agent/runtime/Waits.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/engine/Path.h"
+#include "agent/runtime/Gates.h"
 #include "agent/runtime/Steps.h"
 #include "agent/runtime/WaitAnswers.h"
 #include "agent/script/TextOutput.h"
@@ -36,6 +38,7 @@ const engine::WaitOpened* openedIn(const engine::RunState& state, const std::str
 /// A wait on its way into the journal.
 struct Waits::Open {
   engine::WaitOpened event;
+  bool isGate = false;  ///< People of the roster answer.
 };
 
 Status Waits::open(LiveRun& run, const flow::Step& step, const json::Value& spec,
@@ -170,8 +173,8 @@ Status Waits::renderRequest(Open& open, LiveRun& run, const json::Value& rendere
     for (const json::Member& member : options->asObject()) request.set(member.first, member.second);
   }
   if (open.event.kind == flow::WaitKind::kApproval) {
-    BELAY_ASSIGN(json::Value artifacts, artifactsOf(run, open.event.key, request));
-    request.set("artifacts", std::move(artifacts));
+    BELAY_TRY(askForApproval(open, run, request));
+    if (open.isGate) return {};
   }
   if (open.event.kind == flow::WaitKind::kEvent) {
     open.event.eventName = request.text("name");
@@ -182,6 +185,24 @@ Status Waits::renderRequest(Open& open, LiveRun& run, const json::Value& rendere
   }
   open.event.requestJson = json::print(request);
   open.event.requestDigest = crypto::sha256(open.event.requestJson).hex();
+  return {};
+}
+
+Status Waits::askForApproval(Open& open, LiveRun& run, json::Value& request) {
+  BELAY_ASSIGN(json::Value artifacts, artifactsOf(run, open.event.key, request));
+  request.set("artifacts", std::move(artifacts));
+  engine::WaitOpened bounded = open.event;
+  const std::int64_t longest = core_.world().policy.approvalExpires().count();
+  if (bounded.delayMs == 0 || bounded.delayMs > longest) {
+    bounded.delayMs = longest;
+    bounded.expiresWallMs = core_.wallMs() + longest;
+  }
+  BELAY_ASSIGN(const auto asked, askPeople(core_, run, bounded, request));
+  if (!asked) return {};
+  open.event = std::move(bounded);
+  open.event.requestJson = asked->print();
+  open.event.requestDigest = crypto::sha256(open.event.requestJson).hex();
+  open.isGate = true;
   return {};
 }
 
@@ -235,6 +256,10 @@ Status Waits::recordOpen(LiveRun& run, Open open) {
   row.openedMs = core_.wallMs();
   row.expiresMs = open.event.expiresWallMs;
   BELAY_TRY(core_.world().journal.addWait(row));
+  if (open.isGate) {
+    BELAY_TRY(core_.world().journal.gates().add(
+        {row.requestDigest, row.id.str(), core_.world().clock.bootId(), run.head.number}));
+  }
   BELAY_TRY(armTimer(run, open.event));
   return core_.record(run, std::move(open.event));
 }
@@ -312,6 +337,13 @@ Status Waits::answerApproval(const base::WaitId& wait, const trust::VerifiedDeci
   BELAY_ASSIGN(const journal::WaitRow row, openRow(wait, flow::WaitKind::kApproval));
   BELAY_ASSIGN(LiveRun * run, core_.runs().get(row.run));
   BELAY_TRY(checkRequest(*run, row, verified));
+  if (const auto people = gateRequest(row.requestJson)) {
+    return Error{ErrorCode::kDecisionClass,
+                 "wait " + wait.str() + " is answered by people of the roster, with class " +
+                     std::string(statement::keyClassName(people->keyClass)),
+                 {"belay decision request " + wait.str() + " --out FILE",
+                  "belay approve --request FILE --key KEYFILE --out FILE"}};
+  }
   BELAY_ASSIGN(const json::Value request, json::parse(row.requestJson));
   BELAY_ASSIGN(json::Value form, json::parse(verified.decision.formJson));
   BELAY_TRY(checkForm(request, form));
@@ -323,6 +355,40 @@ Status Waits::answerApproval(const base::WaitId& wait, const trust::VerifiedDeci
   resolved.bodyJson = decisionBody(form, verified.decision.comment);
   resolved.decision = verified.compact;
   resolved.by = by;
+  return resolve(*run, std::move(resolved),
+                 approved ? journal::WaitStatus::kAnswered : journal::WaitStatus::kRejected);
+}
+
+Status Waits::checkInTime(const journal::WaitRow& row) {
+  BELAY_ASSIGN(LiveRun * run, core_.runs().get(row.run));
+  const Status inTime = checkInTime(*run, row.id);
+  if (inTime || inTime.error().code != ErrorCode::kWaitClosed) return inTime;
+  return Error{ErrorCode::kDecisionExpired, "the request of wait " + row.id.str() + " has expired"};
+}
+
+Result<journal::WaitRow> Waits::openApproval(const base::WaitId& wait) {
+  return openRow(wait, flow::WaitKind::kApproval);
+}
+
+Status Waits::answerGate(const journal::WaitRow& row, const trust::Tally& tally,
+                         const std::string& decisions) {
+  BELAY_ASSIGN(LiveRun * run, core_.runs().get(row.run));
+  const engine::WaitOpened* opened = openedIn(run->state, row.step, row.id);
+  if (!opened) return Error{ErrorCode::kWaitClosed, "wait " + row.id.str() + " is no longer open"};
+  // What a person saw is the row; what the run asked is in its chain.
+  if (opened->requestJson != row.requestJson) {
+    return Error{ErrorCode::kDecisionInvalid,
+                 "the wait " + row.id.str() + " shows another request than its run made",
+                 {"belay journal verify"}};
+  }
+  const bool approved = tally.state == trust::Tally::State::kApproved;
+  engine::WaitResolved resolved;
+  resolved.wait = row.id;
+  resolved.key.path = row.step;
+  resolved.answer = approved ? WaitAnswer::kApproved : WaitAnswer::kRejected;
+  resolved.bodyJson = decisionBody(tally.form, tally.comment);
+  resolved.decision = decisions;
+  resolved.by = tally.by;
   return resolve(*run, std::move(resolved),
                  approved ? journal::WaitStatus::kAnswered : journal::WaitStatus::kRejected);
 }

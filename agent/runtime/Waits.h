@@ -7,6 +7,7 @@
 
 #include "agent/runtime/Core.h"
 #include "agent/runtime/RunScope.h"
+#include "agent/trust/Gate.h"
 
 namespace belay::runtime {
 
@@ -48,6 +49,13 @@ class Waits {
   /// shown beside it.
   base::Status answerApproval(const base::WaitId& wait, const trust::VerifiedDecision& decision,
                               const std::string& by);
+  // What Gates needs: see there.
+  /// Errors: kWaitNotFound, kWaitClosed.
+  base::Result<journal::WaitRow> openApproval(const base::WaitId& wait);
+  /// Errors: kDecisionExpired when it is due, and the loop has not come to it yet.
+  base::Status checkInTime(const journal::WaitRow& row);
+  base::Status answerGate(const journal::WaitRow& row, const trust::Tally& tally,
+                          const std::string& decisions);
   /// `bodyJson` is checked against the schema of the wait; a body that does not match leaves it
   /// open.
   base::Status answerCallback(const base::WaitId& wait, const std::string& bodyJson,
@@ -69,6 +77,7 @@ class Waits {
                      const RunScope& scope);
   base::Status renderTime(Open& open, const json::Value& rendered);
   base::Status renderRequest(Open& open, LiveRun& run, const json::Value& rendered);
+  base::Status askForApproval(Open& open, LiveRun& run, json::Value& request);
   base::Result<json::Value> artifactsOf(LiveRun& run, const engine::StepKey& key,
                                         const json::Value& rendered);
   base::Status recordOpen(LiveRun& run, Open open);

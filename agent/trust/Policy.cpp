@@ -216,4 +216,27 @@ PinDemand Policy::pinDemand(std::string_view flow) const {
   return {.rule = "default", .source = rules_->source};
 }
 
+GateDemand Policy::gateDemand(std::string_view flow) const {
+  for (const GateRule& rule : rules_->approvals.gates) {
+    if (rule.slug == "*" || rule.slug == flow) {
+      return {rule.gateClass, rule.approvers, rule.quorum, rule.label, rules_->source};
+    }
+  }
+  return {.rule = "default", .source = rules_->source};
+}
+
+std::string Policy::personOf(std::string_view user) const {
+  const auto& persons = rules_->approvals.persons;
+  const std::size_t space = user.find(" (");
+  if (const auto byUid = persons.find(user.substr(0, space)); byUid != persons.end())
+    return byUid->second;
+  if (space == std::string_view::npos || !user.ends_with(')')) return {};
+  const auto byName = persons.find(user.substr(space + 2, user.size() - space - 3));
+  return byName == persons.end() ? std::string() : byName->second;
+}
+
+std::chrono::milliseconds Policy::approvalExpires() const { return rules_->approvals.expires; }
+
+Disclosure Policy::toRelay() const { return rules_->approvals.toRelay; }
+
 }  // namespace belay::trust

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/trust/GatePolicy.h"
 #include "agent/trust/RenderedEffect.h"
 #include "common/base/Result.h"
 #include "common/http/Resolver.h"
@@ -48,6 +49,7 @@ using PathResolver = std::function<std::string(const std::string&)>;
 ///   webhook: {unauthenticated: [FLOW/WEBHOOK]}
 ///   families: [FAMILY], secrets: [{id, names, flows}],
 ///   hours: [{id, flows, days, from, to, zone}]
+///   approvals: {gates: [{id, slug, class, approvers, quorum}], persons, expires, to_relay}
 ///
 /// Threads: any; a reload makes a new policy.
 class Policy {
@@ -77,6 +79,14 @@ class Policy {
 
   /// Whether this flow runs only what a signed pin names.
   PinDemand pinDemand(std::string_view flow) const;
+
+  /// Who must answer the approvals of this flow.
+  GateDemand gateDemand(std::string_view flow) const;
+  /// The person of the roster who is a user of this host: "uid:1000 (ada)". Empty: nobody.
+  std::string personOf(std::string_view user) const;
+  /// No request of an approval lives longer.
+  std::chrono::milliseconds approvalExpires() const;
+  Disclosure toRelay() const;
 
  private:
   Verdict refusedBy(const BoundRefusal& refusal, const std::string& subject) const;

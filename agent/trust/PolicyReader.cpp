@@ -15,8 +15,8 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kTopKeys{"run",      "http",    "flows", "webhook",
-                                                   "families", "secrets", "hours"};
+constexpr std::array<std::string_view, 8> kTopKeys{
+    "run", "http", "flows", "webhook", "approvals", "families", "secrets", "hours"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
 constexpr std::array<std::string_view, 1> kWebhookKeys{"unauthenticated"};
 constexpr std::array<std::string_view, 2> kRunKeys{"allow", "deny"};
@@ -319,6 +319,8 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
                      }));
   if (const json::Value* webhook = rules.find("webhook")) BELAY_TRY(readWebhook(*webhook, out));
   BELAY_TRY(readBounds(rules, out.bounds));
+  if (const json::Value* approvals = rules.find("approvals"))
+    BELAY_TRY(readApprovals(*approvals, out.approvals));
   return out;
 }
 

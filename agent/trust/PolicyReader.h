@@ -42,6 +42,9 @@ class PolicyReader {
   base::Status readRun(const json::Value& section, PolicyRules& out) const;
   base::Result<PinRule> pinRule(const json::Value& rule, const std::string& pointer) const;
   base::Status readWebhook(const json::Value& section, PolicyRules& out) const;
+  base::Result<GateRule> gateRule(const json::Value& rule, const std::string& pointer) const;
+  base::Status readPersons(const json::Value& persons, ApprovalRules& out) const;
+  base::Status readApprovals(const json::Value& section, ApprovalRules& out) const;
   base::Status readHttp(const json::Value& section, PolicyRules& out) const;
   base::Status readBounds(const json::Value& rules, FlowBounds& out) const;
   base::Status readFamilies(const json::Value& rules, FlowBounds& out) const;

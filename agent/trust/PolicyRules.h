@@ -8,6 +8,7 @@
 
 #include "agent/trust/AddressBlock.h"
 #include "agent/trust/FlowBounds.h"
+#include "agent/trust/GatePolicy.h"
 #include "agent/trust/Policy.h"
 
 namespace belay::trust {
@@ -67,6 +68,7 @@ struct PolicyRules {
   /// "SLUG/NAME" of webhooks that take deliveries which prove nothing.
   std::vector<std::string> unauthenticatedWebhooks;
   FlowBounds bounds;
+  ApprovalRules approvals;
 };
 
 /// True where `executable` starts other commands or code by its arguments: an allow rule then needs

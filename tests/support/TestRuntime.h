@@ -52,7 +52,10 @@ class TestRuntime {
     journal = std::move(*opened);
     evaluator = std::make_unique<script::QuickJsEvaluator>();
     runtime = std::make_unique<runtime::Runtime>(
-        runtime::World{*journal, *evaluator, outputs, policy, clock, random, log, keys}, settings);
+        runtime::World{
+            *journal, *evaluator, outputs, policy, clock, random, log, keys,
+            [this]() -> base::Result<crypto::P256PublicKey> { return hostKey.publicKey(); }},
+        settings);
     runtime->steps().setPerformer(flow::Family::kRun, jobs);
     runtime->steps().setPerformer(flow::Family::kHttp, requests);
     if (wire) wire(runtime->steps());
@@ -237,6 +240,8 @@ class TestRuntime {
   HeldPerformer jobs{true};       ///< `run`: finds its attempts again.
   HeldPerformer requests{false};  ///< `http`.
   crypto::P256PrivateKey key = crypto::P256PrivateKey::generate(random);
+  SeededRandom hostRandom{7};  ///< Apart, so that runs draw the same numbers as ever.
+  crypto::P256PrivateKey hostKey = crypto::P256PrivateKey::generate(hostRandom);
   trust::DecisionKeys keys;
   int wakes = 0;
 

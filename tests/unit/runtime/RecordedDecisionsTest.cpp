@@ -78,7 +78,7 @@ TEST_GROUP(RecordedDecisions) {
       CHECK(belay::engine::apply(state, {row.atMs, std::move(body)}).ok());
     }
     const belay::base::Status verified =
-        decisions.verify(state, host.keys, [&flow](const std::string& path) {
+        decisions.verify(state, {host.keys, *host.journal}, [&flow](const std::string& path) {
           return flow.find(belay::engine::stepIdOf(path));
         });
     if (!verified) CHECK(verified.error().code == ErrorCode::kDecisionInvalid);
@@ -179,7 +179,7 @@ TEST(RecordedDecisions, aReviewThatIsNotInTheHistoryIsMissed) {
   state.active.push_back(active);
   const RecordedDecisions decisions;
   const auto verified = decisions.verify(
-      state, host.keys, [&flow](const std::string& path) { return flow.find(path); });
+      state, {host.keys, *host.journal}, [&flow](const std::string& path) { return flow.find(path); });
   CHECK(TestRuntime::failedWith(verified, ErrorCode::kDecisionInvalid));
 }
 
@@ -270,7 +270,7 @@ TEST_GROUP(DecisionsOfCode) {
     }
     std::unique_ptr<belay::flow::CallStep> found;
     return decisions
-        .verify(state, host.keys,
+        .verify(state, {host.keys, *host.journal},
                 [&](const std::string& path) {
                   found = callAt(state, path);
                   return found ? &found->step : nullptr;
