@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::int64_t kMsOfSecond = 1'000;
 constexpr Flag kNewFlags[] = {
-    {"role", "ROLE", "host (enrols one host, once), release (hands in pins and releases), metrics"},
+    {"role", "ROLE",
+     "host (enrols one host, once), release (hands in pins and releases), approver, bot (hand in "
+     "decisions), metrics"},
     {"label", "TEXT", "whom it is for"},
     {"expires", "DURATION", "how long it counts (24h for role host)"},
 };

@@ -30,7 +30,7 @@ struct HostRow {
 /// A secret that somebody was given, known by its digest.
 struct TokenRow {
   std::string digest;  ///< SHA-256, hex.
-  std::string role;    ///< "host": enrols one host, once; "release", "metrics".
+  std::string role;    ///< "host": enrols one host, once; "release", "approver", "bot", "metrics".
   std::string label;
   std::int64_t createdMs = 0;
   std::int64_t expiresMs = 0;
@@ -68,6 +68,25 @@ struct PinRow {
 struct OpenedSession {
   std::int64_t epoch = 0;
   std::string previous;  ///< The statement by which the one before was opened; empty: the first.
+};
+
+/// What a host asks of people. Nothing of it is believed here; mostly nothing can be read.
+struct ApprovalRow {
+  std::string request;  ///< SHA-256 of the request's bytes, as the host says: its name. Hex.
+  std::string host;
+  std::int64_t change = 0;  ///< Rises with every change of any approval. Given by the store.
+  std::int64_t atMs = 0;
+  std::int64_t expiresMs = 0;
+  bool closed = false;
+  std::string summary;  ///< Empty unless the host tells it.
+  std::string content;  ///< JSON: {"sealed"} or {"statement"}.
+};
+
+/// A decision that was handed in about one.
+struct HandedRow {
+  std::string decision;  ///< SHA-256 of its bytes, hex.
+  std::string receipt;   ///< Compact JWS of the host; empty: there is none yet.
+  std::int64_t atMs = 0;
 };
 
 /// How much one mailbox may hold; kRelayQuota beyond.
@@ -152,6 +171,25 @@ class Mailbox {
   virtual base::Status setHooks(std::string_view host, const std::vector<std::string>& hooks) = 0;
   virtual base::Result<bool> hasHook(std::string_view host, std::string_view hook) = 0;
 
+  // --- Approvals.
+  /// The same one again takes its place. Errors: kRelayQuota above `most` open ones of a host,
+  /// kConflict for another host's.
+  virtual base::Status openApproval(const ApprovalRow& row, std::int64_t most) = 0;
+  virtual base::Result<std::optional<ApprovalRow>> approval(std::string_view request) = 0;
+  /// Those that have changed after `after`, in that order, without their contents.
+  virtual base::Result<std::vector<ApprovalRow>> approvals(std::int64_t after,
+                                                           std::size_t most) = 0;
+  /// False when this very decision is there already. Errors: kRelayQuota above `most` of a request.
+  virtual base::Result<bool> handIn(std::string_view request, std::string_view decision,
+                                    std::int64_t nowMs, std::size_t most) = 0;
+  /// In the order in which they came.
+  virtual base::Result<std::vector<HandedRow>> handedIn(std::string_view request) = 0;
+  /// Of this host's own requests only. `decision` empty: it is about the request alone. A request
+  /// that is closed is kept for a while, so that whoever decided hears of it.
+  virtual base::Status addReceipt(std::string_view host, std::string_view request,
+                                  std::string_view decision, std::string_view receipt, bool closed,
+                                  std::int64_t nowMs) = 0;
+
   // --- Releases.
   /// False when it is there already. Of one chain the newest `most` are kept.
   virtual base::Result<bool> addPin(const PinRow& row, std::size_t most) = 0;
@@ -164,7 +202,7 @@ class Mailbox {
 
   // --- Upkeep.
   virtual base::Result<Totals> totals() = 0;
-  /// Removes tokens and callbacks that have expired, at most `most` of each.
+  /// Removes tokens, callbacks and approvals that have expired, at most `most` of each.
   virtual base::Status sweep(std::int64_t nowMs, std::size_t most) = 0;
   /// Outside of a transaction: brings the file in order when it is due.
   virtual base::Status upkeep(bool idle) = 0;

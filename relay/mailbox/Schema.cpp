@@ -34,6 +34,13 @@ constexpr const char* kTables[] = {
     "CREATE INDEX callbacks_by_expiry ON callbacks (expires_ms) WHERE expires_ms > 0",
     "CREATE TABLE hooks (host INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (host, name))"
     " STRICT, WITHOUT ROWID",
+    "CREATE TABLE approvals (request TEXT PRIMARY KEY, host INTEGER NOT NULL,"
+    " change INTEGER NOT NULL UNIQUE, at_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+    " closed_ms INTEGER NOT NULL, summary TEXT NOT NULL, content TEXT NOT NULL) STRICT",
+    "CREATE INDEX approvals_by_host ON approvals (host)",
+    "CREATE TABLE approval_decisions (number INTEGER PRIMARY KEY, request TEXT NOT NULL,"
+    " decision TEXT NOT NULL, receipt TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " UNIQUE (request, decision)) STRICT",
     "CREATE TABLE pins (number INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE,"
     " chain TEXT NOT NULL, release TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL)"
     " STRICT",

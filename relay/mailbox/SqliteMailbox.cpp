@@ -60,6 +60,9 @@ HostRow hostOf(const sqlite::Execution& rows) {
           rows.integer(8), rows.integer(9), rows.integer(10)};
 }
 
+/// So long whoever decided can ask what became of it.
+constexpr std::chrono::milliseconds kApprovalsKept = std::chrono::hours{24};
+
 Error noToken(const char* why) {
   return Error{ErrorCode::kRelayCredential,
                std::string("the token to enrol a host ") + why,
@@ -207,7 +210,7 @@ Result<bool> SqliteMailbox::removeHost(std::string_view id) {
   if (!host) return false;
   for (sqlite::Statement* const statement :
        {&statements_->removeMessages, &statements_->removeCallbacks, &statements_->removeHooks,
-        &statements_->removeHost}) {
+        &statements_->removeDecisions, &statements_->removeApprovals, &statements_->removeHost}) {
     BELAY_TRY(write(*statement, *host));
   }
   return true;
@@ -237,7 +240,10 @@ Result<Totals> SqliteMailbox::totals() {
 
 Status SqliteMailbox::sweep(std::int64_t nowMs, std::size_t most) {
   BELAY_TRY(write(statements_->sweepTokens, nowMs, most));
-  return write(statements_->sweepCallbacks, nowMs, most);
+  BELAY_TRY(write(statements_->sweepCallbacks, nowMs, most));
+  const std::int64_t gone = nowMs - kApprovalsKept.count();
+  BELAY_TRY(write(statements_->sweepApprovals, gone, most));
+  return database_->changes() > 0 ? write(statements_->sweepDecisions) : Status{};
 }
 
 Status SqliteMailbox::upkeep(bool idle) {

@@ -59,6 +59,16 @@ class SqliteMailbox final : public Mailbox {
   base::Status setHooks(std::string_view host, const std::vector<std::string>& hooks) override;
   base::Result<bool> hasHook(std::string_view host, std::string_view hook) override;
 
+  base::Status openApproval(const ApprovalRow& row, std::int64_t most) override;
+  base::Result<std::optional<ApprovalRow>> approval(std::string_view request) override;
+  base::Result<std::vector<ApprovalRow>> approvals(std::int64_t after, std::size_t most) override;
+  base::Result<bool> handIn(std::string_view request, std::string_view decision, std::int64_t nowMs,
+                            std::size_t most) override;
+  base::Result<std::vector<HandedRow>> handedIn(std::string_view request) override;
+  base::Status addReceipt(std::string_view host, std::string_view request,
+                          std::string_view decision, std::string_view receipt, bool closed,
+                          std::int64_t nowMs) override;
+
   base::Result<bool> addPin(const PinRow& row, std::size_t most) override;
   base::Result<std::vector<PinRow>> pins() override;
   base::Result<bool> addRelease(std::string_view digest, std::string_view content,

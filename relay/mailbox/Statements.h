@@ -40,8 +40,9 @@ struct SqliteMailbox::Statements {
         removeMessages(db, "remove messages", "DELETE FROM messages WHERE host = ?"),
         removeCallbacks(db, "remove callbacks", "DELETE FROM callbacks WHERE host = ?"),
         removeHooks(db, "remove hooks", "DELETE FROM hooks WHERE host = ?"),
-        openSession(db, "open session",
-                    "UPDATE hosts SET epoch = epoch + 1, session = ?, seen_ms = ? WHERE number = ?"),
+        openSession(
+            db, "open session",
+            "UPDATE hosts SET epoch = epoch + 1, session = ?, seen_ms = ? WHERE number = ?"),
         lastSession(db, "read session", "SELECT epoch, session FROM hosts WHERE number = ?"),
         room(db, "look at mailbox",
              "SELECT last_seq, queued, queued_bytes FROM hosts WHERE number = ?"),
@@ -78,6 +79,40 @@ struct SqliteMailbox::Statements {
         hook(db, "find hook",
              "SELECT 1 FROM hooks k JOIN hosts h ON h.number = k.host"
              " WHERE h.id = ? AND k.name = ?"),
+        countApprovals(db, "count approvals",
+                       "SELECT count(*) FROM approvals WHERE host = ? AND closed_ms = 0"),
+        openApproval(db, "open approval",
+                     "INSERT INTO approvals (request, host, change, at_ms, expires_ms, closed_ms,"
+                     " summary, content) VALUES (?,?,"
+                     "(SELECT coalesce(max(change), 0) + 1 FROM approvals),?,?,0,?,?)"),
+        approval(db, "find approval",
+                 "SELECT a.request, h.id, a.change, a.at_ms, a.expires_ms, a.closed_ms, a.summary,"
+                 " a.content FROM approvals a JOIN hosts h ON h.number = a.host"
+                 " WHERE a.request = ?"),
+        approvals(db, "list approvals",
+                  "SELECT a.request, h.id, a.change, a.at_ms, a.expires_ms, a.closed_ms, a.summary,"
+                  " '' FROM approvals a JOIN hosts h ON h.number = a.host WHERE a.change > ?"
+                  " ORDER BY a.change LIMIT ?"),
+        renewApproval(db, "renew approval",
+                      "UPDATE approvals SET summary = ?, content = ? WHERE request = ?"),
+        touchApproval(db, "touch approval",
+                      "UPDATE approvals SET change = (SELECT max(change) + 1 FROM approvals)"
+                      " WHERE request = ?"),
+        closeApproval(db, "close approval",
+                      "UPDATE approvals SET closed_ms = ? WHERE request = ? AND closed_ms = 0"),
+        handIn(db, "hand in a decision",
+               "INSERT INTO approval_decisions (request, decision, receipt, at_ms)"
+               " VALUES (?,?,'',?)"),
+        handedIn(db, "list decisions",
+                 "SELECT decision, receipt, at_ms FROM approval_decisions WHERE request = ?"
+                 " ORDER BY number"),
+        addReceipt(db, "add receipt",
+                   "UPDATE approval_decisions SET receipt = ? WHERE request = ? AND decision = ?"
+                   " AND receipt = ''"),
+        removeDecisions(db, "remove decisions",
+                        "DELETE FROM approval_decisions WHERE request IN"
+                        " (SELECT request FROM approvals WHERE host = ?)"),
+        removeApprovals(db, "remove approvals", "DELETE FROM approvals WHERE host = ?"),
         addPin(db, "add pin",
                "INSERT OR IGNORE INTO pins (digest, chain, release, text, at_ms)"
                " VALUES (?,?,?,?,?)"),
@@ -98,7 +133,15 @@ struct SqliteMailbox::Statements {
                     " WHERE expires_ms <= ? LIMIT ?)"),
         sweepCallbacks(db, "sweep callbacks",
                        "DELETE FROM callbacks WHERE route IN (SELECT route FROM callbacks"
-                       " WHERE expires_ms > 0 AND expires_ms <= ? LIMIT ?)") {}
+                       " WHERE expires_ms > 0 AND expires_ms <= ? LIMIT ?)"),
+        // The newest change stays, from which later ones are counted.
+        sweepApprovals(db, "sweep approvals",
+                       "DELETE FROM approvals WHERE request IN (SELECT request FROM approvals"
+                       " WHERE (expires_ms <= ?1 OR closed_ms BETWEEN 1 AND ?1)"
+                       " AND change < (SELECT max(change) FROM approvals) LIMIT ?2)"),
+        sweepDecisions(db, "sweep decisions",
+                       "DELETE FROM approval_decisions WHERE request NOT IN"
+                       " (SELECT request FROM approvals)") {}
 
   sqlite::Statement begin, commit, rollback;
   sqlite::Statement addToken, token, tokens, tokensByPrefix, removeToken, useToken;
@@ -108,8 +151,10 @@ struct SqliteMailbox::Statements {
       acknowledge, receive;
   sqlite::Statement countCallbacks, openCallback, callback, useCallback, closeCallback, addHook,
       hook;
+  sqlite::Statement countApprovals, openApproval, approval, approvals, renewApproval, touchApproval,
+      closeApproval, handIn, handedIn, addReceipt, removeDecisions, removeApprovals;
   sqlite::Statement addPin, dropPins, pins, addRelease, release, totals;
-  sqlite::Statement sweepTokens, sweepCallbacks;
+  sqlite::Statement sweepTokens, sweepCallbacks, sweepApprovals, sweepDecisions;
 };
 
 }  // namespace belay::mailbox

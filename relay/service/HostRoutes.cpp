@@ -195,6 +195,8 @@ Status takeOne(Context& context, Mailbox& mailbox, const std::string& host,
     return mailbox.closeCallback(host, wait);
   }
   if (message.kind == wire::kHooks) return setHooks(mailbox, host, message.body);
+  if (message.kind == wire::kRequest) return openApproval(context, mailbox, host, message.body);
+  if (message.kind == wire::kReceipt) return takeReceipt(context, mailbox, host, message.body);
   return Error{ErrorCode::kLinkMessage,
                "this relay takes no message of kind " + base::visible(message.kind)};
 }
@@ -212,6 +214,7 @@ Result<Outcome> takeBatch(Context& context, Mailbox& mailbox, const Session& ses
     return Error{ErrorCode::kRelayFenced, "a newer session of this host has taken over"};
   }
   std::int64_t last = host->received;
+  Outcome outcome;
   json::Array refused;
   for (const Incoming& message : messages) {
     last = std::max(last, message.seq);
@@ -219,6 +222,8 @@ Result<Outcome> takeBatch(Context& context, Mailbox& mailbox, const Session& ses
     context.metrics.add(fresh ? Counter::kMessagesIn : Counter::kMessagesRepeated);
     if (!fresh) continue;
     const Status taken = takeOne(context, mailbox, session.host, message);
+    if (taken && (message.kind == wire::kRequest || message.kind == wire::kReceipt))
+      outcome.approvalsChanged = true;
     if (taken) continue;
     // What is refused blocks nothing: it is acknowledged, and its host is told.
     if (!isRefusal(taken.error().code)) return taken.error();
@@ -230,7 +235,8 @@ Result<Outcome> takeBatch(Context& context, Mailbox& mailbox, const Session& ses
   }
   Value data;
   data.set("acknowledged", last).set("refused", std::move(refused));
-  return Outcome{okResponse(std::move(data)), {}, {}, {}};
+  outcome.response = okResponse(std::move(data));
+  return outcome;
 }
 
 /// The session that the authorizer has seen; it may have ended since.

@@ -24,6 +24,8 @@ constexpr std::array<Row, static_cast<std::size_t>(Counter::kCount)> kRows{{
     {Counter::kWebhooks, "webhooks_taken"},
     {Counter::kPins, "pins_taken"},
     {Counter::kReleases, "releases_taken"},
+    {Counter::kApprovals, "approvals_taken"},
+    {Counter::kDecisions, "decisions_taken"},
     {Counter::kCommits, "commits"},
 }};
 

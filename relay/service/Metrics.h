@@ -26,6 +26,8 @@ enum class Counter {
   kWebhooks,
   kPins,
   kReleases,
+  kApprovals,
+  kDecisions,
   kCommits,
   kCount
 };

@@ -1,12 +1,15 @@
-// Pins and releases: kept and passed on. Nothing of them is believed here.
+// Pins, releases and rosters: kept and passed on. Nothing of them is believed here.
 
 #include <set>
 #include <utility>
 
 #include "common/base/Text.h"
 #include "common/crypto/Sha256.h"
+#include "common/json/Json.h"
 #include "common/json/Writer.h"
 #include "common/statement/Pin.h"
+#include "common/statement/Root.h"
+#include "common/statement/Roster.h"
 #include "common/statement/SignedStatement.h"
 #include "common/wire/Body.h"
 #include "common/wire/Protocol.h"
@@ -55,10 +58,41 @@ Result<PinRow> readPin(const http::ServerRequest& request) {
   return row;
 }
 
+/// A row of the pins that is a roster; its text is the body of the message. No pin's chain has this
+/// name.
+constexpr std::string_view kRosterChain = "roster";
+
 Status sendPin(Mailbox& mailbox, const std::string& host, const PinRow& pin, std::int64_t nowMs) {
+  const bool roster = pin.chain == kRosterChain;
   const auto put =
-      mailbox.put(host, wire::kPin, memberJson("statement", pin.text), nowMs, std::nullopt);
+      mailbox.put(host, roster ? wire::kRoster : wire::kPin,
+                  roster ? pin.text : memberJson("statement", pin.text), nowMs, std::nullopt);
   return put ? Status{} : Status{put.error()};
+}
+
+Result<PinRow> readRoster(const http::ServerRequest& request) {
+  BELAY_ASSIGN(const Value body, wire::parseBody(request.body));
+  BELAY_TRY(wire::checkMembers(body, "root statement"));
+  BELAY_ASSIGN(const std::string lines, wire::textMember(body, "statement", true));
+  BELAY_ASSIGN(const std::string rootLines, wire::textMember(body, "root"));
+  BELAY_ASSIGN(const auto statement, statement::SignedStatement::parse(lines));
+  if (statement.typ() != statement::Roster::kTyp) {
+    return Error{ErrorCode::kStatementKind, "only rosters are passed on here"};
+  }
+  Value message;
+  message.set("statement", statement.lines());
+  if (!rootLines.empty()) {
+    BELAY_ASSIGN(const auto root, statement::SignedStatement::parse(rootLines));
+    if (root.typ() != statement::Root::kTyp) {
+      return Error{ErrorCode::kStatementKind, "\"root\" must be a root document"};
+    }
+    message.set("root", root.lines());
+  }
+  PinRow row;
+  row.digest = statement.digest().hex();
+  row.chain = kRosterChain;
+  row.text = json::print(message);
+  return row;
 }
 
 Status sendRelease(Mailbox& mailbox, const std::string& host, const std::string& digest,
@@ -142,6 +176,14 @@ Status sendReleases(Mailbox& mailbox, const std::string& host, std::int64_t nowM
 
 void takePin(Context& context, http::ServerRequest&& request, http::Responder responder) {
   auto row = readPin(request);
+  if (!row) return responder.send(errorResponse(row.error()));
+  context.store.post(std::move(responder), [&context, row = std::move(*row)](Mailbox& mailbox) {
+    return passOn(context, mailbox, row);
+  });
+}
+
+void takeRoster(Context& context, http::ServerRequest&& request, http::Responder responder) {
+  auto row = readRoster(request);
   if (!row) return responder.send(errorResponse(row.error()));
   context.store.post(std::move(responder), [&context, row = std::move(*row)](Mailbox& mailbox) {
     return passOn(context, mailbox, row);

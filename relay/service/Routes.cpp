@@ -37,7 +37,11 @@ constexpr RouteRow kRows[] = {
     {"POST", "/c/{route}", kOpenClass, kDelivery, "", Rate::kPublic, "Answer a callback", &takeCallback},
     {"POST", "/h/{host}/{hook}", kOpenClass, kDelivery, "", Rate::kPublic, "Deliver to a webhook of a host", &takeWebhook},
     {"POST", "/v1/pins", kReleaseClass, kStatementBytes, kJson, Rate::kRelease, "Forward a signed pin to all hosts", &takePin},
+    {"POST", "/v1/rosters", kReleaseClass, kReleaseBytes * 2, kJson, Rate::kRelease, "Forward a signed roster to all hosts", &takeRoster},
     {"PUT", "/v1/releases/{digest}", kReleaseClass, kReleaseBytes, kBytes, Rate::kRelease, "Keep a release for its pins", &takeRelease},
+    {"GET", "/v1/approvals", kApproverClass, 0, "", Rate::kRelease, "List requests, or wait for a change", &answerApprovals},
+    {"GET", "/v1/approvals/{request}", kApproverClass, 0, "", Rate::kRelease, "Show a request and the receipts about it", &answerApproval},
+    {"POST", "/v1/approvals/{request}/decision", kApproverClass, kStatementBytes, kJson, Rate::kRelease, "Hand in a signed decision", &takeDecision},
     {"GET", "/v1/hosts", kOperatorClass, 0, "", Rate::kNone, "List hosts", &answerHosts},
     {"DELETE", "/v1/hosts/{host}", kOperatorClass, 0, "", Rate::kNone, "Remove a host and all that waits for it", &deleteHost},
     {"GET", "/v1/tokens", kOperatorClass, 0, "", Rate::kNone, "List tokens", &answerTokens},
@@ -121,6 +125,7 @@ class Authorizer {
     if (auth == kSessionClass) return checkSession(request, who);
     if (auth == kEnrolClass) return checkRole(request, "host", who);
     if (auth == kReleaseClass || auth == kMetricsClass) return checkRole(request, auth, who);
+    if (auth == kApproverClass) return checkRole(request, auth, who, "bot");
     return Error{ErrorCode::kPermission, "this is answered on the relay's Unix socket only"};
   }
 
@@ -137,11 +142,12 @@ class Authorizer {
     return Error{ErrorCode::kRelayCredential, "this is no session of a host"};
   }
 
+  /// `also`: another role that will do.
   std::optional<Error> checkRole(const http::ServerRequest& request, std::string_view wanted,
-                                 std::string& who) const {
+                                 std::string& who, std::string_view also = {}) const {
     who = bearerOf(request);
     const std::string role = context_.credentials.roleOf(who, context_.clock.wallMs());
-    if (role == wanted) return std::nullopt;
+    if (role == wanted || (!role.empty() && role == also)) return std::nullopt;
     if (!role.empty()) {
       return Error{ErrorCode::kRelayRole, "a token of role " + std::string(wanted) +
                                               " is wanted, this one is of role " + role};

@@ -9,6 +9,7 @@
 #include "common/base/Clock.h"
 #include "common/base/Random.h"
 #include "common/http/RouteTable.h"
+#include "common/json/Value.h"
 #include "common/log/Log.h"
 #include "relay/service/Credentials.h"
 #include "relay/service/Metrics.h"
@@ -41,6 +42,8 @@ inline constexpr std::string_view kEnrolClass = "enrol";        ///< A token of 
 inline constexpr std::string_view kClaimClass = "statement";    ///< A statement in the body.
 inline constexpr std::string_view kSessionClass = "session";    ///< The host of an open session.
 inline constexpr std::string_view kReleaseClass = "release";    ///< A token of role release.
+inline constexpr std::string_view kApproverClass =
+    "approver";  ///< A token of role approver or bot.
 inline constexpr std::string_view kMetricsClass = "metrics";    ///< A token of that role, or below.
 inline constexpr std::string_view kOperatorClass = "operator";  ///< Root and the relay's own user,
                                                                 ///< on its Unix socket.
@@ -83,7 +86,17 @@ void takeCallback(Context& context, http::ServerRequest&& request, http::Respond
 void takeWebhook(Context& context, http::ServerRequest&& request, http::Responder responder);
 
 void takePin(Context& context, http::ServerRequest&& request, http::Responder responder);
+void takeRoster(Context& context, http::ServerRequest&& request, http::Responder responder);
 void takeRelease(Context& context, http::ServerRequest&& request, http::Responder responder);
+void answerApprovals(Context& context, http::ServerRequest&& request, http::Responder responder);
+void answerApproval(Context& context, http::ServerRequest&& request, http::Responder responder);
+void takeDecision(Context& context, http::ServerRequest&& request, http::Responder responder);
+// Messages of hosts about approvals. Errors: refusals, or of the store.
+base::Status openApproval(Context& context, mailbox::Mailbox& mailbox, const std::string& host,
+                          const json::Value& body);
+base::Status takeReceipt(Context& context, mailbox::Mailbox& mailbox, const std::string& host,
+                         const json::Value& body);
+
 /// All pins and releases that this relay has, for a host that is new.
 base::Status sendReleases(mailbox::Mailbox& mailbox, const std::string& host, std::int64_t nowMs);
 

@@ -47,6 +47,8 @@ void visitOptions(SettingsType& s, Visitor& v) {
   v.bytes("limits.bytes_per_host", s.bytesMax, 4u << 20, 1ull << 40, "Their bytes.");
   v.number("limits.callbacks_per_host", s.callbacksMax, 1, 1'000'000,
            "Callbacks that one host has open.");
+  v.number("limits.approvals_per_host", s.approvalsMax, 1, 100'000,
+           "Approvals that one host has open.");
   v.number("limits.requests_in_flight", s.requestsMax, 16, 1'000'000,
            "Requests that wait for the store.");
   v.duration("limits.poll", s.pollMax, 5s, 5min, "Longest wait of a poll.");
@@ -62,7 +64,7 @@ void visitOptions(SettingsType& s, Visitor& v) {
            "From one address, to begin sessions; each takes two requests.");
   v.number("rates.host", s.rateHost, 10, 1'000'000, "Of one host in a session.");
   v.number("rates.release", s.rateRelease, 1, 1'000'000,
-           "Of one token of role release or metrics.");
+           "Of one token of role release, approver, bot or metrics.");
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ struct Settings {
   std::int64_t messagesMax = 100'000;
   std::uint64_t bytesMax = 64u << 20;
   std::int64_t callbacksMax = 10'000;
+  std::int64_t approvalsMax = 1'000;
   std::int64_t requestsMax = 4'096;
   std::chrono::milliseconds pollMax{60'000};
 

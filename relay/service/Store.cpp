@@ -124,11 +124,13 @@ Result<std::optional<milliseconds>> Store::step() {
     more = !inbox_.empty();
   }
   expire(draining);
+  watchers_.expire(clock_.sinceBoot(), draining);
   BELAY_TRY(sweep());
   BELAY_TRY(mailbox_.upkeep(!more));
   if (more) return std::optional(clock_.sinceBoot());
   milliseconds next = nextSweep_;
   if (!deadlines_.empty()) next = std::min(next, deadlines_.begin()->first);
+  next = std::min(next, watchers_.next().value_or(next));
   return std::optional(next);
 }
 
@@ -172,9 +174,16 @@ Status Store::giveUp(const Error& error, Batch& batch, std::vector<Done>& done) 
 
 Status Store::answer(std::vector<Done>& done) {
   std::vector<std::string> woken;
+  bool changed = false;
   for (Done& each : done) {
     if (each.outcome.onCommitted) each.outcome.onCommitted();
-    each.responder.send(std::move(each.outcome.response));
+    changed = changed || each.outcome.approvalsChanged;
+    if (each.outcome.watch) {
+      watchers_.add(std::move(each.responder), each.outcome.watch->after,
+                    each.outcome.watch->until);
+    } else {
+      each.responder.send(std::move(each.outcome.response));
+    }
     if (!each.outcome.fenced.empty()) unpark(each.outcome.fenced, errorResponse(fenced()));
     woken.insert(woken.end(), std::make_move_iterator(each.outcome.woken.begin()),
                  std::make_move_iterator(each.outcome.woken.end()));
@@ -182,7 +191,7 @@ Status Store::answer(std::vector<Done>& done) {
   std::sort(woken.begin(), woken.end());
   woken.erase(std::unique(woken.begin(), woken.end()), woken.end());
   for (const std::string& host : woken) BELAY_TRY(wake(host));
-  return {};
+  return changed ? watchers_.notify(mailbox_) : Status{};
 }
 
 Status Store::takePoll(Request& request, std::vector<Done>& done) {

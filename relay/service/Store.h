@@ -19,8 +19,15 @@
 #include "relay/mailbox/Mailbox.h"
 #include "relay/service/Credentials.h"
 #include "relay/service/Metrics.h"
+#include "relay/service/Watchers.h"
 
 namespace belay::service {
+
+/// Instead of an answer: to be answered when an approval changes after this change.
+struct Watch {
+  std::int64_t after = 0;
+  std::chrono::milliseconds until{0};
+};
 
 /// What one request wants of the store, and gets.
 struct Outcome {
@@ -28,6 +35,8 @@ struct Outcome {
   std::vector<std::string> woken;     ///< Hosts that have something new.
   std::string fenced;                 ///< A host whose older session must end; empty: none.
   std::function<void()> onCommitted;  ///< Called before the answer goes out; may be empty.
+  bool approvalsChanged = false;
+  std::optional<Watch> watch = std::nullopt;
 };
 
 /// A poll that waits.
@@ -130,6 +139,7 @@ class Store {
   std::multimap<std::chrono::milliseconds, std::string> deadlines_;
   std::chrono::milliseconds nextSweep_{0};
   std::chrono::milliseconds lastCommit_{0};  // So long it took.
+  Watchers watchers_;
 
   base::ConditionVariable ready_;
   base::Mutex mutex_;

@@ -318,3 +318,90 @@ TEST(MailboxContract, manyMessagesGoThroughUpkeep) {
   CHECK(store->commit().ok());
   LONGS_EQUAL(2000, store->host("a")->value().queuedBytes);
 }
+
+namespace {
+
+ApprovalRow approvalRow(const char* request, const char* host, std::int64_t expires = kNow + 1000) {
+  ApprovalRow row;
+  row.request = request;
+  row.host = host;
+  row.atMs = kNow;
+  row.expiresMs = expires;
+  row.content = R"({"sealed":"x"})";
+  return row;
+}
+
+}  // namespace
+
+TEST(MailboxContract, approvalsAreListedByTheirChanges) {
+  host("a");
+  CHECK(store->openApproval(approvalRow("r1", "a"), 10).ok());
+  CHECK(store->openApproval(approvalRow("r2", "a"), 10).ok());
+  const auto all = store->approvals(0, 10);
+  LONGS_EQUAL(2, all->size());
+  STRCMP_EQUAL("r1", (*all)[0].request.c_str());
+  STRCMP_EQUAL("", (*all)[0].content.c_str());
+  STRCMP_EQUAL(R"({"sealed":"x"})", (*store->approval("r1"))->content.c_str());
+  const std::int64_t last = (*all)[1].change;
+  CHECK(store->approvals(last, 10)->empty());
+  CHECK(*store->handIn("r1", "d1", kNow, 10));
+  const auto changed = store->approvals(last, 10);
+  LONGS_EQUAL(1, changed->size());
+  STRCMP_EQUAL("r1", (*changed)[0].request.c_str());
+  CHECK(store->commit().ok());
+  reopen();
+  LONGS_EQUAL(2, store->approvals(0, 10)->size());
+}
+
+TEST(MailboxContract, anApprovalIsOfOneHostAndRenewedByIt) {
+  host("a");
+  host("b");
+  CHECK(store->openApproval(approvalRow("r1", "a"), 1).ok());
+  CHECK(store->openApproval(approvalRow("r1", "b"), 1).error().code == ErrorCode::kConflict);
+  CHECK(store->openApproval(approvalRow("r2", "a"), 1).error().code == ErrorCode::kRelayQuota);
+  CHECK(store->openApproval(approvalRow("r3", "c"), 1).error().code == ErrorCode::kRelayHost);
+  ApprovalRow again = approvalRow("r1", "a");
+  again.content = R"({"sealed":"y"})";
+  CHECK(store->openApproval(again, 1).ok());
+  STRCMP_EQUAL(R"({"sealed":"y"})", (*store->approval("r1"))->content.c_str());
+  // A closed one leaves room.
+  CHECK(store->addReceipt("a", "r1", "", "receipt", true, kNow).ok());
+  CHECK((*store->approval("r1"))->closed);
+  CHECK(store->openApproval(approvalRow("r2", "a"), 1).ok());
+}
+
+TEST(MailboxContract, decisionsAreKeptOnceWithTheirReceipts) {
+  host("a");
+  host("b");
+  CHECK(store->openApproval(approvalRow("r1", "a"), 10).ok());
+  CHECK(*store->handIn("r1", "d1", kNow, 2));
+  CHECK(!*store->handIn("r1", "d1", kNow, 2));
+  CHECK(*store->handIn("r1", "d2", kNow, 2));
+  CHECK(store->handIn("r1", "d3", kNow, 2).error().code == ErrorCode::kRelayQuota);
+  CHECK(store->addReceipt("b", "r1", "d1", "lie", true, kNow).ok());
+  CHECK(store->addReceipt("a", "r1", "d2", "first", false, kNow).ok());
+  CHECK(store->addReceipt("a", "r1", "d2", "second", false, kNow).ok());
+  const auto handed = store->handedIn("r1");
+  LONGS_EQUAL(2, handed->size());
+  STRCMP_EQUAL("", (*handed)[0].receipt.c_str());
+  STRCMP_EQUAL("first", (*handed)[1].receipt.c_str());
+  CHECK(!(*store->approval("r1"))->closed);
+}
+
+TEST(MailboxContract, approvalsGoADayAfterTheirEnd) {
+  constexpr std::int64_t kDay = 24 * 3'600'000;
+  host("a");
+  CHECK(store->openApproval(approvalRow("r1", "a"), 10).ok());
+  CHECK(*store->handIn("r1", "d1", kNow, 2));
+  CHECK(store->openApproval(approvalRow("r2", "a", kNow + 9 * kDay), 10).ok());
+  CHECK(store->sweep(kNow + 1001, 100).ok());
+  CHECK(store->approval("r1")->has_value());
+  CHECK(store->sweep(kNow + 1001 + kDay, 100).ok());
+  CHECK(!store->approval("r1")->has_value());
+  CHECK(store->handedIn("r1")->empty());
+  // The newest stays whatever its age: changes are counted on from it.
+  CHECK(store->sweep(kNow + 99 * kDay, 100).ok());
+  CHECK(store->approval("r2")->has_value());
+  CHECK(*store->removeHost("a"));
+  CHECK(!store->approval("r2")->has_value());
+}

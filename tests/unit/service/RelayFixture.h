@@ -57,7 +57,9 @@ class RelayFixture {
                http::Headers headers = {}) {
     http::ServerRequest request;
     request.method = method;
-    request.path = target;
+    const std::size_t mark = target.find('?');
+    request.path = target.substr(0, mark);
+    if (mark != std::string::npos) request.query = target.substr(mark + 1);
     request.peer.address = local ? "" : address + ":40000";
     if (local) request.peer.credentials = http::PeerCredentials{localUid, 0, 1};
     request.headers = std::move(headers);

@@ -40,6 +40,8 @@ TEST_GROUP(Routes) {
     bearers["enrol"] = relay.newToken("host");
     bearers["release"] = relay.newToken("release");
     bearers["metrics"] = relay.newToken("metrics");
+    bearers["approver"] = relay.newToken("approver");
+    bearers["bot"] = relay.newToken("bot");
     bearers["expired"] = relay.newToken("release", 1);
     relay.clock.advance(std::chrono::seconds{2});
   }
@@ -55,8 +57,8 @@ TEST_GROUP(Routes) {
 };
 
 TEST(Routes, everyRouteNamesItsClassAndBounds) {
-  const std::set<std::string_view> classes{"open",    "enrol",   "statement", "session",
-                                           "release", "metrics", "operator"};
+  const std::set<std::string_view> classes{"open",     "enrol",   "statement", "session",
+                                           "approver", "release", "metrics",   "operator"};
   CHECK(service::routeRows().size() > 10);
   for (const RouteRow& row : service::routeRows()) {
     CHECK_TEXT(classes.count(row.auth) == 1, row.pattern.data());
@@ -73,7 +75,8 @@ TEST(Routes, everyRouteWithEveryCredentialFromTheNetwork) {
   for (const RouteRow& row : service::routeRows()) {
     for (const auto& [name, secret] : bearers) {
       const std::string what = std::string(row.method) + " " + targetOf(row) + " with " + name;
-      const bool wanted = row.auth == "open" || row.auth == "statement" || row.auth == name;
+      const bool wanted = row.auth == "open" || row.auth == "statement" || row.auth == name ||
+                          (row.auth == "approver" && name == "bot");
       const int status = ask(row, name);
       if (wanted) {
         CHECK_TEXT(passes(status) || row.auth == "statement", what.c_str());
@@ -83,7 +86,8 @@ TEST(Routes, everyRouteWithEveryCredentialFromTheNetwork) {
         LONGS_EQUAL_TEXT(409, status, what.c_str());
       } else {
         const bool another =
-            row.auth != "session" && (name == "enrol" || name == "release" || name == "metrics");
+            row.auth != "session" && (name == "enrol" || name == "release" || name == "metrics" ||
+                                      name == "approver" || name == "bot");
         LONGS_EQUAL_TEXT(another ? 403 : 401, status, what.c_str());
       }
     }
@@ -103,7 +107,7 @@ TEST(Routes, onTheUnixSocketOnlyRootAndTheOwnUserAskAndNoHost) {
 }
 
 TEST(Routes, whatIsNotInTheTableIsNotThere) {
-  for (const char* path : {"/", "/v1", "/v1/hosts/", "/v1//poll", "/a/x", "/v1/approvals", "/c/",
+  for (const char* path : {"/", "/v1", "/v1/hosts/", "/v1//poll", "/a/x", "/v1/approvals/", "/c/",
                            "/c/x/y", "/v1/poll/../tokens", "/%2e%2e/healthz"}) {
     LONGS_EQUAL_TEXT(404, relay.ask("GET", path).status, path);
   }
