@@ -32,9 +32,11 @@ Result<std::string> bytesOf(const Value& body) {
 
 }  // namespace
 
-Inbox::Prepared Inbox::prepare(Incoming message, const flow::SyntaxCheck& syntax) {
-  Prepared out{std::move(message), std::nullopt};
+Inbox::Prepared Inbox::prepare(Incoming message, const flow::SyntaxCheck& syntax,
+                               const KnownRequests& known) {
+  Prepared out{std::move(message), std::nullopt, std::nullopt};
   if (out.message.kind == wire::kRelease) out.release = checkRelease(out.message.body, syntax);
+  if (isDecision(out.message)) out.decision = checkDecision(out.message.body, known);
   return out;
 }
 
@@ -43,6 +45,8 @@ Status Inbox::take(runtime::Runtime& runtime, const Prepared& prepared) {
   if (message.kind == wire::kCallback) return takeCallback(runtime, message.body);
   if (message.kind == wire::kWebhook) return takeWebhook(message.body);
   if (message.kind == wire::kPin) return takePin(runtime, message.body, world_.log);
+  if (message.kind == wire::kRoster) return takeRoster(runtime, message.body, world_.log);
+  if (prepared.decision) return takeDecision(runtime, *prepared.decision);
   if (!prepared.release) {
     return malformed("is of kind " + base::visible(message.kind) +
                      ", which this host does not know");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/link/Decisions.h"
 #include "agent/link/RelayClient.h"
 #include "agent/link/Releases.h"
 #include "agent/runtime/Runtime.h"
@@ -18,8 +19,8 @@ namespace belay::link {
 using CallbackToken = std::function<std::string(const std::string& wait)>;
 
 /// Does what messages of the relay ask for, in the open transaction, believing none of them: a
-/// callback shows its wait's token, a webhook its own secret, a pin the keys of the roster, and a
-/// release the pin that waits for it.
+/// callback shows its wait's token, a webhook its own secret, a pin and a decision the keys of the
+/// roster, a roster those of the root document, and a release the pin that waits for it.
 ///
 /// Threads:   the loop.
 /// Ownership: borrows the world.
@@ -38,9 +39,11 @@ class Inbox {
   struct Prepared {
     Incoming message;
     std::optional<base::Result<CheckedRelease>> release;  ///< Of a message of kind release.
+    std::optional<CheckedDecision> decision;              ///< Of a message of kind decision.
   };
   /// Threads: that of `syntax`.
-  static Prepared prepare(Incoming message, const flow::SyntaxCheck& syntax);
+  static Prepared prepare(Incoming message, const flow::SyntaxCheck& syntax,
+                          const KnownRequests& known);
 
   base::Status take(runtime::Runtime& runtime, const Prepared& prepared);
 

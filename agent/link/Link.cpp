@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "agent/link/Outgoing.h"
 #include "agent/link/SessionProof.h"
 #include "agent/runtime/HostTrust.h"
 #include "common/base/Text.h"
@@ -257,7 +258,8 @@ Result<Link::Opening> Link::prepareSession() {
     return {};
   }));
   if (opening->facts.number != 0) return *opening;
-  return Error{ErrorCode::kHostQuarantined, "this host is in quarantine",
+  return Error{ErrorCode::kHostQuarantined,
+               "this host is in quarantine",
                {"belay host show", "belay host release-quarantine"}};
 }
 
@@ -271,8 +273,7 @@ Status Link::weigh(const SessionGrant& grant, const crypto::P256PublicKey& key,
       return guard.quarantine("session", proof.message, std::max(number, proof.number));
     }
     if (proof.kind == SessionProof::Kind::kUnproved) {
-      world_.log.error("link.session_unproved",
-                       Error{ErrorCode::kStatementInvalid, proof.message});
+      world_.log.error("link.session_unproved", Error{ErrorCode::kStatementInvalid, proof.message});
     }
     return guard.sessionGranted(number, statementDigest(grant.statement));
   });
@@ -336,8 +337,18 @@ Status Link::pollOnce(const Session& session, std::optional<flow::SyntaxCheck>& 
 
 Status Link::takeMessages(const Session& session, std::vector<Incoming>&& messages,
                           const flow::SyntaxCheck& syntax, milliseconds& wait) {
+  cutBehindRoster(messages);
+  // Shared with the task: the link may end before the loop comes to it.
+  const auto shared = std::make_shared<std::vector<Incoming>>(std::move(messages));
+  const auto known = std::make_shared<KnownRequests>();
+  if (std::any_of(shared->begin(), shared->end(), isDecision)) {
+    BELAY_TRY(onLoop([known, shared](runtime::Runtime& runtime) -> Status {
+      BELAY_ASSIGN(*known, knownRequests(runtime, *shared));
+      return {};
+    }));
+  }
   std::vector<Inbox::Prepared> prepared;
-  for (Incoming& message : messages) {
+  for (Incoming& message : *shared) {
     const milliseconds now = world_.clock.sinceBoot();
     wait = budget_.take(message.kind, bytesOf(message), now);
     if (wait > milliseconds{0}) {
@@ -348,7 +359,7 @@ Status Link::takeMessages(const Session& session, std::vector<Incoming>&& messag
       }
       break;
     }
-    prepared.push_back(Inbox::prepare(std::move(message), syntax));
+    prepared.push_back(Inbox::prepare(std::move(message), syntax, *known));
   }
   if (prepared.empty()) return {};
   const auto refused = std::make_shared<std::size_t>(0);
@@ -388,16 +399,32 @@ void Link::runSends() {
   }
 }
 
-Status Link::sendOnce(const Session& session, bool& more) {
-  const auto rows = std::make_shared<std::vector<journal::OutboxRow>>();
-  BELAY_TRY(onLoop([this, rows](runtime::Runtime&) -> Status {
-    BELAY_ASSIGN(*rows, world_.part.outbox());
+Result<std::vector<journal::OutboxRow>> Link::takeOutbox() {
+  const auto drafts = std::make_shared<std::vector<Draft>>();
+  BELAY_TRY(onLoop([this, drafts](runtime::Runtime& runtime) -> Status {
+    BELAY_ASSIGN(std::vector<journal::OutboxRow> rows, world_.part.outbox());
+    BELAY_ASSIGN(*drafts, draftsOf(runtime, std::move(rows)));
     return {};
   }));
-  more = !rows->empty();
+  std::vector<journal::OutboxRow> out;
+  if (!needsKey(*drafts)) {
+    for (Draft& draft : *drafts) out.push_back(std::move(draft.row));
+    return out;
+  }
+  BELAY_ASSIGN(const crypto::P256PrivateKey key, world_.hostKey());
+  for (Draft& draft : *drafts) {
+    std::string body = finishDraft(draft, key, world_.random);
+    out.push_back({draft.row.seq, std::move(draft.row.kind), std::move(body)});
+  }
+  return out;
+}
+
+Status Link::sendOnce(const Session& session, bool& more) {
+  BELAY_ASSIGN(const std::vector<journal::OutboxRow> rows, takeOutbox());
+  more = !rows.empty();
   if (!more) return {};
   std::int64_t last = 0;
-  const std::string batch = batchJson(*rows, last);
+  const std::string batch = batchJson(rows, last);
   RelayClient relay(world_.send, &cancel_);
   BELAY_ASSIGN(const RelayClient::Handed handed, relay.hand(session.url, session.bearer, batch));
   for (const RelayClient::Refusal& each : handed.refused) {

@@ -106,6 +106,8 @@ class Link {
   base::Status takeMessages(const Session& session, std::vector<Incoming>&& messages,
                             const flow::SyntaxCheck& syntax, std::chrono::milliseconds& wait);
   base::Status sendOnce(const Session& session, bool& more);
+  /// What one batch has room for, signed and sealed.
+  base::Result<std::vector<journal::OutboxRow>> takeOutbox();
 
   /// Does something in the loop's transaction, and returns when that is on disk, or is known not to
   /// be. kCancelled when the link ends meanwhile.
@@ -134,7 +136,7 @@ class Link {
   base::ConditionVariable changed_;
   std::optional<Session> session_ BELAY_GUARDED_BY(mutex_);
   std::uint64_t sessions_ BELAY_GUARDED_BY(mutex_) = 0;
-  bool wanted_ BELAY_GUARDED_BY(mutex_) = true;     ///< The outbox may hold something.
+  bool wanted_ BELAY_GUARDED_BY(mutex_) = true;  ///< The outbox may hold something.
   bool woken_ BELAY_GUARDED_BY(mutex_) = false;  ///< Since the "link" thread looked.
   LinkState state_ BELAY_GUARDED_BY(mutex_);
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/journal/ScheduleTable.h"
+#include "agent/link/Outgoing.h"
 #include "agent/runtime/FlowLifecycle.h"
 #include "common/base/Text.h"
 #include "common/json/Writer.h"
@@ -84,6 +85,7 @@ Status LinkPart::say(std::string_view kind, std::string body) {
 Status LinkPart::work() {
   BELAY_TRY(load());
   if (!standing_->linked()) return {};
+  BELAY_TRY(announceGates());
   BELAY_TRY(announceCallbacks());
   BELAY_TRY(announceClosed());
   BELAY_TRY(announceHooks());
@@ -120,6 +122,8 @@ Status LinkPart::announceClosed() {
   }
   nextLookMs_ = bootMs() + kLookMs;
   closedWanted_ = false;
+  BELAY_TRY(lookAtRoster());
+  BELAY_TRY(announceOver(closedWanted_));
   BELAY_ASSIGN(const std::int64_t open, table().announced());
   if (open == 0) return {};
   BELAY_ASSIGN(const std::vector<std::string> closed, table().announcedAndClosed(kPerRound));
@@ -127,8 +131,59 @@ Status LinkPart::announceClosed() {
     BELAY_TRY(say(wire::kCallbackClosed, waitBody(wait)));
     BELAY_TRY(table().dropAnnounced(wait));
   }
-  closedWanted_ = closed.size() == kPerRound;
+  closedWanted_ = closedWanted_ || closed.size() == kPerRound;
   return {};
+}
+
+Status LinkPart::announceGates() {
+  journal::GateTable& gates = world_.runtime.journal().gates();
+  BELAY_ASSIGN(const auto rows, gates.untold(kPerRound));
+  if (rows.empty()) return {};
+  BELAY_ASSIGN(const std::int64_t waiting, table().outboxSize());
+  if (waiting >= kOutboxMax) return {};
+  for (const journal::GateRow& row : rows) {
+    BELAY_TRY(say(wire::kRequest, requestRow(row.request)));
+    BELAY_TRY(gates.setTold(row.request, false));
+  }
+  return {};
+}
+
+/// Requests that nobody can answer any more, however they ended.
+Status LinkPart::announceOver(bool& more) {
+  journal::GateTable& gates = world_.runtime.journal().gates();
+  BELAY_ASSIGN(const auto rows, gates.over(kPerRound));
+  for (const journal::GateRow& row : rows) {
+    const auto request = crypto::Digest::fromHex(row.request);
+    if (!request) return Error{ErrorCode::kJournalCorrupt, "a gate has no digest"};
+    BELAY_ASSIGN(const auto receipt, world_.runtime.gates().receipt(*request, std::nullopt, {}));
+    BELAY_TRY(say(wire::kReceipt, receiptRow(receipt)));
+    BELAY_TRY(gates.setTold(row.request, true));
+  }
+  more = more || rows.size() == kPerRound;
+  return {};
+}
+
+/// Whoever may answer by a new roster must be able to open what was asked before it.
+Status LinkPart::lookAtRoster() {
+  journal::Journal& journal = world_.runtime.journal();
+  BELAY_ASSIGN(const auto rows, journal.statements(journal::StatementKind::kRoster, "", 1));
+  const std::int64_t version = rows.empty() ? 0 : rows.front().counter;
+  if (version == standing_->rosterMark) return {};
+  standing_->rosterMark = version;
+  changed_ = true;
+  BELAY_TRY(journal.gates().forgetTold());
+  return announceGates();
+}
+
+/// Whoever decided hears what became of it, and that in the transaction that it became so in.
+Status LinkPart::sayReceipt(const Inbox::Prepared& prepared, const Status& taken) {
+  const auto& statement = prepared.decision->statement;
+  if (!statement) return {};
+  const auto decision = statement::Decision::parse(statement->unverifiedPayload());
+  if (!decision) return {};
+  BELAY_ASSIGN(const auto receipt,
+               world_.runtime.gates().receipt(decision->request, statement->digest(), taken));
+  return say(wire::kReceipt, receiptRow(receipt));
 }
 
 Status LinkPart::announceHooks() {
@@ -193,6 +248,7 @@ std::string LinkPart::callbackUrl(const std::string& wait) {
 
 Status LinkPart::announceAll() {
   BELAY_TRY(table().forgetAnnounced());
+  BELAY_TRY(world_.runtime.journal().gates().forgetTold());
   standing_->callbackMark = 0;
   standing_->changeMark = 0;
   standing_->hooks.clear();
@@ -267,6 +323,7 @@ Status LinkPart::take(const std::string& url, const std::vector<Inbox::Prepared>
       world_.log.error("link.message_refused", taken.error(),
                        {{"kind", row.kind}, {"seq", message.seq}});
     }
+    if (prepared.decision) BELAY_TRY(sayReceipt(prepared, taken));
     BELAY_TRY(table().addInbox(row, kInboxKept));
     standing_->received = message.seq;
     changed_ = true;

@@ -69,6 +69,10 @@ class LinkPart final : public runtime::LoopPart {
   base::Status say(std::string_view kind, std::string body);
   base::Status announceCallbacks();
   base::Status announceClosed();
+  base::Status announceGates();
+  base::Status announceOver(bool& more);
+  base::Status lookAtRoster();
+  base::Status sayReceipt(const Inbox::Prepared& prepared, const base::Status& taken);
   base::Status announceHooks();
   base::Result<std::string> hooksJson();
   base::Status announceAll();

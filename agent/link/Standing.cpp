@@ -25,6 +25,7 @@ Result<Standing> readStanding(journal::Journal& journal) {
   out.handed = value.integer("handed");
   out.callbackMark = value.integer("callback_mark");
   out.changeMark = value.integer("change_mark");
+  out.rosterMark = value.integer("roster_mark");
   out.hooks = value.text("hooks");
   return out;
 }
@@ -35,7 +36,8 @@ base::Status writeStanding(journal::Journal& journal, const Standing& standing) 
   value.set("label", standing.identity.label).set("enrolled_ms", standing.enrolledMs);
   value.set("received", standing.received).set("sent", standing.sent);
   value.set("handed", standing.handed).set("callback_mark", standing.callbackMark);
-  value.set("change_mark", standing.changeMark).set("hooks", standing.hooks);
+  value.set("change_mark", standing.changeMark).set("roster_mark", standing.rosterMark);
+  value.set("hooks", standing.hooks);
   return journal.setMeta(kNote, json::print(value));
 }
 

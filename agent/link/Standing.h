@@ -19,6 +19,7 @@ struct Standing {
   std::int64_t handed = 0;        ///< Number of the last message that the relay has on disk.
   std::int64_t callbackMark = 0;  ///< Row of the last wait that was looked at.
   std::int64_t changeMark = 0;    ///< Row of the last change of flows that was looked at.
+  std::int64_t rosterMark = 0;    ///< Version of the roster by which requests were sealed.
   std::string hooks;              ///< What the relay was told last, as JSON.
 
   bool linked() const { return !identity.url.empty(); }

@@ -74,7 +74,7 @@ TEST_GROUP(LinkPart) {
   base::Status take(std::int64_t seq, const std::string& kind, const std::string& body,
                     const std::string& url = kUrl) {
     return on.host.tell([=, this](runtime::Runtime&) {
-      return part->take(url, {{link::Incoming{seq, kind, json::parse(body).value()}, {}}});
+      return part->take(url, {{link::Incoming{seq, kind, json::parse(body).value()}, {}, {}}});
     });
   }
   std::string callback(const std::string& wait, const std::string& body,

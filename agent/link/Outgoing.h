@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/journal/LinkTable.h"
+#include "agent/runtime/Runtime.h"
+#include "common/base/Random.h"
+#include "common/base/Result.h"
+#include "common/crypto/P256.h"
+
+namespace belay::link {
+
+// Messages about approvals lie in the outbox as what they are about. Signing and sealing come when
+// they are handed in: a curve takes longer than a commit, and for whom a request is sealed is what
+// the roster says then.
+
+/// A message to the relay that has still to be signed and sealed.
+struct Draft {
+  journal::OutboxRow row;
+  /// Of a request.
+  struct Asked {
+    std::string payload;
+    std::string summary;  ///< That the relay may read; empty: none.
+    bool readable = false;
+    std::int64_t expiresMs = 0;
+    std::vector<crypto::P256PublicKey> recipients;
+  };
+  std::optional<Asked> asked;
+};
+
+/// Of so many rows as one batch has room for. Threads: the loop. Errors: of the journal.
+base::Result<std::vector<Draft>> draftsOf(runtime::Runtime& runtime,
+                                          std::vector<journal::OutboxRow> rows);
+/// The body as it is handed in. Threads: any.
+std::string finishDraft(const Draft& draft, const crypto::P256PrivateKey& hostKey,
+                        base::Random& random);
+/// True where a key of the host is needed.
+bool needsKey(const std::vector<Draft>& drafts);
+
+/// Bodies of rows. Threads: any.
+std::string requestRow(std::string_view request);
+std::string receiptRow(const statement::Receipt& receipt);
+
+}  // namespace belay::link
