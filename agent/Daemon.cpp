@@ -132,6 +132,8 @@ class Daemon {
   Status makeLink();
   Status makeApi();
   std::string callbackToken(const std::string& wait) const;
+  Result<crypto::P256PrivateKey> hostKey();
+  Result<crypto::P256PublicKey> hostPublicKey();
   Status watchSignals();
   void beginDrain();
   void round();
@@ -143,6 +145,8 @@ class Daemon {
   base::UniqueFd signals_;
   std::string callbackKey_;
   std::string epoch_;
+  std::optional<crypto::P256PublicKey> hostPublicKey_;  ///< The loop's.
+  std::atomic<bool> hostKeyReplaced_{false};            ///< Since the loop looked.
 
   std::unique_ptr<trust::Policy> policy_;
   std::unique_ptr<crypto::P256PrivateKey> localKey_;
@@ -271,7 +275,7 @@ Status Daemon::makeRuntime() {
   settings.programBytes = std::max<std::size_t>(limits.codeMemoryBytes * 4, settings.programBytes);
   runtime_ = std::make_unique<runtime::Runtime>(
       runtime::World{*journal_, *evaluator_, *outputs_, *policy_, world_.clock, world_.random,
-                     world_.log, decisionKeys_},
+                     world_.log, decisionKeys_, [this] { return hostPublicKey(); }},
       settings);
   BELAY_ASSIGN(runner_, runtime::LoopRunner::create());
   loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, world_.log,
@@ -340,6 +344,22 @@ std::string Daemon::callbackToken(const std::string& wait) const {
   return base::toBase64Url(crypto::hmacSha256(callbackKey_, wait).view());
 }
 
+Result<crypto::P256PrivateKey> Daemon::hostKey() {
+  const vault::HostKeys keys({layout().keys(), ""});
+  BELAY_TRY(keys.createHostKey(world_.random));
+  return keys.hostKey();
+}
+
+/// Asked for by the loop with every request of an approval: read once.
+Result<crypto::P256PublicKey> Daemon::hostPublicKey() {
+  if (hostKeyReplaced_.exchange(false)) hostPublicKey_.reset();
+  if (!hostPublicKey_) {
+    BELAY_ASSIGN(const crypto::P256PrivateKey key, hostKey());
+    hostPublicKey_ = key.publicKey();
+  }
+  return *hostPublicKey_;
+}
+
 Status Daemon::makeLink() {
   const settings::LinkSettings& settings = options_.settings.link;
   http::ClientSettings client;
@@ -352,13 +372,11 @@ Status Daemon::makeLink() {
       *loop_,
       *linkPart_,
       [this](const http::ClientRequest& request) { return relayTransport_->send(request); },
-      [this]() -> Result<crypto::P256PrivateKey> {
-        const vault::HostKeys keys({layout().keys(), ""});
-        BELAY_TRY(keys.createHostKey(world_.random));
-        return keys.hostKey();
-      },
+      [this] { return hostKey(); },
       [this]() -> Status {
-        return vault::HostKeys({layout().keys(), ""}).replaceHostKey(world_.random);
+        BELAY_TRY(vault::HostKeys({layout().keys(), ""}).replaceHostKey(world_.random));
+        hostKeyReplaced_ = true;
+        return {};
       },
       [this] { return readMachine(options_.settings.host.machineFiles); },
       &makeSyntaxCheck,
@@ -393,6 +411,7 @@ Status Daemon::makeApi() {
                     [this](const base::WaitId& wait) { return callbackToken(wait.str()); },
                     [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
                     &makeSyntaxCheck,
+                    [this] { return hostKey(); },
                     link_.get()};
   BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
   return {};

@@ -56,6 +56,8 @@ struct ApiDeps {
   std::function<base::JobId(const runtime::Attempt&)> jobId;
   /// Makes the syntax check of flows; called once in each worker, which then owns what it returns.
   std::function<flow::SyntaxCheck()> makeSyntaxCheck;
+  /// This host's own key, made when there is none. Any thread.
+  std::function<base::Result<crypto::P256PrivateKey>()> hostKey;
   link::Link* link = nullptr;  ///< Null: the routes about the link say that there is none.
 };
 

@@ -62,6 +62,9 @@ void rekeyHost(Backend& backend, const ExchangePtr& exchange);
 void describeLink(Backend& backend, const ExchangePtr& exchange);
 /// With a relay, by a one-time token.
 void enrolHost(Backend& backend, const ExchangePtr& exchange);
+void applyDecision(Backend& backend, const ExchangePtr& exchange);
+void showRequest(Backend& backend, const ExchangePtr& exchange);
+void showHostKey(Backend& backend, const ExchangePtr& exchange);
 
 void decideWait(Backend& backend, const ExchangePtr& exchange, bool approve);
 void answerCallback(Backend& backend, const ExchangePtr& exchange);

@@ -1,7 +1,10 @@
 #include "agent/cli/Commands.h"
 #include "agent/cli/Inputs.h"
 #include "agent/cli/Invocation.h"
+#include "agent/cli/RelayCalls.h"
+#include "agent/cli/RemoteDecision.h"
 #include "agent/cli/RunPages.h"
+#include "agent/cli/Signing.h"
 #include "agent/cli/WaitPages.h"
 
 // approve and reject: one decision, two answers.
@@ -17,11 +20,31 @@ constexpr Flag kFlags[] = {
     {"form", 0, "NAME=TEXT", "a value of the request's form; NAME:=JSON for other types than text",
      true},
     {"digest", 0, "HEX", "decide only about this very request (see `belay wait show`)"},
+    kRelayFlag,
+    kTokenFileFlag,
+    kCaFileFlag,
+    {"request", 0, "FILE", "without a relay: the request, from `belay decision request`"},
+    {"out", 0, "FILE", "without a relay: where to write the decision, for `belay decision apply`"},
+    kKeyFlag,
+    kPassphraseFlag,
+    {"host", 0, "THUMBPRINT", "the host that is believed, as `belay host key` prints it there"},
+    {"card", 0, "FILE", "its card; with --root, --root-digest and --roster"},
+    {"root", 0, "FILE", "the root document of the fleet"},
+    {"root-digest", 0, "DIGEST", "its digest, which came another way"},
+    {"roster", 0, "FILE", "the roster in force"},
+    {"artifact", 0, "FILE", "an artifact of the request that was looked at", true},
+    {"unseen", 0, "", "approve although artifacts were not looked at; the decision says so"},
+    {"yes", 0, "", "sign without being asked"},
 };
 
 /// Decides about exactly the request that was read here: if it has changed, the decision is
 /// refused.
 Result<api::Envelope> decide(Invocation& invocation, std::string_view answer) {
+  if (invocation.has("relay") || invocation.has("request"))
+    return decideRemotely(invocation, answer == "approve");
+  if (!invocation.positional(0)) {
+    return base::Error{base::ErrorCode::kUsage, "WAIT is missing", {"belay wait list"}};
+  }
   std::string wait = invocation.argument(0);
   std::string digest = invocation.flag("digest");
   if (digest.empty()) {
@@ -51,6 +74,13 @@ Result<api::Envelope> approve(Invocation& invocation) { return decide(invocation
 Result<api::Envelope> reject(Invocation& invocation) { return decide(invocation, "reject"); }
 
 std::string print(const Invocation& invocation, const json::Value& data) {
+  if (!data.text("file").empty()) return "wrote the decision to " + shown(data.text("file")) + "\n";
+  if (data.flag("handed_in")) {
+    const std::string gate = data.text("gate");
+    return gate.empty()
+               ? "handed in; the host has not answered yet\n"
+               : "the host has " + data.text("receipt") + " it; the approval is " + gate + "\n";
+  }
   return runLine(invocation.style(), data.flag("approved") ? "approved; run" : "rejected; run",
                  data);
 }
@@ -59,19 +89,23 @@ std::string print(const Invocation& invocation, const json::Value& data) {
 
 const Command kApproveCommand{
     "approve",
-    "WAIT",
+    "[WAIT|REQUEST]",
     "approve what a run asks",
     "WAIT is the id of a wait or the beginning of one, or of a run that has one open wait. The "
     "decision is signed with this host's key, in your name, about exactly the request that was "
     "read "
-    "at this moment.",
+    "at this moment.\n"
+    "With --relay, or with --request and --out, no daemon is needed: the REQUEST of a host is "
+    "verified, shown, and answered with the key of --key, whose person the roster of the host "
+    "names. With --relay the answer is the host's own receipt; --timeout says how long to wait for "
+    "it (30s).",
     kFlags,
     &approve,
     &print,
     Completes::kWait};
 
 const Command kRejectCommand{"reject",
-                             "WAIT",
+                             "[WAIT|REQUEST]",
                              "reject what a run asks",
                              "The same as `belay approve` with the other answer.",
                              kFlags,

@@ -78,6 +78,16 @@ Described describePin(const Pin& pin) {
   return out;
 }
 
+Described describeCard(const statement::Card& card) {
+  Described out;
+  out.data.set("fleet", card.fleet.hex()).set("host", card.host()).set("label", card.label);
+  out.data.set("groups", base::join(card.groups, " ")).set("counter", card.counter);
+  out.lines = line("card", std::to_string(card.counter) + " of " + shown(card.label)) +
+              line("host", card.host()) + line("groups", base::join(card.groups, " ")) +
+              line("fleet", card.fleet.hex());
+  return out;
+}
+
 /// The document of a statement, read by its kind.
 Result<Described> describePayload(const SignedStatement& statement) {
   const std::string& payload = statement.unverifiedPayload();
@@ -92,6 +102,10 @@ Result<Described> describePayload(const SignedStatement& statement) {
   if (statement.typ() == Pin::kTyp) {
     BELAY_ASSIGN(const Pin pin, Pin::parse(payload));
     return describePin(pin);
+  }
+  if (statement.typ() == statement::Card::kTyp) {
+    BELAY_ASSIGN(const statement::Card card, statement::Card::parse(payload));
+    return describeCard(card);
   }
   return Error{ErrorCode::kStatementKind,
                "a " + statement.typ() + " is neither a root document, nor a roster, nor a pin"};

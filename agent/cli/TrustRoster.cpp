@@ -1,10 +1,10 @@
 #include <algorithm>
 
 #include "agent/cli/Commands.h"
-#include "agent/cli/Signing.h"
+#include "agent/cli/NextRoster.h"
 #include "common/base/Text.h"
 
-// trust roster and trust add-signer: the next version of a roster.
+// trust roster and trust revoke: the next version of a roster.
 
 namespace belay::cli {
 
@@ -13,17 +13,10 @@ using base::ErrorCode;
 using base::Result;
 using base::Status;
 using json::Value;
-using statement::KeyClass;
-using statement::Role;
-using statement::Root;
 using statement::Roster;
-using statement::SignedStatement;
 
 namespace {
 
-constexpr Flag kRootFlag{"root", 0, "FILE", "the root document in force (required)"};
-constexpr Flag kThumbprintFlag{"thumbprint", 0, "KID",
-                               "refuse FILE.pub unless its thumbprint is this"};
 constexpr Flag kRosterFlags[] = {
     kRootFlag,
     {"add", 0, "ROLE:PERSON=FILE.pub",
@@ -40,33 +33,14 @@ constexpr Flag kRosterFlags[] = {
     kKeyFlag,
     kPassphraseFlag,
 };
-constexpr Flag kAddFlags[] = {kRootFlag, kThumbprintFlag, kKeyFlag, kPassphraseFlag};
-
-/// The roster that the next one follows, verified as a host does.
-struct Before {
-  Roster roster;
-  crypto::Digest digest;
-};
-Result<Before> readBefore(const Invocation& invocation, const std::string& path) {
-  if (!invocation.has("root")) {
-    return Error{ErrorCode::kUsage, "--root FILE is missing: the root document in force"};
-  }
-  BELAY_ASSIGN(const SignedStatement rootFile, readStatement(invocation, invocation.flag("root")));
-  BELAY_ASSIGN(const auto root, statement::verifyFirstRoot(rootFile, rootFile.digest()));
-  BELAY_ASSIGN(const SignedStatement rosterFile, readStatement(invocation, path));
-  BELAY_ASSIGN(const auto roster,
-               statement::verifyRoster(rosterFile, root.document(),
-                                       root.document().fleetName(root.digest())));
-  return Before{roster.document(), roster.digest()};
-}
+constexpr Flag kRevokeFlags[] = {kRootFlag,
+                                 {"void", 0, "", "take all away that the key has ever signed"},
+                                 {"reason", 0, "TEXT", "why"},
+                                 kKeyFlag,
+                                 kPassphraseFlag};
 
 Error noSuchKey(const std::string& kid) {
   return Error{ErrorCode::kUsage, "the roster has no key " + shown(kid)};
-}
-
-KeyClass classFor(Role role) {
-  if (role == Role::kApprover) return KeyClass::kE2e;
-  return role == Role::kBot ? KeyClass::kBot : KeyClass::kNone;
 }
 
 Status addKeys(const Invocation& invocation, Roster& roster) {
@@ -79,7 +53,7 @@ Status addKeys(const Invocation& invocation, Roster& roster) {
     }
     BELAY_ASSIGN(const auto named, splitPair(text.substr(colon + 1), "add"));
     BELAY_ASSIGN(crypto::P256PublicKey key, readPublicKeyFile(named.second));
-    roster.keys.push_back({std::move(key), *role, classFor(*role), named.first});
+    roster.keys.push_back({std::move(key), *role, usualClass(*role), named.first});
   }
   return {};
 }
@@ -151,48 +125,20 @@ Status change(const Invocation& invocation, Roster& roster) {
   return {};
 }
 
-/// Writes the version after `before`, with one signature.
-Result<api::Envelope> writeNext(Invocation& invocation, const Before& before, Roster roster,
-                                const std::string& file) {
-  roster.version = before.roster.version + 1;
-  roster.prev = before.digest;
-  roster.createdMs = invocation.nowMs();
-  // What was made is read as strictly as it will be by others.
-  BELAY_ASSIGN(const Roster strict, Roster::parse(roster.print()));
-  BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
-  BELAY_ASSIGN(const SignedStatement next, signFirst(key, Roster::kTyp, strict.print()));
-  BELAY_ASSIGN(Described described, describe(next));
-  BELAY_TRY(writeNew(file, next.lines()));
-  api::Envelope out;
-  out.data = std::move(described.data);
-  out.data.set("file", file);
-  return out;
-}
-
 Result<api::Envelope> nextRoster(Invocation& invocation) {
-  BELAY_ASSIGN(const Before before, readBefore(invocation, invocation.argument(0)));
+  BELAY_ASSIGN(const RosterBefore before, readRosterBefore(invocation, invocation.argument(0)));
   Roster roster = before.roster;
   BELAY_TRY(change(invocation, roster));
-  return writeNext(invocation, before, std::move(roster), invocation.argument(1));
+  return writeNextRoster(invocation, before, std::move(roster), invocation.argument(1));
 }
 
-Result<api::Envelope> addSigner(Invocation& invocation) {
-  BELAY_ASSIGN(const Before before, readBefore(invocation, invocation.argument(0)));
-  BELAY_ASSIGN(crypto::P256PublicKey key, readPublicKeyFile(invocation.argument(2)));
-  if (invocation.has("thumbprint") && invocation.flag("thumbprint") != key.thumbprint()) {
-    return Error{ErrorCode::kKeyFile, invocation.argument(2) + " is key " + key.thumbprint() +
-                                          ", not " + shown(invocation.flag("thumbprint"))};
-  }
-  invocation.note("key " + key.thumbprint() + " of " + shown(invocation.argument(1)));
+Result<api::Envelope> revoke(Invocation& invocation) {
+  BELAY_ASSIGN(const RosterBefore before, readRosterBefore(invocation, invocation.argument(0)));
   Roster roster = before.roster;
-  roster.keys.push_back(
-      {std::move(key), Role::kReleaseSigner, KeyClass::kNone, invocation.argument(1)});
-  return writeNext(invocation, before, std::move(roster), invocation.argument(3));
-}
-
-std::string print(const Invocation&, const Value& data) {
-  return "wrote roster " + std::to_string(data.integer("version")) + ", " + data.text("digest") +
-         ", to " + shown(data.text("file")) + "\n";
+  BELAY_TRY(revokeKey(roster, invocation.argument(1),
+                      invocation.has("void") ? Roster::Mode::kVoid : Roster::Mode::kFromNow,
+                      invocation.flag("reason")));
+  return writeNextRoster(invocation, before, std::move(roster), invocation.argument(2));
 }
 
 }  // namespace
@@ -207,18 +153,18 @@ const Command kTrustRosterCommand{
     "files, and their thumbprints by another way: never from a relay.",
     kRosterFlags,
     &nextRoster,
-    &print,
+    &printNextRoster,
     Completes::kFile};
 
-const Command kTrustAddSignerCommand{
-    "trust add-signer",
-    "ROSTER PERSON FILE.pub OUT",
-    "make the next version of a roster, with one more key that signs pins",
-    "The same as `belay trust roster ROSTER OUT --add release-signer:PERSON=FILE.pub`. Two keys of "
-    "one PERSON count as one.",
-    kAddFlags,
-    &addSigner,
-    &print,
+const Command kTrustRevokeCommand{
+    "trust revoke",
+    "ROSTER KID OUT",
+    "make the next version of a roster, in which a key counts no more",
+    "What hosts have accepted of the key before they see this roster stays, and with --void it "
+    "does not: approvals that it gave, and pins that it signed, are not believed any more.",
+    kRevokeFlags,
+    &revoke,
+    &printNextRoster,
     Completes::kFile};
 
 }  // namespace belay::cli

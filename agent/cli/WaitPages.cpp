@@ -128,7 +128,8 @@ std::string contentOf(const Style& style, const Value& rendered) {
 
 std::string effectPage(const Style& style, const Value& request) {
   const Value* effect = request.find("effect");
-  if (!request.flag("review") || !effect) return "";
+  const bool review = request.flag("review") || request.text("kind") == "review";
+  if (!review || !effect) return "";
   std::string out = style.bold("what will be done") + " (" + shown(effect->text("family")) + ", " +
                     shown(request.text("effect_class")) + ", attempt " +
                     std::to_string(request.integer("attempt", 1)) + ")\n";

@@ -3,6 +3,7 @@
 #include "agent/journal/Journal.h"
 #include "agent/script/SyntaxChecker.h"
 #include "agent/steps/RunStep.h"
+#include "tests/support/SeededRandom.h"
 
 namespace belay::test {
 
@@ -59,7 +60,11 @@ TestHost::TestHost(api::ApiOptions options)
       api::ApiDeps{*loop_, clock, log, key_, keys_, *vault, connections_, *store, jobs, *scheduler_,
                    *events_, [](const base::WaitId& wait) { return "token-" + wait.str(); },
                    [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
-                   &makeSyntaxCheck});
+                   &makeSyntaxCheck,
+                   []() -> base::Result<crypto::P256PrivateKey> {
+                     SeededRandom fate(7);
+                     return crypto::P256PrivateKey::generate(fate);
+                   }});
   BELAY_CHECK(server.ok());
   server_ = std::move(*server);
   thread_ = std::thread(

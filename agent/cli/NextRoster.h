@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "agent/cli/Signing.h"
+#include "common/base/Result.h"
+#include "common/statement/Roster.h"
+
+namespace belay::cli {
+
+// What the commands share that make the next version of a roster.
+
+inline constexpr Flag kRootFlag{"root", 0, "FILE", "the root document in force (required)"};
+
+/// The roster that the next one follows, verified as a host does.
+struct RosterBefore {
+  statement::Roster roster;
+  crypto::Digest digest;
+};
+/// With the root document of --root. Errors: kUsage, kStatement….
+base::Result<RosterBefore> readRosterBefore(const Invocation& invocation, const std::string& path);
+/// Writes the version after `before`, with one signature. Errors: of Roster::parse(), and those of
+/// the key.
+base::Result<api::Envelope> writeNextRoster(Invocation& invocation, const RosterBefore& before,
+                                            statement::Roster roster, const std::string& file);
+std::string printNextRoster(const Invocation& invocation, const json::Value& data);
+
+/// The class of a key that nobody says another one of.
+statement::KeyClass usualClass(statement::Role role);
+
+}  // namespace belay::cli

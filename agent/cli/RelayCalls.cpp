@@ -1,0 +1,79 @@
+#include "agent/cli/RelayCalls.h"
+
+#include <utility>
+
+#include "agent/link/RelayClient.h"
+#include "common/base/Files.h"
+#include "common/http/Client.h"
+#include "common/http/Resolver.h"
+#include "common/json/Json.h"
+#include "common/wire/Envelope.h"
+
+namespace belay::cli {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using json::Value;
+
+namespace {
+
+constexpr std::uint64_t kTokenFileBytesMax = 4096;
+
+Result<std::string> tokenOf(const Invocation& invocation) {
+  std::string text = invocation.world().environment("BELAY_RELAY_TOKEN").value_or("");
+  if (invocation.has("token-file")) {
+    BELAY_ASSIGN(text, base::readFile(invocation.flag("token-file"), kTokenFileBytesMax));
+  }
+  text = text.substr(0, text.find_first_of("\r\n"));
+  if (!text.empty()) return text;
+  return Error{ErrorCode::kUsage,
+               "--token-file FILE is missing: a token of role approver of the relay",
+               {"belay-relay tokens new --role approver"}};
+}
+
+}  // namespace
+
+Result<RelayCalls> RelayCalls::open(const Invocation& invocation) {
+  BELAY_ASSIGN(std::string url, link::relayUrl(invocation.flag("relay")));
+  BELAY_ASSIGN(std::string token, tokenOf(invocation));
+  return RelayCalls(invocation, std::move(url), std::move(token));
+}
+
+Result<Value> RelayCalls::call(const std::string& method, const std::string& target,
+                               std::string body, std::chrono::milliseconds timeout) const {
+  http::ClientSettings settings;
+  settings.environment = invocation_.world().environment;
+  BELAY_ASSIGN(settings.proxy, http::ProxySettings::fromEnvironment(settings.environment));
+  settings.caFile = invocation_.flag("ca-file");
+  http::SystemResolver resolver;
+  http::Client client(std::move(settings), invocation_.world().clock, resolver);
+  http::ClientRequest request;
+  request.method = method;
+  request.url = url_ + target;
+  request.headers.add("Authorization", "Bearer " + token_);
+  request.timeout = timeout;
+  if (!body.empty()) request.headers.add("Content-Type", "application/json");
+  request.body = std::move(body);
+  const http::ClientOutcome outcome = client.send(request);
+  if (!outcome.ok()) return outcome.failure().error;
+  auto envelope = wire::parseEnvelope(outcome.response().body);
+  if (!envelope) {
+    return Error{ErrorCode::kHttpProtocol,
+                 url_ + " answers with something else than a relay's envelope",
+                 {"look whether the URL is that of a belay-relay"}};
+  }
+  if (envelope->error) return std::move(*envelope->error);
+  return std::move(envelope->data);
+}
+
+Result<Value> RelayCalls::get(const std::string& target, std::chrono::milliseconds timeout) const {
+  return call("GET", target, {}, timeout);
+}
+
+Result<Value> RelayCalls::send(const std::string& method, const std::string& target,
+                               const Value& body) const {
+  return call(method, target, json::print(body), std::chrono::seconds{30});
+}
+
+}  // namespace belay::cli

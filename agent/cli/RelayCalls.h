@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "agent/cli/Invocation.h"
+#include "common/base/Result.h"
+#include "common/json/Value.h"
+
+namespace belay::cli {
+
+inline constexpr Flag kRelayFlag{"relay", 0, "URL", "over this relay, without a daemon"};
+inline constexpr Flag kTokenFileFlag{
+    "token-file", 0, "FILE",
+    "a token of the relay is the first line of FILE (or BELAY_RELAY_TOKEN)"};
+inline constexpr Flag kCaFileFlag{"ca-file", 0, "FILE",
+                                  "certificates to believe, as PEM; else those of the system"};
+
+/// Calls a relay on behalf of a person: --relay, --token-file and --ca-file, and the proxy that the
+/// environment names.
+///
+/// Threads:   owner.
+/// Ownership: borrows the invocation.
+class RelayCalls {
+ public:
+  /// Errors: kUsage, kUrlInvalid.
+  static base::Result<RelayCalls> open(const Invocation& invocation);
+
+  /// The data of the answer. Errors: of the connection, and those of the relay.
+  base::Result<json::Value> get(const std::string& target,
+                                std::chrono::milliseconds timeout = std::chrono::seconds{30}) const;
+  base::Result<json::Value> send(const std::string& method, const std::string& target,
+                                 const json::Value& body) const;
+
+ private:
+  RelayCalls(const Invocation& invocation, std::string url, std::string token)
+      : invocation_(invocation), url_(std::move(url)), token_(std::move(token)) {}
+  base::Result<json::Value> call(const std::string& method, const std::string& target,
+                                 std::string body, std::chrono::milliseconds timeout) const;
+
+  const Invocation& invocation_;
+  std::string url_;
+  std::string token_;
+};
+
+}  // namespace belay::cli

@@ -1,0 +1,69 @@
+#include "agent/cli/Commands.h"
+#include "agent/cli/Signing.h"
+#include "common/statement/Card.h"
+
+namespace belay::cli {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using json::Value;
+using statement::Card;
+
+namespace {
+
+constexpr Flag kFlags[] = {
+    {"thumbprint", 0, "KID", "refuse HOST.pub unless its thumbprint is this"},
+    {"fleet", 0, "DIGEST", "the fleet: the digest of its first root document (required)"},
+    {"label", 0, "TEXT", "what people call the host (required)"},
+    {"group", 0, "NAME", "a group that it is in", true},
+    {"counter", 0, "N", "the place after the card before; the highest counts (1)"},
+    kKeyFlag,
+    kPassphraseFlag,
+};
+
+Result<api::Envelope> makeCard(Invocation& invocation) {
+  BELAY_ASSIGN(crypto::P256PublicKey key, readPublicKeyFile(invocation.argument(0)));
+  if (invocation.has("thumbprint") && invocation.flag("thumbprint") != key.thumbprint()) {
+    return Error{ErrorCode::kKeyFile, invocation.argument(0) + " is key " + key.thumbprint() +
+                                          ", not " + shown(invocation.flag("thumbprint"))};
+  }
+  const auto fleet = crypto::Digest::fromHex(invocation.flag("fleet"));
+  if (!fleet) return Error{ErrorCode::kUsage, "--fleet takes 64 lower-case digits"};
+  Card card(std::move(key));
+  card.fleet = *fleet;
+  card.label = invocation.flag("label");
+  card.groups = invocation.flags("group");
+  BELAY_ASSIGN(card.counter, numberFlag(invocation, "counter", 1));
+  card.createdMs = invocation.nowMs();
+  // What was made is read as strictly as it will be by others.
+  BELAY_ASSIGN(const Card strict, Card::parse(card.print()));
+  BELAY_ASSIGN(const crypto::P256PrivateKey registrar, openSigningKey(invocation));
+  BELAY_ASSIGN(const auto statement, signFirst(registrar, Card::kTyp, strict.print()));
+  BELAY_ASSIGN(Described described, describe(statement));
+  BELAY_TRY(writeNew(invocation.argument(1), statement.lines()));
+  api::Envelope out;
+  out.data = std::move(described.data);
+  out.data.set("file", invocation.argument(1));
+  return out;
+}
+
+std::string print(const Invocation&, const Value& data) {
+  return "wrote the card of " + shown(data.text("label")) + ", " + data.text("host") + ", to " +
+         shown(data.text("file")) + "\n";
+}
+
+}  // namespace
+
+const Command kTrustCardCommand{
+    "trust card",
+    "HOST.pub OUT",
+    "make the card of a host: its key, what people call it, and its groups, signed by a registrar",
+    "HOST.pub comes from `belay host key --out FILE` on the host, and its thumbprint by another "
+    "way. Approvers' tools believe cards, and no relay.",
+    kFlags,
+    &makeCard,
+    &print,
+    Completes::kFile};
+
+}  // namespace belay::cli

@@ -1,0 +1,79 @@
+#include <algorithm>
+
+#include "agent/cli/Commands.h"
+#include "agent/cli/Signing.h"
+
+namespace belay::cli {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using json::Value;
+using statement::Root;
+using statement::SignedStatement;
+
+namespace {
+
+constexpr Flag kFlags[] = {
+    {"add", 0, "PERSON=FILE.pub", "a key that signs rosters from now on", true},
+    {"remove", 0, "KID", "a key that does so no more", true},
+    {"threshold", 0, "N", "so many persons must sign a roster"},
+    kKeyFlag,
+    kPassphraseFlag,
+};
+
+Result<api::Envelope> rotate(Invocation& invocation) {
+  BELAY_ASSIGN(const SignedStatement file, readStatement(invocation, invocation.argument(0)));
+  BELAY_ASSIGN(const auto before, statement::verifyFirstRoot(file, file.digest()));
+  Root root = before.document();
+  root.fleet = root.fleetName(before.digest());
+  ++root.version;
+  root.prev = before.digest();
+  root.createdMs = invocation.nowMs();
+  BELAY_ASSIGN(root.threshold, numberFlag(invocation, "threshold", root.threshold));
+  for (const std::string& kid : invocation.flags("remove")) {
+    const auto named = [&](const Root::Key& key) { return key.key.thumbprint() == kid; };
+    if (std::erase_if(root.keys, named) == 0) {
+      return Error{ErrorCode::kUsage, "the root document has no key " + shown(kid)};
+    }
+  }
+  for (const std::string& pair : invocation.flags("add")) {
+    BELAY_ASSIGN(const auto named, splitPair(pair, "add"));
+    BELAY_ASSIGN(crypto::P256PublicKey key, readPublicKeyFile(named.second));
+    root.keys.push_back({std::move(key), named.first});
+  }
+  // What was made is read as strictly as it will be by others.
+  BELAY_ASSIGN(const Root strict, Root::parse(root.print()));
+  BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
+  BELAY_ASSIGN(const SignedStatement next, signFirst(key, Root::kTyp, strict.print()));
+  BELAY_ASSIGN(Described described, describe(next));
+  BELAY_TRY(writeNew(invocation.argument(1), next.lines()));
+  api::Envelope out;
+  out.data = std::move(described.data);
+  out.data.set("file", invocation.argument(1));
+  out.data.set("old_threshold", before.document().threshold);
+  return out;
+}
+
+std::string print(const Invocation& invocation, const Value& data) {
+  invocation.note(std::to_string(data.integer("old_threshold")) +
+                  " persons of the old document, and " + std::to_string(data.integer("threshold")) +
+                  " of the new one must sign it: belay trust sign FILE --key KEYFILE");
+  return "wrote root document " + std::to_string(data.integer("version")) + ", " +
+         data.text("digest") + ", to " + shown(data.text("file")) + "\n";
+}
+
+}  // namespace
+
+const Command kTrustRotateCommand{
+    "trust rotate",
+    "ROOT OUT",
+    "make the next root document of a fleet: other keys that sign rosters",
+    "Signed by enough persons of the old document and by enough of the new one. Hosts take it with "
+    "`belay trust install --root OUT --roster FILE`; the fleet keeps its name.",
+    kFlags,
+    &rotate,
+    &print,
+    Completes::kFile};
+
+}  // namespace belay::cli
