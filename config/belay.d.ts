@@ -138,9 +138,9 @@ export interface Wait {
     summary: Text;
     /** Resources to look at first; the decision is bound to their digests. */
     artifacts?: (Text | Resource)[];
-    /** Who is asked. This version shows the names; any operator of the host may decide. */
+    /** Persons of the roster who may answer. On a host without a roster they are shown, and any operator of the host may decide. */
     approvers?: string[];
-    /** How many must approve. This version takes one decision, so only 1. */
+    /** So many persons must approve. Above 1 needs a host whose roster has approvers. */
     quorum?: number;
     /** JSON Schema of values that the decision brings along. */
     form?: { [name: string]: any };
@@ -239,9 +239,9 @@ export interface Options {
     summary?: Text;
     /** Resources to look at first; the decision is bound to their digests. */
     artifacts?: (Text | Resource)[];
-    /** Who is asked. This version shows the names; any operator of the host may decide. */
+    /** Persons of the roster who may answer. On a host without a roster they are shown, and any operator of the host may decide. */
     approvers?: string[];
-    /** How many must approve. This version takes one decision, so only 1. */
+    /** So many persons must approve. Above 1 needs a host whose roster has approvers. */
     quorum?: number;
     /** JSON Schema of values that the decision brings along. */
     form?: { [name: string]: any };

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "agent/api/Reads.h"
+#include "agent/runtime/Gates.h"
 #include "agent/runtime/Performer.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
@@ -59,6 +60,11 @@ std::vector<std::string> waitActions(const journal::WaitRow& row) {
   if (row.status != journal::WaitStatus::kOpen) return {"belay run show " + row.run.str()};
   switch (row.kind) {
     case flow::WaitKind::kApproval:
+      if (runtime::gateRequest(row.requestJson)) {
+        return {"belay decision request " + id + " --out FILE",
+                "belay approve --request FILE --key KEYFILE --host THUMBPRINT --out DECISION",
+                "belay decision apply DECISION"};
+      }
       return {"belay approve " + id, "belay reject " + id};
     case flow::WaitKind::kCallback:
       return {"belay callback " + id + " --body '{}'"};

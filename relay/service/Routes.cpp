@@ -41,7 +41,7 @@ constexpr RouteRow kRows[] = {
     {"PUT", "/v1/releases/{digest}", kReleaseClass, kReleaseBytes, kBytes, Rate::kRelease, "Keep a release for its pins", &takeRelease},
     {"GET", "/v1/approvals", kApproverClass, 0, "", Rate::kRelease, "List requests, or wait for a change", &answerApprovals},
     {"GET", "/v1/approvals/{request}", kApproverClass, 0, "", Rate::kRelease, "Show a request and the receipts about it", &answerApproval},
-    {"POST", "/v1/approvals/{request}/decision", kApproverClass, kStatementBytes, kJson, Rate::kRelease, "Hand in a signed decision", &takeDecision},
+    {"POST", "/v1/approvals/{request}/decision", kApproverClass, kStatementBytes, kJson, Rate::kRelease, "Decide about it", &takeDecision},
     {"GET", "/v1/hosts", kOperatorClass, 0, "", Rate::kNone, "List hosts", &answerHosts},
     {"DELETE", "/v1/hosts/{host}", kOperatorClass, 0, "", Rate::kNone, "Remove a host and all that waits for it", &deleteHost},
     {"GET", "/v1/tokens", kOperatorClass, 0, "", Rate::kNone, "List tokens", &answerTokens},
