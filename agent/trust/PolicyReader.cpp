@@ -15,8 +15,8 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kTopKeys{
-    "run", "http", "flows", "webhook", "approvals", "families", "secrets", "hours"};
+constexpr std::array<std::string_view, 8> kTopKeys{"run",       "http",     "flows",   "webhook",
+                                                   "approvals", "families", "secrets", "hours"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
 constexpr std::array<std::string_view, 1> kWebhookKeys{"unauthenticated"};
 constexpr std::array<std::string_view, 2> kRunKeys{"allow", "deny"};
