@@ -18,6 +18,7 @@
 #include "agent/Machine.h"
 #include "agent/Maintenance.h"
 #include "agent/api/ApiServer.h"
+#include "agent/cli/PolicyFile.h"
 #include "agent/jobs/PosixJobRunner.h"
 #include "agent/journal/Journal.h"
 #include "agent/link/Link.h"
@@ -50,7 +51,6 @@
 #include "common/crypto/Hmac.h"
 #include "common/http/Client.h"
 #include "common/wire/CallbackProof.h"
-#include "common/yaml/Yaml.h"
 #include "version/Version.h"
 
 namespace belay {
@@ -61,29 +61,6 @@ using base::Result;
 using base::Status;
 
 namespace {
-
-Result<trust::Policy> loadPolicy(const cli::DaemonOptions& options, bool system) {
-  const std::string& configFile = options.paths.configFile;
-  const std::string beside = configFile.substr(0, configFile.rfind('/') + 1) + "policy.yaml";
-  const std::string file =
-      options.settings.policyFile.empty() ? beside : options.settings.policyFile;
-  if (options.settings.policyFile.empty() && !base::fileExists(file)) {
-    return system ? trust::Policy::denyAll() : trust::Policy::builtInForUser();
-  }
-  // A policy that is there and cannot be read denies everything: the daemon does not start without
-  // it.
-  BELAY_ASSIGN(const std::string text, base::readFile(file, 1u << 20));
-  auto document = yaml::parse(text);
-  if (!document) return std::move(document).error().in(file);
-  auto policy = trust::Policy::parse(document->root, file, &base::resolvePath);
-  if (policy) return policy;
-  Error error = std::move(policy).error();
-  const yaml::Mark mark = document->placeOf(error.place.pointer).value;
-  error.place.line = mark.line;
-  error.place.column = mark.column;
-  return std::move(error).in(file + ":" + std::to_string(mark.line) + ":" +
-                             std::to_string(mark.column));
-}
 
 Result<http::ProxySettings> proxyOf(const std::string& url, const std::vector<std::string>& noProxy,
                                     const base::EnvironmentLookup& environment) {
@@ -433,7 +410,7 @@ Status Daemon::watchSignals() {
 
 Status Daemon::open() {
   BELAY_TRY(lockState());
-  BELAY_ASSIGN(trust::Policy policy, loadPolicy(options_, world_.system));
+  BELAY_ASSIGN(trust::Policy policy, cli::readPolicy(options_.paths.configFile, options_.settings, world_.system));
   policy_ = std::make_unique<trust::Policy>(std::move(policy));
   // The spawner comes before the limits of the daemon and before all threads.
   BELAY_TRY(openJobs());

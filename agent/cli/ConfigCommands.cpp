@@ -1,5 +1,6 @@
 #include "agent/cli/Commands.h"
 #include "agent/cli/Inputs.h"
+#include "agent/cli/PolicyFile.h"
 #include "agent/vault/ConnectionStore.h"
 
 // config check and config defaults.
@@ -24,6 +25,7 @@ Result<api::Envelope> check(Invocation& invocation) {
     where = *found;
   }
   BELAY_ASSIGN(const auto connections, vault::ConnectionStore::parse(where.settings.connections));
+  BELAY_TRY(readPolicy(where.paths.configFile, where.settings, where.paths.system));
   api::Envelope out;
   out.data.set("file", where.hasConfigFile ? Value(where.paths.configFile) : Value());
   out.data.set("settings", settings::toJson(where.settings));
@@ -50,7 +52,7 @@ std::string printDefaults(const Invocation&, const Value& data) { return data.te
 
 const Command kConfigCheckCommand{"config check",
                                   "[FILE]",
-                                  "check the settings, and show those in force with --json",
+                                  "check settings and policy, and show the settings in force with --json",
                                   "Without FILE: the settings that this command line means. The "
                                   "exit code is 3 when they are not valid.",
                                   {},

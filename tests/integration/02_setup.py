@@ -89,6 +89,18 @@ def test_wrong_settings_are_named_with_line():
         check.has(answer.out + answer.err, "belay.yaml:4")
 
 
+def test_a_wrong_policy_is_named_with_line():
+    with belay.Host() as host:
+        host.write("belay.yaml", "state:\n  folder: %s\n" % host.state)
+        host.write("policy.yaml", "run:\n  allow:\n    - executable: true\n")
+        answer = host.cli("config", "check")
+        check.equal(3, answer.code, str(answer))
+        check.equal(3, answer.error.get("place", {}).get("line"), str(answer))
+        check.has(answer.error["message"], "it must be an absolute path")
+        host.write("policy.yaml", "run:\n  allow: []\n")
+        check.equal(0, host.cli("config", "check").code)
+
+
 def test_wrong_units_and_ranges_are_refused():
     for text in ("jobs: {grace: 5 parsecs}", "http: {workers: 0}", "limits: {active_runs: many}", "api: [x]",
                  "journal: {wal_max: 1 KiB}"):

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+
+#include "agent/settings/Settings.h"
+#include "agent/trust/Policy.h"
+#include "common/base/Result.h"
+
+namespace belay::cli {
+
+/// The policy of a host: of the file that the settings name, else of policy.yaml beside them; where
+/// there is none, what user or system mode has without.
+/// Errors: kSettingsInvalid with file, line and column; kNotFound, kIo for a file that was named.
+base::Result<trust::Policy> readPolicy(const std::string& configFile,
+                                       const settings::Settings& settings, bool system);
+
+}  // namespace belay::cli
