@@ -18,6 +18,10 @@ void SimPeers::attach(runtime::ResultSink sink) {
 }
 
 void SimPeers::powerCut() {
+  // What may be repeated is begun anew after a boot: once for each.
+  for (const auto& [key, job] : jobs_) {
+    if (job.attempt.effect != flow::EffectClass::kOnce) effects_.erase(key);
+  }
   jobs_.clear();
   requests_.clear();
 }
