@@ -111,7 +111,7 @@ def relay_parked(bench):
 
 
 def relay_delivery(bench):
-    """Webhooks to a thousand parked hosts. What the disk needs for a commit alone is no merit and no fault of ours."""
+    """Webhooks to a thousand parked hosts, and beside it what the disk needs for a commit alone."""
     hosts = 1_000
     with loaded(hosts) as (relay, load):
         load("link", hosts, 5)
@@ -122,9 +122,8 @@ def relay_delivery(bench):
             ours.append(load("send", 1000, 100, hosts))
         middle = sorted(ours, key=lambda each: each["p50_ms"])[1]
         disk = sorted(disk)[1]
-        bench.tell("relay.delivery.p50", middle["p50_ms"], "ms")
         bench.tell("relay.delivery.commit", disk, "ms")
-        bench.at_most("relay.delivery.p50.over_commit", middle["p50_ms"] - disk, "ms", 1)
+        bench.at_most("relay.delivery.p50", middle["p50_ms"], "ms", 1)
         bench.at_most("relay.delivery.p99", middle["p99_ms"], "ms", 10)
 
 
