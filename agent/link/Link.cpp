@@ -234,7 +234,7 @@ Result<Link::Opening> Link::prepareSession() {
   // Shared with the task: the link may end before the loop comes to it.
   const auto opening = std::make_shared<Opening>();
   const runtime::MachineFacts machine = world_.machine();
-  BELAY_TRY(onLoop([this, opening, machine](runtime::Runtime& runtime) -> Status {
+  const Status done = onLoop([this, opening, machine](runtime::Runtime& runtime) -> Status {
     BELAY_ASSIGN(const Standing standing, world_.part.standing());
     if (!standing.linked()) {
       return Error{ErrorCode::kLinkNone, "this host has no link to a relay"};
@@ -256,7 +256,8 @@ Result<Link::Opening> Link::prepareSession() {
     opening->facts.ended = static_cast<std::int64_t>(chain.runs);
     opening->facts.head = crypto::Digest{chain.hash};
     return {};
-  }));
+  });
+  if (!done) return done.error();
   if (opening->facts.number != 0) return *opening;
   return Error{ErrorCode::kHostQuarantined,
                "this host is in quarantine",
@@ -287,11 +288,13 @@ Status Link::connect() {
   RelayClient relay(world_.send, &cancel_);
   BELAY_ASSIGN(const SessionGrant grant, relay.openSession(url, key, opening.facts));
   BELAY_TRY(weigh(grant, key.publicKey(), opening.facts.number));
-  BELAY_TRY(onLoop([this, url, received = grant.received](runtime::Runtime& runtime) -> Status {
-    // Nothing is taken from a relay while it is doubtful which of two hosts it is for.
-    BELAY_TRY(runtime.guard().mayBegin());
-    return world_.part.sessionOpened(url, received);
-  }));
+  const Status opened =
+      onLoop([this, url, received = grant.received](runtime::Runtime& runtime) -> Status {
+        // Nothing is taken from a relay while it is doubtful which of two hosts it is for.
+        BELAY_TRY(runtime.guard().mayBegin());
+        return world_.part.sessionOpened(url, received);
+      });
+  if (!opened) return opened;
   window_ = std::max(seconds{1}, grant.reconnectWindow);
   {
     MutexLock lock(mutex_);
@@ -450,10 +453,11 @@ Result<Identity> Link::enrol(const std::string& url, const std::string& token,
 }
 
 Status Link::rekey() {
-  BELAY_TRY(onLoop([this](runtime::Runtime& runtime) -> Status {
+  const Status unlinked = onLoop([this](runtime::Runtime& runtime) -> Status {
     BELAY_TRY(world_.part.unlink());
     return runtime.guard().rekeyed();
-  }));
+  });
+  if (!unlinked) return unlinked;
   endSession();
   return world_.replaceHostKey();
 }

@@ -222,7 +222,10 @@ GateDemand Policy::gateDemand(std::string_view flow) const {
       return {rule.gateClass, rule.approvers, rule.quorum, rule.label, rules_->source};
     }
   }
-  return {.rule = "default", .source = rules_->source};
+  GateDemand none;
+  none.rule = "default";
+  none.source = rules_->source;
+  return none;
 }
 
 std::string Policy::personOf(std::string_view user) const {
