@@ -41,26 +41,22 @@ std::string formOf(const Style& style, const Value& form) {
   return table.empty() ? "" : "\n" + table.print(style);
 }
 
-/// A text of many lines, each made visible and moved to the right; what is too long is cut, and
-/// says so.
+/// A text of many lines, each made visible and moved to the right; all of it, because who decides
+/// signs all of it.
 std::string blockOf(const std::string& text) {
-  constexpr std::size_t kLongest = 4000;
-  const std::string_view head = std::string_view(text).substr(0, kLongest);
   std::string out;
-  for (std::size_t at = 0; at < head.size();) {
-    const std::size_t end = std::min(head.find('\n', at), head.size());
-    out += "    " + shown(head.substr(at, end - at)) + "\n";
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    out += "    " + shown(std::string_view(text).substr(at, end - at)) + "\n";
     at = end + 1;
   }
-  if (text.size() > kLongest)
-    out += "    … " + base::formatBytes(text.size()) + " in all: see --json\n";
   return out;
 }
 
 /// An argument as it stands between others: quoted where it would not be read as one.
 std::string wordOf(const std::string& text) {
   const bool plain = !text.empty() && text.find_first_of(" \t\n\r'\"\\$`") == std::string::npos;
-  return plain ? shown(text) : json::print(Value(text));
+  return plain ? shown(text) : shown(json::print(Value(text)));
 }
 
 /// A member that is a secret says its name and version, never a value.

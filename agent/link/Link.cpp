@@ -269,7 +269,7 @@ Status Link::weigh(const SessionGrant& grant, const crypto::P256PublicKey& key,
   return onLoop([this, grant, key, number](runtime::Runtime& runtime) -> Status {
     runtime::HostGuard& guard = runtime.guard();
     BELAY_ASSIGN(const runtime::HostEpoch* const epoch, guard.epoch());
-    const SessionProof proof = weighSession(grant.previous, key, *epoch, number);
+    const SessionProof proof = weighSession(grant.previous, key, *epoch, number, grant.statement);
     if (proof.kind == SessionProof::Kind::kLater) {
       return guard.quarantine("session", proof.message, std::max(number, proof.number));
     }

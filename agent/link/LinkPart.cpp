@@ -179,6 +179,11 @@ Status LinkPart::lookAtRoster() {
 Status LinkPart::sayReceipt(const Inbox::Prepared& prepared, const Status& taken) {
   const auto& statement = prepared.decision->statement;
   if (!statement) return {};
+  if (!taken) {
+    // Anybody can make what is refused: it has no room of its own.
+    BELAY_ASSIGN(const std::int64_t waiting, table().outboxSize());
+    if (waiting >= kOutboxMax) return {};
+  }
   const auto decision = statement::Decision::parse(statement->unverifiedPayload());
   if (!decision) return {};
   BELAY_ASSIGN(const auto receipt,

@@ -34,10 +34,13 @@ bool isPast(const SessionClaim& claim, const std::string& digest, const HostEpoc
 
 }  // namespace
 
-std::string statementDigest(std::string_view compact) { return crypto::sha256(compact).hex(); }
+std::string statementDigest(std::string_view compact) {
+  const auto jws = Jws::parse(compact);
+  return jws ? crypto::sha256(jws->unverifiedPayload()).hex() : std::string();
+}
 
 SessionProof weighSession(std::string_view compact, const crypto::P256PublicKey& key,
-                          const HostEpoch& epoch, std::int64_t number) {
+                          const HostEpoch& epoch, std::int64_t number, std::string_view mine) {
   SessionProof proof;
   if (compact.empty()) return proof;
   const auto claim = verified(compact, key);
@@ -48,7 +51,8 @@ SessionProof weighSession(std::string_view compact, const crypto::P256PublicKey&
     return proof;
   }
   proof.number = claim->number;
-  if (isPast(*claim, statementDigest(compact), epoch, number)) return proof;
+  const std::string digest = statementDigest(compact);
+  if (digest == statementDigest(mine) || isPast(*claim, digest, epoch, number)) return proof;
   proof.kind = SessionProof::Kind::kLater;
   proof.message = "the relay has session statement " + std::to_string(claim->number) +
                   " of this host's key, which this host has not signed: there is a copy of it, or "

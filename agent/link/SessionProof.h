@@ -22,13 +22,15 @@ struct SessionProof {
   std::string message;      ///< Where it is not of the past.
 };
 
-/// `number`: of the statement that was just signed, for which `compact` was the one before. Only
-/// what the host's own key has signed counts, so that a relay cannot bring a host into quarantine.
-/// Pure.
+/// `mine`: the statement that was just signed, with `number`, for which the relay says that
+/// `compact` was the one before. Only what the host's own key has signed counts, and what it has
+/// just signed is no news, so that a relay cannot bring a host into quarantine. Pure.
 SessionProof weighSession(std::string_view compact, const crypto::P256PublicKey& key,
-                          const runtime::HostEpoch& epoch, std::int64_t number);
+                          const runtime::HostEpoch& epoch, std::int64_t number,
+                          std::string_view mine);
 
-/// What tells a session statement from all others, in hex.
+/// What tells a session statement from all others, in hex: of its payload, because a signature over
+/// the same bytes has more than one spelling. Empty for what is no statement.
 std::string statementDigest(std::string_view compact);
 
 }  // namespace belay::link

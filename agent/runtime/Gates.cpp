@@ -112,8 +112,9 @@ Result<std::vector<trust::Vote>> Gates::counted(const Request& request, const Ro
     BELAY_ASSIGN(const SignedStatement statement, SignedStatement::parse(row.text));
     BELAY_ASSIGN(const auto decision, statement::Decision::parse(statement.unverifiedPayload()));
     auto vote = castVote(request, statement, decision, roster);
-    // Whoever was revoked since, or lost the role, does not count any more.
-    if (!vote) continue;
+    // Whoever was revoked since, lost the role, or turned out to be one with another, does not
+    // count any more.
+    if (!vote || !trust::checkFresh(votes, *vote)) continue;
     votes.push_back(std::move(*vote));
     lines += statement.lines();
   }
@@ -262,10 +263,27 @@ Result<std::int64_t> pinCounter(Core& core, const std::string& slug) {
   return rows.empty() ? 0 : rows.front().counter;
 }
 
-/// Class local is what a host without approvers has; a policy may say it for flows of others.
-bool isLocal(const trust::GateDemand& demand, const Roster* roster) {
+/// Whether any roster that this host has believed had one: revoking the last must open no door.
+Result<bool> everHadApprovers(journal::Journal& journal) {
+  constexpr std::size_t kMost = 256;
+  BELAY_ASSIGN(const auto rows, journal.statements(journal::StatementKind::kRoster, "", kMost));
+  for (const journal::StatementRow& row : rows) {
+    BELAY_ASSIGN(const auto statement, SignedStatement::parse(row.text));
+    BELAY_ASSIGN(const Roster roster, Roster::parse(statement.unverifiedPayload()));
+    if (trust::hasApprovers(roster)) return true;
+  }
+  return false;
+}
+
+/// Class local is what a host has that never had approvers; a policy may say it for flows of
+/// others.
+Result<bool> isLocal(const trust::GateDemand& demand, const Roster* roster,
+                     journal::Journal& journal) {
   if (demand.gateClass) return *demand.gateClass == trust::GateClass::kLocal;
-  return !roster || !trust::hasApprovers(*roster);
+  if (!roster) return true;
+  if (trust::hasApprovers(*roster)) return false;
+  BELAY_ASSIGN(const bool ever, everHadApprovers(journal));
+  return !ever;
 }
 
 }  // namespace
@@ -277,7 +295,8 @@ Result<std::optional<Request>> askPeople(Core& core, const LiveRun& run,
   const std::string& slug = run.state.created.slug;
   BELAY_ASSIGN(const HostTrust trust, hostTrust(world.journal));
   const Roster* roster = trust.roster ? &trust.roster->document : nullptr;
-  if (isLocal(world.policy.gateDemand(slug), roster)) {
+  BELAY_ASSIGN(const bool local, isLocal(world.policy.gateDemand(slug), roster, world.journal));
+  if (local) {
     if (rendered.integer("quorum", 1) <= 1) return std::optional<Request>();
     return unanswerable(opened, "a quorum above 1 needs a roster with approvers");
   }
