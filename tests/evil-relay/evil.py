@@ -304,7 +304,7 @@ def releases(world):
 
 
 def kinds(world):
-    for kind in ("exec", "shell", "run", "upgrade", "CALLBACK", "callback ", "", "roster", "x" * 5000, "\x1b[2J", "\u202e"):
+    for kind in ("exec", "shell", "run", "upgrade", "CALLBACK", "callback ", "", "rosters", "x" * 5000, "\x1b[2J", "\u202e"):
         yield "%r" % kind[:20], MESSAGE, kind, world.callback()
     yield "a body that is deep", MESSAGE, "exec", "{\"a\":" * 50 + "1" + "}" * 50
 
