@@ -51,6 +51,17 @@ class StartScope final : public script::Scope {
 /// What stands in the table: a key, or that the run is in no lane.
 std::string laneOf(const Ticket& ticket) { return ticket.lane ? ":" + ticket.lane->key : "."; }
 
+/// What the table keeps of a ticket; run, turn and place are the caller's to say.
+AdmissionRow rowOf(const Ticket& ticket) {
+  AdmissionRow row;
+  row.slug = ticket.slug;
+  row.lane = laneOf(ticket);
+  row.release = ticket.release;
+  row.limit = ticket.lane ? ticket.lane->limit : 0;
+  row.drains = ticket.drains;
+  return row;
+}
+
 std::string shown(const Ticket& ticket) {
   const std::string& key = ticket.lane->key;
   return "flow " + ticket.slug + (key.empty() ? "" : ", key \"" + base::visible(key) + "\"");
@@ -148,13 +159,8 @@ Status Admission::refuseToOutwaitAbove(const Ticket& ticket) {
 
 Status Admission::refuseCircle(const Ticket& ticket, const RunId& run) {
   if (ticket.parent.empty()) return {};  // Nobody waits for it.
-  AdmissionRow row;
+  AdmissionRow row = rowOf(ticket);
   row.id = run;
-  row.slug = ticket.slug;
-  row.lane = laneOf(ticket);
-  row.release = ticket.release;
-  row.limit = ticket.lane ? ticket.lane->limit : 0;
-  row.drains = ticket.drains;
   row.place = std::numeric_limits<std::int64_t>::max();
   BELAY_ASSIGN(const std::string circle, WaitGraph(core_).circleOf(row, ticket.parent));
   if (circle.empty()) return {};
@@ -259,13 +265,8 @@ Status Admission::take(std::int64_t run, const Ticket& ticket, const Admittance&
   if (!lastPlace_) {
     BELAY_ASSIGN(lastPlace_, table.lastPlace());
   }
-  AdmissionRow row;
+  AdmissionRow row = rowOf(ticket);
   row.run = run;
-  row.slug = ticket.slug;
-  row.lane = laneOf(ticket);
-  row.release = ticket.release;
-  row.limit = ticket.lane ? ticket.lane->limit : 0;
-  row.drains = ticket.drains;
   row.turn = admittance.turn;
   row.place = place != 0 ? place : ++*lastPlace_;
   BELAY_ASSIGN(LaneCounts * counts, countsOf({row.slug, row.lane}));

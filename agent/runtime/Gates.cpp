@@ -263,18 +263,6 @@ Result<std::int64_t> pinCounter(Core& core, const std::string& slug) {
   return rows.empty() ? 0 : rows.front().counter;
 }
 
-/// Whether any roster that this host has believed had one: revoking the last must open no door.
-Result<bool> everHadApprovers(journal::Journal& journal) {
-  constexpr std::size_t kMost = 256;
-  BELAY_ASSIGN(const auto rows, journal.statements(journal::StatementKind::kRoster, "", kMost));
-  for (const journal::StatementRow& row : rows) {
-    BELAY_ASSIGN(const auto statement, SignedStatement::parse(row.text));
-    BELAY_ASSIGN(const Roster roster, Roster::parse(statement.unverifiedPayload()));
-    if (trust::hasApprovers(roster)) return true;
-  }
-  return false;
-}
-
 /// Class local is what a host has that never had approvers; a policy may say it for flows of
 /// others.
 Result<bool> isLocal(const trust::GateDemand& demand, const Roster* roster,
@@ -282,8 +270,9 @@ Result<bool> isLocal(const trust::GateDemand& demand, const Roster* roster,
   if (demand.gateClass) return *demand.gateClass == trust::GateClass::kLocal;
   if (!roster) return true;
   if (trust::hasApprovers(*roster)) return false;
-  BELAY_ASSIGN(const bool ever, everHadApprovers(journal));
-  return !ever;
+  // Revoking the last one must open no door.
+  BELAY_ASSIGN(const std::vector<Roster> believed, believedRosters(journal));
+  return std::none_of(believed.begin(), believed.end(), trust::hasApprovers);
 }
 
 }  // namespace

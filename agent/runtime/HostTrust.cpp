@@ -211,6 +211,18 @@ Result<Roster> rosterInForce(Journal& journal) {
                {"belay trust install --root FILE --root-digest DIGEST --roster FILE"}};
 }
 
+Result<std::vector<Roster>> believedRosters(Journal& journal) {
+  constexpr std::size_t kMost = 256;
+  BELAY_ASSIGN(const auto rows, journal.statements(StatementKind::kRoster, "", kMost));
+  std::vector<Roster> out;
+  for (const journal::StatementRow& row : rows) {
+    BELAY_ASSIGN(const auto statement, statement::SignedStatement::parse(row.text));
+    BELAY_ASSIGN(Roster roster, Roster::parse(statement.unverifiedPayload()));
+    out.push_back(std::move(roster));
+  }
+  return out;
+}
+
 Result<TrustTaken> takeTrust(Journal& journal, const TrustOffer& offer, const Author& author,
                              std::int64_t nowMs) {
   BELAY_ASSIGN(const HostTrust before, hostTrust(journal));

@@ -33,6 +33,8 @@ struct HostTrust {
 base::Result<HostTrust> hostTrust(journal::Journal& journal);
 /// The roster. Errors: kTrustNone.
 base::Result<statement::Roster> rosterInForce(journal::Journal& journal);
+/// All rosters that this host has believed, newest first; of very many the newest.
+base::Result<std::vector<statement::Roster>> believedRosters(journal::Journal& journal);
 
 /// What somebody wants the host to believe.
 struct TrustOffer {

@@ -85,15 +85,8 @@ namespace {
 class PastRosters {
  public:
   static Result<PastRosters> read(journal::Journal& journal) {
-    constexpr std::size_t kMost = 256;
     PastRosters out;
-    BELAY_ASSIGN(const auto rows, journal.statements(journal::StatementKind::kRoster, "", kMost));
-    for (const journal::StatementRow& row : rows) {
-      BELAY_ASSIGN(const auto statement, statement::SignedStatement::parse(row.text));
-      BELAY_ASSIGN(statement::Roster roster,
-                   statement::Roster::parse(statement.unverifiedPayload()));
-      out.newestFirst_.push_back(std::move(roster));
-    }
+    BELAY_ASSIGN(out.newestFirst_, believedRosters(journal));
     return out;
   }
   /// The newest one that had the key. Null pointer: there is none, or its key is void.
