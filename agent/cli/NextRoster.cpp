@@ -28,16 +28,7 @@ Result<api::Envelope> writeNextRoster(Invocation& invocation, const RosterBefore
   roster.version = before.roster.version + 1;
   roster.prev = before.digest;
   roster.createdMs = invocation.nowMs();
-  // What was made is read as strictly as it will be by others.
-  BELAY_ASSIGN(const Roster strict, Roster::parse(roster.print()));
-  BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
-  BELAY_ASSIGN(const SignedStatement next, signFirst(key, Roster::kTyp, strict.print()));
-  BELAY_ASSIGN(Described described, describe(next));
-  BELAY_TRY(writeNew(file, next.lines()));
-  api::Envelope out;
-  out.data = std::move(described.data);
-  out.data.set("file", file);
-  return out;
+  return writeDocument(invocation, roster, file);
 }
 
 std::string printNextRoster(const Invocation&, const json::Value& data) {

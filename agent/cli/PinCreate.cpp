@@ -132,16 +132,7 @@ Result<api::Envelope> create(Invocation& invocation) {
   pin.prev = before.digest;
   pin.createdMs = invocation.nowMs();
   if (invocation.has("selector")) pin.selector = invocation.flags("selector");
-  // What was made is read as strictly as it will be by others.
-  BELAY_ASSIGN(const Pin strict, Pin::parse(pin.print()));
-  BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
-  BELAY_ASSIGN(const auto statement, signFirst(key, Pin::kTyp, strict.print()));
-  BELAY_ASSIGN(Described described, describe(statement));
-  BELAY_TRY(writeNew(invocation.flag("out"), statement.lines()));
-  api::Envelope out;
-  out.data = std::move(described.data);
-  out.data.set("file", invocation.flag("out"));
-  return out;
+  return writeDocument(invocation, pin, invocation.flag("out"));
 }
 
 std::string print(const Invocation&, const Value& data) {

@@ -226,4 +226,16 @@ Result<Described> describe(const SignedStatement& statement) {
   return out;
 }
 
+Result<api::Envelope> signAndWrite(const Invocation& invocation, std::string_view typ,
+                                   const std::string& payload, const std::string& file) {
+  BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
+  BELAY_ASSIGN(const SignedStatement statement, signFirst(key, typ, payload));
+  BELAY_ASSIGN(Described described, describe(statement));
+  BELAY_TRY(writeNew(file, statement.lines()));
+  api::Envelope out;
+  out.data = std::move(described.data);
+  out.data.set("file", file);
+  return out;
+}
+
 }  // namespace belay::cli

@@ -53,4 +53,17 @@ struct Described {
 };
 base::Result<Described> describe(const statement::SignedStatement& statement);
 
+/// Signs a payload with the key of --key and writes the new statement: its description, and `file`.
+/// Errors: of openSigningKey(), describe() and writeNew().
+base::Result<api::Envelope> signAndWrite(const Invocation& invocation, std::string_view typ,
+                                         const std::string& payload, const std::string& file);
+/// The same for a document, which is read as strictly as it will be by others before anybody is
+/// asked for a passphrase. Errors: those, and kStatementInvalid.
+template <typename Document>
+base::Result<api::Envelope> writeDocument(const Invocation& invocation, const Document& document,
+                                          const std::string& file) {
+  BELAY_ASSIGN(const Document strict, Document::parse(document.print()));
+  return signAndWrite(invocation, Document::kTyp, strict.print(), file);
+}
+
 }  // namespace belay::cli

@@ -36,16 +36,7 @@ Result<api::Envelope> makeCard(Invocation& invocation) {
   card.groups = invocation.flags("group");
   BELAY_ASSIGN(card.counter, numberFlag(invocation, "counter", 1));
   card.createdMs = invocation.nowMs();
-  // What was made is read as strictly as it will be by others.
-  BELAY_ASSIGN(const Card strict, Card::parse(card.print()));
-  BELAY_ASSIGN(const crypto::P256PrivateKey registrar, openSigningKey(invocation));
-  BELAY_ASSIGN(const auto statement, signFirst(registrar, Card::kTyp, strict.print()));
-  BELAY_ASSIGN(Described described, describe(statement));
-  BELAY_TRY(writeNew(invocation.argument(1), statement.lines()));
-  api::Envelope out;
-  out.data = std::move(described.data);
-  out.data.set("file", invocation.argument(1));
-  return out;
+  return writeDocument(invocation, card, invocation.argument(1));
 }
 
 std::string print(const Invocation&, const Value& data) {

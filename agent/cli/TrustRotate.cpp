@@ -42,15 +42,7 @@ Result<api::Envelope> rotate(Invocation& invocation) {
     BELAY_ASSIGN(crypto::P256PublicKey key, readPublicKeyFile(named.second));
     root.keys.push_back({std::move(key), named.first});
   }
-  // What was made is read as strictly as it will be by others.
-  BELAY_ASSIGN(const Root strict, Root::parse(root.print()));
-  BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
-  BELAY_ASSIGN(const SignedStatement next, signFirst(key, Root::kTyp, strict.print()));
-  BELAY_ASSIGN(Described described, describe(next));
-  BELAY_TRY(writeNew(invocation.argument(1), next.lines()));
-  api::Envelope out;
-  out.data = std::move(described.data);
-  out.data.set("file", invocation.argument(1));
+  BELAY_ASSIGN(api::Envelope out, writeDocument(invocation, root, invocation.argument(1)));
   out.data.set("old_threshold", before.document().threshold);
   return out;
 }
