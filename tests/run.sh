@@ -33,8 +33,11 @@ export UNIT_SECONDS=120  # how long each may take
 passed=0 failed=0
 running=''  # the process group of the stage that runs
 
+beside=''  # the process group that builds beside the stages
+
 stop() {
   [ -z "$running" ] || kill -KILL -- "-$running" 2> /dev/null
+  [ -z "$beside" ] || kill -KILL -- "-$beside" 2> /dev/null
   exit 130
 }
 trap stop INT TERM HUP
@@ -72,12 +75,20 @@ unit_programs() {
   echo "$count_passed passed, $count_failed failed"
 }
 
+# build_sanitized PRESET LOG: one at a time, the second has nothing to do.
+build_sanitized() {
+  (
+    flock 9
+    cmake --preset "$1" --log-level=WARNING > "$2" 2>&1 &&
+      cmake --build "build/$1" -j "$JOBS" --target unit_tests >> "$2" 2>&1
+  ) 9> "$logs/$1.lock"
+}
+
 # sanitized PRESET: builds the unit tests with a sanitizer and runs them.
 sanitized() {
   local log=$logs/$1-build.log
   echo "building in build/$1"
-  if cmake --preset "$1" --log-level=WARNING > "$log" 2>&1 &&
-    cmake --build "build/$1" -j "$JOBS" --target unit_tests >> "$log" 2>&1; then
+  if build_sanitized "$1" "$log"; then
     unit_programs "$BELAY_BUILD/$1/tests"
   else
     tail -n 60 "$log"
@@ -158,10 +169,16 @@ run_stage() {
   [ "$bad" = 0 ]
 }
 
-if [ "${1:-}" = --inside ]; then
-  "stage_$2"
-  exit 0
-fi
+case "${1:-}" in
+  --inside)
+    "stage_$2"
+    exit 0
+    ;;
+  --build)
+    build_sanitized "$2" "$logs/$2-beside.log"
+    exit
+    ;;
+esac
 
 mkdir -p "$logs"
 started=$SECONDS
@@ -169,18 +186,24 @@ if [ $# -gt 0 ]; then
   stages=("$@")
   case " $* " in *" fuzz "*) config/cmake/packages.sh build fuzz || exit 1 ;; esac
 else
-  stages=(style unit asan sim integration crash web)
+  stages=(style unit integration crash web)
   [ "$mode" = change ] || stages+=(tsan fuzz mutants power bench)
-  known=" ${stages[*]} asan tsan fuzz mutants power bench demo "
+  known=" ${stages[*]} sim asan tsan fuzz mutants power bench demo "
   for script in tests/*/run.sh; do
     stage=$(basename "$(dirname "$script")")
     [ ! -x "$script" ] || [[ $known == *" $stage "* ]] || stages+=("$stage")
   done
+  stages+=(sim asan)
 fi
 
 if [ "${stages[*]}" = build ]; then stages=(); fi
 if run_stage build; then
   passed=0  # to build is no test
+  if [ $# = 0 ]; then
+    # Most stages wait more than they compute; what the sanitized one needs is built meanwhile.
+    setsid nice -n 19 bash "${BASH_SOURCE[0]}" "$mode" --build asan < /dev/null > /dev/null 2>&1 &
+    beside=$!
+  fi
   for stage in "${stages[@]}"; do
     # A tree that is not written yet is not a failure, unless somebody asked for it.
     if [ $# = 0 ] && [ ! -e "tests/$stage/run.sh" ] && ! declare -F "stage_$stage" > /dev/null; then

@@ -84,6 +84,23 @@ bool settlePieces(File& file, bool failed) {
   return !doubtful;
 }
 
+void apply(std::string& content, const Piece& piece, std::string_view bytes) {
+  if (piece.isSize) {
+    content.resize(piece.offset);
+  } else {
+    overlay(content, piece.offset, bytes);
+  }
+}
+
+/// All that was written is certain. Only that is copied, because a database is synced often.
+void applyPieces(File& file) {
+  for (const Piece& piece : file.pieces) {
+    apply(file.durable, piece, std::string_view(file.written).substr(piece.from, piece.size));
+  }
+  file.pieces.clear();
+  file.written.clear();
+}
+
 int closeFile(sqlite3_file* raw) noexcept {
   OpenFile& file = opened(raw);
   if (file.path == nullptr) {
@@ -140,11 +157,7 @@ int syncFile(sqlite3_file* raw, int) noexcept {
   File& synced = *file.file;
   const bool failed = fails(state, Operation::kSync);
   if (!failed && file.path->ends_with(state.ignoredSyncs)) return SQLITE_OK;
-  if (settlePieces(synced, failed)) {
-    synced.durable = synced.content;
-    synced.pieces.clear();
-    synced.written.clear();
-  }
+  if (settlePieces(synced, failed)) applyPieces(synced);
   if (failed) return SQLITE_IOERR_FSYNC;
   // The real VFS syncs the folder with the first sync of a new journal: all names in it are kept.
   for (auto& [path, other] : state.disk.files) other.named = true;
@@ -249,16 +262,12 @@ int currentTime(sqlite3_vfs*, double* day) noexcept {
 void applyByChance(File& left, const File& file, const Piece& piece, SeededRandom& random) {
   const std::uint64_t chance = piece.fate == Fate::kCertain ? 7 : random.below(8);
   if (chance < 3) return;
-  if (piece.isSize) {
-    left.content.resize(piece.offset);
-    return;
-  }
   std::string bytes = file.written.substr(piece.from, piece.size);
-  if (chance == 3) bytes.resize(random.below(bytes.size() + 1));
+  if (chance == 3 && !piece.isSize) bytes.resize(random.below(bytes.size() + 1));
   if (chance == 4) {
     for (char& byte : bytes) byte = static_cast<char>(random.below(256));
   }
-  overlay(left.content, piece.offset, bytes);
+  apply(left.content, piece, bytes);
 }
 
 }  // namespace
