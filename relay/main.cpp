@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "common/log/StderrLog.h"
 #include "relay/console/Command.h"
@@ -32,6 +33,7 @@ int main(int argc, char** argv) {
   const belay::base::PosixClock clock;
   belay::base::OsRandom random;
   belay::log::StderrLog log(clock, &environment);
-  belay::console::World world{clock, random, log, &environment};
+  belay::console::World world{clock, random, log, &environment,
+                                [](auto pause) { std::this_thread::sleep_for(pause); }};
   return belay::console::main(argc, argv, world);
 }

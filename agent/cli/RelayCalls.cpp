@@ -1,11 +1,13 @@
 #include "agent/cli/RelayCalls.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/link/RelayClient.h"
 #include "common/base/Files.h"
 #include "common/http/Client.h"
 #include "common/http/Resolver.h"
+#include "common/http/RetryAfter.h"
 #include "common/json/Json.h"
 #include "common/wire/Envelope.h"
 
@@ -19,6 +21,9 @@ using json::Value;
 namespace {
 
 constexpr std::uint64_t kTokenFileBytesMax = 4096;
+// A relay that asks to slow down took nothing; so often it is asked again, each time after its pause.
+constexpr int kAskedAgainMax = 6;
+constexpr std::chrono::milliseconds kSlowDownMax{10'000};
 
 Result<std::string> tokenOf(const Invocation& invocation) {
   std::string text = invocation.world().environment("BELAY_RELAY_TOKEN").value_or("");
@@ -55,7 +60,14 @@ Result<Value> RelayCalls::call(const std::string& method, const std::string& tar
   request.timeout = timeout;
   if (!body.empty()) request.headers.add("Content-Type", "application/json");
   request.body = std::move(body);
-  const http::ClientOutcome outcome = client.send(request);
+  http::ClientOutcome outcome = client.send(request);
+  for (int again = 0; again < kAskedAgainMax && outcome.ok(); ++again) {
+    if (outcome.response().status != 429) break;
+    const auto pause =
+        http::retryAfter(outcome.response().headers, invocation_.world().clock.wallMs());
+    invocation_.world().sleep(std::min(pause.value_or(kSlowDownMax), kSlowDownMax));
+    outcome = client.send(request);
+  }
   if (!outcome.ok()) return outcome.failure().error;
   auto envelope = wire::parseEnvelope(outcome.response().body);
   if (!envelope) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +23,7 @@ struct World {
   base::Random& random;
   log::Log& log;
   base::EnvironmentLookup environment;
+  std::function<void(std::chrono::milliseconds)> sleep;
 };
 
 /// One command line on its way.

@@ -178,9 +178,10 @@ class Relay::Implementation {
     // When all hosts come at once, some wait for their turn; who is slow himself costs two pages.
     bounds.handshakeTimeout = std::chrono::seconds{30};
     BELAY_ASSIGN(server_, http::Server::create(bounds, *table_, clock_, log_));
+    // First the socket: whoever reaches the relay from outside may call its administrator.
+    BELAY_TRY(server_->listenUnix(settings_.socket, 0600));
     BELAY_ASSIGN(base::UniqueFd socket, http::listenOnTcp(address));
-    BELAY_TRY(server_->listen(std::move(socket), {tls_.get(), false}));
-    return server_->listenUnix(settings_.socket, 0600);
+    return server_->listen(std::move(socket), {tls_.get(), false});
   }
 
   void runStore() noexcept {

@@ -39,9 +39,9 @@ constexpr RouteRow kRows[] = {
     {"POST", "/v1/pins", kReleaseClass, kStatementBytes, kJson, Rate::kRelease, "Forward a signed pin to all hosts", &takePin},
     {"POST", "/v1/rosters", kReleaseClass, kReleaseBytes * 2, kJson, Rate::kRelease, "Forward a signed roster to all hosts", &takeRoster},
     {"PUT", "/v1/releases/{digest}", kReleaseClass, kReleaseBytes, kBytes, Rate::kRelease, "Keep a release for its pins", &takeRelease},
-    {"GET", "/v1/approvals", kApproverClass, 0, "", Rate::kRelease, "List requests, or wait for a change", &answerApprovals},
-    {"GET", "/v1/approvals/{request}", kApproverClass, 0, "", Rate::kRelease, "Show a request and the receipts about it", &answerApproval},
-    {"POST", "/v1/approvals/{request}/decision", kApproverClass, kStatementBytes, kJson, Rate::kRelease, "Decide about it", &takeDecision},
+    {"GET", "/v1/approvals", kApproverClass, 0, "", Rate::kApprover, "List requests, or wait for a change", &answerApprovals},
+    {"GET", "/v1/approvals/{request}", kApproverClass, 0, "", Rate::kApprover, "Show a request and the receipts about it", &answerApproval},
+    {"POST", "/v1/approvals/{request}/decision", kApproverClass, kStatementBytes, kJson, Rate::kApprover, "Decide about it", &takeDecision},
     {"GET", "/v1/hosts", kOperatorClass, 0, "", Rate::kNone, "List hosts", &answerHosts},
     {"DELETE", "/v1/hosts/{host}", kOperatorClass, 0, "", Rate::kNone, "Remove a host and all that waits for it", &deleteHost},
     {"GET", "/v1/tokens", kOperatorClass, 0, "", Rate::kNone, "List tokens", &answerTokens},
@@ -65,6 +65,7 @@ constexpr std::array<RateRow, static_cast<std::size_t>(Rate::kNone)> kRates{{
     {Rate::kSession, "session", &Settings::rateSession},
     {Rate::kHost, "host", &Settings::rateHost},
     {Rate::kRelease, "release", &Settings::rateRelease},
+    {Rate::kApprover, "approver", &Settings::rateApprover},
 }};
 
 constexpr bool rowsFollowTheEnum() {
@@ -111,7 +112,7 @@ class Authorizer {
     }
     std::string who;
     auto refused = unknown ? std::nullopt : checkCredential(auth, request, who);
-    if (!refused && (rate == Rate::kHost || rate == Rate::kRelease)) return count(rate, who);
+    if (!refused && (rate == Rate::kHost || rate == Rate::kRelease || rate == Rate::kApprover)) return count(rate, who);
     if (!refused || rate == Rate::kPublic || rate == Rate::kEnrol) return refused;
     // Whoever guesses is counted by address.
     auto slow = count(Rate::kPublic, address);

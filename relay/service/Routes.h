@@ -49,7 +49,7 @@ inline constexpr std::string_view kOperatorClass = "operator";  ///< Root and th
                                                                 ///< on its Unix socket.
 
 /// Whose requests are counted together, and against which setting.
-enum class Rate { kPublic, kEnrol, kSession, kHost, kRelease, kNone };
+enum class Rate { kPublic, kEnrol, kSession, kHost, kRelease, kApprover, kNone };
 
 using RouteHandler = void (*)(Context&, http::ServerRequest&&, http::Responder);
 

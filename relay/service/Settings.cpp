@@ -64,7 +64,9 @@ void visitOptions(SettingsType& s, Visitor& v) {
            "From one address, to begin sessions; each takes two requests.");
   v.number("rates.host", s.rateHost, 10, 1'000'000, "Of one host in a session.");
   v.number("rates.release", s.rateRelease, 1, 1'000'000,
-           "Of one token of role release, approver, bot or metrics.");
+           "Of one token of role release or metrics.");
+  v.number("rates.approver", s.rateApprover, 1, 1'000'000,
+           "Of one token of role approver or bot.");
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ struct Settings {
   std::int64_t rateSession = 6'000;
   std::int64_t rateHost = 1'200;
   std::int64_t rateRelease = 120;
+  std::int64_t rateApprover = 1200;
 };
 
 /// Reads YAML. Errors: kSettingsInvalid with file, line and the nearest right key.

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -129,6 +130,23 @@ def test_tokens_and_hosts_with_the_relay_up_and_down():
                 if secret.encode() in data:
                     raise AssertionError("a secret is in " + name)
         check.lacks(relay.log(), release)
+
+
+def test_an_administrator_who_comes_while_the_relay_starts():
+    with relays.Relay() as relay:
+        # Whoever has the store and listens nowhere: a relay that starts, or ends.
+        held = sqlite3.connect(os.path.join(relay.folder, "state", "relay.db"))
+        held.execute("PRAGMA locking_mode = EXCLUSIVE")
+        held.execute("BEGIN EXCLUSIVE")
+        done = relay.cli("tokens")
+        check.equal((4, "BLY-ALREADY-RUNNING"), (done.code, done.error["code"]))
+        check.has(done.error["message"], relay.socket)
+        early = subprocess.Popen([relays.BINARY, "tokens", "--config", relay.config, "--json"], stdout=subprocess.PIPE)
+        time.sleep(0.2)
+        check.equal(None, early.poll())
+        held.close()
+        relay.start()
+        check.equal([], json.loads(early.communicate(timeout=20)[0])["data"]["tokens"])
 
 
 def test_a_drain_answers_parked_polls_and_takes_nothing_new():

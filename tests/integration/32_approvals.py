@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 
 import belay
 import check
@@ -267,6 +268,19 @@ def test_an_approval_over_the_relay():
                 data = file.read()
             for secret in (b"Ship", b"review", run.encode()):
                 check.equal(False, secret in data, "%s has %s" % (name, secret))
+
+
+def test_an_approver_who_asks_too_often_is_slowed_down():
+    with relays.Relay({"rates": {"approver": 9}}) as relay:
+        relay.start()
+        with belay.Host() as host:
+            words = ("approvals", "list", "--relay", relay.url, "--ca-file", relay.ca)
+            words += ("--token-file", "token")
+            host.write("token", relay.token("approver"))
+            begun = time.monotonic()
+            for _ in range(4):
+                check.equal([], ok(host.cli(*words))["approvals"])
+            check.equal(True, time.monotonic() - begun > 3)
 
 
 def test_what_the_policy_lets_the_relay_read():
