@@ -1,10 +1,7 @@
 #include "agent/vault/WebhookSignature.h"
 
-#include <algorithm>
-
 #include "common/base/Text.h"
-#include "common/crypto/Hmac.h"
-#include "common/crypto/Wipe.h"
+#include "common/crypto/WebhookMac.h"
 
 namespace belay::vault {
 
@@ -15,35 +12,12 @@ using base::Status;
 
 namespace {
 
-constexpr std::string_view kSecretPrefix = "whsec_";
-constexpr std::string_view kSignaturePrefix = "v1,";
-
 Result<SecretValue> keyOf(const SecretValue& secret) {
-  std::string_view text = secret.reveal();
-  const bool prefixed = text.starts_with(kSecretPrefix);
-  if (prefixed) text.remove_prefix(kSecretPrefix.size());
-  auto bytes = prefixed ? base::fromBase64(text) : std::nullopt;
-  if (!bytes || bytes->size() < 24 || bytes->size() > 64) {
-    if (bytes) crypto::wipe(*bytes);
-    return Error{ErrorCode::kConnectionInvalid,
-                 "a signing secret must be whsec_ and 24 to 64 bytes in base64",
-                 {"belay secret set NAME --generate webhook"}};
-  }
-  return SecretValue::take(std::move(*bytes));
-}
-
-bool isId(std::string_view id) {
-  return !id.empty() && id.size() <= 256 &&
-         std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 0x7F && c != '.'; });
-}
-
-std::string signatureOf(const SecretValue& key, std::string_view id, std::string_view timestamp,
-                        std::string_view body) {
-  std::string text;
-  text.reserve(id.size() + timestamp.size() + body.size() + 2);
-  text.append(id).append(".").append(timestamp).append(".").append(body);
-  return std::string(kSignaturePrefix) +
-         base::toBase64(crypto::hmacSha256(key.reveal(), text).view());
+  auto bytes = crypto::webhookKey(secret.reveal());
+  if (bytes) return SecretValue::take(std::move(*bytes));
+  return Error{ErrorCode::kConnectionInvalid,
+               "a signing secret must be whsec_ and 24 to 64 bytes in base64",
+               {"belay secret set NAME --generate webhook"}};
 }
 
 }  // namespace
@@ -53,22 +27,18 @@ std::vector<std::pair<std::string, std::string>> WebhookHeaders::fields() const 
 }
 
 SecretValue makeWebhookSecret(base::Random& random) {
-  std::string bytes(32, '\0');
-  random.fill({reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()});
-  std::string text = std::string(kSecretPrefix) + base::toBase64(bytes);
-  crypto::wipe(bytes);
-  return SecretValue::take(std::move(text));
+  return SecretValue::take(crypto::makeWebhookSecret(random));
 }
 
 Result<WebhookHeaders> signWebhook(const SecretValue& secret, std::string_view id,
                                    std::int64_t timestampS, std::string_view body) {
-  if (!isId(id)) {
+  if (!crypto::isWebhookId(id)) {
     return Error{ErrorCode::kConnectionInvalid,
                  "the id of a webhook must be printable, without dots and spaces"};
   }
   BELAY_ASSIGN(const SecretValue key, keyOf(secret));
   WebhookHeaders headers{std::string(id), std::to_string(timestampS), {}};
-  headers.signature = signatureOf(key, id, headers.timestamp, body);
+  headers.signature = crypto::webhookMac(key.reveal(), id, headers.timestamp, body);
   return headers;
 }
 
@@ -79,10 +49,11 @@ Status verifyWebhook(const SecretValue& secret, const WebhookHeaders& headers,
   };
   BELAY_ASSIGN(const SecretValue key, keyOf(secret));
   const auto timestamp = base::parseUnsigned(headers.timestamp);
-  if (!isId(headers.id) || !timestamp || *timestamp > (1ull << 40)) {
+  if (!crypto::isWebhookId(headers.id) || !timestamp || *timestamp > (1ull << 40)) {
     return refused("its id or timestamp is malformed");
   }
-  const std::string expected = signatureOf(key, headers.id, headers.timestamp, body);
+  const std::string expected =
+      crypto::webhookMac(key.reveal(), headers.id, headers.timestamp, body);
   bool matches = false;
   for (const std::string_view given : base::split(headers.signature, ' ')) {
     if (base::equalsInConstantTime(given, expected)) matches = true;

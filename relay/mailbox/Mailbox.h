@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/Result.h"
+#include "relay/mailbox/EndpointRows.h"
 
 namespace belay::mailbox {
 
@@ -25,6 +26,7 @@ struct HostRow {
   std::int64_t acked = 0;     ///< It has this message and all before it.
   std::int64_t queued = 0;    ///< Messages that wait for it.
   std::int64_t queuedBytes = 0;
+  bool connected = false;  ///< As was told last; see setConnected().
 };
 
 /// A secret that somebody was given, known by its digest.
@@ -134,6 +136,8 @@ class Mailbox {
   virtual base::Result<std::vector<HostRow>> hosts() = 0;
   /// With all that waits for it. False when there is none.
   virtual base::Result<bool> removeHost(std::string_view id) = 0;
+  /// Whether the world takes it for connected. One that is not there is none.
+  virtual base::Status setConnected(std::string_view id, bool connected) = 0;
   /// Keeps the statement until the next. Errors: kRelayHost.
   virtual base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
                                                   std::int64_t nowMs) = 0;
@@ -200,9 +204,43 @@ class Mailbox {
                                         std::int64_t nowMs) = 0;
   virtual base::Result<std::optional<std::string>> release(std::string_view digest) = 0;
 
+  // --- Outgoing events.
+  /// Errors: kRelayQuota when there are `most`.
+  virtual base::Status addEndpoint(const EndpointRow& row, std::int64_t most) = 0;
+  /// In the order in which they were added.
+  virtual base::Result<std::vector<EndpointRow>> endpoints() = 0;
+  /// All but what the store counts, and the time at which it was made.
+  virtual base::Status saveEndpoint(const EndpointRow& row) = 0;
+  /// With all that it has not taken. False when there is none.
+  virtual base::Result<bool> removeEndpoint(std::string_view id) = 0;
+  /// Whether any endpoint that is not gone wants events of this kind.
+  virtual base::Result<bool> wantsEvent(std::string_view kind) = 0;
+  /// For each active endpoint that wants its kind and holds less than `most`; others that want it
+  /// have missed one more. With an endpoint named: for that one alone, whatever it wants or holds.
+  virtual base::Status addEvent(const EventRow& row, std::int64_t most) = 0;
+  /// The first of an endpoint that may go out now: one whose time has come, and none of its subject
+  /// before it. A time more than `longestMs` ahead has come too: the clock was set back.
+  virtual base::Result<std::optional<EventRow>> dueEvent(std::string_view endpoint,
+                                                         std::int64_t nowMs,
+                                                         std::int64_t longestMs) = 0;
+  /// The first time after `nowMs` at which there may be another one.
+  virtual base::Result<std::optional<std::int64_t>> nextEvent(std::string_view endpoint,
+                                                              std::int64_t nowMs) = 0;
+  // Of an event that is not there any more these do nothing.
+
+  /// It was taken.
+  virtual base::Status finishEvent(std::int64_t number) = 0;
+  virtual base::Status putEventOff(std::int64_t number, std::int64_t attempts,
+                                   std::int64_t firstMs, std::int64_t nextMs) = 0;
+  /// It holds up its subject no more, and is kept for a while.
+  virtual base::Status giveEventUp(std::int64_t number, std::int64_t nowMs) = 0;
+  /// All that an endpoint holds, also what was given up, may go out anew.
+  virtual base::Status reviveEvents(std::string_view endpoint) = 0;
+
   // --- Upkeep.
   virtual base::Result<Totals> totals() = 0;
-  /// Removes tokens, callbacks and approvals that have expired, at most `most` of each.
+  /// Removes tokens, callbacks and approvals that have expired, and events that were given up long
+  /// ago, at most `most` of each.
   virtual base::Status sweep(std::int64_t nowMs, std::size_t most) = 0;
   /// Outside of a transaction: brings the file in order when it is due.
   virtual base::Status upkeep(bool idle) = 0;

@@ -19,7 +19,8 @@ constexpr const char* kTables[] = {
     " jwk TEXT NOT NULL, label TEXT NOT NULL, created_ms INTEGER NOT NULL,"
     " seen_ms INTEGER NOT NULL, epoch INTEGER NOT NULL, received INTEGER NOT NULL,"
     " last_seq INTEGER NOT NULL, acked INTEGER NOT NULL, queued INTEGER NOT NULL,"
-    " queued_bytes INTEGER NOT NULL, session TEXT NOT NULL DEFAULT '') STRICT",
+    " queued_bytes INTEGER NOT NULL, session TEXT NOT NULL DEFAULT '',"
+    " connected INTEGER NOT NULL DEFAULT 0) STRICT",
     "CREATE TABLE tokens (digest TEXT PRIMARY KEY, role TEXT NOT NULL, label TEXT NOT NULL,"
     " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, host TEXT NOT NULL) STRICT,"
     " WITHOUT ROWID",
@@ -47,6 +48,20 @@ constexpr const char* kTables[] = {
     "CREATE INDEX pins_by_chain ON pins (chain, number)",
     "CREATE TABLE releases (digest TEXT PRIMARY KEY, content TEXT NOT NULL,"
     " at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    // What an endpoint holds is counted in its row, as the mailboxes of hosts are.
+    "CREATE TABLE endpoints (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+    " url TEXT NOT NULL, label TEXT NOT NULL, kinds TEXT NOT NULL, secret TEXT NOT NULL,"
+    " old_secret TEXT NOT NULL, old_until_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, failures INTEGER NOT NULL, failing_since_ms INTEGER NOT NULL,"
+    " paused_until_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, last_outcome TEXT NOT NULL,"
+    " held INTEGER NOT NULL, dead INTEGER NOT NULL, missed INTEGER NOT NULL) STRICT",
+    "CREATE TABLE events (number INTEGER PRIMARY KEY AUTOINCREMENT, endpoint INTEGER NOT NULL,"
+    " id TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL, attempts INTEGER NOT NULL, first_ms INTEGER NOT NULL,"
+    " next_ms INTEGER NOT NULL, dead_ms INTEGER NOT NULL) STRICT",
+    "CREATE INDEX events_by_subject ON events (endpoint, subject, dead_ms, number)",
+    "CREATE INDEX events_by_number ON events (endpoint, dead_ms, number)",
+    "CREATE INDEX events_by_time ON events (endpoint, dead_ms, next_ms)",
 };
 
 }  // namespace

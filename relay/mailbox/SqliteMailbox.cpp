@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/Files.h"
+#include "relay/mailbox/EventStatements.h"
 #include "relay/mailbox/Schema.h"
 #include "relay/mailbox/Statements.h"
 
@@ -57,7 +58,7 @@ TokenRow tokenOf(const sqlite::Execution& rows) {
 HostRow hostOf(const sqlite::Execution& rows) {
   return {rows.string(0),  rows.string(1),  rows.string(2),  rows.integer(3),
           rows.integer(4), rows.integer(5), rows.integer(6), rows.integer(7),
-          rows.integer(8), rows.integer(9), rows.integer(10)};
+          rows.integer(8), rows.integer(9), rows.integer(10), rows.integer(11) != 0};
 }
 
 /// So long whoever decided can ask what became of it.
@@ -94,7 +95,8 @@ SqliteMailbox::SqliteMailbox(std::unique_ptr<sqlite::Database> database,
                              const SqliteOptions& options)
     : database_(std::move(database)),
       walMaxBytes_(options.walMaxBytes),
-      statements_(std::make_unique<Statements>(*database_)) {
+      statements_(std::make_unique<Statements>(*database_)),
+      events_(std::make_unique<EventStatements>(*database_)) {
   // Takes the place of the automatic checkpoint, which would run on the path of a commit.
   sqlite3_wal_hook(database_->raw(), &keepWalPages, &walPages_);
 }
@@ -216,6 +218,10 @@ Result<bool> SqliteMailbox::removeHost(std::string_view id) {
   return true;
 }
 
+Status SqliteMailbox::setConnected(std::string_view id, bool connected) {
+  return write(statements_->setConnected, connected, id);
+}
+
 Result<OpenedSession> SqliteMailbox::openSession(std::string_view id, std::string_view statement,
                                                  std::int64_t nowMs) {
   BELAY_ASSIGN(const std::optional<std::int64_t> host, number(id));
@@ -241,6 +247,7 @@ Result<Totals> SqliteMailbox::totals() {
 Status SqliteMailbox::sweep(std::int64_t nowMs, std::size_t most) {
   BELAY_TRY(write(statements_->sweepTokens, nowMs, most));
   BELAY_TRY(write(statements_->sweepCallbacks, nowMs, most));
+  BELAY_TRY(sweepEvents(nowMs, most));
   const std::int64_t gone = nowMs - kApprovalsKept.count();
   BELAY_TRY(write(statements_->sweepApprovals, gone, most));
   return database_->changes() > 0 ? write(statements_->sweepDecisions) : Status{};

@@ -41,6 +41,7 @@ class SqliteMailbox final : public Mailbox {
   base::Result<std::optional<HostRow>> host(std::string_view id) override;
   base::Result<std::vector<HostRow>> hosts() override;
   base::Result<bool> removeHost(std::string_view id) override;
+  base::Status setConnected(std::string_view id, bool connected) override;
   base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
                                           std::int64_t nowMs) override;
 
@@ -75,12 +76,29 @@ class SqliteMailbox final : public Mailbox {
                                 std::int64_t nowMs) override;
   base::Result<std::optional<std::string>> release(std::string_view digest) override;
 
+  base::Status addEndpoint(const EndpointRow& row, std::int64_t most) override;
+  base::Result<std::vector<EndpointRow>> endpoints() override;
+  base::Status saveEndpoint(const EndpointRow& row) override;
+  base::Result<bool> removeEndpoint(std::string_view id) override;
+  base::Result<bool> wantsEvent(std::string_view kind) override;
+  base::Status addEvent(const EventRow& row, std::int64_t most) override;
+  base::Result<std::optional<EventRow>> dueEvent(std::string_view endpoint, std::int64_t nowMs,
+                                                 std::int64_t longestMs) override;
+  base::Result<std::optional<std::int64_t>> nextEvent(std::string_view endpoint,
+                                                      std::int64_t nowMs) override;
+  base::Status finishEvent(std::int64_t number) override;
+  base::Status putEventOff(std::int64_t number, std::int64_t attempts, std::int64_t firstMs,
+                           std::int64_t nextMs) override;
+  base::Status giveEventUp(std::int64_t number, std::int64_t nowMs) override;
+  base::Status reviveEvents(std::string_view endpoint) override;
+
   base::Result<Totals> totals() override;
   base::Status sweep(std::int64_t nowMs, std::size_t most) override;
   base::Status upkeep(bool idle) override;
 
  private:
   struct Statements;
+  struct EventStatements;
   SqliteMailbox(std::unique_ptr<sqlite::Database> database, const SqliteOptions& options);
 
   template <typename... Values>
@@ -92,10 +110,12 @@ class SqliteMailbox final : public Mailbox {
   base::Status beginWrite();
   base::Result<std::optional<std::int64_t>> number(std::string_view host);
   base::Status dropMessages(std::int64_t host, std::int64_t upTo);
+  base::Status sweepEvents(std::int64_t nowMs, std::size_t most);
 
   const std::unique_ptr<sqlite::Database> database_;
   const std::uint64_t walMaxBytes_;
   const std::unique_ptr<Statements> statements_;  // Before the database goes, they are finalised.
+  const std::unique_ptr<EventStatements> events_;
   bool inTransaction_ = false;
   int walPages_ = 0;  // Written by SQLite's hook after each commit.
 };

@@ -31,10 +31,11 @@ struct SqliteMailbox::Statements {
                 " ON CONFLICT (id) DO UPDATE SET label = excluded.label"),
         host(db, "find host",
              "SELECT id, jwk, label, created_ms, seen_ms, epoch, received, last_seq, acked, queued,"
-             " queued_bytes FROM hosts WHERE id = ?"),
+             " queued_bytes, connected FROM hosts WHERE id = ?"),
         hosts(db, "list hosts",
               "SELECT id, jwk, label, created_ms, seen_ms, epoch, received, last_seq, acked,"
-              " queued, queued_bytes FROM hosts ORDER BY label, id"),
+              " queued, queued_bytes, connected FROM hosts ORDER BY label, id"),
+        setConnected(db, "note a connection", "UPDATE hosts SET connected = ? WHERE id = ?"),
         hostNumber(db, "find host", "SELECT number FROM hosts WHERE id = ?"),
         removeHost(db, "remove host", "DELETE FROM hosts WHERE number = ?"),
         removeMessages(db, "remove messages", "DELETE FROM messages WHERE host = ?"),
@@ -145,7 +146,7 @@ struct SqliteMailbox::Statements {
 
   sqlite::Statement begin, commit, rollback;
   sqlite::Statement addToken, token, tokens, tokensByPrefix, removeToken, useToken;
-  sqlite::Statement addHost, host, hosts, hostNumber, removeHost, removeMessages, removeCallbacks,
+  sqlite::Statement addHost, host, hosts, setConnected, hostNumber, removeHost, removeMessages, removeCallbacks,
       removeHooks, openSession, lastSession;
   sqlite::Statement room, addMessage, countMessage, messages, weighMessages, dropMessages,
       acknowledge, receive;
