@@ -57,6 +57,12 @@ extern const Command kHostsRemoveCommand;
 extern const Command kTokensCommand;
 extern const Command kTokensNewCommand;
 extern const Command kTokensRemoveCommand;
+extern const Command kHooksCommand;
+extern const Command kHooksAddCommand;
+extern const Command kHooksRemoveCommand;
+extern const Command kHooksRotateCommand;
+extern const Command kHooksResumeCommand;
+extern const Command kHooksTestCommand;
 extern const Command kDoctorCommand;
 extern const Command kVersionCommand;
 

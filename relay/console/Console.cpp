@@ -23,9 +23,10 @@ constexpr std::uint64_t kSettingsBytesMax = 1u << 20;
 constexpr const char* kConfigFile = "/etc/belay-relay/relay.yaml";
 
 constexpr const Command* kAll[] = {
-    &kInitCommand,         &kServeCommand,  &kHostsCommand,
-    &kHostsRemoveCommand,  &kTokensCommand, &kTokensNewCommand,
-    &kTokensRemoveCommand, &kDoctorCommand, &kVersionCommand,
+    &kInitCommand,      &kServeCommand,       &kHostsCommand,        &kHostsRemoveCommand,
+    &kTokensCommand,    &kTokensNewCommand,   &kTokensRemoveCommand, &kHooksCommand,
+    &kHooksAddCommand,  &kHooksRemoveCommand, &kHooksRotateCommand,  &kHooksResumeCommand,
+    &kHooksTestCommand, &kDoctorCommand,      &kVersionCommand,
 };
 
 void put(int fd, const std::string& text) {

@@ -7,6 +7,7 @@
 #include "common/base/Units.h"
 #include "relay/console/Desk.h"
 #include "relay/service/Administration.h"
+#include "relay/service/Endpoints.h"
 #include "relay/service/Relay.h"
 
 namespace belay::console {
@@ -88,6 +89,9 @@ Result<Envelope> examine(Invocation& invocation) {
   if (!store) reached = store.error();
   if (store && store->error) reached = *store->error;
   findings.add("store", reached);
+  if (!reached) return findings.take();
+  const auto hooks = run(invocation, {"GET", "/v1/hooks", {}, &service::listEndpoints});
+  findings.add("hooks", hooks ? service::judgeEndpoints(hooks->data) : Status{hooks.error()});
   return findings.take();
 }
 
@@ -103,14 +107,14 @@ std::string print(const Value& data) {
 
 }  // namespace
 
-const Command kDoctorCommand{
-    "doctor",
-    "",
-    "look for what keeps this relay from working",
-    "Settings, certificate and key, the state folder, room on its disk, and the store: through the "
-    "relay that runs, or itself.",
-    {},
-    &examine,
-    &print};
+const Command kDoctorCommand{"doctor",
+                             "",
+                             "look for what keeps this relay from working",
+                             "Settings, certificate and key, the state folder, room on its disk, "
+                             "the store, through the relay "
+                             "that runs or itself, and the endpoints of events.",
+                             {},
+                             &examine,
+                             &print};
 
 }  // namespace belay::console

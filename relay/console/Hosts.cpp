@@ -31,9 +31,13 @@ std::string print(const Value& data) {
 
 Result<Envelope> removeHost(Invocation& invocation) {
   const std::string& id = invocation.words.arguments.front();
+  BELAY_ASSIGN(const service::Settings settings, readSettings(invocation));
+  World& world = invocation.world;
   return run(invocation,
-             {"DELETE", "/v1/hosts/" + http::percentEncode(id), {}, [&id](mailbox::Mailbox& store) {
-                return service::removeHost(store, id);
+             {"DELETE", "/v1/hosts/" + http::percentEncode(id), {}, [&](mailbox::Mailbox& store) {
+                return service::removeHost(
+                    store, id,
+                    {settings.url, world.random, world.clock.wallMs(), settings.eventQueue});
               }});
 }
 

@@ -7,8 +7,8 @@ namespace belay::mailbox {
 
 // The texts of all statements about outgoing events; included by the sources of this folder only.
 
-#define BELAY_ENDPOINT_COLUMNS                                                                \
-  "id, url, label, kinds, secret, old_secret, old_until_ms, created_ms, state, failures,"     \
+#define BELAY_ENDPOINT_COLUMNS                                                            \
+  "id, url, label, kinds, secret, old_secret, old_until_ms, created_ms, state, failures," \
   " failing_since_ms, paused_until_ms, last_ms, last_outcome, held, dead, missed"
 #define BELAY_WANTS "state <> 2 AND (kinds = '' OR instr(' ' || kinds || ' ', ' ' || ? || ' ') > 0)"
 
@@ -49,7 +49,8 @@ struct SqliteMailbox::EventStatements {
             " e.first_ms, e.next_ms FROM endpoints p JOIN events e INDEXED BY events_by_number"
             " ON e.endpoint = p.number"
             " WHERE p.id = ?1 AND e.dead_ms = 0 AND (e.next_ms <= ?2 OR e.next_ms > ?3)"
-            " AND NOT EXISTS (SELECT 1 FROM events b INDEXED BY events_by_subject WHERE b.endpoint = e.endpoint"
+            " AND NOT EXISTS (SELECT 1 FROM events b INDEXED BY events_by_subject WHERE b.endpoint "
+            "= e.endpoint"
             " AND b.subject = e.subject AND b.dead_ms = 0 AND b.number < e.number)"
             " ORDER BY e.number LIMIT 1"),
         next(db, "find next event",
@@ -72,8 +73,7 @@ struct SqliteMailbox::EventStatements {
         revive(db, "try events again",
                "UPDATE events SET dead_ms = 0, attempts = 0, first_ms = 0, next_ms = 0"
                " WHERE endpoint = (SELECT number FROM endpoints WHERE id = ?)"),
-        reviveCounted(db, "count events",
-                      "UPDATE endpoints SET dead = 0, missed = 0 WHERE id = ?"),
+        reviveCounted(db, "count events", "UPDATE endpoints SET dead = 0, missed = 0 WHERE id = ?"),
         sweep(db, "sweep events",
               "DELETE FROM events WHERE number IN (SELECT number FROM events"
               " WHERE dead_ms BETWEEN 1 AND ? LIMIT ?)"),

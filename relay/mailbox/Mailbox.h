@@ -230,8 +230,8 @@ class Mailbox {
 
   /// It was taken.
   virtual base::Status finishEvent(std::int64_t number) = 0;
-  virtual base::Status putEventOff(std::int64_t number, std::int64_t attempts,
-                                   std::int64_t firstMs, std::int64_t nextMs) = 0;
+  virtual base::Status putEventOff(std::int64_t number, std::int64_t attempts, std::int64_t firstMs,
+                                   std::int64_t nextMs) = 0;
   /// It holds up its subject no more, and is kept for a while.
   virtual base::Status giveEventUp(std::int64_t number, std::int64_t nowMs) = 0;
   /// All that an endpoint holds, also what was given up, may go out anew.

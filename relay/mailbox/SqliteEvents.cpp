@@ -82,8 +82,8 @@ Result<bool> SqliteMailbox::wantsEvent(std::string_view kind) {
 
 Status SqliteMailbox::addEvent(const EventRow& row, std::int64_t most) {
   if (!row.endpoint.empty()) {
-    BELAY_TRY(write(events_->putTo, row.id, row.kind, row.subject, row.body, row.atMs,
-                    row.endpoint));
+    BELAY_TRY(
+        write(events_->putTo, row.id, row.kind, row.subject, row.body, row.atMs, row.endpoint));
     return write(events_->putToCounted, row.endpoint);
   }
   BELAY_TRY(write(events_->miss, row.kind, most));

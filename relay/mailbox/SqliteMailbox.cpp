@@ -56,8 +56,8 @@ TokenRow tokenOf(const sqlite::Execution& rows) {
 }
 
 HostRow hostOf(const sqlite::Execution& rows) {
-  return {rows.string(0),  rows.string(1),  rows.string(2),  rows.integer(3),
-          rows.integer(4), rows.integer(5), rows.integer(6), rows.integer(7),
+  return {rows.string(0),  rows.string(1),  rows.string(2),   rows.integer(3),
+          rows.integer(4), rows.integer(5), rows.integer(6),  rows.integer(7),
           rows.integer(8), rows.integer(9), rows.integer(10), rows.integer(11) != 0};
 }
 

@@ -146,8 +146,8 @@ struct SqliteMailbox::Statements {
 
   sqlite::Statement begin, commit, rollback;
   sqlite::Statement addToken, token, tokens, tokensByPrefix, removeToken, useToken;
-  sqlite::Statement addHost, host, hosts, setConnected, hostNumber, removeHost, removeMessages, removeCallbacks,
-      removeHooks, openSession, lastSession;
+  sqlite::Statement addHost, host, hosts, setConnected, hostNumber, removeHost, removeMessages,
+      removeCallbacks, removeHooks, openSession, lastSession;
   sqlite::Statement room, addMessage, countMessage, messages, weighMessages, dropMessages,
       acknowledge, receive;
   sqlite::Statement countCallbacks, openCallback, callback, useCallback, closeCallback, addHook,

@@ -4,6 +4,7 @@
 
 #include "common/wire/Body.h"
 #include "relay/service/Administration.h"
+#include "relay/service/Endpoints.h"
 #include "relay/service/Responses.h"
 #include "relay/service/Routes.h"
 
@@ -25,7 +26,8 @@ void answerHosts(Context& context, http::ServerRequest&&, http::Responder respon
 void deleteHost(Context& context, http::ServerRequest&& request, http::Responder responder) {
   context.store.post(std::move(responder),
                      [&context, id = request.param("host")](Mailbox& mailbox) -> Result<Outcome> {
-                       BELAY_ASSIGN(Value data, removeHost(mailbox, id));
+                       BELAY_ASSIGN(Value data, removeHost(mailbox, id, context.events()));
+                       context.store.bell().ring();
                        Outcome outcome;
                        outcome.response = okResponse(std::move(data));
                        outcome.fenced = id;
@@ -74,6 +76,46 @@ void deleteToken(Context& context, http::ServerRequest&& request, http::Responde
         outcome.onCommitted = [&context, left] { context.credentials.loadTokens(left); };
         return outcome;
       });
+}
+
+void answerEndpoints(Context& context, http::ServerRequest&&, http::Responder responder) {
+  context.store.post(std::move(responder), [](Mailbox& mailbox) -> Result<Outcome> {
+    BELAY_ASSIGN(Value data, listEndpoints(mailbox));
+    return Outcome{okResponse(std::move(data)), {}, {}, {}};
+  });
+}
+
+void newEndpoint(Context& context, http::ServerRequest&& request, http::Responder responder) {
+  auto body = wire::parseBody(request.body);
+  if (!body) return responder.send(errorResponse(body.error()));
+  context.store.post(std::move(responder),
+                     [&context, body = std::move(*body)](Mailbox& mailbox) -> Result<Outcome> {
+                       BELAY_ASSIGN(Value data, addEndpoint(mailbox, body, context.random,
+                                                            context.clock.wallMs()));
+                       context.log.info("events.endpoint_added", {{"endpoint", data.text("hook")}});
+                       return Outcome{okResponse(std::move(data), 201), {}, {}, {}};
+                     });
+}
+
+void changeEndpoint(Context& context, http::ServerRequest&& request, http::Responder responder) {
+  auto body = wire::parseBody(request.body);
+  if (!body) return responder.send(errorResponse(body.error()));
+  context.store.post(std::move(responder),
+                     [&context, id = request.param("hook"),
+                      body = std::move(*body)](Mailbox& mailbox) -> Result<Outcome> {
+                       BELAY_ASSIGN(Value data,
+                                    changeEndpoint(mailbox, id, body, context.events()));
+                       context.store.bell().ring();
+                       return Outcome{okResponse(std::move(data)), {}, {}, {}};
+                     });
+}
+
+void deleteEndpoint(Context& context, http::ServerRequest&& request, http::Responder responder) {
+  context.store.post(std::move(responder),
+                     [id = request.param("hook")](Mailbox& mailbox) -> Result<Outcome> {
+                       BELAY_ASSIGN(Value data, removeEndpoint(mailbox, id));
+                       return Outcome{okResponse(std::move(data)), {}, {}, {}};
+                     });
 }
 
 }  // namespace belay::service

@@ -34,6 +34,7 @@ Result<Value> listHosts(mailbox::Mailbox& mailbox) {
     host.set("host", row.id).set("label", row.label);
     host.set("enrolled_at", base::formatInstant(row.createdMs));
     if (row.seenMs != 0) host.set("seen_at", base::formatInstant(row.seenMs));
+    host.set("connected", row.connected);
     host.set("queued", row.queued).set("queued_bytes", row.queuedBytes);
     hosts.push_back(std::move(host));
   }
@@ -42,7 +43,11 @@ Result<Value> listHosts(mailbox::Mailbox& mailbox) {
   return out;
 }
 
-Result<Value> removeHost(mailbox::Mailbox& mailbox, const std::string& id) {
+Result<Value> removeHost(mailbox::Mailbox& mailbox, const std::string& id,
+                         const EventSource& source) {
+  // Before it goes: its label goes with it.
+  BELAY_ASSIGN(const std::optional<mailbox::HostRow> row, mailbox.host(id));
+  if (row) BELAY_TRY(tellOfHost(mailbox, source, kHostRemoved, id));
   BELAY_ASSIGN(const bool removed, mailbox.removeHost(id));
   if (!removed) {
     return Error{

@@ -8,16 +8,19 @@
 #include "common/base/Result.h"
 #include "common/json/Value.h"
 #include "relay/mailbox/Mailbox.h"
+#include "relay/service/Events.h"
 
 namespace belay::service {
 
 // What an administrator asks of a relay, through its Unix socket or, while it is down, of the store
 // itself. Threads: the store's owner. Errors: of the store besides those named.
 
-/// {"hosts":[{"host","label","enrolled_at","seen_at","queued","queued_bytes"}]}
+/// {"hosts":[{"host","label","enrolled_at","seen_at","connected","queued",
+/// "queued_bytes"}]}
 base::Result<json::Value> listHosts(mailbox::Mailbox& mailbox);
-/// Errors: kRelayHost.
-base::Result<json::Value> removeHost(mailbox::Mailbox& mailbox, const std::string& id);
+/// Others are told. Errors: kRelayHost.
+base::Result<json::Value> removeHost(mailbox::Mailbox& mailbox, const std::string& id,
+                                     const EventSource& source);
 
 /// {"tokens":[{"token","role","label","expires_at","host"}]}: "token" is the beginning of its
 /// digest, by which it can be removed.

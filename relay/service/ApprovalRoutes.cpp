@@ -120,6 +120,13 @@ Result<Outcome> handIn(Context& context, Mailbox& mailbox, const Handed& handed)
   return outcome;
 }
 
+Status tell(Context& context, Mailbox& mailbox, std::string_view kind, const std::string& request,
+            const std::string& decision) {
+  BELAY_ASSIGN(const bool told, tellOfRequest(mailbox, context.events(), kind, request, decision));
+  if (told) context.store.bell().ring();
+  return {};
+}
+
 Result<std::string> digestMember(const Value& body, std::string_view name, bool required) {
   BELAY_ASSIGN(std::string text, wire::textMember(body, name, required));
   if ((!required && text.empty()) || crypto::Digest::fromHex(text)) return text;
@@ -147,9 +154,10 @@ Status openApproval(Context& context, Mailbox& mailbox, const std::string& host,
   content.set("sealed", sealed).set("statement", statement);
   row.content = json::print(content);
   row.atMs = context.clock.wallMs();
+  BELAY_ASSIGN(const std::optional<ApprovalRow> before, mailbox.approval(row.request));
   BELAY_TRY(mailbox.openApproval(row, context.settings.approvalsMax));
   context.metrics.add(Counter::kApprovals);
-  return {};
+  return before ? Status{} : tell(context, mailbox, kRequestCreated, row.request, {});
 }
 
 Status takeReceipt(Context& context, Mailbox& mailbox, const std::string& host, const Value& body) {
@@ -158,7 +166,14 @@ Status takeReceipt(Context& context, Mailbox& mailbox, const std::string& host, 
   BELAY_ASSIGN(const std::string decision, digestMember(body, "decision", false));
   BELAY_ASSIGN(const std::string statement, wire::textMember(body, "statement", true));
   BELAY_ASSIGN(const bool closed, wire::flagMember(body, "closed"));
-  return mailbox.addReceipt(host, request, decision, statement, closed, context.clock.wallMs());
+  BELAY_ASSIGN(const std::optional<ApprovalRow> before, mailbox.approval(request));
+  BELAY_TRY(mailbox.addReceipt(host, request, decision, statement, closed, context.clock.wallMs()));
+  if (!before || before->host != host) return {};
+  if (!decision.empty()) {
+    BELAY_TRY(tell(context, mailbox, kRequestReceipt, request, decision));
+  }
+  const bool closes = closed && !before->closed;
+  return closes ? tell(context, mailbox, kRequestClosed, request, decision) : Status{};
 }
 
 void answerApprovals(Context& context, http::ServerRequest&& request, http::Responder responder) {

@@ -28,6 +28,8 @@ enum class Counter {
   kReleases,
   kApprovals,
   kDecisions,
+  kEventsTaken,
+  kEventAttemptsFailed,
   kCommits,
   kCount
 };

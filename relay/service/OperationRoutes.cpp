@@ -99,7 +99,23 @@ void answerReady(Context& context, http::ServerRequest&&, http::Responder respon
 void answerMetrics(Context& context, http::ServerRequest&&, http::Responder responder) {
   context.store.post(std::move(responder), [&context](Mailbox& mailbox) -> Result<Outcome> {
     BELAY_ASSIGN(const mailbox::Totals totals, mailbox.totals());
+    BELAY_ASSIGN(const std::vector<mailbox::EndpointRow> endpoints, mailbox.endpoints());
     std::string out = context.metrics.print();
+    std::int64_t held = 0;
+    std::int64_t dead = 0;
+    std::int64_t missed = 0;
+    std::int64_t down = 0;
+    for (const mailbox::EndpointRow& row : endpoints) {
+      held += row.held;
+      dead += row.dead;
+      missed += row.missed;
+      if (row.state != mailbox::EndpointRow::State::kActive) ++down;
+    }
+    appendGauge(out, "event_endpoints", static_cast<std::int64_t>(endpoints.size()));
+    appendGauge(out, "event_endpoints_down", down);
+    appendGauge(out, "events_held", held);
+    appendGauge(out, "events_dead", dead);
+    appendGauge(out, "events_missed", missed);
     appendGauge(out, "hosts", totals.hosts);
     appendGauge(out, "messages_queued", totals.queued);
     appendGauge(out, "messages_queued_bytes", totals.queuedBytes);

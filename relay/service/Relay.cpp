@@ -9,11 +9,13 @@
 
 #include "common/base/Files.h"
 #include "common/crypto/Wipe.h"
+#include "common/http/Client.h"
 #include "common/http/Listener.h"
 #include "common/http/Server.h"
 #include "common/http/TlsTransport.h"
 #include "common/http/Url.h"
 #include "relay/mailbox/SqliteMailbox.h"
+#include "relay/service/EventSender.h"
 #include "relay/service/Routes.h"
 #include "relay/service/TicketKey.h"
 
@@ -29,6 +31,8 @@ namespace {
 constexpr std::uint64_t kPemBytesMax = 1u << 20;
 constexpr std::size_t kRateKeysMax = 100'000;
 constexpr std::chrono::milliseconds kLook{20};
+/// Between two polls of a host.
+constexpr std::chrono::milliseconds kPollSlack{10'000};
 constexpr std::chrono::milliseconds kRenewAgain{3'600'000};
 
 Result<std::shared_ptr<tls::TlsServerConfig>> readCertificate(const Settings& settings,
@@ -139,17 +143,27 @@ class Relay::Implementation {
     credentials_.loadTokens(tokens);
     StoreSettings bounds;
     bounds.requestsMax = static_cast<std::size_t>(settings_.requestsMax);
+    bounds.goneAfter = 2 * settings_.pollMax + kPollSlack;
+    bounds.onPresence = [this](mailbox::Mailbox& mailbox, const std::string& host,
+                               bool connected) -> Status {
+      const auto told = tellOfPresence(mailbox, context_->events(), host, connected);
+      if (told && *told) store_->bell().ring();
+      return told ? Status{} : Status{told.error()};
+    };
     store_ = std::make_unique<Store>(*mailbox_, bounds, clock_, metrics_, log_);
     context_.emplace(Context{settings_, clock_, random_, log_, *store_, credentials_, metrics_,
                              nonces_, rates_});
     table_ = makeRouteTable(*context_);
+    openSender();
     return listen(address);
   }
 
   Status run() {
     thread_ = std::thread([this] { runStore(); });
+    sender_->start();
     log_.info("relay.ready", {{"url", settings_.url}, {"address", settings_.address}});
     Status served = server_->run();
+    sender_->stop();
     endStore();
     BELAY_TRY(served);
     BELAY_TRY(storeEnd_);
@@ -182,6 +196,21 @@ class Relay::Implementation {
     BELAY_TRY(server_->listenUnix(settings_.socket, 0600));
     BELAY_ASSIGN(base::UniqueFd socket, http::listenOnTcp(address));
     return server_->listen(std::move(socket), {tls_.get(), false});
+  }
+
+  void openSender() {
+    http::ClientSettings client;
+    // It was looked at when the settings were read.
+    if (auto proxy = http::parseProxy(settings_.eventProxy); proxy && !settings_.eventProxy.empty())
+      client.proxy.http = client.proxy.https = std::move(*proxy);
+    client.proxy.except = http::NoProxy(settings_.eventNoProxy);
+    client.userAgent = "belay-relay";
+    client_ = std::make_unique<http::Client>(std::move(client), clock_, resolver_);
+    sender_ = std::make_unique<EventSender>(
+        EventSender::World{
+            *store_, clock_, random_, metrics_, log_,
+            [this](const http::ClientRequest& request) { return client_->send(request); }},
+        EventSettings{settings_.eventTimeout, settings_.eventRetryFor, settings_.eventCaFile});
   }
 
   void runStore() noexcept {
@@ -218,12 +247,15 @@ class Relay::Implementation {
   Rates rates_;
   base::Random& random_;
 
+  http::SystemResolver resolver_;
+  std::unique_ptr<http::Client> client_;
   std::unique_ptr<RenewableTls> tls_;
   std::unique_ptr<mailbox::Mailbox> mailbox_;
   std::unique_ptr<Store> store_;
   std::optional<Context> context_;
   std::unique_ptr<http::RouteTable> table_;
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<EventSender> sender_;
   Status storeEnd_;  // Written by the store's thread before it ends.
   std::thread thread_;
 };

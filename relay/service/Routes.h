@@ -12,6 +12,7 @@
 #include "common/json/Value.h"
 #include "common/log/Log.h"
 #include "relay/service/Credentials.h"
+#include "relay/service/Events.h"
 #include "relay/service/Metrics.h"
 #include "relay/service/Nonces.h"
 #include "relay/service/Rates.h"
@@ -33,18 +34,21 @@ struct Context {
   Metrics& metrics;          ///< Any.
   Nonces& nonces;            ///< Any.
   Rates& rates;
+
+  /// Of events that come out of a request.
+  EventSource events() const { return {settings.url, random, clock.wallMs(), settings.eventQueue}; }
 };
 
 // Authentication classes. What is none of them is refused.
 inline constexpr std::string_view kOpenClass =
     "open";  ///< Anybody; what stands in the path decides.
-inline constexpr std::string_view kEnrolClass = "enrol";        ///< A token of role host.
-inline constexpr std::string_view kClaimClass = "statement";    ///< A statement in the body.
-inline constexpr std::string_view kSessionClass = "session";    ///< The host of an open session.
-inline constexpr std::string_view kReleaseClass = "release";    ///< A token of role release.
+inline constexpr std::string_view kEnrolClass = "enrol";      ///< A token of role host.
+inline constexpr std::string_view kClaimClass = "statement";  ///< A statement in the body.
+inline constexpr std::string_view kSessionClass = "session";  ///< The host of an open session.
+inline constexpr std::string_view kReleaseClass = "release";  ///< A token of role release.
 inline constexpr std::string_view kApproverClass =
-    "approver";  ///< A token of role approver or bot.
-inline constexpr std::string_view kMetricsClass = "metrics";    ///< A token of that role, or below.
+    "approver";                                               ///< A token of role approver or bot.
+inline constexpr std::string_view kMetricsClass = "metrics";  ///< A token of that role, or below.
 inline constexpr std::string_view kOperatorClass = "operator";  ///< Root and the relay's own user,
                                                                 ///< on its Unix socket.
 
@@ -105,6 +109,11 @@ void deleteHost(Context& context, http::ServerRequest&& request, http::Responder
 void answerTokens(Context& context, http::ServerRequest&& request, http::Responder responder);
 void newToken(Context& context, http::ServerRequest&& request, http::Responder responder);
 void deleteToken(Context& context, http::ServerRequest&& request, http::Responder responder);
+
+void answerEndpoints(Context& context, http::ServerRequest&& request, http::Responder responder);
+void newEndpoint(Context& context, http::ServerRequest&& request, http::Responder responder);
+void changeEndpoint(Context& context, http::ServerRequest&& request, http::Responder responder);
+void deleteEndpoint(Context& context, http::ServerRequest&& request, http::Responder responder);
 
 void answerHealth(Context& context, http::ServerRequest&& request, http::Responder responder);
 void answerReady(Context& context, http::ServerRequest&& request, http::Responder responder);

@@ -1,5 +1,6 @@
 #include "relay/service/Settings.h"
 
+#include "common/http/ProxySettings.h"
 #include "common/http/Url.h"
 #include "common/options/OptionExample.h"
 #include "common/options/OptionReader.h"
@@ -53,6 +54,21 @@ void visitOptions(SettingsType& s, Visitor& v) {
            "Requests that wait for the store.");
   v.duration("limits.poll", s.pollMax, 5s, 5min, "Longest wait of a poll.");
 
+  v.section(
+      "events",
+      "Endpoints outside that are told of requests, receipts and hosts: `belay-relay hooks`.");
+  v.duration("events.timeout", s.eventTimeout, 1s, 2min, "Longest wait for an answer.");
+  v.duration("events.retry_for", s.eventRetryFor, 1s, 30 * 24h,
+             "So long what is not taken is tried again, with pauses that grow to an hour.");
+  v.number("events.queue", s.eventQueue, 10, 1'000'000,
+           "Events that wait for one endpoint. What is more is counted as missed.");
+  v.text("events.ca_file", s.eventCaFile,
+         "Certificates (PEM) to believe instead of those of the system.");
+  v.text("events.proxy", s.eventProxy,
+         "HTTP proxy on the way to them, with Basic credentials: http://user:password@proxy:3128.");
+  v.text("events.no_proxy", s.eventNoProxy,
+         "What is reached without it: names, addresses and blocks, with commas between.");
+
   v.section("rates",
             "Requests a minute, with bursts of a third of that. One address counts as one, also "
             "where many\n"
@@ -80,6 +96,12 @@ Result<Settings> parseSettings(std::string_view text, const std::string& source)
   reader.mustBeAbsolute("relay.socket", settings.socket);
   reader.mustBeAbsolute("tls.certificate", settings.certificate);
   reader.mustBeAbsolute("tls.key", settings.key);
+  reader.mustBeAbsolute("events.ca_file", settings.eventCaFile);
+  if (!settings.eventProxy.empty()) {
+    if (const auto proxy = http::parseProxy(settings.eventProxy); !proxy) {
+      reader.wrong("events.proxy", proxy.error().message);
+    }
+  }
   if (settings.url.empty()) {
     reader.wrong("relay.url", "must be set, for example https://relay.example.org");
   } else if (const auto url = http::parseUrl(settings.url); !url || !url->secure()) {

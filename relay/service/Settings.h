@@ -30,6 +30,13 @@ struct Settings {
   std::int64_t requestsMax = 4'096;
   std::chrono::milliseconds pollMax{60'000};
 
+  std::chrono::milliseconds eventTimeout{15'000};
+  std::chrono::milliseconds eventRetryFor{48 * 3'600'000};
+  std::int64_t eventQueue = 10'000;
+  std::string eventCaFile;
+  std::string eventProxy;
+  std::string eventNoProxy;
+
   std::int64_t ratePublic = 600;
   std::int64_t rateEnrol = 300;
   std::int64_t rateSession = 6'000;

@@ -19,6 +19,10 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::size_t kSweptMost = 1'000;
+/// So often, in its span, is looked for hosts that are gone.
+constexpr int kLooksOfSpan = 4;
+/// After a start hosts come back in their own time.
+constexpr milliseconds kBackAfterStart{300'000};
 
 /// After these the transaction is gone.
 bool endsTransaction(ErrorCode code) {
@@ -126,9 +130,10 @@ Result<std::optional<milliseconds>> Store::step() {
   expire(draining);
   watchers_.expire(clock_.sinceBoot(), draining);
   BELAY_TRY(sweep());
+  BELAY_TRY(lookForGone());
   BELAY_TRY(mailbox_.upkeep(!more));
   if (more) return std::optional(clock_.sinceBoot());
-  milliseconds next = nextSweep_;
+  milliseconds next = std::min(nextSweep_, nextLook_);
   if (!deadlines_.empty()) next = std::min(next, deadlines_.begin()->first);
   next = std::min(next, watchers_.next().value_or(next));
   return std::optional(next);
@@ -205,6 +210,11 @@ Status Store::takePoll(Request& request, std::vector<Done>& done) {
   if (!host) return host.error();
   if (!*host) return refuse(Error{ErrorCode::kRelayHost, "this host was removed"});
   if ((*host)->epoch != poll.session.epoch) return refuse(fenced());
+  if (presence_.seen(poll.session.host, clock_.sinceBoot()) && !(*host)->connected &&
+      settings_.onPresence) {
+    const Status told = settings_.onPresence(mailbox_, poll.session.host, true);
+    if (!told) return refuse(told.error());
+  }
   if (poll.acknowledged > (*host)->acked) {
     const Status taken = mailbox_.acknowledge(poll.session.host, poll.acknowledged);
     if (!taken) return refuse(taken.error());
@@ -290,6 +300,29 @@ void Store::expire(bool all) {
     const std::string host = deadlines_.begin()->second;
     unpark(host, noMessages());
   }
+}
+
+Status Store::lookForGone() {
+  const milliseconds now = clock_.sinceBoot();
+  if (now < nextLook_) return {};
+  const bool first = nextLook_ < milliseconds{0};
+  nextLook_ = now + settings_.goneAfter / kLooksOfSpan;
+  if (!settings_.onPresence) return {};
+  if (first) {
+    BELAY_ASSIGN(const std::vector<mailbox::HostRow> hosts, mailbox_.hosts());
+    for (const mailbox::HostRow& host : hosts) {
+      if (host.connected) presence_.seen(host.id, now + kBackAfterStart);
+    }
+  }
+  Status told;
+  for (const std::string& host : presence_.gone(now - settings_.goneAfter)) {
+    if (told) told = settings_.onPresence(mailbox_, host, false);
+  }
+  if (told) told = mailbox_.commit();
+  if (told) return {};
+  mailbox_.rollback();
+  log_.error("store.presence_failed", told.error());
+  return told.error().code == ErrorCode::kDiskFull ? Status{} : told;
 }
 
 Status Store::sweep() {

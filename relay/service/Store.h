@@ -17,8 +17,10 @@
 #include "common/http/Handler.h"
 #include "common/log/Log.h"
 #include "relay/mailbox/Mailbox.h"
+#include "relay/service/Bell.h"
 #include "relay/service/Credentials.h"
 #include "relay/service/Metrics.h"
+#include "relay/service/Presence.h"
 #include "relay/service/Watchers.h"
 
 namespace belay::service {
@@ -54,6 +56,11 @@ struct StoreSettings {
   /// takes its time, and others wait too.
   std::chrono::milliseconds batchTime{20};
   std::chrono::milliseconds sweepEvery{60'000};
+  /// A host that has not polled for so long is not connected any more.
+  std::chrono::milliseconds goneAfter{130'000};
+  /// In a transaction, when a host has begun or ended to poll; may be empty.
+  std::function<base::Status(mailbox::Mailbox&, const std::string& host, bool connected)>
+      onPresence;
 };
 
 /// The one owner of the mailbox: takes what has come in, does all of it in one transaction, and
@@ -83,6 +90,9 @@ class Store {
   base::Result<std::optional<std::chrono::milliseconds>> step();
   /// Waits for something to do, until `until` at the latest.
   void wait(std::optional<std::chrono::milliseconds> until);
+
+  /// Rings when there may be an event to send. Any thread.
+  Bell& bell() { return bell_; }
 
   /// How many hosts are enrolled, as of the last sweep.
   std::int64_t hosts() const { return hosts_.load(std::memory_order_relaxed); }
@@ -122,6 +132,7 @@ class Store {
   base::Status wake(const std::string& host);
   void expire(bool all);
   base::Status sweep();
+  base::Status lookForGone();
 
   // Constant after construction.
   mailbox::Mailbox& mailbox_;
@@ -133,6 +144,7 @@ class Store {
   // Self-synchronised.
   std::atomic<std::size_t> parkedCount_{0};
   std::atomic<std::int64_t> hosts_{0};
+  Bell bell_;
 
   // Owner only.
   std::map<std::string, Parked, std::less<>> parked_;  // By host: one poll each.
@@ -140,6 +152,8 @@ class Store {
   std::chrono::milliseconds nextSweep_{0};
   std::chrono::milliseconds lastCommit_{0};  // So long it took.
   Watchers watchers_;
+  Presence presence_;
+  std::chrono::milliseconds nextLook_{-1};  // For hosts that are gone; negative: never looked.
 
   base::ConditionVariable ready_;
   base::Mutex mutex_;

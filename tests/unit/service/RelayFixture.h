@@ -47,10 +47,15 @@ class RelayFixture {
     auto opened = mailbox::SqliteMailbox::open(options);
     BELAY_CHECK(opened.ok());
     mailbox = std::move(*opened);
+    renewStore();
+    table = service::makeRouteTable(*context);
+  }
+
+  /// As after a restart, with the settings as they are now.
+  void renewStore() {
     store = std::make_unique<service::Store>(*mailbox, bounds, clock, metrics, log);
     context.emplace(service::Context{settings, clock, random, log, *store, credentials, metrics,
                                      nonces, rates});
-    table = service::makeRouteTable(*context);
   }
 
   Pending send(const std::string& method, const std::string& target, const std::string& body = "",
