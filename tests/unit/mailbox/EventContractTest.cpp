@@ -1,5 +1,5 @@
-// What every store of a relay must do with outgoing events, asked through the interface alone. A store
-// that is opened again stands for a process that was killed: what was committed is there.
+// What every store of a relay must do with outgoing events, asked through the interface alone. A
+// store that is opened again stands for a process that was killed: what was committed is there.
 
 #include <functional>
 #include <memory>
