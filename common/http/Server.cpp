@@ -27,8 +27,11 @@ using base::UniqueFd;
 using std::chrono::milliseconds;
 
 constexpr int kEventsMax = 256;
-/// So many new connections are taken before the others get their turn.
+/// So many new connections are taken before the others get their turn; over TLS each costs buffers.
 constexpr int kAcceptsMax = 64;
+constexpr int kSecureAcceptsMax = 4;
+/// In one step one handshake goes on, and one more for so many others who want something.
+constexpr int kOthersPerHandshake = 16;
 /// Without descriptors nothing can be accepted; some are expected back after this.
 constexpr milliseconds kAcceptPause{1'000};
 constexpr int kPostRoundsMax = 8;
@@ -36,6 +39,7 @@ constexpr std::int64_t kDateStepMs = 1'000;
 
 // What an event is about: the slot of a connection, or one of these and above.
 constexpr std::uint32_t kWakeTag = 0xFFFF'FFFF;
+constexpr std::uint32_t kAnteroomTag = 0xFFFF'FFFE;
 constexpr std::uint32_t kListenerTags = 0xFFFF'FF00;
 
 }  // namespace
@@ -76,6 +80,9 @@ class Server::Implementation {
   int waitTime(milliseconds maxWait);
   void readClock();
   void handleEvent(const epoll_event& event);
+  void serveAnteroom(int others);
+  int watcherOf(const Listener& listener) const;
+  bool watchListener(std::size_t index);
   void accept(Listener& listener);
   void pauseListeners();
   void resumeListeners();
@@ -114,12 +121,14 @@ Server::Implementation::~Implementation() {
 }
 
 Status Server::Implementation::open() {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = kWakeTag;
-  const int wake = context_.mailbox->fd();
-  if (!context_.epoll.valid() ||
-      ::epoll_ctl(context_.epoll.get(), EPOLL_CTL_ADD, wake, &event) != 0) {
+  const auto watch = [this](int fd, std::uint32_t tag) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = tag;
+    return ::epoll_ctl(context_.epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+  };
+  if (!context_.epoll.valid() || !context_.anteroom.valid() ||
+      !watch(context_.mailbox->fd(), kWakeTag) || !watch(context_.anteroom.get(), kAnteroomTag)) {
     return base::errnoError(errno, "set up epoll");
   }
   readClock();
@@ -133,15 +142,24 @@ Status Server::Implementation::listenUnix(const std::string& path, unsigned mode
 
 Status Server::Implementation::listen(UniqueFd socket, const ListenOptions& options,
                                       std::string path) {
-  BELAY_CHECK(listeners_.size() < kWakeTag - kListenerTags);
+  BELAY_CHECK(listeners_.size() < kAnteroomTag - kListenerTags);
+  listeners_.push_back({std::move(socket), options, std::move(path)});
+  if (watchListener(listeners_.size() - 1)) return {};
+  const int failure = errno;
+  listeners_.pop_back();
+  return base::errnoError(failure, "watch a listening socket");
+}
+
+int Server::Implementation::watcherOf(const Listener& listener) const {
+  return (listener.options.transports ? context_.anteroom : context_.epoll).get();
+}
+
+bool Server::Implementation::watchListener(std::size_t index) {
+  const Listener& listener = listeners_[index];
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.u64 = kListenerTags + listeners_.size();
-  if (::epoll_ctl(context_.epoll.get(), EPOLL_CTL_ADD, socket.get(), &event) != 0) {
-    return base::errnoError(errno, "watch a listening socket");
-  }
-  listeners_.push_back({std::move(socket), options, std::move(path)});
-  return {};
+  event.data.u64 = kListenerTags + index;
+  return ::epoll_ctl(watcherOf(listener), EPOLL_CTL_ADD, listener.socket.get(), &event) == 0;
 }
 
 Status Server::Implementation::adopt(UniqueFd connection, const ListenOptions& options) {
@@ -197,7 +215,8 @@ bool Server::Implementation::hasRoomFor(const Peer& peer) const {
 }
 
 void Server::Implementation::accept(Listener& listener) {
-  for (int count = 0; count < kAcceptsMax; ++count) {
+  const int most = listener.options.transports ? kSecureAcceptsMax : kAcceptsMax;
+  for (int count = 0; count < most; ++count) {
     auto socket = acceptConnection(listener.socket.get());
     if (!socket.ok()) {
       context_.log.error("accept_failed", socket.error());
@@ -217,7 +236,7 @@ void Server::Implementation::accept(Listener& listener) {
 void Server::Implementation::pauseListeners() {
   for (const Listener& listener : listeners_) {
     static_cast<void>(
-        ::epoll_ctl(context_.epoll.get(), EPOLL_CTL_DEL, listener.socket.get(), nullptr));
+        ::epoll_ctl(watcherOf(listener), EPOLL_CTL_DEL, listener.socket.get(), nullptr));
   }
   acceptAgain_ = context_.now + kAcceptPause;
 }
@@ -225,10 +244,7 @@ void Server::Implementation::pauseListeners() {
 void Server::Implementation::resumeListeners() {
   acceptAgain_.reset();
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = kListenerTags + i;
-    if (::epoll_ctl(context_.epoll.get(), EPOLL_CTL_ADD, listeners_[i].socket.get(), &event) != 0) {
+    if (!watchListener(i)) {
       context_.log.error("listen_failed", base::errnoError(errno, "watch a listening socket"));
     }
   }
@@ -241,13 +257,22 @@ ServerConnection* Server::Implementation::find(std::uint32_t slot, std::uint32_t
 
 void Server::Implementation::handleEvent(const epoll_event& event) {
   const auto slot = static_cast<std::uint32_t>(event.data.u64);
-  if (slot == kWakeTag) return;  // wake() clears it.
+  if (slot == kWakeTag) return;      // wake() clears it.
+  if (slot == kAnteroomTag) return;  // Its turn comes when the others have had theirs.
   if (slot >= kListenerTags) {
     if (slot - kListenerTags < listeners_.size()) accept(listeners_[slot - kListenerTags]);
     return;
   }
   ServerConnection* connection = find(slot, static_cast<std::uint32_t>(event.data.u64 >> 32));
   if (connection != nullptr) connection->onEvents(event.events);
+}
+
+/// What is left is found again in the next step, whose wait ends at once.
+void Server::Implementation::serveAnteroom(int others) {
+  std::array<epoll_event, 1 + kEventsMax / kOthersPerHandshake> events{};
+  const int most = 1 + others / kOthersPerHandshake;
+  const int count = ::epoll_wait(context_.anteroom.get(), events.data(), most, 0);
+  for (int i = 0; i < count; ++i) handleEvent(events[static_cast<std::size_t>(i)]);
 }
 
 /// An answer can make room for a request that is answered at once, and so on; but other threads
@@ -326,11 +351,17 @@ Status Server::Implementation::step(milliseconds maxWait) {
   if (count < 0 && failure != EINTR) return base::errnoError(failure, "wait for sockets");
   readClock();
   if (drainWanted_.load() && !context_.draining) startDrain();
-  for (int i = 0; i < count; ++i) handleEvent(events[static_cast<std::size_t>(i)]);
+  bool anteroom = false;
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    anteroom = anteroom || event.data.u64 == kAnteroomTag;
+    handleEvent(event);
+  }
   for (const std::uint32_t slot : std::exchange(context_.again, {})) {
     if (slots_[slot].connection) slots_[slot].connection->onEvents(EPOLLIN);
   }
   deliverPosts();
+  if (anteroom) serveAnteroom(count);
   expireTimers();
   deliverPosts();
   freeDead();

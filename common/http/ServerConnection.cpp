@@ -36,6 +36,7 @@ ConnectionContext::ConnectionContext(const ServerSettings& serverSettings, Handl
       log(serverLog),
       mailbox(std::make_shared<ExchangeMailbox>()),
       epoll(::epoll_create1(EPOLL_CLOEXEC)),
+      anteroom(::epoll_create1(EPOLL_CLOEXEC)),
       timers(timeoutsOf(settings)),
       readBuffer(kReadBytes) {}
 
@@ -58,13 +59,22 @@ ServerConnection::~ServerConnection() {
 }
 
 bool ServerConnection::start() {
-  epoll_event event{};
-  event.events = interest_ = EPOLLIN;
-  event.data.u64 = (std::uint64_t{generation_} << 32) | slot_;
-  if (::epoll_ctl(context_.epoll.get(), EPOLL_CTL_ADD, transport_->fd(), &event) != 0) return false;
-  continueHandshake();
+  // Over TLS the peer speaks first, and its turn comes.
+  if (transport_->secure())
+    wantsRead_ = true;
+  else
+    continueHandshake();
+  if (dead_) return true;
+  if (!watch(EPOLL_CTL_ADD, EPOLLIN)) return false;
   settle();
   return true;
+}
+
+bool ServerConnection::watch(int operation, std::uint32_t events) {
+  epoll_event event{};
+  event.events = interest_ = events;
+  event.data.u64 = (std::uint64_t{generation_} << 32) | slot_;
+  return ::epoll_ctl(watcher(), operation, transport_->fd(), &event) == 0;
 }
 
 void ServerConnection::continueHandshake() {
@@ -90,8 +100,7 @@ void ServerConnection::onEvents(std::uint32_t events) {
   if (dead_) return;
   if (!handshaken_) {
     continueHandshake();
-    // The first request may have come with the end of the handshake, and would raise no event.
-    if (handshaken_) readSome();
+    if (handshaken_) moveIn();
   } else {
     if (queue_.unsent() != 0) flush();
     if (!dead_ && ((events & EPOLLIN) != 0 || readWantsWrite_)) readSome();
@@ -100,6 +109,16 @@ void ServerConnection::onEvents(std::uint32_t events) {
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) die();
   flush();
   settle();
+}
+
+/// From those in a handshake to those who are served.
+void ServerConnection::moveIn() {
+  epoll_event none{};
+  static_cast<void>(
+      ::epoll_ctl(context_.anteroom.get(), EPOLL_CTL_DEL, transport_->fd(), &none));
+  if (!watch(EPOLL_CTL_ADD, EPOLLIN)) return die();
+  // The first request may have come with the end of the handshake, and would raise no event.
+  readSome();
 }
 
 void ServerConnection::readSome() {
@@ -327,11 +346,7 @@ void ServerConnection::updateInterest() {
   if (wantsWrite_ || readWantsWrite_) wanted |= EPOLLOUT;
   // While nothing is read, this alone says that the peer has gone.
   if (!reads && !inputEnded_) wanted |= EPOLLRDHUP;
-  if (wanted == interest_) return;
-  epoll_event event{};
-  event.events = interest_ = wanted;
-  event.data.u64 = (std::uint64_t{generation_} << 32) | slot_;
-  if (::epoll_ctl(context_.epoll.get(), EPOLL_CTL_MOD, transport_->fd(), &event) != 0) die();
+  if (wanted != interest_ && !watch(EPOLL_CTL_MOD, wanted)) die();
 }
 
 void ServerConnection::die() {

@@ -31,6 +31,9 @@ struct ConnectionContext {
   log::Log& log;
   const std::shared_ptr<ExchangeMailbox> mailbox;  // Shared with all ports.
   base::UniqueFd epoll;
+  /// Watches those who are still in a handshake, and who come over TLS; itself watched by `epoll`.
+  /// Their work is dear, and done a little at a time, so that the others need not wait for it.
+  base::UniqueFd anteroom;
 
   PhaseTimers timers;
   std::chrono::milliseconds now{0};
@@ -54,7 +57,7 @@ class ServerConnection {
   ServerConnection(const ServerConnection&) = delete;
   ServerConnection& operator=(const ServerConnection&) = delete;
 
-  /// Registers with epoll and begins. False when that fails.
+  /// Has its socket watched. False when that fails.
   bool start();
   void onEvents(std::uint32_t events);
   void onPost(ExchangePost&& post);
@@ -68,6 +71,7 @@ class ServerConnection {
 
  private:
   void continueHandshake();
+  void moveIn();
   void readSome();
   void onInput(std::string_view bytes);
   bool advance();
@@ -84,6 +88,8 @@ class ServerConnection {
   Phase currentPhase() const;
   void settle();
   void updateInterest();
+  int watcher() const { return (handshaken_ ? context_.epoll : context_.anteroom).get(); }
+  bool watch(int operation, std::uint32_t events);
   void endQuietly();
   void die();
 

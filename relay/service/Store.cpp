@@ -108,23 +108,41 @@ void Store::putBack(Batch&& rest) {
                 std::make_move_iterator(rest.end()));
 }
 
+Status Store::commit(const Batch& batch, bool draining) {
+  const bool owed = std::any_of(batch.begin(), batch.end(), [](const Request& each) {
+    return !each.poll.has_value();
+  });
+  const milliseconds begun = clock_.sinceBoot();
+  const bool waited =
+      deferred_ > 0 &&
+      (draining || deferred_ >= settings_.deferMost || begun >= commitBy_);
+  if (!owed && !waited) return {};
+  deferred_ = 0;
+  BELAY_TRY(mailbox_.commit());
+  lastCommit_ = clock_.sinceBoot() - begun;
+  metrics_.add(Counter::kCommits);
+  return {};
+}
+
+void Store::defer() {
+  if (deferred_++ == 0) commitBy_ = clock_.sinceBoot() + settings_.deferTime;
+}
+
 Result<std::optional<milliseconds>> Store::step() {
   Batch batch = take();
-  std::vector<Done> done;
-  Status worked = work(batch, done);
-  if (worked && !batch.empty()) {
-    const milliseconds begun = clock_.sinceBoot();
-    worked = mailbox_.commit();
-    lastCommit_ = clock_.sinceBoot() - begun;
-    metrics_.add(Counter::kCommits);
-  }
-  if (!worked) BELAY_TRY(giveUp(worked.error(), batch, done));
-  BELAY_TRY(answer(done));
   bool draining = false;
-  bool more = false;
   {
     MutexLock lock(mutex_);
     draining = draining_;
+  }
+  std::vector<Done> done;
+  Status worked = work(batch, done);
+  if (worked) worked = commit(batch, draining);
+  if (!worked) BELAY_TRY(giveUp(worked.error(), batch, done));
+  BELAY_TRY(answer(done));
+  bool more = false;
+  {
+    MutexLock lock(mutex_);
     more = !inbox_.empty();
   }
   expire(draining);
@@ -135,6 +153,7 @@ Result<std::optional<milliseconds>> Store::step() {
   if (more) return std::optional(clock_.sinceBoot());
   milliseconds next = std::min(nextSweep_, nextLook_);
   if (!deadlines_.empty()) next = std::min(next, deadlines_.begin()->first);
+  if (deferred_ > 0) next = std::min(next, commitBy_);
   next = std::min(next, watchers_.next().value_or(next));
   return std::optional(next);
 }
@@ -167,6 +186,7 @@ Status Store::work(Batch& batch, std::vector<Done>& done) {
 
 Status Store::giveUp(const Error& error, Batch& batch, std::vector<Done>& done) {
   mailbox_.rollback();
+  deferred_ = 0;
   log_.error("store.failed", error);
   // Nothing of it was acknowledged; whoever asked asks again.
   const bool full = error.code == ErrorCode::kDiskFull;
@@ -214,10 +234,12 @@ Status Store::takePoll(Request& request, std::vector<Done>& done) {
       settings_.onPresence) {
     const Status told = settings_.onPresence(mailbox_, poll.session.host, true);
     if (!told) return refuse(told.error());
+    defer();
   }
   if (poll.acknowledged > (*host)->acked) {
     const Status taken = mailbox_.acknowledge(poll.session.host, poll.acknowledged);
     if (!taken) return refuse(taken.error());
+    defer();
   }
   if ((*host)->lastSeq > poll.acknowledged) {
     auto found = collect(poll);

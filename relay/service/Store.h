@@ -61,10 +61,15 @@ struct StoreSettings {
   /// In a transaction, when a host has begun or ended to poll; may be empty.
   std::function<base::Status(mailbox::Mailbox&, const std::string& host, bool connected)>
       onPresence;
+  /// What polls alone write waits so long for a commit that is made anyway, or until there are so
+  /// many of them: a host that is there, and what it acknowledges, come again with its next poll.
+  std::chrono::milliseconds deferTime{250};
+  std::size_t deferMost = 64;
 };
 
 /// The one owner of the mailbox: takes what has come in, does all of it in one transaction, and
-/// answers when that is on disk. Parked polls wait here, and cost no thread.
+/// answers when that is on disk. Parked polls wait here, and cost no thread. A poll alone is
+/// answered with what was on disk before, and needs no commit.
 ///
 /// Threads:   post(), poll(), drain() and interrupt() any; the rest the owner ("store").
 /// Ownership: mailbox, clock, metrics and log must outlive it.
@@ -122,6 +127,9 @@ class Store {
   /// Errors: only those that end the transaction.
   /// Takes out of the batch what there was no time for.
   base::Status work(Batch& batch, std::vector<Done>& done);
+  /// When it has to be, or can wait no longer.
+  base::Status commit(const Batch& batch, bool draining);
+  void defer();
   base::Status takePoll(Request& request, std::vector<Done>& done);
   base::Result<std::optional<http::ServerResponse>> collect(const Poll& poll);
   /// Answers with the error whoever is left; passes on what must end the process.
@@ -151,6 +159,8 @@ class Store {
   std::multimap<std::chrono::milliseconds, std::string> deadlines_;
   std::chrono::milliseconds nextSweep_{0};
   std::chrono::milliseconds lastCommit_{0};  // So long it took.
+  std::size_t deferred_ = 0;                 // Words of polls that are not on disk.
+  std::chrono::milliseconds commitBy_{0};    // For these.
   Watchers watchers_;
   Presence presence_;
   std::chrono::milliseconds nextLook_{-1};  // For hosts that are gone; negative: never looked.

@@ -4,8 +4,13 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <array>
 #include <cstring>
+#include <memory>
+#include <span>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "common/base/Files.h"
 #include "tests/support/TempFolder.h"
@@ -91,6 +96,78 @@ TEST(ServerLife, givesEachRequestItsOwnTimeForItsHead) {
     s.send(client, request.substr(10) + request.substr(0, 10));
   }
   LONGS_EQUAL(10, occurrences(s.receive(client), "HTTP/1.1 200"));
+}
+
+/// A handshake of three steps, each of which the peer has to ask for with a byte.
+class DearTransport final : public belay::http::Transport {
+ public:
+  DearTransport(UniqueFd socket, int& steps) : socket_(std::move(socket)), steps_(steps) {}
+  int fd() const override { return socket_.get(); }
+  Io handshake() override {
+    char byte = 0;
+    if (::recv(fd(), &byte, 1, MSG_DONTWAIT) != 1) return Io::kWantRead;
+    ++steps_;
+    return ++taken_ == 3 ? Io::kDone : Io::kWantRead;
+  }
+  Moved read(std::span<char> into) override {
+    const ssize_t got = ::recv(fd(), into.data(), into.size(), MSG_DONTWAIT);
+    if (got > 0) return {Io::kDone, static_cast<std::size_t>(got)};
+    return {got == 0 ? Io::kClosed : Io::kWantRead, 0};
+  }
+  Moved write(std::string_view bytes) override {
+    return {Io::kDone, static_cast<std::size_t>(::send(fd(), bytes.data(), bytes.size(), 0))};
+  }
+  void endWriting() override {}
+  bool secure() const override { return true; }
+
+ private:
+  UniqueFd socket_;
+  int& steps_;
+  int taken_ = 0;
+};
+
+class DearTransports final : public belay::http::TransportFactory {
+ public:
+  std::unique_ptr<belay::http::Transport> make(UniqueFd socket) override {
+    return std::make_unique<DearTransport>(std::move(socket), steps);
+  }
+  int steps = 0;
+};
+
+TEST(ServerLife, servesTheOthersBetweenHandshakes) {
+  auto& s = start();
+  DearTransports transports;
+  const UniqueFd served = s.connect();
+  std::vector<UniqueFd> many;
+  for (int i = 0; i < 30; ++i) {
+    many.push_back(s.connect({&transports, false}));
+    LONGS_EQUAL(5, ::send(many.back().get(), "abcGE", 5, 0));
+  }
+  LONGS_EQUAL(0, transports.steps);
+  LONGS_EQUAL(std::string(kGet).size(), ::send(served.get(), kGet, std::string(kGet).size(), 0));
+  CHECK(s.server->step(0ms).ok());
+  std::array<char, 400> answer{};
+  CHECK(::recv(served.get(), answer.data(), answer.size(), MSG_DONTWAIT) > 0);
+  LONGS_EQUAL(1, transports.steps);
+  // All have their turn, one a step, and what they have sent with it is a request's beginning.
+  for (int i = 1; i < 90; ++i) CHECK(s.server->step(0ms).ok());
+  LONGS_EQUAL(90, transports.steps);
+  const std::string rest = std::string(kGet).substr(2);
+  for (const UniqueFd& each : many) {
+    STRCMP_EQUAL("HTTP/1.1 200", statusOf(s.exchange(each, rest)).c_str());
+  }
+}
+
+TEST(ServerLife, cutsAHandshakeThatTakesTooLong) {
+  auto& s = start();
+  DearTransports transports;
+  const UniqueFd client = s.connect({&transports, false});
+  s.send(client, "a");
+  s.pass(settings.handshakeTimeout - 1ms);
+  s.send(client, "b");
+  STRCMP_EQUAL("", s.receive(client).c_str());
+  s.pass(1ms);
+  STRCMP_EQUAL("<end>", s.receive(client).c_str());
 }
 
 TEST(ServerLife, waitsForAHandlerWithoutATimer) {

@@ -176,6 +176,57 @@ TEST(Messages, whatAHostHasIsRemovedAndNeverComesAgain) {
   LONGS_EQUAL(1, relay.mailbox->host(host())->value().queued);
 }
 
+TEST(Messages, anAcknowledgementAloneWaitsForACommitOrForItsTime) {
+  relay.hand(session, kHooks);
+  const auto tell = [&] {
+    return relay.ask("POST", "/h/" + host() + "/ci.push", "x", {}).status;
+  };
+  const auto commits = [&] { return relay.metrics.value(service::Counter::kCommits); };
+  LONGS_EQUAL(202, tell());
+  const auto before = commits();
+  LONGS_EQUAL(0, countOf(relay.poll(session, 1)));
+  LONGS_EQUAL(before, commits());
+  // The next message takes it along.
+  LONGS_EQUAL(202, tell());
+  LONGS_EQUAL(before + 1, commits());
+  relay.clock.advance(relay.bounds.deferTime);
+  relay.step();
+  LONGS_EQUAL(before + 1, commits());
+  // Nobody comes: its time is up.
+  LONGS_EQUAL(0, countOf(relay.poll(session, 2)));
+  LONGS_EQUAL(before + 1, commits());
+  relay.clock.advance(relay.bounds.deferTime);
+  relay.step();
+  LONGS_EQUAL(before + 2, commits());
+}
+
+TEST(Messages, acknowledgementsThatAreLostAreSaidAgain) {
+  relay.hand(session, kHooks);
+  for (int i = 0; i < 3; ++i) relay.ask("POST", "/h/" + host() + "/ci.push", std::to_string(i));
+  LONGS_EQUAL(1, countOf(relay.poll(session, 2)));
+  // As after kill -9.
+  relay.mailbox->rollback();
+  LONGS_EQUAL(3, relay.mailbox->host(host())->value().queued);
+  LONGS_EQUAL(1, countOf(relay.poll(session, 2)));
+  LONGS_EQUAL(1, relay.mailbox->host(host())->value().queued);
+}
+
+TEST(Messages, soManyAcknowledgementsWaitAndNoMore) {
+  relay.bounds.deferMost = 2;
+  service::Store store(*relay.mailbox, relay.bounds, relay.clock, relay.metrics, relay.log);
+  relay.hand(session, kHooks);
+  for (int i = 0; i < 3; ++i) relay.ask("POST", "/h/" + host() + "/ci.push", std::to_string(i));
+  const auto before = relay.metrics.value(service::Counter::kCommits);
+  auto box = std::make_shared<http::ExchangeMailbox>();
+  for (std::int64_t i = 1; i <= 2; ++i) {
+    store.poll(http::Responder(std::make_shared<http::ExchangePort>(box, http::ExchangeId{}, 1000)),
+               {{host(), 1}, i, 10, {}});
+    CHECK(store.step().ok());
+    LONGS_EQUAL(1, box->take().size());
+  }
+  LONGS_EQUAL(before + 1, relay.metrics.value(service::Counter::kCommits));
+}
+
 TEST(Messages, aRepeatedBatchIsAcknowledgedAndDoesNothing) {
   relay.hand(session, kHooks);
   const auto again =
