@@ -57,8 +57,8 @@ def test_output_of_a_script_that_looks_like_a_result_is_only_text():
 
 def test_logs_come_while_the_job_writes_them():
     with belay.started() as host:
-        run = host.start_run(job("echo first; read x < %s/fifo; echo second" % host.folder))
         os.mkfifo(host.folder + "/fifo")
+        run = host.start_run(job("echo first; read x < %s/fifo; echo second" % host.folder))
         logs = host.spawn("run", "logs", run, "-f", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             check.equal("first\n", logs.stdout.readline())
