@@ -103,7 +103,8 @@ Status LinkPart::announceCallbacks() {
     std::string body;
     json::Writer writer(body);
     writer.beginObject().member("route", wire::digestOf(world_.routeOf(row.wait)));
-    writer.member("wait", row.wait).member("expires_ms", row.expiresMs).endObject();
+    writer.member("wait", row.wait);
+    writer.member("lasts_ms", lastsMs(row.expiresMs, world_.runtime.clock().wallMs())).endObject();
     BELAY_TRY(say(wire::kCallbackOpen, std::move(body)));
     BELAY_TRY(table().addAnnounced(row.wait));
   }

@@ -30,7 +30,7 @@ Result<std::optional<Draft::Asked>> askedIn(runtime::Runtime& runtime, const std
   if (!trust.roster) return nothing;
   Draft::Asked asked;
   asked.payload = row->requestJson;
-  asked.expiresMs = parsed->expiresMs;
+  asked.lastsMs = lastsMs(parsed->expiresMs, runtime.clock().wallMs());
   const trust::Disclosure disclosure = runtime.policy().toRelay();
   asked.readable = disclosure == trust::Disclosure::kFull;
   if (disclosure != trust::Disclosure::kSealed) asked.summary = parsed->summary;
@@ -47,7 +47,7 @@ std::string finishRequest(const Draft& draft, const crypto::P256PrivateKey& host
   std::string out;
   json::Writer writer(out);
   writer.beginObject().member("request", row ? row->text("request") : "");
-  writer.member("expires_ms", asked.expiresMs).member("summary", asked.summary);
+  writer.member("lasts_ms", asked.lastsMs).member("summary", asked.summary);
   if (asked.readable) {
     writer.member("statement", statement);
   } else {
@@ -73,6 +73,11 @@ std::string finishReceipt(const Draft& draft, const crypto::P256PrivateKey& host
 }
 
 }  // namespace
+
+std::int64_t lastsMs(std::int64_t expiresMs, std::int64_t nowMs) {
+  constexpr std::int64_t kLeast = 60LL * 60 * 1000;
+  return expiresMs == 0 ? 0 : std::clamp(expiresMs - nowMs, kLeast, wire::kSequenceMax);
+}
 
 std::string requestRow(std::string_view request) {
   std::string out;

@@ -137,15 +137,18 @@ Result<std::string> digestMember(const Value& body, std::string_view name, bool 
 
 Status openApproval(Context& context, Mailbox& mailbox, const std::string& host,
                     const Value& body) {
-  BELAY_TRY(wire::checkMembers(body, "request expires_ms summary sealed statement"));
+  BELAY_TRY(wire::checkMembers(body, "request lasts_ms summary sealed statement"));
   ApprovalRow row;
   row.host = host;
   BELAY_ASSIGN(row.request, digestMember(body, "request", true));
-  BELAY_ASSIGN(row.expiresMs, wire::numberMember(body, "expires_ms", 1, wire::kSequenceMax, 0));
+  BELAY_ASSIGN(const std::int64_t lastsMs,
+               wire::numberMember(body, "lasts_ms", 1, wire::kSequenceMax, 0));
+  row.atMs = context.clock.wallMs();
+  row.expiresMs = row.atMs + lastsMs;
   BELAY_ASSIGN(row.summary, wire::textMember(body, "summary"));
   BELAY_ASSIGN(const std::string sealed, wire::textMember(body, "sealed"));
   BELAY_ASSIGN(const std::string statement, wire::textMember(body, "statement"));
-  if (sealed.empty() == statement.empty() || row.expiresMs == 0 ||
+  if (sealed.empty() == statement.empty() || lastsMs == 0 ||
       row.summary.size() > kSummaryBytesMax) {
     return Error{ErrorCode::kInvalidArgument,
                  "a request has an end, and is either sealed or a statement"};
@@ -153,7 +156,6 @@ Status openApproval(Context& context, Mailbox& mailbox, const std::string& host,
   Value content;
   content.set("sealed", sealed).set("statement", statement);
   row.content = json::print(content);
-  row.atMs = context.clock.wallMs();
   BELAY_ASSIGN(const std::optional<ApprovalRow> before, mailbox.approval(row.request));
   BELAY_TRY(mailbox.openApproval(row, context.settings.approvalsMax));
   context.metrics.add(Counter::kApprovals);

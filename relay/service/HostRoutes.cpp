@@ -154,12 +154,14 @@ Result<std::vector<Incoming>> readBatch(const http::ServerRequest& request) {
 
 Status openCallback(Context& context, Mailbox& mailbox, const std::string& host,
                     const Value& body) {
-  BELAY_TRY(wire::checkMembers(body, "route wait expires_ms"));
+  BELAY_TRY(wire::checkMembers(body, "route wait lasts_ms"));
   mailbox::CallbackRow row;
   row.host = host;
   BELAY_ASSIGN(row.route, wire::textMember(body, "route", true));
   BELAY_ASSIGN(row.wait, wire::textMember(body, "wait", true));
-  BELAY_ASSIGN(row.expiresMs, wire::numberMember(body, "expires_ms", 0, wire::kSequenceMax, 0));
+  BELAY_ASSIGN(const std::int64_t lastsMs,
+               wire::numberMember(body, "lasts_ms", 0, wire::kSequenceMax, 0));
+  row.expiresMs = lastsMs == 0 ? 0 : context.clock.wallMs() + lastsMs;
   constexpr std::size_t kDigits = 64;
   if (row.route.size() != kDigits || !base::fromHex(row.route) || row.wait.empty() ||
       row.wait.size() > wire::kLabelBytesMax) {

@@ -232,7 +232,7 @@ class FakeHost:
         """The path at which it can be answered."""
         route = b64(os.urandom(24))
         status, envelope = self.say("callback_open", {
-            "route": hashlib.sha256(route.encode()).hexdigest(), "wait": wait, "expires_ms": 0})
+            "route": hashlib.sha256(route.encode()).hexdigest(), "wait": wait, "lasts_ms": 0})
         if status != 200 or envelope["data"]["refused"]:
             raise AssertionError("callback_open: %s %s" % (status, envelope))
         return "/c/" + route

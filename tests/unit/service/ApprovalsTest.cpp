@@ -27,7 +27,7 @@ TEST_GROUP(Approvals) {
   }
   RelayFixture::Answer open(const std::string& name) {
     json::Value body;
-    body.set("request", name).set("expires_ms", relay.clock.wallMs() + 60'000);
+    body.set("request", name).set("lasts_ms", 60'000);
     body.set("summary", "").set("sealed", "{}");
     return say("request", body);
   }
@@ -110,7 +110,7 @@ TEST(Approvals, whatAHostSaysWrongIsRefusedAndBlocksNothing) {
   };
   json::Value body;
   CHECK(refused(json::Value(json::Object())));
-  body.set("request", request).set("expires_ms", 5).set("summary", "");
+  body.set("request", request).set("lasts_ms", 5).set("summary", "");
   CHECK(refused(body));
   body.set("sealed", "{}").set("statement", "x");
   CHECK(refused(body));

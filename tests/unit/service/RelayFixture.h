@@ -33,6 +33,7 @@ class RelayFixture {
     json::Value data;
     std::string code;
     http::Headers headers;
+    std::string text;
   };
   /// A request whose answer may come later.
   struct Pending {
@@ -144,13 +145,13 @@ class RelayFixture {
   }
   /// The URL's part of a callback that the host of `session` has opened.
   std::string openCallback(const std::string& session, const std::string& wait, int seq = 1,
-                           std::int64_t expiresMs = 0) {
+                           std::int64_t lastsMs = 0) {
     const std::string route = wire::routingId("key", wait);
     const Answer answer =
         hand(session, "[{\"seq\":" + std::to_string(seq) +
                           ",\"kind\":\"callback_open\",\"body\":{\"route\":\"" +
                           wire::digestOf(route) + "\",\"wait\":\"" + wait +
-                          "\",\"expires_ms\":" + std::to_string(expiresMs) + "}}]");
+                          "\",\"lasts_ms\":" + std::to_string(lastsMs) + "}}]");
     BELAY_CHECK(answer.status == 200);
     return "/c/" + route;
   }
@@ -183,6 +184,7 @@ class RelayFixture {
     Answer out;
     out.status = response.status;
     out.headers = response.headers;
+    out.text = response.body;
     auto body = json::parse(response.body);
     if (!body) return out;
     if (json::Value* data = body->find("data")) out.data = std::move(*data);
