@@ -67,7 +67,7 @@ def enrolled(relay, name="fake"):
 def ask(host, name, summary=""):
     """Opens a request; its digest."""
     request = hashlib.sha256(name.encode()).hexdigest()
-    status, envelope = host.say("request", {"request": request, "expires_ms": int(time.time() * 1000) + 3_600_000,
+    status, envelope = host.say("request", {"request": request, "lasts_ms": 3_600_000,
                                             "summary": summary, "sealed": "secret-" + name})
     check.equal((200, []), (status, envelope["data"]["refused"]))
     return request

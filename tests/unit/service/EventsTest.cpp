@@ -30,7 +30,7 @@ std::string message(int seq, const std::string& kind, const std::string& body) {
 
 std::string request(const char* summary = "") {
   return std::string("{\"request\":\"") + kRequest +
-         "\",\"expires_ms\":1900000000000,\"summary\":\"" + summary + "\",\"sealed\":\"x\"}";
+         "\",\"lasts_ms\":3600000,\"summary\":\"" + summary + "\",\"sealed\":\"x\"}";
 }
 
 std::string receipt(const char* decision, bool closed) {
