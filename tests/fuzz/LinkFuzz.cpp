@@ -87,10 +87,10 @@ void handIn(std::string_view text) {
 void readProof(std::string_view text) {
   const auto [signature, rest] = split(text, '\n');
   const auto [timestamp, body] = split(rest, '\n');
-  const std::string right = wire::signCallback("token", "w1", timestamp, body);
-  BELAY_CHECK(wire::verifyCallback("token", "w1", timestamp, body, right).ok());
+  const std::string known = wire::signCallback("token", "w1", "1700000000", body);
+  BELAY_CHECK(wire::verifyCallback("token", "w1", "1700000000", body, known).ok());
   const bool believed = wire::verifyCallback("token", "w1", timestamp, body, signature).ok();
-  BELAY_CHECK(believed == (signature == right));
+  BELAY_CHECK(!believed || signature == wire::signCallback("token", "w1", timestamp, body));
 }
 
 }  // namespace
