@@ -2,11 +2,9 @@
 # whoever includes it (libssh, Belay) sees the very configuration that was built.
 version=3.6.6-0.1~deb13u1
 series=3.6.
-inputs="mbedtls-config.h mbedtls-p256.c mbedtls-p256.patch"
+inputs=mbedtls-config.h
 
 build() {
-  patch -p1 < "$recipes/mbedtls-p256.patch"
-  cp "$recipes/mbedtls-p256.c" library/p256.c
   cat "$recipes/mbedtls-config.h" >> include/mbedtls/mbedtls_config.h
   cmake_build . -DENABLE_PROGRAMS=OFF -DENABLE_TESTING=OFF -DGEN_FILES=OFF -DMBEDTLS_FATAL_WARNINGS=OFF \
     -DUSE_STATIC_MBEDTLS_LIBRARY=ON -DUSE_SHARED_MBEDTLS_LIBRARY=OFF
