@@ -30,6 +30,9 @@ inline constexpr std::size_t kMessageBytesMax = 2u << 20;
 /// Of the messages of one answer or request; one message always fits.
 inline constexpr std::size_t kBatchBytesMax = 4u << 20;
 inline constexpr std::size_t kBatchMessagesMax = 256;
+/// Of a part of an artifact, sealed.
+inline constexpr std::size_t kBlobPartBytesMax = 1u << 20;
+inline constexpr std::int64_t kBlobPartsMax = 512;
 /// Numbers of messages stay exact in JSON.
 inline constexpr std::int64_t kSequenceMax = std::int64_t{1} << 52;
 /// Longest wait of a poll.

@@ -33,8 +33,7 @@ Result<Envelope> ofStore(const service::Settings& settings, const Errand& errand
 }
 
 /// Nothing when nobody listens at the socket.
-Result<std::optional<Envelope>> ofRelay(http::Client& client,
-                                        const http::ClientRequest& request) {
+Result<std::optional<Envelope>> ofRelay(http::Client& client, const http::ClientRequest& request) {
   auto answer = client.send(request);
   if (answer.ok()) {
     BELAY_ASSIGN(Envelope envelope, wire::parseEnvelope(answer.response().body));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/Result.h"
+#include "relay/mailbox/BlobRows.h"
 #include "relay/mailbox/EndpointRows.h"
 
 namespace belay::mailbox {
@@ -136,6 +137,12 @@ class Mailbox {
   virtual base::Result<std::vector<HostRow>> hosts() = 0;
   /// With all that waits for it. False when there is none.
   virtual base::Result<bool> removeHost(std::string_view id) = 0;
+  /// What a registrar has signed about it, not believed by anybody here. False where a card with
+  /// this counter or a higher one is there. Errors: kRelayHost.
+  virtual base::Result<bool> setCard(std::string_view id, std::int64_t counter,
+                                     std::string_view card) = 0;
+  /// Empty: there is none.
+  virtual base::Result<std::string> card(std::string_view id) = 0;
   /// Whether the world takes it for connected. One that is not there is none.
   virtual base::Status setConnected(std::string_view id, bool connected) = 0;
   /// Keeps the statement until the next. Errors: kRelayHost.
@@ -193,6 +200,18 @@ class Mailbox {
   virtual base::Status addReceipt(std::string_view host, std::string_view request,
                                   std::string_view decision, std::string_view receipt, bool closed,
                                   std::int64_t nowMs) = 0;
+
+  // --- Artifacts of requests, sealed. They go with the end of their request.
+  /// Parts come in their order; one that is there already changes nothing; the first of another
+  /// seal takes the place of all before. Errors: kRelayApproval unless the request is open and this
+  /// host's, kConflict for a part out of order, kRelayQuota above `bytesMost` of the host.
+  virtual base::Status putBlob(std::string_view host, const BlobPart& part,
+                               std::int64_t bytesMost) = 0;
+  virtual base::Result<std::optional<BlobState>> blob(std::string_view request,
+                                                      std::string_view name) = 0;
+  virtual base::Result<std::optional<std::string>> blobPart(std::string_view request,
+                                                            std::string_view name,
+                                                            std::int64_t part) = 0;
 
   // --- Releases.
   /// False when it is there already. Of one chain the newest `most` are kept.

@@ -20,7 +20,8 @@ constexpr const char* kTables[] = {
     " seen_ms INTEGER NOT NULL, epoch INTEGER NOT NULL, received INTEGER NOT NULL,"
     " last_seq INTEGER NOT NULL, acked INTEGER NOT NULL, queued INTEGER NOT NULL,"
     " queued_bytes INTEGER NOT NULL, session TEXT NOT NULL DEFAULT '',"
-    " connected INTEGER NOT NULL DEFAULT 0) STRICT",
+    " connected INTEGER NOT NULL DEFAULT 0, card TEXT NOT NULL DEFAULT '',"
+    " card_counter INTEGER NOT NULL DEFAULT 0) STRICT",
     "CREATE TABLE tokens (digest TEXT PRIMARY KEY, role TEXT NOT NULL, label TEXT NOT NULL,"
     " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, host TEXT NOT NULL) STRICT,"
     " WITHOUT ROWID",
@@ -48,6 +49,12 @@ constexpr const char* kTables[] = {
     "CREATE INDEX pins_by_chain ON pins (chain, number)",
     "CREATE TABLE releases (digest TEXT PRIMARY KEY, content TEXT NOT NULL,"
     " at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE blobs (request TEXT NOT NULL, name TEXT NOT NULL, host INTEGER NOT NULL,"
+    " seal TEXT NOT NULL, parts INTEGER NOT NULL, have INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+    " PRIMARY KEY (request, name)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX blobs_by_host ON blobs (host)",
+    "CREATE TABLE blob_parts (request TEXT NOT NULL, name TEXT NOT NULL, part INTEGER NOT NULL,"
+    " content TEXT NOT NULL, UNIQUE (request, name, part)) STRICT",
     // What an endpoint holds is counted in its row, as the mailboxes of hosts are.
     "CREATE TABLE endpoints (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
     " url TEXT NOT NULL, label TEXT NOT NULL, kinds TEXT NOT NULL, secret TEXT NOT NULL,"

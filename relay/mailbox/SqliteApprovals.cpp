@@ -88,6 +88,7 @@ Status SqliteMailbox::addReceipt(std::string_view host, std::string_view request
   if (!row || row->host != host) return {};
   if (!decision.empty()) BELAY_TRY(write(statements_->addReceipt, receipt, request, decision));
   if (closed) BELAY_TRY(write(statements_->closeApproval, nowMs, request));
+  if (closed) BELAY_TRY(dropBlobs(request));
   return write(statements_->touchApproval, request);
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/Files.h"
+#include "relay/mailbox/BlobStatements.h"
 #include "relay/mailbox/EventStatements.h"
 #include "relay/mailbox/Schema.h"
 #include "relay/mailbox/Statements.h"
@@ -96,7 +97,8 @@ SqliteMailbox::SqliteMailbox(std::unique_ptr<sqlite::Database> database,
     : database_(std::move(database)),
       walMaxBytes_(options.walMaxBytes),
       statements_(std::make_unique<Statements>(*database_)),
-      events_(std::make_unique<EventStatements>(*database_)) {
+      events_(std::make_unique<EventStatements>(*database_)),
+      blobs_(std::make_unique<BlobStatements>(*database_)) {
   // Takes the place of the automatic checkpoint, which would run on the path of a commit.
   sqlite3_wal_hook(database_->raw(), &keepWalPages, &walPages_);
 }
@@ -210,12 +212,27 @@ Result<std::optional<std::int64_t>> SqliteMailbox::number(std::string_view host)
 Result<bool> SqliteMailbox::removeHost(std::string_view id) {
   BELAY_ASSIGN(const std::optional<std::int64_t> host, number(id));
   if (!host) return false;
+  BELAY_TRY(removeBlobs(*host));
   for (sqlite::Statement* const statement :
        {&statements_->removeMessages, &statements_->removeCallbacks, &statements_->removeHooks,
         &statements_->removeDecisions, &statements_->removeApprovals, &statements_->removeHost}) {
     BELAY_TRY(write(*statement, *host));
   }
   return true;
+}
+
+Result<bool> SqliteMailbox::setCard(std::string_view id, std::int64_t counter,
+                                    std::string_view card) {
+  BELAY_ASSIGN(const std::optional<std::int64_t> host, number(id));
+  if (!host) return Error{ErrorCode::kRelayHost, "there is no host " + std::string(id)};
+  BELAY_TRY(write(statements_->setCard, counter, card, *host));
+  return database_->changes() > 0;
+}
+
+Result<std::string> SqliteMailbox::card(std::string_view id) {
+  sqlite::Execution rows(statements_->card, id);
+  BELAY_ASSIGN(const bool found, rows.next());
+  return found ? rows.string(0) : std::string();
 }
 
 Status SqliteMailbox::setConnected(std::string_view id, bool connected) {
@@ -248,6 +265,7 @@ Status SqliteMailbox::sweep(std::int64_t nowMs, std::size_t most) {
   BELAY_TRY(write(statements_->sweepTokens, nowMs, most));
   BELAY_TRY(write(statements_->sweepCallbacks, nowMs, most));
   BELAY_TRY(sweepEvents(nowMs, most));
+  BELAY_TRY(sweepBlobs(nowMs, most));
   const std::int64_t gone = nowMs - kApprovalsKept.count();
   BELAY_TRY(write(statements_->sweepApprovals, gone, most));
   return database_->changes() > 0 ? write(statements_->sweepDecisions) : Status{};

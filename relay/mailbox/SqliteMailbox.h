@@ -41,6 +41,9 @@ class SqliteMailbox final : public Mailbox {
   base::Result<std::optional<HostRow>> host(std::string_view id) override;
   base::Result<std::vector<HostRow>> hosts() override;
   base::Result<bool> removeHost(std::string_view id) override;
+  base::Result<bool> setCard(std::string_view id, std::int64_t counter,
+                             std::string_view card) override;
+  base::Result<std::string> card(std::string_view id) override;
   base::Status setConnected(std::string_view id, bool connected) override;
   base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
                                           std::int64_t nowMs) override;
@@ -69,6 +72,13 @@ class SqliteMailbox final : public Mailbox {
   base::Status addReceipt(std::string_view host, std::string_view request,
                           std::string_view decision, std::string_view receipt, bool closed,
                           std::int64_t nowMs) override;
+
+  base::Status putBlob(std::string_view host, const BlobPart& part,
+                       std::int64_t bytesMost) override;
+  base::Result<std::optional<BlobState>> blob(std::string_view request,
+                                              std::string_view name) override;
+  base::Result<std::optional<std::string>> blobPart(std::string_view request, std::string_view name,
+                                                    std::int64_t part) override;
 
   base::Result<bool> addPin(const PinRow& row, std::size_t most) override;
   base::Result<std::vector<PinRow>> pins() override;
@@ -99,6 +109,7 @@ class SqliteMailbox final : public Mailbox {
  private:
   struct Statements;
   struct EventStatements;
+  struct BlobStatements;
   SqliteMailbox(std::unique_ptr<sqlite::Database> database, const SqliteOptions& options);
 
   template <typename... Values>
@@ -111,11 +122,15 @@ class SqliteMailbox final : public Mailbox {
   base::Result<std::optional<std::int64_t>> number(std::string_view host);
   base::Status dropMessages(std::int64_t host, std::int64_t upTo);
   base::Status sweepEvents(std::int64_t nowMs, std::size_t most);
+  base::Status dropBlobs(std::string_view request);
+  base::Status removeBlobs(std::int64_t host);
+  base::Status sweepBlobs(std::int64_t nowMs, std::size_t most);
 
   const std::unique_ptr<sqlite::Database> database_;
   const std::uint64_t walMaxBytes_;
   const std::unique_ptr<Statements> statements_;  // Before the database goes, they are finalised.
   const std::unique_ptr<EventStatements> events_;
+  const std::unique_ptr<BlobStatements> blobs_;
   bool inTransaction_ = false;
   int walPages_ = 0;  // Written by SQLite's hook after each commit.
 };

@@ -35,6 +35,10 @@ struct SqliteMailbox::Statements {
         hosts(db, "list hosts",
               "SELECT id, jwk, label, created_ms, seen_ms, epoch, received, last_seq, acked,"
               " queued, queued_bytes, connected FROM hosts ORDER BY label, id"),
+        setCard(db, "set card",
+                "UPDATE hosts SET card_counter = ?1, card = ?2 WHERE number = ?3"
+                " AND card_counter < ?1"),
+        card(db, "read card", "SELECT card FROM hosts WHERE id = ?"),
         setConnected(db, "note a connection", "UPDATE hosts SET connected = ? WHERE id = ?"),
         hostNumber(db, "find host", "SELECT number FROM hosts WHERE id = ?"),
         removeHost(db, "remove host", "DELETE FROM hosts WHERE number = ?"),
@@ -146,8 +150,8 @@ struct SqliteMailbox::Statements {
 
   sqlite::Statement begin, commit, rollback;
   sqlite::Statement addToken, token, tokens, tokensByPrefix, removeToken, useToken;
-  sqlite::Statement addHost, host, hosts, setConnected, hostNumber, removeHost, removeMessages,
-      removeCallbacks, removeHooks, openSession, lastSession;
+  sqlite::Statement addHost, host, hosts, setCard, card, setConnected, hostNumber, removeHost,
+      removeMessages, removeCallbacks, removeHooks, openSession, lastSession;
   sqlite::Statement room, addMessage, countMessage, messages, weighMessages, dropMessages,
       acknowledge, receive;
   sqlite::Statement countCallbacks, openCallback, callback, useCallback, closeCallback, addHook,

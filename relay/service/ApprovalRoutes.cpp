@@ -46,6 +46,8 @@ Result<Value> describe(Mailbox& mailbox, const std::string& request) {
   if (host) {
     BELAY_ASSIGN(Value key, json::parse(host->jwk));
     out.set("host_key", std::move(key));
+    BELAY_ASSIGN(std::string card, mailbox.card(row->host));
+    if (!card.empty()) out.set("card", std::move(card));
   }
   out.set("at", base::formatInstant(row->atMs)).set("change", row->change);
   out.set("expires", base::formatInstant(row->expiresMs)).set("closed", row->closed);
@@ -58,18 +60,6 @@ Result<Value> describe(Mailbox& mailbox, const std::string& request) {
   }
   out.set("decisions", std::move(decisions));
   return out;
-}
-
-/// A number of the query; 0 when it is not there.
-Result<std::int64_t> queryNumber(const http::ServerRequest& request, std::string_view name,
-                                 std::int64_t most) {
-  const auto text = request.queryValue(name);
-  if (!text) return 0;
-  const auto number = base::parseUnsigned(*text);
-  if (number && *number <= static_cast<std::uint64_t>(most))
-    return static_cast<std::int64_t>(*number);
-  return Error{ErrorCode::kInvalidArgument,
-               std::string(name) + " must be a number up to " + std::to_string(most)};
 }
 
 struct Handed {
@@ -134,6 +124,17 @@ Result<std::string> digestMember(const Value& body, std::string_view name, bool 
 }
 
 }  // namespace
+
+Result<std::int64_t> queryNumber(const http::ServerRequest& request, std::string_view name,
+                                 std::int64_t most) {
+  const auto text = request.queryValue(name);
+  if (!text) return 0;
+  const auto number = base::parseUnsigned(*text);
+  if (number && *number <= static_cast<std::uint64_t>(most))
+    return static_cast<std::int64_t>(*number);
+  return Error{ErrorCode::kInvalidArgument,
+               std::string(name) + " must be a number up to " + std::to_string(most)};
+}
 
 Status openApproval(Context& context, Mailbox& mailbox, const std::string& host,
                     const Value& body) {

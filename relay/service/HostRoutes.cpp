@@ -241,7 +241,8 @@ Result<Outcome> takeBatch(Context& context, Mailbox& mailbox, const Session& ses
   return outcome;
 }
 
-/// The session that the authorizer has seen; it may have ended since.
+}  // namespace
+
 Result<Session> sessionOf(const Context& context, const http::ServerRequest& request) {
   bool fenced = false;
   const auto session = context.credentials.sessionOf(bearerOf(request), fenced);
@@ -249,8 +250,6 @@ Result<Session> sessionOf(const Context& context, const http::ServerRequest& req
   return Error{fenced ? ErrorCode::kRelayFenced : ErrorCode::kRelayCredential,
                "this session has ended"};
 }
-
-}  // namespace
 
 void enrolHost(Context& context, http::ServerRequest&& request, http::Responder responder) {
   auto row = readHost(request);

@@ -28,6 +28,7 @@ enum class Counter {
   kReleases,
   kApprovals,
   kDecisions,
+  kArtifactParts,
   kEventsTaken,
   kEventAttemptsFailed,
   kCommits,

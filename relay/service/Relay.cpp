@@ -16,6 +16,7 @@
 #include "common/http/Url.h"
 #include "relay/mailbox/SqliteMailbox.h"
 #include "relay/service/EventSender.h"
+#include "relay/service/Forwarded.h"
 #include "relay/service/Routes.h"
 #include "relay/service/TicketKey.h"
 
@@ -39,7 +40,8 @@ Result<std::shared_ptr<tls::TlsServerConfig>> readCertificate(const Settings& se
                                                               std::string_view ticketKey) {
   if (settings.certificate.empty() || settings.key.empty()) {
     return Error{ErrorCode::kSettingsInvalid,
-                 "tls.certificate and tls.key must be set: a relay serves TLS only"};
+                 "tls.certificate and tls.key must be set",
+                 {"tls.mode: off, behind a load balancer"}};
   }
   BELAY_ASSIGN(const std::string chain, base::readFile(settings.certificate, kPemBytesMax));
   BELAY_ASSIGN(const std::string key, base::readFile(settings.key, kPemBytesMax));
@@ -112,6 +114,7 @@ Result<http::Address> addressOf(const Settings& settings) {
 std::string storePath(const Settings& settings) { return settings.stateFolder + "/relay.db"; }
 
 Status checkCertificate(const Settings& settings) {
+  if (isPlain(settings)) return {};
   auto read = readCertificate(settings, {});
   return read ? Status{} : Status{std::move(read).error()};
 }
@@ -133,8 +136,10 @@ class Relay::Implementation {
 
   Status open() {
     BELAY_ASSIGN(const http::Address address, addressOf(settings_));
-    tls_ = std::make_unique<RenewableTls>(settings_, clock_, random_, log_);
-    BELAY_TRY(tls_->read());
+    if (!isPlain(settings_)) {
+      tls_ = std::make_unique<RenewableTls>(settings_, clock_, random_, log_);
+      BELAY_TRY(tls_->read());
+    }
     mailbox::SqliteOptions options;
     options.path = storePath(settings_);
     options.create = false;
@@ -181,7 +186,9 @@ class Relay::Implementation {
     server_->stop();
   }
 
-  void reload() { tls_->renew(); }
+  void reload() {
+    if (tls_) tls_->renew();
+  }
 
  private:
   Status listen(const http::Address& address) {

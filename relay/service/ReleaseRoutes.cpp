@@ -7,6 +7,7 @@
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
 #include "common/json/Writer.h"
+#include "common/statement/Card.h"
 #include "common/statement/Pin.h"
 #include "common/statement/Root.h"
 #include "common/statement/Roster.h"
@@ -204,6 +205,42 @@ void takeRelease(Context& context, http::ServerRequest&& request, http::Responde
                      [&context, digest, content = std::move(request.body)](Mailbox& mailbox) {
                        return keepRelease(context, mailbox, digest, content);
                      });
+}
+
+void takeCard(Context& context, http::ServerRequest&& request, http::Responder responder) {
+  struct Card {
+    std::string host;
+    std::int64_t counter = 0;
+    std::string text;
+  };
+  auto read = [&]() -> Result<Card> {
+    BELAY_ASSIGN(const Value body, wire::parseBody(request.body));
+    BELAY_TRY(wire::checkMembers(body, "statement"));
+    BELAY_ASSIGN(const std::string lines, wire::textMember(body, "statement", true));
+    BELAY_ASSIGN(const auto statement, statement::SignedStatement::parse(lines));
+    if (statement.typ() != statement::Card::kTyp) {
+      return Error{ErrorCode::kStatementKind, "only cards of hosts are kept here"};
+    }
+    // Only to know whose it is.
+    BELAY_ASSIGN(const auto card, statement::Card::parse(statement.unverifiedPayload()));
+    return Card{card.host(), card.counter, statement.lines()};
+  }();
+  if (!read) return responder.send(errorResponse(read.error()));
+  context.store.post(
+      std::move(responder), [card = std::move(*read)](Mailbox& mailbox) -> Result<Outcome> {
+        BELAY_ASSIGN(const bool fresh, mailbox.setCard(card.host, card.counter, card.text));
+        if (!fresh) {
+          BELAY_ASSIGN(const std::string there, mailbox.card(card.host));
+          if (there != card.text) {
+            return Error{ErrorCode::kStatementOld,
+                         "the relay has a card of this host with that counter, or a higher one",
+                         {"belay trust card --counter N"}};
+          }
+        }
+        Value data;
+        data.set("host", card.host).set("existing", !fresh);
+        return Outcome{okResponse(std::move(data), 202), {}, {}, {}};
+      });
 }
 
 }  // namespace belay::service

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/wire/Protocol.h"
+#include "relay/service/Forwarded.h"
 #include "relay/service/Responses.h"
 
 namespace belay::service {
@@ -20,6 +21,8 @@ namespace {
 constexpr std::string_view kBearer = "Bearer ";
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kBytes = "application/octet-stream";
+constexpr std::size_t kBlobPart = wire::kBlobPartBytesMax;
+constexpr std::string_view kSealedType = "application/jose+json";
 constexpr std::size_t kDelivery = wire::kDeliveryBytesMax;
 constexpr std::size_t kSmall = 16u << 10;
 constexpr std::size_t kStatementBytes = 512u << 10;
@@ -34,13 +37,17 @@ constexpr RouteRow kRows[] = {
     {"POST", "/v1/session", kClaimClass, kSmall, kJson, Rate::kSession, "Get a nonce, or a session for it, signed", &openSession},
     {"POST", "/v1/poll", kSessionClass, kSmall, kJson, Rate::kHost, "Acknowledge messages and wait for more", &pollMessages},
     {"POST", "/v1/messages", kSessionClass, kBatchBytes, kJson, Rate::kHost, "Hand in messages of a host", &takeMessages},
+    {"GET", "/v1/blobs/{name}", kSessionClass, 0, "", Rate::kHost, "Ask how much of an artifact is here", &answerBlob},
+    {"PUT", "/v1/blobs/{name}", kSessionClass, kBlobPart, kSealedType, Rate::kHost, "Hand in a part of an artifact", &takeBlob},
     {"POST", "/c/{route}", kOpenClass, kDelivery, "", Rate::kPublic, "Answer a callback", &takeCallback},
     {"POST", "/h/{host}/{hook}", kOpenClass, kDelivery, "", Rate::kPublic, "Deliver to a webhook of a host", &takeWebhook},
     {"POST", "/v1/pins", kReleaseClass, kStatementBytes, kJson, Rate::kRelease, "Forward a signed pin to all hosts", &takePin},
     {"POST", "/v1/rosters", kReleaseClass, kReleaseBytes * 2, kJson, Rate::kRelease, "Forward a signed roster to all hosts", &takeRoster},
+    {"POST", "/v1/cards", kReleaseClass, kSmall, kJson, Rate::kRelease, "Keep the card of a host for approvers", &takeCard},
     {"PUT", "/v1/releases/{digest}", kReleaseClass, kReleaseBytes, kBytes, Rate::kRelease, "Keep a release for its pins", &takeRelease},
     {"GET", "/v1/approvals", kApproverClass, 0, "", Rate::kApprover, "List requests, or wait for a change", &answerApprovals},
     {"GET", "/v1/approvals/{request}", kApproverClass, 0, "", Rate::kApprover, "Show a request and the receipts about it", &answerApproval},
+    {"GET", "/v1/approvals/{request}/blobs/{name}", kApproverClass, 0, "", Rate::kApprover, "Fetch a part of an artifact", &answerArtifact},
     {"POST", "/v1/approvals/{request}/decision", kApproverClass, kStatementBytes, kJson, Rate::kApprover, "Decide about it", &takeDecision},
     {"GET", "/v1/hosts", kOperatorClass, 0, "", Rate::kNone, "List hosts", &answerHosts},
     {"DELETE", "/v1/hosts/{host}", kOperatorClass, 0, "", Rate::kNone, "Remove a host and all that waits for it", &deleteHost},
@@ -80,15 +87,10 @@ constexpr bool rowsFollowTheEnum() {
 }
 static_assert(rowsFollowTheEnum(), "kRates must list every Rate but kNone, in enum order");
 
-/// "192.0.2.1" of "192.0.2.1:40000".
-std::string hostOf(const http::Peer& peer) {
-  return peer.address.substr(0, peer.address.rfind(':'));
-}
-
 /// Decides from the head of a request alone.
 class Authorizer {
  public:
-  explicit Authorizer(Context& context) : context_(context) {}
+  explicit Authorizer(Context& context) : context_(context), forwarded_(context.settings) {}
 
   std::optional<Error> operator()(std::string_view auth, const http::ServerRequest& request) {
     context_.metrics.add(Counter::kRequests);
@@ -108,15 +110,17 @@ class Authorizer {
   }
 
   std::optional<Error> remote(std::string_view auth, const http::ServerRequest& request) {
+    if (const auto admitted = forwarded_.admit(request); !admitted) return admitted.error();
     const bool unknown = auth == http::RouteTable::kNoRoute;
     const Rate rate = unknown ? Rate::kPublic : kRows[request.route].rate;
-    const std::string address = hostOf(request.peer);
+    const std::string address = forwarded_.clientOf(request);
     if (rate == Rate::kPublic || rate == Rate::kEnrol || rate == Rate::kSession) {
       if (auto slow = count(rate, address)) return slow;
     }
     std::string who;
     auto refused = unknown ? std::nullopt : checkCredential(auth, request, who);
-    if (!refused && (rate == Rate::kHost || rate == Rate::kRelease || rate == Rate::kApprover)) return count(rate, who);
+    if (!refused && (rate == Rate::kHost || rate == Rate::kRelease || rate == Rate::kApprover))
+      return count(rate, who);
     if (!refused || rate == Rate::kPublic || rate == Rate::kEnrol) return refused;
     // Whoever guesses is counted by address.
     auto slow = count(Rate::kPublic, address);
@@ -174,6 +178,7 @@ class Authorizer {
   }
 
   Context& context_;
+  Forwarded forwarded_;
 };
 
 }  // namespace

@@ -70,6 +70,12 @@ struct RouteRow {
 };
 std::span<const RouteRow> routeRows();
 
+/// The session that the authorizer has seen; it may have ended since.
+base::Result<Session> sessionOf(const Context& context, const http::ServerRequest& request);
+/// A number of the query, up to `most`; 0 when it is not there. Errors: kInvalidArgument.
+base::Result<std::int64_t> queryNumber(const http::ServerRequest& request, std::string_view name,
+                                       std::int64_t most);
+
 /// The table with its authorizer.
 std::unique_ptr<http::RouteTable> makeRouteTable(Context& context);
 
@@ -86,14 +92,19 @@ void openSession(Context& context, http::ServerRequest&& request, http::Responde
 void pollMessages(Context& context, http::ServerRequest&& request, http::Responder responder);
 void takeMessages(Context& context, http::ServerRequest&& request, http::Responder responder);
 
+void answerBlob(Context& context, http::ServerRequest&& request, http::Responder responder);
+void takeBlob(Context& context, http::ServerRequest&& request, http::Responder responder);
+
 void takeCallback(Context& context, http::ServerRequest&& request, http::Responder responder);
 void takeWebhook(Context& context, http::ServerRequest&& request, http::Responder responder);
 
 void takePin(Context& context, http::ServerRequest&& request, http::Responder responder);
 void takeRoster(Context& context, http::ServerRequest&& request, http::Responder responder);
+void takeCard(Context& context, http::ServerRequest&& request, http::Responder responder);
 void takeRelease(Context& context, http::ServerRequest&& request, http::Responder responder);
 void answerApprovals(Context& context, http::ServerRequest&& request, http::Responder responder);
 void answerApproval(Context& context, http::ServerRequest&& request, http::Responder responder);
+void answerArtifact(Context& context, http::ServerRequest&& request, http::Responder responder);
 void takeDecision(Context& context, http::ServerRequest&& request, http::Responder responder);
 // Messages of hosts about approvals. Errors: refusals, or of the store.
 base::Status openApproval(Context& context, mailbox::Mailbox& mailbox, const std::string& host,

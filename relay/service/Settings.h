@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/Result.h"
 
@@ -20,13 +21,17 @@ struct Settings {
   std::int64_t connectionsMax = 20'000;
   std::chrono::milliseconds drain{10'000};
 
-  std::string certificate;  ///< PEM, the chain.
-  std::string key;          ///< PEM.
+  std::vector<std::string> trustedProxies;  ///< Addresses and blocks of balancers.
+
+  std::string tlsMode = "on";  ///< "on", "off", "off-beyond-loopback".
+  std::string certificate;     ///< PEM, the chain.
+  std::string key;             ///< PEM.
 
   std::int64_t messagesMax = 100'000;
   std::uint64_t bytesMax = 64u << 20;
   std::int64_t callbacksMax = 10'000;
   std::int64_t approvalsMax = 1'000;
+  std::uint64_t artifactBytesMax = 256u << 20;
   std::int64_t requestsMax = 4'096;
   std::chrono::milliseconds pollMax{60'000};
 

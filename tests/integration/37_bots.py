@@ -4,15 +4,22 @@ letter with Python's hmac, that fails, hangs, redirects, is away, and a relay th
 import base64
 import hashlib
 import hmac
+import http.client
+import importlib
 import json
 import os
+import socket
+import subprocess
 import threading
 import time
 
 import belay
 import check
 import relay as relays
-from servers import Authority, Server
+from servers import Authority, Proxy, Server
+
+link = importlib.import_module("31_link")
+trust = importlib.import_module("20_trust")
 
 
 class Receiver(Server):
@@ -279,6 +286,125 @@ def test_a_host_that_stays_away_is_told_of():
         host.open()
         host.poll()
         belay.eventually(lambda: receiver.kinds()[2:] == ["host.connected"], what="back")
+
+
+def test_belay_callback_goes_through_the_relay():
+    with relays.Relay(link.FAST, names="DNS:localhost,IP:127.0.0.1,DNS:relay.test") as relay:
+        relay.start()
+        with belay.started(link.settings(relay)) as host:
+            link.linked(host, relay)
+            host.post("/v1/flows", {"content": json.dumps(link.calling(host.folder)), "file": "call.flow.json"})
+            run = host.start_run("call", {"n": 0})
+            wait, token, url = link.handed_out(host)
+            far = {"HOME": relay.folder, "PATH": os.environ["PATH"], "BELAY_CALLBACK_WAIT": wait,
+                   "BELAY_CALLBACK_TOKEN": token, "BELAY_CALLBACK_URL": url}
+
+            def call(*words, env=None):
+                done = subprocess.run([belay.BINARY, "callback", *words, "--ca-file", relay.ca, "--json"], env=env or far,
+                                      capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+                return belay.Answer(done.returncode, done.stdout, done.stderr)
+
+            # What was signed by another token uses nothing up; what is no URL of a relay is named.
+            check.equal(0, call("--body", "1", env={**far, "BELAY_CALLBACK_TOKEN": "x" * 43}).code)
+            check.equal("BLY-CALLBACK-GONE", call("--url", relay.url + "/c/nothing", "--timeout", "2s").error["code"])
+            check.equal("BLY-URL-INVALID", call("--url", "http://localhost:1/c/x").error["code"])
+            check.equal(2, call(env={**far, "BELAY_CALLBACK_TOKEN": ""}, *("--url", url)).code)
+            # While the relay is away for a moment.
+            relay.kill()
+            timer = threading.Timer(2, relay.start)
+            timer.start()
+            done = call("--body", '{"ok": true}', "--timeout", "40s")
+            timer.join()
+            check.equal("relay", ok(done)["by"])
+            check.equal({"body": {"ok": True}}, host.wait_run(run)["run"]["output"])
+            belay.eventually(lambda: call("--body", "2", "--timeout", "1s").error.get("code") == "BLY-CALLBACK-GONE",
+                             what="the end")
+            # Through a proxy that the environment names, and that alone knows the way.
+            link.connected(host)
+            run = host.start_run("call", {"n": 1})
+            wait, token, url = link.handed_out(host, 1)
+            with Proxy("user:secret", target=("127.0.0.1", relay.port)) as proxy:
+                ok(call("--body", "3", env={"HOME": relay.folder, "PATH": os.environ["PATH"], "BELAY_CALLBACK_WAIT": wait,
+                                            "BELAY_CALLBACK_TOKEN": token,
+                                            "BELAY_CALLBACK_URL": url.replace("localhost", "relay.test"),
+                                            "https_proxy": "http://user:secret@127.0.0.1:%d" % proxy.port}))
+                check.equal("relay.test:%d" % relay.port, proxy.connects[-1][1])
+            check.equal({"body": 3}, host.wait_run(run)["run"]["output"])
+
+
+def test_behind_a_balancer_that_ends_tls():
+    with relays.Relay({"tls": {"mode": "off"}, "listen": {"trusted_proxies": ["127.0.0.1"]}, "rates": {"public": 6}}) as relay:
+        relay.start()
+
+        def ask(client, path="/healthz"):
+            connection = http.client.HTTPConnection("127.0.0.1", relay.port, timeout=10)
+            try:
+                connection.request("GET", path, headers={"X-Forwarded-For": client})
+                return connection.getresponse().status
+            finally:
+                connection.close()
+
+        check.equal([200, 200, 429], [ask("198.51.100.1") for _ in range(3)])
+        # Who writes another address in front of his own is who he was.
+        check.equal(429, ask("203.0.113.9, 198.51.100.1"))
+        check.equal(200, ask("198.51.100.2"))
+        ok(relay.cli("doctor"))
+        check.equal(0, relay.stop())
+        with open(relay.config, encoding="utf-8") as file:
+            options = json.load(file)
+        options["listen"]["address"] = "0.0.0.0:%d" % relay.port
+        relay.write("relay.yaml", json.dumps(options))
+        done = relay.cli("serve")
+        check.equal((3, "BLY-SETTINGS-INVALID"), (done.code, done.error["code"]))
+        check.has(done.error["message"], "in the clear")
+        options["tls"]["mode"] = "off-beyond-loopback"
+        options["listen"]["trusted_proxies"] = ["192.0.2.1"]
+        relay.write("relay.yaml", json.dumps(options))
+        relay.start()
+        # Somebody who is no balancer: by this machine's own address, which is none of loopback, where there is one.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))
+                own = probe.getsockname()[0]
+            except OSError:
+                own = "127.0.0.1"
+        connection = http.client.HTTPConnection(own, relay.port, timeout=10)
+        connection.request("GET", "/healthz")
+        check.equal(200 if own.startswith("127.") else 403, connection.getresponse().status)
+        connection.close()
+
+
+def test_a_pin_that_comes_before_its_roster_waits_for_it():
+    with relays.Relay(link.FAST) as relay:
+        relay.start()
+        with belay.started(policy=trust.POLICY) as maker, belay.started(link.settings(relay), policy=trust.POLICY) as host:
+            fleet = trust.Fleet(maker)
+            trust.release(maker, "one")
+            fleet.install()
+            link.linked(host, relay)
+            token = relay.token("release")
+            content = trust.gate("one").encode()
+            digest = hashlib.sha256(content).hexdigest()
+            check.equal(201, relay.request("PUT", "/v1/releases/" + digest, content,
+                                           {"Content-Type": "application/octet-stream"}, bearer=token)[0])
+            # Pins that never will count do not push it out.
+            stranger = relays.FakeHost(relay, "stranger")
+            with open(fleet.pin("one.jws", 1), encoding="ascii") as file:
+                pin = file.read()
+            payload = json.loads(trust.unb64(pin.split(".")[1]))
+            texts = [pin] + [stranger.sign(dict(payload, release="%064x" % n), "belay-pin+jws") + "\n" for n in range(2, 12)]
+            for text in texts:
+                check.equal(202, relay.request("POST", "/v1/pins", {"statement": text}, bearer=token)[0])
+            belay.eventually(lambda: link.state(host)[1]["received"] >= 12, what="all of them")
+            check.equal({"BLY-TRUST-NONE"}, {row.get("refused") for row in link.state(host)[1]["inbox"][:5]})
+            host.kill()
+            host.start()
+            check.equal([], host.get("/v1/flows")["flows"])
+            ok(host.cli("trust", "install", "--root", fleet.root, "--root-digest", fleet.digest, "--roster",
+                        fleet.roster, "--least-roster", "1"))
+            belay.eventually(lambda: host.get("/v1/flows")["flows"] and trust.live(host) == 1, what="the pinned release")
+            check.equal("sha256:" + digest, trust.flow(host)["live"]["digest"])
+            check.equal("live:1", ok(host.cli("flow", "run", "gate"))["run"]["source"])
 
 
 if __name__ == "__main__":

@@ -212,6 +212,24 @@ TEST(EventContract, anEndpointGoesWithAllThatItHolds) {
   LONGS_EQUAL(0, row("a").held);
 }
 
+TEST(EventContract, ofTheCardsOfAHostTheHighestCounts) {
+  CHECK(store->addToken({"t", "host", "", kNow, kNow + 1, ""}).ok());
+  HostRow host;
+  host.id = "h";
+  host.jwk = "{}";
+  CHECK(store->enrol("t", host, kNow).ok());
+  STRCMP_EQUAL("", store->card("h")->c_str());
+  CHECK(*store->setCard("h", 2, "two"));
+  CHECK(!*store->setCard("h", 2, "other"));
+  CHECK(!*store->setCard("h", 1, "one"));
+  CHECK(store->commit().ok());
+  reopen();
+  STRCMP_EQUAL("two", store->card("h")->c_str());
+  CHECK(*store->setCard("h", 3, "three"));
+  STRCMP_EQUAL("three", store->card("h")->c_str());
+  LONGS_EQUAL(int(ErrorCode::kRelayHost), int(store->setCard("x", 1, "one").error().code));
+}
+
 TEST(EventContract, whetherAHostIsConnectedIsKept) {
   CHECK(store->addToken({"t", "host", "", kNow, kNow + 1, ""}).ok());
   HostRow host;
