@@ -5,6 +5,7 @@
 
 #include "agent/journal/ScheduleTable.h"
 #include "agent/link/Outgoing.h"
+#include "agent/link/PinWaits.h"
 #include "agent/runtime/FlowLifecycle.h"
 #include "common/base/Text.h"
 #include "common/json/Writer.h"
@@ -172,6 +173,7 @@ Status LinkPart::lookAtRoster() {
   if (version == standing_->rosterMark) return {};
   standing_->rosterMark = version;
   changed_ = true;
+  BELAY_TRY(judgePins(world_.runtime, world_.log));
   BELAY_TRY(journal.gates().forgetTold());
   return announceGates();
 }

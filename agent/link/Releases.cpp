@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/link/PinWaits.h"
 #include "agent/runtime/FlowLifecycle.h"
 #include "agent/runtime/Pins.h"
 #include "common/base/Text.h"
@@ -71,6 +72,9 @@ Status takePin(runtime::Runtime& runtime, const Value& body, log::Log& log) {
     if (taken.error().code == ErrorCode::kStatementFork) {
       log.error("trust.fork", taken.error(), {{"by", kBy}});
     }
+    if (mayBeBelievedLater(taken.error().code)) {
+      BELAY_TRY(keepPin(runtime.journal(), statement));
+    }
     return taken.error();
   }
   const statement::Pin& pin = taken->pin.pin.document;
@@ -83,20 +87,31 @@ Status takePin(runtime::Runtime& runtime, const Value& body, log::Log& log) {
 }
 
 Status takeRelease(runtime::Runtime& runtime, const CheckedRelease& release, log::Log& log) {
+  const Status taken =
+      takeRelease(runtime,
+                  KeptRelease{release.flow.slug.str(), release.flow.digest,
+                              std::string(flow::formatName(release.format)), release.content},
+                  log);
+  if (!taken && taken.error().code == ErrorCode::kReleaseUnpinned) {
+    BELAY_TRY(keepRelease(runtime.journal(), release));
+  }
+  return taken;
+}
+
+Status takeRelease(runtime::Runtime& runtime, const KeptRelease& release, log::Log& log) {
   journal::Journal& journal = runtime.journal();
-  const std::string slug = release.flow.slug.str();
-  BELAY_ASSIGN(const auto there, journal.releaseOf(slug, release.flow.digest));
+  const std::string& slug = release.slug;
+  BELAY_ASSIGN(const auto there, journal.releaseOf(slug, release.digest));
   if (there) return {};
   BELAY_ASSIGN(const runtime::PinChain chain,
                runtime::pinChain(journal, slug, runtime.policy().pinDemand(slug).channel));
-  if (!chain.waiting || chain.waiting->pin.document.releaseName() != release.flow.digest) {
+  if (!chain.waiting || chain.waiting->pin.document.releaseName() != release.digest) {
     return Error{ErrorCode::kReleaseUnpinned,
-                 "no pin waits for release " + release.flow.digest + " of flow " + slug};
+                 "no pin waits for release " + release.digest + " of flow " + slug};
   }
   const runtime::Author author{kBy, ""};
   const std::int64_t nowMs = runtime.clock().wallMs();
-  const journal::FlowRow row{release.flow.digest, slug,
-                             std::string(flow::formatName(release.format)), release.content, nowMs};
+  const journal::FlowRow row{release.digest, slug, release.format, release.content, nowMs};
   BELAY_ASSIGN(const runtime::Imported imported,
                runtime::importRelease(journal, row, "over the link", author));
   BELAY_ASSIGN(const auto live, runtime::settlePin(journal, runtime.policy(), slug, nowMs));

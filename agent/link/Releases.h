@@ -27,10 +27,19 @@ base::Result<CheckedRelease> checkRelease(const json::Value& body, const flow::S
 // In the open transaction. Threads: the loop. Errors: refusals, after which nothing was written (of
 // a fork: but its record); or one that ends the transaction.
 
-/// Errors: kLinkMessage, and those of runtime::takePin().
+/// What another roster may let count is kept for it (PinWaits.h). Errors: kLinkMessage, and those
+/// of runtime::takePin().
 base::Status takePin(runtime::Runtime& runtime, const json::Value& body, log::Log& log);
 /// Makes it a release, and live by the pin that waits for it; one that is there already is left
 /// alone. Errors: kReleaseUnpinned, kFlowArchived.
 base::Status takeRelease(runtime::Runtime& runtime, const CheckedRelease& release, log::Log& log);
+/// One that was checked when it came.
+struct KeptRelease {
+  std::string slug;
+  std::string digest;
+  std::string format;
+  std::string content;
+};
+base::Status takeRelease(runtime::Runtime& runtime, const KeptRelease& release, log::Log& log);
 
 }  // namespace belay::link
