@@ -357,6 +357,9 @@ Status Daemon::makeLink() {
       },
       [this] { return readMachine(options_.settings.host.machineFiles); },
       &makeSyntaxCheck,
+      [this](const crypto::Digest& digest, const std::function<Status(std::string_view)>& sink) {
+        return resources_->stream(digest, sink);
+      },
       world_.clock,
       world_.random,
       world_.log};
@@ -410,7 +413,8 @@ Status Daemon::watchSignals() {
 
 Status Daemon::open() {
   BELAY_TRY(lockState());
-  BELAY_ASSIGN(trust::Policy policy, cli::readPolicy(options_.paths.configFile, options_.settings, world_.system));
+  BELAY_ASSIGN(trust::Policy policy,
+               cli::readPolicy(options_.paths.configFile, options_.settings, world_.system));
   policy_ = std::make_unique<trust::Policy>(std::move(policy));
   // The spawner comes before the limits of the daemon and before all threads.
   BELAY_TRY(openJobs());

@@ -2,6 +2,7 @@
 #include "agent/cli/Inputs.h"
 #include "agent/cli/Invocation.h"
 #include "agent/cli/RelayCalls.h"
+#include "agent/cli/RemoteArtifacts.h"
 #include "agent/cli/RemoteDecision.h"
 #include "agent/cli/RunPages.h"
 #include "agent/cli/Signing.h"
@@ -28,10 +29,12 @@ constexpr Flag kFlags[] = {
     kKeyFlag,
     kPassphraseFlag,
     {"host", 0, "THUMBPRINT", "the host that is believed, as `belay host key` prints it there"},
-    {"card", 0, "FILE", "its card; with --root, --root-digest and --roster"},
+    {"card", 0, "FILE",
+     "its card, where the relay has none; with --root, --root-digest and --roster"},
     {"root", 0, "FILE", "the root document of the fleet"},
     {"root-digest", 0, "DIGEST", "its digest, which came another way"},
     {"roster", 0, "FILE", "the roster in force"},
+    kArtifactsFlag,
     {"artifact", 0, "FILE", "an artifact of the request that was looked at", true},
     {"unseen", 0, "", "approve although artifacts were not looked at; the decision says so"},
     {"yes", 0, "", "sign without being asked"},

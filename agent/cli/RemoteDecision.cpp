@@ -5,6 +5,7 @@
 
 #include "agent/cli/Inputs.h"
 #include "agent/cli/RelayCalls.h"
+#include "agent/cli/RemoteArtifacts.h"
 #include "agent/cli/Signing.h"
 #include "agent/cli/WaitPages.h"
 #include "common/base/Files.h"
@@ -40,11 +41,12 @@ struct HostTrust {
   std::optional<crypto::Digest> fleet;  ///< Nothing: what the host itself says.
 };
 
-Result<HostTrust> trustByCard(const Invocation& invocation) {
+/// By a registrar of the roster: the card is of --card, or as the relay gives it.
+Result<HostTrust> trustByCard(const Invocation& invocation, const Value& dossier) {
   for (const char* flag : {"root", "root-digest", "roster"}) {
     if (!invocation.has(flag)) {
       return Error{ErrorCode::kUsage,
-                   "--card goes with --root FILE, --root-digest DIGEST and --roster FILE"};
+                   "a card goes with --root FILE, --root-digest DIGEST and --roster FILE"};
     }
   }
   const auto digest = crypto::Digest::fromHex(invocation.flag("root-digest"));
@@ -56,18 +58,27 @@ Result<HostTrust> trustByCard(const Invocation& invocation) {
   BELAY_ASSIGN(const auto roster,
                statement::verifyRoster(rosterFile, root.document(),
                                        root.document().fleetName(root.digest())));
-  BELAY_ASSIGN(const SignedStatement cardFile, readStatement(invocation, invocation.flag("card")));
-  BELAY_ASSIGN(const auto card, statement::verifyCard(cardFile, roster.document()));
+  if (!invocation.has("card") && dossier.text("card").empty()) {
+    return Error{ErrorCode::kHostUnknown,
+                 "the relay has no card of this host",
+                 {"--card FILE", "--host THUMBPRINT"}};
+  }
+  BELAY_ASSIGN(const SignedStatement given, invocation.has("card")
+                                                ? readStatement(invocation, invocation.flag("card"))
+                                                : SignedStatement::parse(dossier.text("card")));
+  BELAY_ASSIGN(const auto card, statement::verifyCard(given, roster.document()));
   return HostTrust{card.document().host(), card.document().label, card.document().fleet};
 }
 
-Result<HostTrust> hostTrust(const Invocation& invocation) {
-  if (invocation.has("card")) return trustByCard(invocation);
+Result<HostTrust> hostTrust(const Invocation& invocation, const Value& dossier) {
+  if (invocation.has("card")) return trustByCard(invocation, dossier);
   if (invocation.has("host")) return HostTrust{invocation.flag("host"), "", std::nullopt};
-  return Error{ErrorCode::kHostUnknown,
-               "who the host is must come by another way than the request",
-               {"--host THUMBPRINT, as `belay host key` prints it on the host",
-                "--card FILE --root FILE --root-digest DIGEST --roster FILE"}};
+  if (invocation.has("roster")) return trustByCard(invocation, dossier);
+  return Error{
+      ErrorCode::kHostUnknown,
+      "who the host is must come by another way than the request",
+      {"--host THUMBPRINT, as `belay host key` prints it on the host",
+       "--root FILE --root-digest DIGEST --roster FILE, with the relay's card or --card FILE"}};
 }
 
 /// The key that the dossier gives, when it is the one that is believed.
@@ -86,7 +97,7 @@ Result<P256PublicKey> hostKey(const Value& dossier, const HostTrust& trust) {
 
 Result<BelievedRequest> believeRequest(const Invocation& invocation, const Value& dossier,
                                        const crypto::P256PrivateKey& key) {
-  BELAY_ASSIGN(const HostTrust trust, hostTrust(invocation));
+  BELAY_ASSIGN(const HostTrust trust, hostTrust(invocation, dossier));
   BELAY_ASSIGN(P256PublicKey host, hostKey(dossier, trust));
   std::string lines = dossier.text("statement");
   if (!dossier.text("sealed").empty()) {
@@ -134,8 +145,16 @@ std::string requestPage(const Invocation& invocation, const BelievedRequest& bel
 
 namespace {
 
+/// Who decides, and by which way.
+struct Approver {
+  const crypto::P256PrivateKey& key;
+  const std::optional<RelayCalls>& relay;
+};
+
 /// Each artifact must be here, and be the one that the host has signed.
-Status lookAtArtifacts(const Invocation& invocation, const Request& request, Decision& decision) {
+Status lookAtArtifacts(const Invocation& invocation, const BelievedRequest& believed,
+                       const Approver& approver, Decision& decision) {
+  const Request& request = believed.request.document();
   std::vector<crypto::Digest> seen;
   for (const std::string& path : invocation.flags("artifact")) {
     BELAY_ASSIGN(const std::string content, base::readFile(path, kArtifactBytesMax));
@@ -152,6 +171,10 @@ Status lookAtArtifacts(const Invocation& invocation, const Request& request, Dec
   }
   for (const Request::Artifact& each : request.artifacts) {
     if (std::find(seen.begin(), seen.end(), each.digest) != seen.end()) continue;
+    if (approver.relay && !invocation.has("unseen")) {
+      BELAY_TRY(fetchArtifact(invocation, *approver.relay, believed, approver.key, each));
+      continue;
+    }
     if (!invocation.has("unseen")) {
       return Error{
           ErrorCode::kArtifactUnseen,
@@ -186,7 +209,7 @@ Result<Value> dossierOf(const Invocation& invocation, const std::optional<RelayC
 }
 
 Result<Decision> makeDecision(const Invocation& invocation, const BelievedRequest& believed,
-                              bool approve) {
+                              const Approver& approver, bool approve) {
   const Request& request = believed.request.document();
   if (request.expiresMs <= invocation.nowMs()) {
     return Error{ErrorCode::kDecisionExpired,
@@ -200,7 +223,7 @@ Result<Decision> makeDecision(const Invocation& invocation, const BelievedReques
   decision.createdMs = invocation.nowMs();
   for (const std::string& pair : invocation.flags("form"))
     BELAY_TRY(addPair(decision.form, pair, "form"));
-  if (approve) BELAY_TRY(lookAtArtifacts(invocation, request, decision));
+  if (approve) BELAY_TRY(lookAtArtifacts(invocation, believed, approver, decision));
   return Decision::parse(decision.print());
 }
 
@@ -281,7 +304,7 @@ Result<api::Envelope> decideRemotely(Invocation& invocation, bool approve) {
     return Error{ErrorCode::kDecisionUnknown,
                  "the relay has given another request, " + believed.request.digest().hex()};
   }
-  BELAY_ASSIGN(const Decision decision, makeDecision(invocation, believed, approve));
+  BELAY_ASSIGN(const Decision decision, makeDecision(invocation, believed, {key, relay}, approve));
   BELAY_TRY(confirm(invocation, approve));
   BELAY_ASSIGN(const SignedStatement statement, signFirst(key, Decision::kTyp, decision.print()));
   Value data;

@@ -1,4 +1,5 @@
 #include "agent/cli/Commands.h"
+#include "agent/cli/RelayCalls.h"
 #include "agent/cli/Signing.h"
 #include "common/statement/Card.h"
 
@@ -20,6 +21,9 @@ constexpr Flag kFlags[] = {
     {"counter", 0, "N", "the place after the card before; the highest counts (1)"},
     kKeyFlag,
     kPassphraseFlag,
+    {"relay", 0, "URL", "give it to this relay too, for its approvers"},
+    kTokenFileFlag,
+    kCaFileFlag,
 };
 
 Result<api::Envelope> makeCard(Invocation& invocation) {
@@ -36,12 +40,21 @@ Result<api::Envelope> makeCard(Invocation& invocation) {
   card.groups = invocation.flags("group");
   BELAY_ASSIGN(card.counter, numberFlag(invocation, "counter", 1));
   card.createdMs = invocation.nowMs();
-  return writeDocument(invocation, card, invocation.argument(1));
+  BELAY_ASSIGN(api::Envelope out, writeDocument(invocation, card, invocation.argument(1)));
+  if (!invocation.has("relay")) return out;
+  BELAY_ASSIGN(const RelayCalls relay, RelayCalls::open(invocation));
+  BELAY_ASSIGN(const auto statement, readStatement(invocation, invocation.argument(1)));
+  Value body;
+  body.set("statement", statement.lines());
+  BELAY_ASSIGN(const Value taken, relay.send("POST", "/v1/cards", body));
+  out.data.set("relay", invocation.flag("relay")).set("sent_to", taken.text("host"));
+  return out;
 }
 
 std::string print(const Invocation&, const Value& data) {
   return "wrote the card of " + shown(data.text("label")) + ", " + data.text("host") + ", to " +
-         shown(data.text("file")) + "\n";
+         shown(data.text("file")) +
+         (data.text("relay").empty() ? "" : ", and gave it to " + shown(data.text("relay"))) + "\n";
 }
 
 }  // namespace
@@ -51,7 +64,8 @@ const Command kTrustCardCommand{
     "HOST.pub OUT",
     "make the card of a host: its key, what people call it, and its groups, signed by a registrar",
     "HOST.pub comes from `belay host key --out FILE` on the host, and its thumbprint by another "
-    "way. Approvers' tools believe cards, and no relay.",
+    "way. Approvers' tools believe cards, and no relay. With --relay, and a token of role release, "
+    "the relay keeps it for them: `belay approve --roster …` then names the host by its card.",
     kFlags,
     &makeCard,
     &print,

@@ -36,6 +36,10 @@ GateTable::GateTable(Session& session)
       over_(session.database(), "find gates that are over",
             BELAY_GATE_QUERY
             "JOIN waits AS w ON w.id = g.wait WHERE g.told = 1 AND w.status <> 0 LIMIT ?"),
+      toldAfter_(session.database(), "list gates",
+                 BELAY_GATE_QUERY
+                 "JOIN waits AS w ON w.id = g.wait WHERE g.told = 1 AND w.status = 0"
+                 " AND g.request > ? ORDER BY g.request LIMIT ?"),
       setTold_(session.database(), "note a gate", "UPDATE gates SET told = ? WHERE request = ?"),
       forgetTold_(session.database(), "forget gates", "UPDATE gates SET told = 0 WHERE told = 1") {}
 
@@ -85,6 +89,12 @@ Result<std::vector<GateRow>> GateTable::untold(std::size_t most) {
 Result<std::vector<GateRow>> GateTable::over(std::size_t most) {
   BELAY_TRY(session_.usable());
   sqlite::Execution rows(over_, most);
+  return list(rows);
+}
+
+Result<std::vector<GateRow>> GateTable::toldAfter(std::string_view request, std::size_t most) {
+  BELAY_TRY(session_.usable());
+  sqlite::Execution rows(toldAfter_, request, most);
   return list(rows);
 }
 

@@ -43,6 +43,8 @@ class GateTable {
   base::Result<std::vector<GateRow>> untold(std::size_t most);
   /// Some that are over, and of which it knows the beginning alone.
   base::Result<std::vector<GateRow>> over(std::size_t most);
+  /// Some open ones of which it knows, by their digests after this one.
+  base::Result<std::vector<GateRow>> toldAfter(std::string_view request, std::size_t most);
   base::Status setTold(std::string_view request, bool over);
   /// It has lost all that it knew.
   base::Status forgetTold();
@@ -57,6 +59,7 @@ class GateTable {
   sqlite::Statement decisions_;
   sqlite::Statement untold_;
   sqlite::Statement over_;
+  sqlite::Statement toldAfter_;
   sqlite::Statement setTold_;
   sqlite::Statement forgetTold_;
 };

@@ -87,7 +87,16 @@ std::string_view phaseName(LinkState::Phase phase) {
   return kPhases.at(static_cast<std::size_t>(phase)).name;
 }
 
-Link::Link(World world, seconds pollWait) : world_(std::move(world)), wait_(pollWait) {}
+Link::Link(World world, seconds pollWait)
+    : world_(std::move(world)),
+      wait_(pollWait),
+      uploads_({world_.readArtifact, world_.clock, world_.random, world_.log,
+                // What people wait for goes before the next part.
+                [this]() -> Status {
+                  if (stopping()) return Error{ErrorCode::kCancelled, "the link ends"};
+                  const auto open = session();
+                  return open && open->number == uploadSession_ ? sendAll(*open) : Status{};
+                }}) {}
 
 Link::~Link() { stop(); }
 
@@ -377,20 +386,34 @@ Status Link::takeMessages(const Session& session, std::vector<Incoming>&& messag
   return {};
 }
 
+std::optional<Link::Session> Link::awaitWork() {
+  MutexLock lock(mutex_);
+  while (!stopping() && !(session_ && wanted_)) {
+    const auto retryAt = uploads_.retryAt();
+    if (!session_ || !retryAt) {
+      changed_.wait(mutex_);
+      continue;
+    }
+    const milliseconds left = *retryAt - world_.clock.sinceBoot();
+    if (left <= milliseconds{0}) break;
+    changed_.wait_for(mutex_, left);
+  }
+  if (stopping()) return std::nullopt;
+  wanted_ = false;
+  return session_;
+}
+
+Status Link::sendAll(const Session& session) {
+  bool more = true;
+  while (more && !stopping()) BELAY_TRY(sendOnce(session, more));
+  return {};
+}
+
 void Link::runSends() {
   ::pthread_setname_np(::pthread_self(), "link-send");
-  while (!stopping()) {
-    std::optional<Session> open;
-    {
-      MutexLock lock(mutex_);
-      while (!stopping() && !(session_ && wanted_)) changed_.wait(mutex_);
-      if (stopping()) return;
-      wanted_ = false;
-      open = session_;
-    }
-    bool more = true;
-    Status done;
-    while (done && more && !stopping()) done = sendOnce(*open, more);
+  while (const auto open = awaitWork()) {
+    Status done = sendAll(*open);
+    if (done) done = upload(*open);
     if (done || stopping()) continue;
     world_.log.error("link.send_failed", done.error());
     if (endsSession(done.error().code)) dropSession(open->number);
@@ -400,6 +423,38 @@ void Link::runSends() {
     }
     sleepFor(kPauseLeast * 5);
   }
+}
+
+Status Link::upload(const Session& session) {
+  if (uploadSession_ != session.number) {
+    uploadSession_ = session.number;
+    uploads_.begin();
+    uploadsWanted_ = true;
+  }
+  if (const auto retryAt = uploads_.retryAt(); retryAt && *retryAt <= world_.clock.sinceBoot()) {
+    uploads_.retry();
+    uploadsWanted_ = true;
+  }
+  RelayClient relay(world_.send, &cancel_);
+  // Shared with the task: the link may end before the loop comes to it.
+  struct Page {
+    std::string after;
+    std::vector<Upload> uploads;
+  };
+  const auto page = std::make_shared<Page>();
+  // Between two parts another request may have been handed in.
+  while (!stopping() && (std::exchange(uploadsWanted_, false) || !page->after.empty())) {
+    BELAY_TRY(onLoop([page](runtime::Runtime& runtime) -> Status {
+      BELAY_ASSIGN(page->uploads, uploadsAfter(runtime, page->after));
+      return {};
+    }));
+    const Status brought = uploads_.bring(relay, session.url, session.bearer, page->uploads);
+    if (!brought) {
+      uploadsWanted_ = true;
+      return brought;
+    }
+  }
+  return {};
 }
 
 Result<std::vector<journal::OutboxRow>> Link::takeOutbox() {
@@ -430,6 +485,10 @@ Status Link::sendOnce(const Session& session, bool& more) {
   const std::string batch = batchJson(rows, last);
   RelayClient relay(world_.send, &cancel_);
   BELAY_ASSIGN(const RelayClient::Handed handed, relay.hand(session.url, session.bearer, batch));
+  uploadsWanted_ =
+      uploadsWanted_ || std::any_of(rows.begin(), rows.end(), [](const journal::OutboxRow& row) {
+        return row.kind == wire::kRequest;
+      });
   for (const RelayClient::Refusal& each : handed.refused) {
     const auto code = base::errorFromText(each.code).value_or(ErrorCode::kLinkMessage);
     world_.log.error("link.refused", Error{code, each.message}, {{"seq", each.seq}});

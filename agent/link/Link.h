@@ -11,6 +11,7 @@
 #include "agent/link/InboundBudget.h"
 #include "agent/link/LinkPart.h"
 #include "agent/link/RelayClient.h"
+#include "agent/link/Uploads.h"
 #include "agent/runtime/Loop.h"
 #include "common/base/CancelToken.h"
 #include "common/base/Clock.h"
@@ -55,6 +56,7 @@ class Link {
     std::function<runtime::MachineFacts()> machine;
     /// Called once in the "link" thread, which then owns what it returns.
     std::function<flow::SyntaxCheck()> makeSyntaxCheck;
+    Uploads::Read readArtifact;  ///< Any thread.
     const base::Clock& clock;
     base::Random& random;
     log::Log& log;
@@ -106,6 +108,11 @@ class Link {
   base::Status takeMessages(const Session& session, std::vector<Incoming>&& messages,
                             const flow::SyntaxCheck& syntax, std::chrono::milliseconds& wait);
   base::Status sendOnce(const Session& session, bool& more);
+  base::Status sendAll(const Session& session);
+  /// The artifacts of what the relay has been told of.
+  base::Status upload(const Session& session);
+  /// Until there is something for "link-send"; nothing when the link ends.
+  std::optional<Session> awaitWork();
   /// What one batch has room for, signed and sealed.
   base::Result<std::vector<journal::OutboxRow>> takeOutbox();
 
@@ -131,6 +138,11 @@ class Link {
   std::chrono::seconds wait_;  ///< Of the next poll: shorter behind a proxy that cuts.
   InboundBudget budget_;
   std::chrono::milliseconds nextPaceLog_{0};
+
+  // Of the "link-send" thread.
+  Uploads uploads_;
+  std::uint64_t uploadSession_ = 0;
+  bool uploadsWanted_ = false;
 
   mutable base::Mutex mutex_;
   base::ConditionVariable changed_;

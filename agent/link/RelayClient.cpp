@@ -47,11 +47,11 @@ Result<std::string> relayUrl(const std::string& text) {
   return "https://" + url.authority();
 }
 
-Result<Value> RelayClient::post(const Call& call, Value* errorData) {
+Result<Value> RelayClient::ask(const Call& call, Value* errorData) {
   http::ClientRequest request;
-  request.method = "POST";
+  request.method = call.method;
   request.url = call.url + call.path;
-  request.headers.add("Content-Type", "application/json");
+  if (!call.body.empty()) request.headers.add("Content-Type", call.contentType);
   if (!call.bearer.empty()) request.headers.add("Authorization", "Bearer " + call.bearer);
   request.body = call.body;
   request.timeout = call.timeout;
@@ -79,7 +79,7 @@ Result<Identity> RelayClient::enrol(const std::string& url, const std::string& t
   std::string body;
   json::Writer writer(body);
   writer.beginObject().rawMember("key", key.jwk()).member("label", label).endObject();
-  BELAY_ASSIGN(const Value data, post({out.url, "/v1/enrol", body, token}));
+  BELAY_ASSIGN(const Value data, ask({out.url, "/v1/enrol", body, token}));
   out.host = data.text("host");
   out.label = label;
   if (out.host != key.thumbprint()) return strange("this host's name");
@@ -95,7 +95,7 @@ Result<SessionGrant> RelayClient::openSession(const std::string& url,
                                               const crypto::P256PrivateKey& key,
                                               const SessionFacts& facts) {
   Value challenge;
-  auto first = post({url, "/v1/session", "{}", ""}, &challenge);
+  auto first = ask({url, "/v1/session", "{}", ""}, &challenge);
   if (first) return strange("a nonce");
   if (first.error().code != ErrorCode::kRelayNonce) return std::move(first).error();
   statement::SessionClaim claim;
@@ -115,7 +115,7 @@ Result<SessionGrant> RelayClient::openSession(const std::string& url,
   grant.statement = statement::signJws(key, statement::SessionClaim::kTyp, claim.print());
   Value body;
   body.set("statement", grant.statement);
-  BELAY_ASSIGN(const Value data, post({url, "/v1/session", json::print(body), ""}));
+  BELAY_ASSIGN(const Value data, ask({url, "/v1/session", json::print(body), ""}));
   grant.previous = data.text("previous");
   grant.bearer = data.text("session");
   if (grant.bearer.empty()) return strange("a session");
@@ -132,7 +132,7 @@ Result<std::vector<Incoming>> RelayClient::poll(const std::string& url, const st
   body.set("ack", acknowledged).set("wait_s", std::int64_t{wait.count()});
   Call call{url, "/v1/poll", json::print(body), bearer};
   call.timeout = wait + kPollSlack;
-  BELAY_ASSIGN(Value data, post(call));
+  BELAY_ASSIGN(Value data, ask(call));
   Value* const list = data.find("messages");
   if (!list || !list->isArray()) return strange("a list of messages");
   std::vector<Incoming> out;
@@ -151,7 +151,7 @@ Result<std::vector<Incoming>> RelayClient::poll(const std::string& url, const st
 Result<RelayClient::Handed> RelayClient::hand(const std::string& url, const std::string& bearer,
                                               const std::string& messagesJson) {
   BELAY_ASSIGN(const Value data,
-               post({url, "/v1/messages", "{\"messages\":" + messagesJson + "}", bearer}));
+               ask({url, "/v1/messages", "{\"messages\":" + messagesJson + "}", bearer}));
   Handed out;
   out.acknowledged = bounded(data, "acknowledged", wire::kSequenceMax);
   const Value* const refused = data.find("refused");
@@ -160,6 +160,27 @@ Result<RelayClient::Handed> RelayClient::hand(const std::string& url, const std:
     out.refused.push_back({each.integer("seq"), each.text("code"), each.text("message")});
   }
   return out;
+}
+
+Result<std::int64_t> RelayClient::blobParts(const std::string& url, const std::string& bearer,
+                                            const Blob& blob) {
+  Call call{url, "/v1/blobs/" + blob.name + "?request=" + blob.request, "", bearer};
+  call.method = "GET";
+  BELAY_ASSIGN(const Value data, ask(call));
+  const bool same = data.text("seal") == blob.seal && data.integer("parts") == blob.parts;
+  return same ? bounded(data, "have", blob.parts) : 0;
+}
+
+base::Status RelayClient::putBlob(const std::string& url, const std::string& bearer,
+                                  const Blob& blob, std::int64_t part, const std::string& sealed) {
+  Call call{url,
+            "/v1/blobs/" + blob.name + "?request=" + blob.request + "&seal=" + blob.seal +
+                "&part=" + std::to_string(part) + "&parts=" + std::to_string(blob.parts),
+            sealed, bearer};
+  call.method = "PUT";
+  call.contentType = "application/jose+json";
+  const auto taken = ask(call);
+  return taken ? base::Status{} : base::Status{taken.error()};
 }
 
 }  // namespace belay::link

@@ -85,16 +85,31 @@ class RelayClient {
   base::Result<Handed> hand(const std::string& url, const std::string& bearer,
                             const std::string& messagesJson);
 
+  /// An artifact of a request, as it travels.
+  struct Blob {
+    std::string request;
+    std::string name;
+    std::string seal;
+    std::int64_t parts = 1;
+  };
+  /// So many parts of it are there, of this seal.
+  base::Result<std::int64_t> blobParts(const std::string& url, const std::string& bearer,
+                                       const Blob& blob);
+  base::Status putBlob(const std::string& url, const std::string& bearer, const Blob& blob,
+                       std::int64_t part, const std::string& sealed);
+
  private:
   struct Call {
     std::string url;
     std::string path;
     std::string body;
     std::string bearer;
+    std::string method = "POST";
+    std::string contentType = "application/json";
     std::chrono::milliseconds timeout{30'000};
   };
   /// The data of the answer; with an error `data` is what came along with it.
-  base::Result<json::Value> post(const Call& call, json::Value* errorData = nullptr);
+  base::Result<json::Value> ask(const Call& call, json::Value* errorData = nullptr);
 
   const Send send_;
   const base::CancelToken* const cancel_;

@@ -49,7 +49,8 @@ using PathResolver = std::function<std::string(const std::string&)>;
 ///   webhook: {unauthenticated: [FLOW/WEBHOOK]}
 ///   families: [FAMILY], secrets: [{id, names, flows}],
 ///   hours: [{id, flows, days, from, to, zone}]
-///   approvals: {gates: [{id, slug, class, approvers, quorum}], persons, expires, to_relay}
+///   approvals: {gates: [{id, slug, class, approvers, quorum}], persons, expires, to_relay,
+///               artifacts}
 ///
 /// Threads: any; a reload makes a new policy.
 class Policy {
@@ -87,6 +88,8 @@ class Policy {
   /// No request of an approval lives longer.
   std::chrono::milliseconds approvalExpires() const;
   Disclosure toRelay() const;
+  /// Whether artifacts of requests may leave to the relay, sealed for those who may answer.
+  bool artifactsToRelay() const;
 
  private:
   Verdict refusedBy(const BoundRefusal& refusal, const std::string& subject) const;

@@ -15,7 +15,8 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kKeys{"gates", "persons", "expires", "to_relay"};
+constexpr std::array<std::string_view, 5> kKeys{"gates", "persons", "expires", "to_relay",
+                                                "artifacts"};
 constexpr std::array<std::string_view, 5> kGateKeys{"id", "slug", "class", "approvers", "quorum"};
 constexpr std::array<std::string_view, 3> kDisclosures{"sealed", "summary", "full"};
 constexpr std::int64_t kQuorumMax = 100;
@@ -81,6 +82,13 @@ Status PolicyReader::readApprovals(const json::Value& section, ApprovalRules& ou
       return invalid("/approvals/expires", "it must be a duration up to 366d, as 7d");
     }
     out.expires = *length;
+  }
+  if (section.find("artifacts")) {
+    const std::string where = section.text("artifacts");
+    out.artifacts = where == "sealed";
+    if (!out.artifacts && where != "none") {
+      return invalid("/approvals/artifacts", "it must be sealed or none");
+    }
   }
   if (!section.find("to_relay")) return {};
   const std::string word = section.text("to_relay");
