@@ -1,5 +1,6 @@
 # The second part of the demo, read by demo.sh: a relay between this host and a world that cannot reach it. Real TLS on
-# loopback; a callback by curl and openssl, a release by a signed pin, and a relay that is away for a while.
+# loopback; a callback by curl and openssl, a release by a signed pin, an approval by somebody who has nothing but a key,
+# and a relay that is away for a while.
 
 relay_folder=$folder/relay
 relay_pid=''
@@ -109,6 +110,9 @@ YAML
   say "A release that two people have signed becomes live; the relay only carries it"
   demo_pin
 
+  say "Somebody far away approves: the request and its artifact come sealed over the relay"
+  demo_approval
+
   say "The relay goes away, the host works on, and catches up"
   kill -KILL "$relay_pid"
   wait "$relay_pid" 2> /dev/null || true
@@ -137,7 +141,6 @@ demo_pin() {
   run trust init "$keys/fleet" --name demo --root "root=$keys/root.key.pub" --signer "ada=$keys/ada.key.pub" \
     --signer "bob=$keys/bob.key.pub" --pin-threshold 2 --key "$keys/root.key" --passphrase-file "$keys/passphrase" \
     --json > "$keys/trust.json"
-  trust_of() { json "data.$1" < "$keys/trust.json"; }
   run trust install --root "$(trust_of root_file)" --root-digest "$(trust_of root_digest)" \
     --roster "$(trust_of roster_file)" --least-roster 1 > /dev/null
   # Made somewhere else: this host has not seen the flow.
@@ -167,4 +170,44 @@ YAML
     sleep 0.05
   done
   run flow run greet --wait
+}
+
+# trust_of NAME: what `trust init` has made.
+trust_of() { json "data.$1" < "$folder/keys/trust.json"; }
+
+demo_approval() {
+  local keys=$folder/keys far=$folder/far-away host request call
+  local relay_words=(--relay "$relay_url" --token-file "$far/token" --ca-file "$relay_folder/ca.crt")
+  mkdir -p "$far"
+  run key new "$far/cleo.key" --passphrase-file "$keys/passphrase" > /dev/null 2>&1
+  show "belay trust add-approver … cleo cleo.key.pub"
+  run trust add-approver "$(trust_of roster_file)" cleo "$far/cleo.key.pub" "$keys/roster-2.jws" \
+    --root "$(trust_of root_file)" --key "$keys/root.key" --passphrase-file "$keys/passphrase" > /dev/null
+  run trust install --root "$(trust_of root_file)" --root-digest "$(trust_of root_digest)" \
+    --roster "$keys/roster-2.jws" --least-roster 2 > /dev/null
+  cat > "$folder/migrate.flow.yaml" << 'YAML'
+slug: migrate
+steps:
+  - id: review
+    wait:
+      approval: {summary: Run the migration?, artifacts: ["ALTER TABLE customers ADD COLUMN note text;"]}
+      timeout: 1h
+output: {by: "${{ steps.review.output.by }}"}
+YAML
+  call=$(run flow run "$folder/migrate.flow.yaml" --json | json data.run.id)
+  # What Cleo has: a key, a token of the relay, and the thumbprint of the host, which did not come over the relay.
+  host=$(run host key --json | json data.host)
+  relay tokens new --role approver --expires 1h --json | json data.secret > "$far/token"
+  for _ in $(seq 200); do
+    request=$(run approvals list "${relay_words[@]}" --json | json data.approvals.0.request)
+    [ -z "$request" ] || break
+    sleep 0.3
+  done
+  show "belay approve ${request:0:8}… --relay $relay_url --host ${host:0:8}… --key cleo.key"
+  run approve "$request" "${relay_words[@]}" --host "$host" --key "$far/cleo.key" \
+    --passphrase-file "$keys/passphrase" --artifacts "$far/artifacts" --yes
+  cat "$far/artifacts/artifact-1"
+  echo
+  run run watch "$call" --timeout 30s > /dev/null
+  [ "$(run run show "$call" --json | json data.run.output.by)" = cleo ]
 }
