@@ -101,7 +101,7 @@ Status Uploads::bringOne(RelayClient& relay, const std::string& url, const std::
     piece.clear();
     return {};
   };
-  BELAY_TRY(world_.read(upload.digest, [&](std::string_view bytes) -> Status {
+  const auto cut = [&](std::string_view bytes) -> Status {
     while (!bytes.empty()) {
       const std::size_t room = statement::artifactPartBytes(upload.size, part) - piece.size();
       if (room == 0) return Error{ErrorCode::kResourceDamaged, "an artifact is longer than it was"};
@@ -112,7 +112,8 @@ Status Uploads::bringOne(RelayClient& relay, const std::string& url, const std::
       if (full && part + 1 < blob.parts) BELAY_TRY(putPart());
     }
     return {};
-  }));
+  };
+  BELAY_TRY(world_.read(upload.digest, cut));
   return putPart();
 }
 
