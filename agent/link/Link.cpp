@@ -188,10 +188,11 @@ void Link::sleepFor(milliseconds length) {
   }
 }
 
-/// Full jitter: anywhere in the window, which doubles with every failure.
+/// Full jitter: anywhere in the window, which doubles with every failure but the first: that is met
+/// by whoever comes while the relay is beginning.
 milliseconds Link::pause(int failures) {
   const milliseconds window = std::min<milliseconds>(
-      kPauseMost, milliseconds{window_} * (1 << std::min(failures, kDoublingsMost)));
+      kPauseMost, milliseconds{window_} * (1 << std::clamp(failures - 1, 0, kDoublingsMost)));
   std::array<std::uint8_t, 4> bytes{};
   world_.random.fill(bytes);
   std::uint64_t number = 0;

@@ -76,14 +76,14 @@ void LoadHost::connect() {
   connection_.send(postRequest("/v1/session", "", "{}"));
 }
 
-/// As agent/link does it: the window doubles with each failure.
+/// As agent/link does it: the window doubles with each failure but the first.
 void LoadHost::retry() {
   if (state_ == State::kParked) {
     ++world_.lost;
     attempts_ = 0;
   }
   leave(State::kWaiting);
-  world_.loop.at(world_.within(window_ * (1 << std::min(attempts_, kDoublingsMost))), *this);
+  world_.loop.at(world_.within(window_ * (1 << std::clamp(attempts_ - 1, 0, kDoublingsMost))), *this);
 }
 
 void LoadHost::onEvent() {

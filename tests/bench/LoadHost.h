@@ -18,6 +18,7 @@ struct LoadWorld {
   std::uint16_t port = 0;
   std::mt19937_64 random{20'260'101};
   bool tickets = false;  ///< Hosts keep those that they are given.
+  bool storm = false;    ///< A relay to which all come at once may be too busy for a webhook.
 
   // Of hosts.
   std::size_t parked = 0;

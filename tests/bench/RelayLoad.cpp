@@ -61,10 +61,12 @@ class Sender final : public Client {
     if (!connection_.isOpen()) return;
     const bool alive = connection_.progress();
     while (const auto response = connection_.take()) {
-      if (response->status != 202) fail("a webhook is not taken: " + response->body);
-      world_.stored[pending_.front()] = 1;
+      const bool taken = response->status == 202;
+      const bool busy = response->status == 503 && world_.storm;
+      if (!taken && !busy) fail("a webhook is not taken: " + response->body);
+      world_.stored[pending_.front()] = taken;
       pending_.pop_front();
-      ++stored_;
+      stored_ += taken;
     }
     if (alive) return;
     // Nobody knows whether these were stored.
@@ -337,6 +339,7 @@ class Program {
     forgetMessages();
     world_.attemptsMost = 0;
     world_.lost = 0;
+    world_.storm = true;
     Pace pace(*this, 1'000'000, rate, count);
     Clock::time_point begin{};
     const auto back = [&] {
@@ -346,6 +349,7 @@ class Program {
     world_.loop.run(back, seconds(300), "the end of the storm");
     more = member("back_s", secondsSince(begin)) + member("attempts", world_.attemptsMost);
     pace.stop();
+    world_.storm = false;
     std::size_t stored = 0;
     const auto all = [&] {
       for (std::size_t i = 0; i < world_.stored.size(); ++i) {

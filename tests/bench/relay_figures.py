@@ -10,7 +10,9 @@ import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "support", "py"))
+sys.path.insert(0, os.path.join(ROOT, "tests", "chaos"))
 import relay as relays  # noqa: E402
+from chaos_proxy import ChaosProxy  # noqa: E402
 
 BUILD = os.environ.get("BELAY_BUILD", os.path.join(ROOT, "build"))
 LOAD = os.path.join(BUILD, "tests", "relay_load")
@@ -103,11 +105,14 @@ def relay_parked(bench):
                 load("link", hosts, 30)
             load.begin("storm", hosts, 100)
             time.sleep(1)
+            begun = cpu(load.process)
             relay.kill()
             relay.start()
             name = "relay.storm." + ("tickets" if tickets else "full")
             bench.at_most(name, load.end()["back_s"], "s", most)
+            # The hosts of the storm share the two processors with the relay.
             bench.tell(name + ".cpu", cpu(relay.process) / hosts * 1000, "ms/host")
+            bench.tell(name + ".load_cpu", (cpu(load.process) - begun) / hosts * 1000, "ms/host")
 
 
 def relay_delivery(bench):
@@ -123,6 +128,8 @@ def relay_delivery(bench):
         middle = sorted(ours, key=lambda each: each["p50_ms"])[1]
         disk = sorted(disk)[1]
         bench.tell("relay.delivery.commit", disk, "ms")
+        # No message is given out before its commit: this cannot be below 1.
+        bench.tell("relay.delivery.ratio", middle["p50_ms"] / disk, "of a commit")
         bench.at_most("relay.delivery.p50", middle["p50_ms"], "ms", 1)
         bench.at_most("relay.delivery.p99", middle["p99_ms"], "ms", 10)
 
@@ -156,28 +163,43 @@ def relay_slow_clients(bench):
         slow.end()
 
 
+@contextlib.contextmanager
+def idle_link(bench, relay, url):
+    """A host that is linked and has told what it has to tell."""
+    relay.rename(url)
+    relay.start()
+    with bench.belay.started({"link": {"ca_file": relay.ca}}, parent=bench.FOLDER) as host:
+        done = host.cli("link", "enrol", relay.url, "--token", relay.token())
+        if done.code != 0:
+            raise RuntimeError(str(done))
+        yield host
+
+
 def link_idle(bench):
-    """What a link costs a host that has nothing to do."""
-    resident, requests = {}, 0
-    with relays.Relay() as relay:
-        relay.start()
-        for linked in (False, True):
-            with bench.belay.started({"link": {"ca_file": relay.ca}}, parent=bench.FOLDER) as host:
-                if linked:
-                    done = host.cli("link", "enrol", relay.url, "--token", relay.token())
-                    if done.code != 0:
-                        raise RuntimeError(str(done))
-                    token = relay.token("metrics")
-                time.sleep(3)
-                if linked:
-                    before = relay.metric("requests_total", token)
-                    time.sleep(125)
-                    requests = relay.metric("requests_total", token) - before - 1
-                else:
-                    time.sleep(5)
-                resident[linked] = memory(host.daemon)
-    bench.at_most("link.idle.requests", requests / (125 / 60), "a minute", 2)
-    bench.at_most("link.idle.resident", (resident[True] - resident[False]) / 1024, "MiB", 1)
+    """What a link costs a host that has nothing to do: to its relay, and through a proxy that cuts after 30 s."""
+    with bench.belay.started({}, parent=bench.FOLDER) as host:
+        time.sleep(8)
+        alone = memory(host.daemon)
+    with contextlib.ExitStack() as stack:
+        near, far = (stack.enter_context(relays.Relay()) for _ in range(2))
+        proxy = stack.enter_context(
+            ChaosProxy(far.authority.context("DNS:localhost"), ("127.0.0.1", far.port), 1, 0, 30))
+        host = stack.enter_context(idle_link(bench, near, near.url))
+        stack.enter_context(idle_link(bench, far, "https://localhost:%d" % proxy.port))
+        token = near.token("metrics")
+        time.sleep(5)
+        before = near.metric("requests_total", token)
+        # By then the host has met the proxy's scissors, and asks for less.
+        time.sleep(40)
+        begun, cuts = sum(proxy.seen.values()), proxy.seen["cut"]
+        time.sleep(90)
+        bench.at_most("link.idle.requests", (near.metric("requests_total", token) - before - 1) / (130 / 60),
+                      "a minute", 2)
+        bench.at_most("link.idle.resident", (memory(host.daemon) - alone) / 1024, "MiB", 1)
+        time.sleep(90)
+        # A cut counts with the request that it ends.
+        asked = sum(proxy.seen.values()) - begun - (proxy.seen["cut"] - cuts)
+        bench.at_most("link.idle.requests_proxy", asked / (180 / 60), "a minute", 3)
 
 
 PARTS = (relay_alone, relay_parked, relay_delivery, relay_mailbox, relay_slow_clients, link_idle)
