@@ -36,7 +36,9 @@ export interface EmitOutput {
   refused?: { flow: string; code: string; message: string }[];
   skipped?: { flow: string; because?: string }[];
 }
-export interface WaitOutput { approved?: boolean; by?: string; comment?: string; form?: any; body?: any; at?: string; timed_out?: boolean; }
+export interface WaitOutput {
+  approved?: boolean; by?: string; comment?: string; form?: any; unseen?: string[]; body?: any; at?: string; timed_out?: boolean;
+}
 
 /** Runs a command as a job. */
 export interface Run {
@@ -144,6 +146,10 @@ export interface Wait {
     quorum?: number;
     /** JSON Schema of values that the decision brings along. */
     form?: { [name: string]: any };
+    /** The least class of a key that may answer: e2e (an approver's own), bot or page. It can only raise what the policy of the host says, and needs a host with a roster. */
+    assurance?: "e2e" | "bot" | "page";
+    /** Whether a roster that is older than its max_age may not answer it. Before steps of class once it may not, unless this says false. */
+    fresh?: boolean;
   };
   /** Waits for a body that somebody sends with a one-time token. */
   callback?: {
@@ -245,6 +251,10 @@ export interface Options {
     quorum?: number;
     /** JSON Schema of values that the decision brings along. */
     form?: { [name: string]: any };
+    /** The least class of a key that may answer: e2e (an approver's own), bot or page. It can only raise what the policy of the host says, and needs a host with a roster. */
+    assurance?: "e2e" | "bot" | "page";
+    /** Whether a roster that is older than its max_age may not answer it. Before steps of class once it may not, unless this says false. */
+    fresh?: boolean;
     /** How long the step waits for the decision. */
     timeout?: Duration;
     /** Whether silence counts as a rejection or as a timeout; the step fails either way. */

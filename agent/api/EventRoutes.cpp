@@ -33,7 +33,8 @@ void emitEvent(Backend& backend, const ExchangePtr& exchange) {
     const Value said = triggers::outcomeJson(outcome);
     Changed changed;
     changed.data.set("name", what.name);
-    for (const json::Member& member : said.asObject()) changed.data.set(member.first, member.second);
+    for (const json::Member& member : said.asObject())
+      changed.data.set(member.first, member.second);
     return changed;
   });
 }
@@ -46,7 +47,8 @@ void deliverWebhook(Backend& backend, const ExchangePtr& exchange) {
     delivery.body = exchange->request().body;
     const std::string& slug = exchange->param("slug");
     const std::string& webhook = exchange->param("webhook");
-    auto delivered = backend.deps.events.deliver(slug, webhook, delivery);
+    auto delivered =
+        backend.deps.events.deliver(slug, webhook, delivery, exchange->caller().shown());
     if (!delivered) {
       if (delivered.error().code == ErrorCode::kWebhookRefused) {
         backend.deps.log.error("webhook.refused", delivered.error(),

@@ -38,6 +38,7 @@ constexpr Flag kFlags[] = {
     {"artifact", 0, "FILE", "an artifact of the request that was looked at", true},
     {"unseen", 0, "", "approve although artifacts were not looked at; the decision says so"},
     {"yes", 0, "", "sign without being asked"},
+    {"browser", 0, "", "show the request in a browser of this machine, and be asked there"},
 };
 
 /// Decides about exactly the request that was read here: if it has changed, the decision is
@@ -45,6 +46,9 @@ constexpr Flag kFlags[] = {
 Result<api::Envelope> decide(Invocation& invocation, std::string_view answer) {
   if (invocation.has("relay") || invocation.has("request"))
     return decideRemotely(invocation, answer == "approve");
+  if (invocation.has("browser")) {
+    return base::Error{base::ErrorCode::kUsage, "--browser goes with --relay, or with --request"};
+  }
   if (!invocation.positional(0)) {
     return base::Error{base::ErrorCode::kUsage, "WAIT is missing", {"belay wait list"}};
   }

@@ -46,6 +46,7 @@ constexpr const Command* kAll[] = {
     &kApproveCommand,
     &kRejectCommand,
     &kApprovalsListCommand,
+    &kApprovalsShowCommand,
     &kDecisionRequestCommand,
     &kDecisionApplyCommand,
     &kCallbackCommand,

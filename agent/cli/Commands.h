@@ -74,6 +74,7 @@ extern const Command kTrustInitCommand;
 extern const Command kTrustRosterCommand;
 extern const Command kTrustAddSignerCommand;
 extern const Command kApprovalsListCommand;
+extern const Command kApprovalsShowCommand;
 extern const Command kDecisionRequestCommand;
 extern const Command kDecisionApplyCommand;
 extern const Command kHostKeyCommand;

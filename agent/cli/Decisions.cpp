@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "agent/cli/Commands.h"
 #include "agent/cli/RelayCalls.h"
+#include "agent/cli/RemoteDecision.h"
 #include "agent/cli/RunPages.h"
 #include "agent/cli/Signing.h"
 #include "common/json/Json.h"
@@ -16,9 +19,31 @@ using json::Value;
 
 namespace {
 
+constexpr std::int64_t kListedMost = 100;
+constexpr std::int64_t kPerPage = 200;
+constexpr int kPagesMost = 100;
+
 constexpr Flag kRequestFlags[] = {{"out", 0, "FILE", "where to write it (required)"}};
 constexpr Flag kListFlags[] = {
-    kRelayFlag, kTokenFileFlag, kCaFileFlag, {"all", 'a', "", "closed ones too"}};
+    kRelayFlag,
+    kTokenFileFlag,
+    kCaFileFlag,
+    {"all", 'a', "", "closed ones too"},
+    {"limit", 0, "N", "so many at most (100)"},
+    {"after", 0, "N", "those behind this one, as an earlier list ended"}};
+constexpr Flag kShowFlags[] = {
+    kRelayFlag,
+    kTokenFileFlag,
+    kCaFileFlag,
+    {"request", 0, "FILE", "without a relay: the request, from `belay decision request`"},
+    kKeyFlag,
+    kPassphraseFlag,
+    {"host", 0, "THUMBPRINT", "the host that is believed, as `belay host key` prints it there"},
+    {"card", 0, "FILE", "its card; with --root, --root-digest and --roster"},
+    {"root", 0, "FILE", "the root document of the fleet"},
+    {"root-digest", 0, "DIGEST", "its digest, which came another way"},
+    {"roster", 0, "FILE", "the roster in force"},
+};
 
 Result<api::Envelope> exportRequest(Invocation& invocation) {
   if (!invocation.has("out")) return Error{ErrorCode::kUsage, "--out FILE is missing"};
@@ -51,24 +76,34 @@ Result<api::Envelope> listApprovals(Invocation& invocation) {
     return Error{ErrorCode::kUsage, "--relay URL is missing", {"belay wait list"}};
   }
   BELAY_ASSIGN(const RelayCalls relay, RelayCalls::open(invocation));
+  BELAY_ASSIGN(const std::int64_t most, numberFlag(invocation, "limit", kListedMost));
+  BELAY_ASSIGN(std::int64_t after, numberFlag(invocation, "after", 0));
   json::Array list;
-  for (std::int64_t after = 0;;) {
+  bool more = true;
+  // A relay may go on for ever: the pages are bounded too, those of closed ones among them.
+  for (int pages = 0; more && pages < kPagesMost; ++pages) {
+    const std::int64_t room = most - static_cast<std::int64_t>(list.size());
+    if (room == 0) break;
     Target target("/v1/approvals");
     target.add("after", std::to_string(after));
+    target.add("limit", std::to_string(std::min<std::int64_t>(room, kPerPage)));
     BELAY_ASSIGN(Value page, relay.get(target.str()));
     Value* const found = page.find("approvals");
-    if (!found || !found->isArray() || found->asArray().empty()) break;
-    for (Value& each : found->asArray()) {
-      if (invocation.has("all") || !each.flag("closed")) list.push_back(std::move(each));
-    }
     const std::int64_t next = page.integer("change");
-    if (next <= after) break;
+    more = found && found->isArray() && !found->asArray().empty() && next > after;
+    if (!more) break;
+    for (Value& each : found->asArray()) {
+      const bool fits = static_cast<std::int64_t>(list.size()) < most;
+      if (fits && (invocation.has("all") || !each.flag("closed"))) list.push_back(std::move(each));
+    }
     after = next;
   }
   api::Envelope out;
-  out.data.set("approvals", std::move(list));
+  out.data.set("approvals", std::move(list)).set("after", after).set("more", more);
   return out;
 }
+
+std::string printShown(const Invocation&, const Value& data) { return data.text("page"); }
 
 std::string printList(const Invocation& invocation, const Value& data) {
   Table table({"REQUEST", "HOST", "EXPIRES", "SUMMARY"});
@@ -77,7 +112,10 @@ std::string printList(const Invocation& invocation, const Value& data) {
                each.flag("closed") ? "closed" : relative(each.text("expires"), invocation.nowMs()),
                each.text("summary").empty() ? "(sealed)" : each.text("summary")});
   }
-  return table.empty() ? "nothing is asked\n" : table.print(Style(invocation.style().color(), 0));
+  if (table.empty()) return "nothing is asked\n";
+  const bool full = data.flag("more");
+  return table.print(Style(invocation.style().color(), 0)) +
+         (full ? "there is more: --after " + std::to_string(data.integer("after")) + "\n" : "");
 }
 
 }  // namespace
@@ -113,5 +151,16 @@ const Command kApprovalsListCommand{
     kListFlags,
     &listApprovals,
     &printList};
+
+const Command kApprovalsShowCommand{
+    "approvals show",
+    "[REQUEST]",
+    "verify what a host asks, and show it; nothing is signed",
+    "Needs no daemon. The request is opened with the key of --key, and verified as `belay approve` "
+    "does. With --json the answer has the request as its host has signed it, and the page; whoever "
+    "decides with --json or --quiet names it: `belay approve REQUEST --digest HEX`.",
+    kShowFlags,
+    &showRemotely,
+    &printShown};
 
 }  // namespace belay::cli

@@ -4,6 +4,7 @@
 #include "agent/cli/Commands.h"
 #include "agent/cli/HostChecks.h"
 #include "agent/cli/LocalReads.h"
+#include "agent/cli/PolicyFile.h"
 #include "common/base/Files.h"
 #include "version/Version.h"
 
@@ -63,24 +64,51 @@ Check checkJournal(Invocation& invocation) {
           ""};
 }
 
-/// Forks and an old roster; nothing where this host believes no roster.
-std::vector<Check> checkTrust(Invocation& invocation) {
+Check checkStatements(const Value& trust, const Value& roster) {
+  const Value* forks = trust.find("forks");
+  if (forks && !forks->asArray().empty()) {
+    return {"signed statements", Verdict::kWarn,
+            std::to_string(forks->asArray().size()) + " that contradict others were refused",
+            "belay trust show"};
+  }
+  const std::string version = "roster " + std::to_string(roster.integer("version"));
+  if (roster.flag("stale")) {
+    return {"signed statements", Verdict::kWarn,
+            version + " is older than it may be: it answers no approval that is fresh",
+            "belay trust install --roster FILE"};
+  }
+  return {"signed statements", Verdict::kOk, version, ""};
+}
+
+/// Flows whose approvals need less than an approver's own key, although there are approvers.
+std::vector<Check> checkGates(const Installation& where, const Value& roster) {
+  const Value* const keys = roster.find("keys");
+  const bool asks = keys && keys->isArray() &&
+                    std::any_of(keys->asArray().begin(), keys->asArray().end(),
+                                [](const Value& key) { return key.text("role") == "approver"; });
+  if (!asks) return {};
+  const auto policy = readPolicy(where.paths.configFile, where.settings, where.paths.system);
+  // Whoever may not read it is told so by the daemon.
+  if (!policy) return {};
+  std::string lowered;
+  for (const trust::GateRule& rule : policy->loweredGates()) {
+    lowered += (lowered.empty() ? "" : ", ") + rule.slug + " (" +
+               std::string(trust::gateClassName(*rule.gateClass)) + ", by " + rule.label + ")";
+  }
+  if (lowered.empty()) return {{"approvals", Verdict::kOk, "all of class e2e", ""}};
+  return {{"approvals", Verdict::kWarn, "below class e2e: " + lowered, "look at the policy file"}};
+}
+
+/// Forks and an old roster, and what asks less than it could; nothing where this host believes no
+/// roster.
+std::vector<Check> checkTrust(Invocation& invocation, const Installation& where) {
   const auto answer = invocation.get("/v1/trust");
   const Value* trust = answer && !answer->error ? answer->data.find("trust") : nullptr;
   const Value* roster = trust ? trust->find("roster") : nullptr;
   if (!roster) return {};
-  const Value* forks = trust->find("forks");
-  if (forks && !forks->asArray().empty()) {
-    return {{"signed statements", Verdict::kWarn,
-             std::to_string(forks->asArray().size()) + " that contradict others were refused",
-             "belay trust show"}};
-  }
-  const std::string version = "roster " + std::to_string(roster->integer("version"));
-  if (roster->flag("stale")) {
-    return {{"signed statements", Verdict::kWarn, version + " is older than it may be",
-             "belay trust install --roster FILE"}};
-  }
-  return {{"signed statements", Verdict::kOk, version, ""}};
+  std::vector<Check> out = checkGates(where, *roster);
+  out.push_back(checkStatements(*trust, *roster));
+  return out;
 }
 
 /// Nothing while all is well: a host that is no copy needs no line.
@@ -89,8 +117,8 @@ std::vector<Check> checkQuarantine(Invocation& invocation) {
   const Value* const host = answer && !answer->error ? answer->data.find("host") : nullptr;
   const Value* const quarantine = host ? host->find("quarantine") : nullptr;
   if (!quarantine) return {};
-  return {{"host", Verdict::kFail, "in quarantine: " + quarantine->text("message"),
-           "belay host show"}};
+  return {
+      {"host", Verdict::kFail, "in quarantine: " + quarantine->text("message"), "belay host show"}};
 }
 
 /// Nothing without a link; what waits for the relay says whether an outage matters.
@@ -151,7 +179,7 @@ std::vector<Check> allChecks(Invocation& invocation) {
   checks.push_back(checkJournal(invocation));
   add(checkQuarantine(invocation));
   add(checkLink(invocation));
-  add(checkTrust(invocation));
+  add(checkTrust(invocation, found));
   add(checkHost(invocation, found));
   return checks;
 }

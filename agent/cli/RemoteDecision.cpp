@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/cli/BrowserDecision.h"
 #include "agent/cli/Inputs.h"
 #include "agent/cli/RelayCalls.h"
 #include "agent/cli/RemoteArtifacts.h"
 #include "agent/cli/Signing.h"
 #include "agent/cli/WaitPages.h"
 #include "common/base/Files.h"
+#include "common/base/Text.h"
 #include "common/base/Units.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
@@ -116,9 +118,8 @@ Result<BelievedRequest> believeRequest(const Invocation& invocation, const Value
                          statement.unverifiedPayload()};
 }
 
-std::string requestPage(const Invocation& invocation, const BelievedRequest& believed) {
+std::string requestPage(const Style& style, const BelievedRequest& believed) {
   const Request& request = believed.request.document();
-  const Style& style = invocation.style();
   const auto line = [&style](const char* name, const std::string& value) {
     return style.dim(std::string(name) + std::string(11 - std::string_view(name).size(), ' ')) +
            value + "\n";
@@ -132,6 +133,8 @@ std::string requestPage(const Invocation& invocation, const BelievedRequest& bel
   out += line("expires", base::formatInstant(request.expiresMs));
   out += line("needs", std::to_string(request.quorum) + " of class " +
                            std::string(statement::keyClassName(request.keyClass)));
+  if (!request.approvers.empty()) out += line("of", base::join(request.approvers, ", "));
+  if (!request.requester.empty()) out += line("asked by", request.requester);
   out += line("request", believed.request.digest().hex());
   const auto value = json::parse(believed.payload);
   if (value) out += effectPage(style, *value);
@@ -150,6 +153,21 @@ struct Approver {
   const crypto::P256PrivateKey& key;
   const std::optional<RelayCalls>& relay;
 };
+
+/// Whoever signs has either been shown the page, or names what was shown to them before.
+Status checkShown(const Invocation& invocation, const crypto::Digest& request) {
+  const std::string named = invocation.flag("digest");
+  if (!named.empty() && named != request.hex()) {
+    return Error{ErrorCode::kDecisionUnknown,
+                 "the request is " + request.hex() + ", not the one of --digest"};
+  }
+  const bool seen = invocation.has("browser") || (!invocation.json() && !invocation.quiet());
+  if (!named.empty() || seen) return {};
+  return Error{ErrorCode::kUsage,
+               "with --json and --quiet nothing is shown before it is signed: name the request "
+               "that was looked at with --digest",
+               {"belay approvals show"}};
+}
 
 /// Each artifact must be here, and be the one that the host has signed.
 Status lookAtArtifacts(const Invocation& invocation, const BelievedRequest& believed,
@@ -193,6 +211,19 @@ Status confirm(const Invocation& invocation, bool approve) {
                invocation.world().console.readHidden("type \"" + word + "\" to sign that: "));
   if (typed == word) return {};
   return Error{ErrorCode::kCancelled, "nothing was signed"};
+}
+
+/// The same page, and the button on it.
+Status confirmInBrowser(const Invocation& invocation, const BelievedRequest& believed,
+                        Decision& decision) {
+  constexpr std::chrono::minutes kLongest{30};
+  BELAY_ASSIGN(const BrowserAnswer answer,
+               askInBrowser(invocation, requestPage(Style(false, 0), believed),
+                            decision.approve ? "Approve and sign" : "Reject and sign",
+                            decision.comment, kLongest));
+  if (!answer.signs) return Error{ErrorCode::kCancelled, "nothing was signed"};
+  decision.comment = answer.comment;
+  return {};
 }
 
 Result<Value> dossierOf(const Invocation& invocation, const std::optional<RelayCalls>& relay) {
@@ -286,26 +317,55 @@ Result<api::Envelope> handIn(const Invocation& invocation, const RelayCalls& rel
 
 }  // namespace
 
-Result<api::Envelope> decideRemotely(Invocation& invocation, bool approve) {
+namespace {
+
+Result<std::optional<RelayCalls>> relayOf(const Invocation& invocation) {
   std::optional<RelayCalls> relay;
-  if (invocation.has("relay")) {
-    auto opened = RelayCalls::open(invocation);
-    if (!opened) return std::move(opened).error();
-    relay.emplace(std::move(*opened));
-  } else if (!invocation.has("out")) {
+  if (!invocation.has("relay")) return relay;
+  auto opened = RelayCalls::open(invocation);
+  if (!opened) return std::move(opened).error();
+  relay.emplace(std::move(*opened));
+  return relay;
+}
+
+}  // namespace
+
+Result<api::Envelope> showRemotely(Invocation& invocation) {
+  BELAY_ASSIGN(const std::optional<RelayCalls> relay, relayOf(invocation));
+  if (!relay && !invocation.has("request"))
+    return Error{ErrorCode::kUsage, "--relay URL or --request FILE is missing"};
+  BELAY_ASSIGN(const Value dossier, dossierOf(invocation, relay));
+  BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
+  BELAY_ASSIGN(const BelievedRequest believed, believeRequest(invocation, dossier, key));
+  api::Envelope out;
+  out.data.set("request", believed.request.digest().hex());
+  out.data.set("host", believed.host.thumbprint()).set("label", believed.label);
+  BELAY_ASSIGN(Value asked, json::parse(believed.payload));
+  out.data.set("asked", std::move(asked)).set("page", requestPage(Style(false, 0), believed));
+  return out;
+}
+
+Result<api::Envelope> decideRemotely(Invocation& invocation, bool approve) {
+  BELAY_ASSIGN(const std::optional<RelayCalls> relay, relayOf(invocation));
+  if (invocation.has("browser") && invocation.has("yes"))
+    return Error{ErrorCode::kUsage, "--yes asks nobody, and --browser asks on its page"};
+  if (!relay && !invocation.has("out")) {
     return Error{ErrorCode::kUsage, "--request goes with --out FILE, for the decision"};
   }
   BELAY_ASSIGN(const Value dossier, dossierOf(invocation, relay));
   BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
   BELAY_ASSIGN(const BelievedRequest believed, believeRequest(invocation, dossier, key));
-  const std::string page = requestPage(invocation, believed);
-  invocation.note(page.substr(0, page.size() - 1));
+  const bool browser = invocation.has("browser");
+  const std::string page = requestPage(invocation.style(), believed);
+  if (!browser) invocation.note(page.substr(0, page.size() - 1));
+  BELAY_TRY(checkShown(invocation, believed.request.digest()));
   if (relay && believed.request.digest().hex() != invocation.argument(0)) {
     return Error{ErrorCode::kDecisionUnknown,
                  "the relay has given another request, " + believed.request.digest().hex()};
   }
-  BELAY_ASSIGN(const Decision decision, makeDecision(invocation, believed, {key, relay}, approve));
-  BELAY_TRY(confirm(invocation, approve));
+  BELAY_ASSIGN(Decision decision, makeDecision(invocation, believed, {key, relay}, approve));
+  BELAY_TRY(browser ? confirmInBrowser(invocation, believed, decision)
+                    : confirm(invocation, approve));
   BELAY_ASSIGN(const SignedStatement statement, signFirst(key, Decision::kTyp, decision.print()));
   Value data;
   data.set("request", believed.request.digest().hex()).set("approved", approve);

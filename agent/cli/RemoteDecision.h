@@ -30,7 +30,10 @@ base::Result<BelievedRequest> believeRequest(const Invocation& invocation,
                                              const json::Value& dossier,
                                              const crypto::P256PrivateKey& key);
 
+/// Verifies a request and shows it, as data and as the page; nothing is signed.
+base::Result<api::Envelope> showRemotely(Invocation& invocation);
+
 /// What is asked, for people, with whatever could deceive them made visible.
-std::string requestPage(const Invocation& invocation, const BelievedRequest& believed);
+std::string requestPage(const Style& style, const BelievedRequest& believed);
 
 }  // namespace belay::cli

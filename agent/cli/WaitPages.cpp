@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
+#include <string_view>
 
 #include "agent/cli/RunPages.h"
 #include "common/base/Units.h"
@@ -73,6 +75,34 @@ std::string valuesOf(const Style& style, const char* label, const Value* values)
   return out;
 }
 
+/// A member by its name, whatever it is, on one line or as a block.
+std::string memberOf(const Style& style, const std::string& name, const Value& value) {
+  const std::string text = value.isString() ? value.asString() : json::print(value);
+  const std::string label = "  " + shown(name);
+  if (text.find('\n') != std::string::npos) return style.dim(label) + "\n" + blockOf(text);
+  constexpr std::size_t kColumn = 10;
+  return style.dim(label + std::string(label.size() < kColumn ? kColumn - label.size() : 1, ' ')) +
+         shown(text) + "\n";
+}
+
+bool isNothing(const Value& value) {
+  return value.isNull() || (value.isString() && value.asString().empty()) ||
+         (value.isArray() && value.asArray().empty()) ||
+         (value.isObject() && value.asObject().empty());
+}
+
+/// All members but those that stand above: what nobody has thought of is shown too.
+std::string restOf(const Style& style, const Value& object,
+                   std::initializer_list<std::string_view> above) {
+  std::string out;
+  if (!object.isObject()) return out;
+  for (const json::Member& member : object.asObject()) {
+    const bool stands = std::find(above.begin(), above.end(), member.first) != above.end();
+    if (!stands && !isNothing(member.second)) out += memberOf(style, member.first, member.second);
+  }
+  return out;
+}
+
 std::string runEffect(const Style& style, const Value& run) {
   std::string out = style.dim("  program ") + shown(run.text("executable")) + "\n";
   std::string line;
@@ -90,7 +120,8 @@ std::string runEffect(const Style& style, const Value& run) {
   }
   out += style.dim("  command ") + line + "\n" + blockOf(script);
   out += style.dim("  folder  ") + shown(run.text("cwd")) + "\n";
-  return out + valuesOf(style, "  env     ", run.find("env"));
+  out += valuesOf(style, "  env     ", run.find("env"));
+  return out + restOf(style, run, {"executable", "argv", "cwd", "env"});
 }
 
 std::string httpEffect(const Style& style, const Value& http) {
@@ -106,18 +137,19 @@ std::string httpEffect(const Style& style, const Value& http) {
     for (const Value& secret : secrets->asArray())
       out += style.dim("  with    ") + valueOf(secret) + "\n";
   }
-  return out + valuesOf(style, "  header  ", http.find("headers"));
+  out += valuesOf(style, "  header  ", http.find("headers"));
+  return out +
+         restOf(style, http, {"method", "url", "connection", "connection_secrets", "headers"});
 }
 
-/// What the effect has only by its digest, as the step was rendered.
-std::string contentOf(const Style& style, const Value& rendered) {
-  for (const char* name : {"stdin", "json", "body", "text"}) {
-    const Value* content = rendered.find(name);
-    if (!content || content->isNull()) continue;
-    return style.dim(std::string("  ") + name) + "\n" +
-           blockOf(content->isString() ? content->asString() : json::print(*content));
-  }
-  return "";
+/// The step as it was rendered, but for what the effect shows as it comes to on the host: bodies
+/// and inputs, of which the effect has digests, and whatever else decides what happens.
+std::string renderedOf(const Style& style, const Value& rendered, const Value& effect) {
+  if (effect.find("run"))
+    return restOf(style, rendered, {"command", "script", "shell", "cwd", "env"});
+  if (effect.find("http"))
+    return restOf(style, rendered, {"connection", "url", "method", "query", "headers"});
+  return restOf(style, rendered, {});
 }
 
 }  // namespace
@@ -131,7 +163,9 @@ std::string effectPage(const Style& style, const Value& request) {
                     std::to_string(request.integer("attempt", 1)) + ")\n";
   if (const Value* run = effect->find("run")) out += runEffect(style, *run);
   if (const Value* http = effect->find("http")) out += httpEffect(style, *http);
-  if (const Value* rendered = request.find("rendered")) out += contentOf(style, *rendered);
+  out += restOf(style, *effect, {"v", "family", "flow", "step", "run", "http"});
+  if (const Value* rendered = request.find("rendered"))
+    out += renderedOf(style, *rendered, *effect);
   const std::int64_t timeoutMs = request.integer("timeout_ms");
   if (timeoutMs > 0) {
     out +=

@@ -145,6 +145,14 @@ class Application {
   }
 
   Status on(const WaitOpened& e) {
+    if (!e.replaces.empty()) {
+      ActiveStep* asked = state_.findActive(e.key.path);
+      const bool open = asked && asked->phase == StepPhase::kWaiting && asked->wait &&
+                        asked->wait->wait == e.replaces;
+      if (!open) return misfit("wait " + e.replaces.str() + " is not open");
+      asked->wait = e;
+      return {};
+    }
     ActiveStep* again = e.review ? state_.findActive(e.key.path) : nullptr;
     if (again) {
       if (!isNext(*again, e.key)) return misfit("step " + e.key.path + " has none to review");

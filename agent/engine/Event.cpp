@@ -66,6 +66,7 @@ void write(Writer& out, const RunCreated& e) {
   }
   if (e.queued) out.member("queued", true);
   writeText(out, "interpreter", e.interpreter);
+  writeText(out, "requester", e.requester);
   if (e.parent.run.empty()) return;
   out.name("parent").beginObject().member("run", e.parent.run.str());
   write(out, e.parent.key);
@@ -115,6 +116,7 @@ void write(Writer& out, const WaitOpened& e) {
   writeInteger(out, "delay_ms", e.delayMs);
   if (e.onWallClock) out.member("wall", true);
   if (e.review) out.member("review", true);
+  writeText(out, "replaces", e.replaces.str());
 }
 
 void write(Writer& out, const WaitResolved& e) {
@@ -264,14 +266,15 @@ class Reader {
     integer("visit", out.visit);
     integer("attempt", out.attempt);
   }
-  void wait(base::WaitId& out) {
+  void wait(base::WaitId& out, std::string_view name = "wait", bool required = true) {
     std::string word;
-    text("wait", word);
+    text(name, word, required);
+    if (word.empty() && !required) return;
     auto id = base::WaitId::parse(word);
     if (id)
       out = *id;
     else
-      bad_ = "wait";
+      bad_ = name;
   }
   void run(std::string_view name, base::RunId& out) {
     std::string word;
@@ -354,6 +357,7 @@ void read(Reader& in, RunCreated& e) {
   in.text("on_failure", e.onFailure, false);
   in.integer("seed", e.seed);
   in.text("interpreter", e.interpreter, false);
+  in.text("requester", e.requester, false);
   in.parent(e.parent);
   in.integer("depth", e.depth);
   in.lane(e.lane);
@@ -404,6 +408,7 @@ void read(Reader& in, WaitOpened& e) {
   in.integer("delay_ms", e.delayMs);
   e.onWallClock = in.flag("wall");
   e.review = in.flag("review");
+  in.wait(e.replaces, "replaces", false);
 }
 
 void read(Reader& in, WaitResolved& e) {

@@ -80,6 +80,7 @@ struct RunCreated {
   std::string interpreter;   ///< Of a flow that is code: name and version. It has no first step.
   std::optional<Lane> lane;  ///< Nothing: the flow bounds none.
   bool queued = false;       ///< Has to be admitted before its first step.
+  std::string requester;     ///< Who caused the event that started it; empty: as startedBy.
 };
 /// Intent: committed before anything leaves the process.
 struct StepStarted {
@@ -126,6 +127,7 @@ struct WaitOpened {
       0;  ///< The same as a duration from now; 0: never. Ignored when onWallClock.
   bool onWallClock = false;  ///< `until`: due at a wall time, whatever the boot clock says.
   bool review = false;       ///< Stands before the attempt of `key`, whose effect its request has.
+  base::WaitId replaces{};   ///< The open wait whose place it takes: the same, asked anew.
 };
 /// What answered a wait; the step's own finish follows in the same commit.
 struct WaitResolved {

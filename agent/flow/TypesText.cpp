@@ -48,7 +48,9 @@ export interface EmitOutput {
   refused?: { flow: string; code: string; message: string }[];
   skipped?: { flow: string; because?: string }[];
 }
-export interface WaitOutput { approved?: boolean; by?: string; comment?: string; form?: any; body?: any; at?: string; timed_out?: boolean; }
+export interface WaitOutput {
+  approved?: boolean; by?: string; comment?: string; form?: any; unseen?: string[]; body?: any; at?: string; timed_out?: boolean;
+}
 )";
 
 constexpr std::string_view kTail =

@@ -17,7 +17,8 @@ constexpr std::array<KeyRow, 2> kSleepKeys{{
 }};
 constexpr std::array<Words, 2> kSleepOneOf{"for", "until"};
 
-constexpr std::array<KeyRow, 5> kApprovalKeys{{
+constexpr std::array<Words, 3> kAssurances{"e2e", "bot", "page"};
+constexpr std::array<KeyRow, 7> kApprovalKeys{{
     {.name = "summary",
      .flags = kRequired | kTemplate,
      .least = 1,
@@ -43,10 +44,17 @@ constexpr std::array<KeyRow, 5> kApprovalKeys{{
     {.name = "form",
      .shape = Shape::kJsonSchema,
      .help = "JSON Schema of values that the decision brings along."},
+    {.name = "assurance",
+     .shape = Shape::kChoice,
+     .choices = kAssurances,
+     .help = "The least class of a key that may answer: e2e (an approver's own), bot or page. It "
+             "can only raise what the policy of the host says, and needs a host with a roster."},
+    {.name = "fresh",
+     .shape = Shape::kFlag,
+     .help = "Whether a roster that is older than its max_age may not answer it. Before steps of "
+             "class once it may not, unless this says false."},
 }};
-constexpr std::array<Words, 2> kApprovalLater{"assurance", "fresh"};
-constexpr ObjectRow kApproval{
-    .what = "an approval", .keys = kApprovalKeys, .later = kApprovalLater};
+constexpr ObjectRow kApproval{.what = "an approval", .keys = kApprovalKeys};
 
 constexpr std::array<KeyRow, 2> kCallbackKeys{{
     {.name = "summary",
@@ -121,7 +129,7 @@ constexpr std::array<KeyRow, 8> kWaitKeys{{
          "Approvals: reject (default) or fail. Callbacks and events: fail (default) or continue."},
 }};
 constexpr std::array<Words, 2> kReviewOnTimeouts{"reject", "fail"};
-constexpr std::array<KeyRow, 7> kReviewKeys{{
+constexpr std::array<KeyRow, 9> kReviewKeys{{
     {.name = "summary",
      .flags = kTemplate,
      .least = 1,
@@ -132,6 +140,8 @@ constexpr std::array<KeyRow, 7> kReviewKeys{{
     kApprovalKeys[2],
     kApprovalKeys[3],
     kApprovalKeys[4],
+    kApprovalKeys[5],
+    kApprovalKeys[6],
     {.name = "timeout",
      .shape = Shape::kDuration,
      .flags = kTemplate,
@@ -150,8 +160,7 @@ constexpr std::array<Words, 1> kWaitLater{"handoff"};
 
 }  // namespace
 
-constinit const ObjectRow kReviewObject{
-    .what = "a review", .keys = kReviewKeys, .later = kApprovalLater};
+constinit const ObjectRow kReviewObject{.what = "a review", .keys = kReviewKeys};
 constinit const ObjectRow kEmitObject{.what = "an emit step", .keys = kEmitKeys};
 
 constinit const ObjectRow kSleepObject{

@@ -177,10 +177,13 @@ constexpr const char* kVersion3[] = {
     "CREATE TABLE link_inbox (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, outcome TEXT NOT NULL,"
     " note TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT",
     "CREATE TABLE link_callbacks (wait TEXT PRIMARY KEY) STRICT, WITHOUT ROWID",
-    "CREATE TABLE gates (request TEXT PRIMARY KEY, wait TEXT NOT NULL, boot_id TEXT NOT NULL,"
-    " run INTEGER NOT NULL, told INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE gates (request TEXT PRIMARY KEY, wait TEXT NOT NULL, run INTEGER NOT NULL,"
+    " epoch TEXT NOT NULL, told INTEGER NOT NULL, next TEXT NOT NULL, boot_id TEXT NOT NULL,"
+    " boot_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL, age_ms INTEGER NOT NULL,"
+    " life_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE INDEX gates_by_told ON gates (told)",
     "CREATE INDEX gates_by_run ON gates (run)",
+    "CREATE INDEX gates_by_wait ON gates (wait)",
     "CREATE TABLE gate_decisions (number INTEGER PRIMARY KEY, run INTEGER NOT NULL,"
     " request TEXT NOT NULL, kid TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT",
     "CREATE INDEX gate_decisions_by_request ON gate_decisions (request)",

@@ -63,6 +63,9 @@ Result<KnownRequests> knownRequests(runtime::Runtime& runtime,
     if (!decision) continue;
     const Status waits = runtime.gates().waitsFor(decision->request);
     if (!waits && runtime::endsTransaction(waits.error().code)) return waits.error();
+    BELAY_ASSIGN(const bool before,
+                 runtime.gates().accepted(decision->request, statement->lines()));
+    if (before) out.accepted.insert(statement->lines());
     out.requests.insert_or_assign(decision->request.hex(), waits);
   }
   return out;
@@ -70,12 +73,14 @@ Result<KnownRequests> knownRequests(runtime::Runtime& runtime,
 
 CheckedDecision checkDecision(const Value& body, const KnownRequests& known) {
   auto statement = statementIn(body);
-  if (!statement) return {std::nullopt, statement.error()};
+  if (!statement) return {std::nullopt, statement.error(), false};
+  const bool accepted = known.accepted.count(statement->lines()) != 0;
   auto believed = believe(*statement, known);
-  return {std::move(*statement), std::move(believed)};
+  return {std::move(*statement), std::move(believed), accepted};
 }
 
 Status takeDecision(runtime::Runtime& runtime, const CheckedDecision& decision) {
+  if (decision.accepted) return {};
   if (!decision.believed) return decision.believed.error();
   const auto taken = runtime.gates().take(*decision.statement, *decision.believed, kBy);
   return taken ? Status{} : Status{taken.error()};

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct KnownRequests {
   std::optional<statement::Roster> roster;
   /// By digest: whether the request waits for a decision, or why not.
   std::map<std::string, base::Status, std::less<>> requests;
+  std::set<std::string, std::less<>> accepted;  ///< Statements that were accepted before.
 };
 /// Threads: the loop. Errors: of the journal.
 base::Result<KnownRequests> knownRequests(runtime::Runtime& runtime,
@@ -36,6 +38,7 @@ base::Result<KnownRequests> knownRequests(runtime::Runtime& runtime,
 struct CheckedDecision {
   std::optional<statement::SignedStatement> statement;  ///< Nothing: it is none.
   base::Result<statement::Believed<statement::Decision>> believed;
+  bool accepted = false;  ///< Before: it is told the same again.
 };
 /// In the order in which it costs: form, request, key, and the elliptic curve last. Threads: any.
 CheckedDecision checkDecision(const json::Value& body, const KnownRequests& known);

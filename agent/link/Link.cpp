@@ -513,13 +513,12 @@ Result<Identity> Link::enrol(const std::string& url, const std::string& token,
 }
 
 Status Link::rekey() {
-  const Status unlinked = onLoop([this](runtime::Runtime& runtime) -> Status {
-    BELAY_TRY(world_.part.unlink());
-    return runtime.guard().rekeyed();
-  });
+  const Status unlinked = onLoop([this](runtime::Runtime&) { return world_.part.unlink(); });
   if (!unlinked) return unlinked;
   endSession();
-  return world_.replaceHostKey();
+  BELAY_TRY(world_.replaceHostKey());
+  // Last: with the new epoch people are asked anew, by the new key.
+  return onLoop([](runtime::Runtime& runtime) { return runtime.guard().rekeyed(); });
 }
 
 void Link::wake() {

@@ -117,6 +117,7 @@ Result<RunId> ChildRuns::start(LiveRun& run, const StepStarted& started) {
   request.source = std::move(version.source);
   request.triggerJson = triggerOf(run.state.id, started.key);
   request.by = above.startedBy;
+  request.requester = above.requester;
   request.parent = engine::ParentStep{run.state.id, started.key};
   request.depth = above.depth + 1;
   BELAY_ASSIGN(Started child, starter_.start(request));

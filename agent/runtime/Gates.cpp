@@ -7,6 +7,7 @@
 #include "agent/runtime/WaitAnswers.h"
 #include "agent/runtime/Waits.h"
 #include "common/base/Text.h"
+#include "common/base/Units.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
 
@@ -21,13 +22,16 @@ using statement::Request;
 using statement::Roster;
 using statement::SignedStatement;
 
-/// A gate that waits for decisions.
-struct Gates::Open {
-  journal::WaitRow row;
-  Request request;
-};
+namespace {
 
-Receipt::Gate gateOf(const journal::WaitRow& row) {
+constexpr std::int64_t kMsOfSecond = 1'000;
+constexpr std::int64_t kLookMs = 600 * kMsOfSecond;
+constexpr std::size_t kRenewedMost = 100'000;
+constexpr std::size_t kRenewedPerRound = 50;
+
+/// How a wait stands, as receipts say it.
+Receipt::Gate gateOf(const journal::GateRow& gate, const journal::WaitRow& row) {
+  if (!gate.next.empty()) return Receipt::Gate::kSuperseded;
   switch (row.status) {
     case journal::WaitStatus::kOpen:
       return Receipt::Gate::kOpen;
@@ -43,20 +47,113 @@ Receipt::Gate gateOf(const journal::WaitRow& row) {
   return Receipt::Gate::kClosed;
 }
 
+journal::HostMoment nowOf(Core& core) {
+  const base::Clock& clock = core.world().clock;
+  return {clock.bootId(), clock.sinceBoot().count(), core.wallMs()};
+}
+
+/// The wall clock may be set: what counts is how long this host has seen the request wait.
+Result<std::int64_t> checkAge(Core& core, const journal::GateRow& gate) {
+  const auto age = gate.ageAt(nowOf(core));
+  if (age && *age < gate.lifeMs) return *age;
+  return Error{ErrorCode::kDecisionExpired,
+               "request " + gate.request +
+                   (age ? " has expired" : " is void: this host's clock was set back behind it")};
+}
+
+/// A revocation that was kept from this host must not help whoever was revoked. `ageMs`: of the
+/// request, which no clock that is set back makes younger.
+Status checkFreshness(Core& core, const Request& request, std::int64_t ageMs,
+                      const Roster& roster) {
+  const std::int64_t nowMs = std::max(core.wallMs(), request.createdMs + ageMs);
+  if (!request.fresh || nowMs - roster.createdMs <= roster.maxAgeS * kMsOfSecond) return {};
+  return Error{ErrorCode::kRosterStale,
+               "the roster of this host is of " + base::formatInstant(roster.createdMs) +
+                   ", older than its max_age of " +
+                   base::formatDuration(std::chrono::seconds{roster.maxAgeS}),
+               {"belay trust show", "belay trust install"}};
+}
+
+Status checkEpoch(Core& core, const std::string& name, const std::string& epoch) {
+  BELAY_ASSIGN(const HostEpoch* const now, core.guard().epoch());
+  if (epoch == now->text()) return {};
+  return Error{ErrorCode::kDecisionEpoch,
+               "request " + name + " is of an earlier epoch of this host"};
+}
+
+}  // namespace
+
+/// A gate that waits for decisions.
+struct Gates::Open {
+  journal::WaitRow row;
+  Request request;
+  Roster roster;  ///< In force.
+};
+
 std::optional<Request> gateRequest(const std::string& requestJson) {
   auto request = Request::parse(requestJson);
   if (!request) return std::nullopt;
   return std::move(*request);
 }
 
+Result<bool> isGate(journal::Journal& journal, const std::string& requestJson) {
+  BELAY_ASSIGN(const auto row, journal.gates().find(crypto::sha256(requestJson).hex()));
+  return row.has_value() || gateRequest(requestJson).has_value();
+}
+
 Result<trust::Vote> castVote(const Request& request, const SignedStatement& statement,
                              const statement::Decision& decision, const Roster& roster) {
   BELAY_ASSIGN(trust::Vote vote, trust::voteOf(request, statement, decision, roster));
   if (!vote.approve) return vote;
+  for (const crypto::Digest& each : vote.unseen) {
+    const bool asked = std::any_of(request.artifacts.begin(), request.artifacts.end(),
+                                   [&](const auto& artifact) { return artifact.digest == each; });
+    if (asked) continue;
+    return Error{ErrorCode::kDecisionInvalid,
+                 "it leaves artifact " + each.hex() + " unseen, which the request does not have"};
+  }
   json::Value asked;
   if (!request.form.isNull()) asked.set("form", request.form);
   BELAY_TRY(checkForm(asked, vote.form));
   return vote;
+}
+
+namespace {
+
+/// What the decisions come to that still count, with their lines.
+Result<std::vector<trust::Vote>> counted(Core& core, const Request& request, const Roster& roster,
+                                         std::string_view name, std::string& lines) {
+  std::vector<trust::Vote> votes;
+  BELAY_ASSIGN(const auto rows, core.world().journal.gates().decisions(name));
+  for (const journal::GateDecisionRow& row : rows) {
+    BELAY_ASSIGN(const SignedStatement statement, SignedStatement::parse(row.text));
+    BELAY_ASSIGN(const auto decision, statement::Decision::parse(statement.unverifiedPayload()));
+    auto vote = castVote(request, statement, decision, roster);
+    // Whoever was revoked since, lost the role, or turned out to be one with another, does not
+    // count any more.
+    if (!vote || !trust::checkFresh(votes, *vote)) continue;
+    votes.push_back(std::move(*vote));
+    lines += statement.lines();
+  }
+  return votes;
+}
+
+}  // namespace
+
+Status stillApproved(Core& core, const std::string& requestJson) {
+  const std::string name = crypto::sha256(requestJson).hex();
+  BELAY_ASSIGN(const auto gate, core.world().journal.gates().find(name));
+  if (!gate) return {};
+  BELAY_ASSIGN(const Request request, Request::parse(requestJson));
+  BELAY_TRY(checkEpoch(core, name, request.epoch));
+  BELAY_ASSIGN(const std::int64_t ageMs, checkAge(core, *gate));
+  BELAY_ASSIGN(const Roster roster, rosterInForce(core.world().journal));
+  BELAY_TRY(checkFreshness(core, request, ageMs, roster));
+  std::string lines;
+  BELAY_ASSIGN(const auto votes, counted(core, request, roster, name, lines));
+  if (trust::tally(request, votes).state == trust::Tally::State::kApproved) return {};
+  return Error{ErrorCode::kStatementQuorum,
+               "by the roster in force, too few of those count who approved request " + name};
 }
 
 Status Gates::waitsFor(const crypto::Digest& request) {
@@ -71,6 +168,11 @@ Result<Gates::Open> Gates::find(const crypto::Digest& digest) {
   if (!gate) {
     return Error{ErrorCode::kDecisionUnknown, "this host has made no request " + name};
   }
+  if (!gate->next.empty()) {
+    return Error{ErrorCode::kDecisionEpoch,
+                 "request " + name +
+                     " is of an earlier epoch of this host, which has asked anew: " + gate->next};
+  }
   BELAY_ASSIGN(const base::WaitId wait, base::WaitId::parse(gate->wait));
   Open out;
   BELAY_ASSIGN(out.row, waits_.openApproval(wait));
@@ -82,58 +184,60 @@ Result<Gates::Open> Gates::find(const crypto::Digest& digest) {
   }
   out.request = std::move(*request);
   BELAY_TRY(core_.guard().mayBegin());
-  BELAY_ASSIGN(const HostEpoch* epoch, core_.guard().epoch());
-  if (out.request.epoch != epoch->text()) {
-    return Error{ErrorCode::kDecisionEpoch,
-                 "request " + name + " is of an earlier epoch of this host"};
-  }
-  BELAY_TRY(checkAge(*gate, out.request));
+  BELAY_TRY(checkEpoch(core_, name, out.request.epoch));
+  BELAY_ASSIGN(const std::int64_t ageMs, checkAge(core_, *gate));
   BELAY_TRY(waits_.checkInTime(out.row));
+  BELAY_ASSIGN(out.roster, rosterInForce(core_.world().journal));
+  BELAY_TRY(checkFreshness(core_, out.request, ageMs, out.roster));
   return out;
 }
 
-/// Of this boot the wait's timer alone judges: the wall clock may be set. Over a restart the wall
-/// clock is all there is, and one that stands before the request cannot be believed.
-Status Gates::checkAge(const journal::GateRow& gate, const Request& request) const {
-  if (gate.bootId == core_.world().clock.bootId()) return {};
-  const std::int64_t nowMs = core_.wallMs();
-  if (nowMs >= request.createdMs && nowMs < request.expiresMs) return {};
-  return Error{ErrorCode::kDecisionExpired,
-               "request " + gate.request +
-                   (nowMs < request.createdMs ? " is void: this host's clock was set back before it"
-                                              : " has expired")};
+Result<bool> Gates::accepted(const crypto::Digest& request, const std::string& lines) {
+  BELAY_ASSIGN(const auto rows, core_.world().journal.gates().decisions(request.hex()));
+  return std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.text == lines; });
 }
 
-Result<std::vector<trust::Vote>> Gates::counted(const Request& request, const Roster& roster,
-                                                std::string_view name, std::string& lines) {
-  std::vector<trust::Vote> votes;
-  BELAY_ASSIGN(const auto rows, core_.world().journal.gates().decisions(name));
-  for (const journal::GateDecisionRow& row : rows) {
-    BELAY_ASSIGN(const SignedStatement statement, SignedStatement::parse(row.text));
-    BELAY_ASSIGN(const auto decision, statement::Decision::parse(statement.unverifiedPayload()));
-    auto vote = castVote(request, statement, decision, roster);
-    // Whoever was revoked since, lost the role, or turned out to be one with another, does not
-    // count any more.
-    if (!vote || !trust::checkFresh(votes, *vote)) continue;
-    votes.push_back(std::move(*vote));
-    lines += statement.lines();
+Result<Gates::Taken> Gates::takenBefore(const std::string& request) {
+  BELAY_ASSIGN(const auto gate, core_.world().journal.gates().find(request));
+  Taken taken;
+  std::optional<journal::WaitRow> row;
+  if (gate) {
+    BELAY_ASSIGN(taken.wait, base::WaitId::parse(gate->wait));
+    BELAY_ASSIGN(row, core_.world().journal.wait(taken.wait));
   }
-  return votes;
+  if (!row) {
+    return Error{ErrorCode::kDecisionUnknown, "the run that made request " + request + " is gone"};
+  }
+  taken.run = row->run;
+  taken.gate = gateOf(*gate, *row);
+  return taken;
 }
 
 Result<Gates::Taken> Gates::take(const SignedStatement& statement,
                                  const statement::Believed<statement::Decision>& decision,
                                  const std::string& by) {
-  BELAY_ASSIGN(const Roster roster, rosterInForce(core_.world().journal));
-  if (decision.document().fleet != roster.fleet) {
+  const statement::Decision& said = decision.document();
+  const std::string name = said.request.hex();
+  BELAY_ASSIGN(const bool before, accepted(said.request, statement.lines()));
+  if (before) return takenBefore(name);
+  BELAY_ASSIGN(const HostTrust believed, hostTrust(core_.world().journal));
+  if (said.fleet != believed.fleet) {
     return Error{ErrorCode::kStatementFleet, "the decision is for another fleet"};
   }
-  const std::string name = decision.document().request.hex();
-  BELAY_ASSIGN(const Open open, find(decision.document().request));
+  BELAY_ASSIGN(const Open open, find(said.request));
   std::string lines;
-  BELAY_ASSIGN(std::vector<trust::Vote> votes, counted(open.request, roster, name, lines));
-  BELAY_ASSIGN(trust::Vote vote, castVote(open.request, statement, decision.document(), roster));
+  BELAY_ASSIGN(std::vector<trust::Vote> votes,
+               counted(core_, open.request, open.roster, name, lines));
+  BELAY_ASSIGN(trust::Vote vote, castVote(open.request, statement, said, open.roster));
   BELAY_TRY(trust::checkFresh(votes, vote));
+  if (vote.approve && !vote.unseen.empty()) {
+    const trust::GateDemand demand = core_.world().policy.gateDemand(open.request.flow);
+    if (!demand.unseenAllowed) {
+      return Error{ErrorCode::kArtifactUnseen, "the decision leaves artifacts unseen, and " +
+                                                   demand.rule + " of " + demand.source +
+                                                   " wants all of them looked at"};
+    }
+  }
   const std::string kid = vote.kid;
   const std::string person = vote.person;
   votes.push_back(std::move(vote));
@@ -147,11 +251,13 @@ Result<Gates::Taken> Gates::take(const SignedStatement& statement,
   }
   BELAY_TRY(
       core_.world().journal.gates().addDecision(name, {kid, statement.lines()}, core_.wallMs()));
-  core_.world().log.info("approval.decision", {{"wait", taken.wait.str()},
-                                               {"person", person},
-                                               {"approve", decision.document().approve},
-                                               {"gate", statement::gateName(taken.gate)},
-                                               {"by", by}});
+  core_.world().log.info("approval.decision",
+                         {{"wait", taken.wait.str()},
+                          {"person", person},
+                          {"approve", said.approve},
+                          {"unseen", static_cast<std::int64_t>(said.unseen.size())},
+                          {"gate", statement::gateName(taken.gate)},
+                          {"by", by}});
   return taken;
 }
 
@@ -175,151 +281,89 @@ Result<Receipt> Gates::receipt(const crypto::Digest& request,
   if (!gate) return receipt;
   BELAY_ASSIGN(const base::WaitId wait, base::WaitId::parse(gate->wait));
   BELAY_ASSIGN(const std::optional<journal::WaitRow> row, core_.world().journal.wait(wait));
-  if (row) receipt.gate = gateOf(*row);
+  if (row) receipt.gate = gateOf(*gate, *row);
   return receipt;
 }
 
-namespace {
-
-/// Persons of both lists, or of the one that names any.
-std::vector<std::string> bothOf(std::vector<std::string> flow,
-                                const std::vector<std::string>& policy) {
-  if (policy.empty()) return flow;
-  if (flow.empty()) return policy;
-  std::erase_if(flow, [&](const std::string& person) {
-    return std::find(policy.begin(), policy.end(), person) == policy.end();
-  });
-  return flow;
+Status Gates::work() {
+  BELAY_TRY(renew());
+  const auto look = nextLook();
+  return look && *look <= core_.world().clock.sinceBoot().count() ? lookAtAges() : Status{};
 }
 
-std::vector<std::string> personsOf(const json::Value& rendered) {
-  std::vector<std::string> out;
-  const json::Value* list = rendered.find("approvers");
-  if (!list || !list->isArray()) return out;
-  for (const json::Value& each : list->asArray()) {
-    if (each.isString()) out.push_back(each.asString());
+std::optional<std::int64_t> Gates::nextLook() const {
+  if (nextLookMs_) return nextLookMs_;
+  const auto opened = waits_.gateOpenedMs();
+  return opened ? std::optional(*opened + kLookMs) : std::nullopt;
+}
+
+void Gates::forget() {
+  renewedFor_.clear();
+  toRenew_.clear();
+  nextLookMs_ = 0;
+}
+
+NextStep Gates::next() const {
+  NextStep next;
+  next.now = !toRenew_.empty();
+  next.bootMs = nextLook();
+  return next;
+}
+
+/// What was asked in an earlier epoch, before this host was set back or copied, has no answer: it
+/// is asked anew.
+Status Gates::renew() {
+  BELAY_ASSIGN(const HostEpoch* const epoch, core_.guard().epoch());
+  const std::string name = epoch->text();
+  if (renewedFor_ != name) {
+    BELAY_ASSIGN(toRenew_, core_.world().journal.gates().ofOtherEpochs(name, kRenewedMost));
+    renewedFor_ = name;
   }
-  return out;
-}
-
-Error unanswerable(const engine::WaitOpened& opened, const std::string& why) {
-  return Error{ErrorCode::kGateUnanswerable,
-               "nobody could answer the approval of step " + opened.key.path + ": " + why,
-               {"belay trust show", "belay trust add-approver --help"}};
-}
-
-Status copyArtifacts(const json::Value& rendered, Request& request) {
-  const json::Value* list = rendered.find("artifacts");
-  if (!list || !list->isArray()) return {};
-  for (const json::Value& each : list->asArray()) {
-    Request::Artifact artifact;
-    artifact.name = each.text("name");
-    artifact.ref = each.text("ref");
-    const auto digest = crypto::Digest::fromHex(each.text("digest"));
-    if (!digest) return Error{ErrorCode::kResourceDamaged, "an artifact has no digest"};
-    artifact.digest = *digest;
-    artifact.size = each.integer("size");
-    artifact.mediaType = each.text("media_type");
-    request.artifacts.push_back(std::move(artifact));
+  for (std::size_t i = 0; i < kRenewedPerRound && !toRenew_.empty(); ++i) {
+    const journal::GateRow gate = std::move(toRenew_.back());
+    toRenew_.pop_back();
+    const Status renewed = renew(gate);
+    if (renewed) continue;
+    if (endsTransaction(renewed.error().code)) return renewed;
+    // It stays as it is, and ends by its timeout.
+    core_.world().log.error("approval.not_renewed", renewed.error(), {{"wait", gate.wait}});
   }
   return {};
 }
 
-void copyReview(const json::Value& rendered, Request& request) {
-  request.review = rendered.flag("review");
-  if (!request.review) return;
-  request.attempt = rendered.integer("attempt", 1);
-  request.effectClass = rendered.text("effect_class");
-  if (const json::Value* effect = rendered.find("effect")) request.effect = *effect;
-  request.effectDigest = rendered.text("effect_digest");
-  if (const json::Value* step = rendered.find("rendered")) request.rendered = *step;
-  request.timeoutMs = rendered.integer("timeout_ms");
+Status Gates::renew(const journal::GateRow& gate) {
+  BELAY_ASSIGN(const base::WaitId wait, base::WaitId::parse(gate.wait));
+  BELAY_ASSIGN(const std::optional<journal::WaitRow> row, core_.world().journal.wait(wait));
+  if (!row) return {};
+  BELAY_ASSIGN(LiveRun* const run, core_.runs().get(row->run));
+  BELAY_ASSIGN(const std::optional<std::string> next, waits_.openAnew(*run, *row));
+  if (!next) return {};
+  core_.world().log.info("approval.asked_anew",
+                         {{"wait", gate.wait}, {"request", gate.request}, {"next", *next}});
+  return core_.world().journal.gates().supersede(gate.request, *next);
 }
 
-/// Who may answer. `roster`: null where this host believes none.
-Status setGate(const trust::Policy& policy, const LiveRun& run, const engine::WaitOpened& opened,
-               const json::Value& rendered, const Roster* roster, Request& request) {
-  const trust::GateDemand demand = policy.gateDemand(run.state.created.slug);
-  if (!roster) return unanswerable(opened, demand.rule + " wants a class that needs a roster");
-  request.keyClass = trust::keyClassOf(demand.gateClass.value_or(trust::GateClass::kE2e));
-  const std::vector<std::string> named = personsOf(rendered);
-  request.approvers = bothOf(named, demand.approvers);
-  if (request.approvers.empty() && !named.empty()) {
-    return unanswerable(opened, "the flow names nobody whom " + demand.rule + " lets answer");
+/// One that is too old has ended, whatever the clock says that its timer goes by.
+Status Gates::lookAtAges() {
+  journal::GateTable& table = core_.world().journal.gates();
+  BELAY_ASSIGN(std::vector<journal::GateRow> rows, table.open());
+  const journal::HostMoment now = nowOf(core_);
+  for (journal::GateRow& row : rows) {
+    const auto age = row.ageAt(now);
+    // Until the clock is right again nobody knows.
+    if (!age) continue;
+    row.ageMs = *age;
+    row.seen = now;
+    BELAY_TRY(table.setAge(row));
+    if (row.ageMs < row.lifeMs) continue;
+    const auto wait = base::WaitId::parse(row.wait);
+    const Status ended = wait ? waits_.expire(*wait) : Status{wait.error()};
+    if (!ended && endsTransaction(ended.error().code)) return ended;
   }
-  request.quorum = std::max(rendered.integer("quorum", 1), demand.quorum);
-  request.requester = policy.personOf(run.state.created.startedBy);
-  const auto most = static_cast<std::int64_t>(trust::answerersMost(request, *roster));
-  if (most >= request.quorum) return {};
-  return unanswerable(opened, std::to_string(request.quorum) + " persons must approve with class " +
-                                  std::string(statement::keyClassName(request.keyClass)) +
-                                  ", and the roster has " + std::to_string(most) + " who may");
-}
-
-Result<std::int64_t> pinCounter(Core& core, const std::string& slug) {
-  const std::string channel = core.world().policy.pinDemand(slug).channel;
-  BELAY_ASSIGN(const auto rows, core.world().journal.statements(journal::StatementKind::kPin,
-                                                                slug + "/" + channel, 1));
-  return rows.empty() ? 0 : rows.front().counter;
-}
-
-/// Class local is what a host has that never had approvers; a policy may say it for flows of
-/// others.
-Result<bool> isLocal(const trust::GateDemand& demand, const Roster* roster,
-                     journal::Journal& journal) {
-  if (demand.gateClass) return *demand.gateClass == trust::GateClass::kLocal;
-  if (!roster) return true;
-  if (trust::hasApprovers(*roster)) return false;
-  // Revoking the last one must open no door.
-  BELAY_ASSIGN(const std::vector<Roster> believed, believedRosters(journal));
-  return std::none_of(believed.begin(), believed.end(), trust::hasApprovers);
-}
-
-}  // namespace
-
-Result<std::optional<Request>> askPeople(Core& core, const LiveRun& run,
-                                         const engine::WaitOpened& opened,
-                                         const json::Value& rendered) {
-  World& world = core.world();
-  const std::string& slug = run.state.created.slug;
-  BELAY_ASSIGN(const HostTrust trust, hostTrust(world.journal));
-  const Roster* roster = trust.roster ? &trust.roster->document : nullptr;
-  BELAY_ASSIGN(const bool local, isLocal(world.policy.gateDemand(slug), roster, world.journal));
-  if (local) {
-    if (rendered.integer("quorum", 1) <= 1) return std::optional<Request>();
-    return unanswerable(opened, "a quorum above 1 needs a roster with approvers");
-  }
-  Request request;
-  BELAY_TRY(setGate(world.policy, run, opened, rendered, roster, request));
-  request.fleet = trust.fleet;
-  BELAY_ASSIGN(const crypto::P256PublicKey key, world.hostKey());
-  request.host = key.thumbprint();
-  request.flow = slug;
-  constexpr std::string_view kPrefix = "sha256:";
-  const std::string& digest = run.state.created.flowDigest;
-  const auto release = crypto::Digest::fromHex(
-      std::string_view(digest).substr(digest.starts_with(kPrefix) ? kPrefix.size() : 0));
-  if (!release) return Error{ErrorCode::kInternal, "the flow of a run has no digest"};
-  request.release = *release;
-  request.run = run.state.id.str();
-  request.step = opened.key.path;
-  request.visit = opened.key.visit;
-  request.attempt = std::max<std::int64_t>(1, opened.key.attempt);
-  request.wait = opened.wait.str();
-  BELAY_ASSIGN(const HostEpoch* epoch, core.guard().epoch());
-  request.epoch = epoch->text();
-  request.nonce = base::makeToken(world.random, Request::kNonceBytes);
-  request.summary = rendered.text("summary");
-  if (const json::Value* form = rendered.find("form")) request.form = *form;
-  copyReview(rendered, request);
-  BELAY_TRY(copyArtifacts(rendered, request));
-  request.roster = roster->version;
-  BELAY_ASSIGN(request.pin, pinCounter(core, slug));
-  request.createdMs = core.wallMs();
-  request.expiresMs = opened.expiresWallMs;
-  // What was made is read as strictly as it will be by others.
-  BELAY_ASSIGN(Request strict, Request::parse(request.print()));
-  return std::optional<Request>(std::move(strict));
+  waits_.agesKept();
+  nextLookMs_.reset();
+  if (!rows.empty()) nextLookMs_ = now.bootMs + kLookMs;
+  return {};
 }
 
 }  // namespace belay::runtime

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -7,6 +8,7 @@
 
 #include "agent/journal/GateTable.h"
 #include "agent/runtime/Core.h"
+#include "agent/runtime/LoopPart.h"
 #include "agent/trust/Gate.h"
 #include "common/statement/Receipt.h"
 #include "common/statement/Verify.h"
@@ -16,23 +18,32 @@ namespace belay::runtime {
 class Waits;
 
 /// A decision as it counts, its form checked by the request's schema. The signature is not looked
-/// at. Errors: of trust::voteOf(), kDecisionInvalid for the form.
+/// at. Errors: of trust::voteOf(), kDecisionInvalid for the form, and for what it has not seen.
 base::Result<trust::Vote> castVote(const statement::Request& request,
                                    const statement::SignedStatement& statement,
                                    const statement::Decision& decision,
                                    const statement::Roster& roster);
 
-/// Whether a request is one that people of the roster answer.
+/// A request as people of the roster are asked it; nothing: it is none.
 std::optional<statement::Request> gateRequest(const std::string& requestJson);
+/// Whether people of the roster answer a request. The row of the journal says so: a request of
+/// theirs that cannot be read must not fall to the operators. Errors: of the journal.
+base::Result<bool> isGate(journal::Journal& journal, const std::string& requestJson);
+
+/// That an approval that was given still holds where it is used: by the roster in force, in this
+/// epoch, in time. What operators of this host answered holds. Errors: kDecisionEpoch,
+/// kDecisionExpired, kRosterStale, kStatementQuorum; of the journal.
+base::Status stillApproved(Core& core, const std::string& requestJson);
 
 /// Approvals of class page and above: what is asked of the people of the roster, and what they say.
 ///
 /// A decision is judged by the roster that is in force when it is consumed, in the transaction that
-/// answers the wait; so are those that came before it.
+/// answers the wait; so are those that came before it. What was asked in an earlier epoch is asked
+/// anew.
 ///
 /// Threads: the loop.
 /// Errors:  refusals, after which nothing was written; or those that end the transaction.
-class Gates {
+class Gates final : public LoopPart {
  public:
   Gates(Core& core, Waits& waits) : core_(core), waits_(waits) {}
 
@@ -42,39 +53,41 @@ class Gates {
     base::RunId run;
     statement::Receipt::Gate gate = statement::Receipt::Gate::kOpen;
   };
-  /// Errors: kDecisionUnknown, kWaitClosed, kDecisionExpired, kDecisionEpoch, kStatement…,
-  /// kDecision….
+  /// One that was accepted before is told the same again.
+  /// Errors: kDecisionUnknown, kWaitClosed, kDecisionExpired, kDecisionEpoch, kRosterStale,
+  /// kArtifactUnseen, kStatement…, kDecision….
   base::Result<Taken> take(const statement::SignedStatement& statement,
                            const statement::Believed<statement::Decision>& decision,
                            const std::string& by);
-  /// Success while a request waits for decisions. Errors: the first four of take().
+  /// Success while a request waits for decisions. Errors: the first five of take().
   base::Status waitsFor(const crypto::Digest& request);
+  /// Whether exactly this was accepted before.
+  base::Result<bool> accepted(const crypto::Digest& request, const std::string& lines);
   /// The receipt about a decision or, without one, about the end of a request.
   base::Result<statement::Receipt> receipt(const crypto::Digest& request,
                                            const std::optional<crypto::Digest>& decision,
                                            const base::Status& taken);
 
+  // Asks anew what is of an earlier epoch, and keeps in the journal how old each request is.
+  base::Status work() override;
+  void forget() override;
+  NextStep next() const override;
+
  private:
   struct Open;
   base::Result<Open> find(const crypto::Digest& digest);
-  base::Status checkAge(const journal::GateRow& gate, const statement::Request& request) const;
-  base::Result<std::vector<trust::Vote>> counted(const statement::Request& request,
-                                                 const statement::Roster& roster,
-                                                 std::string_view name, std::string& lines);
+  base::Result<Taken> takenBefore(const std::string& request);
+  base::Status renew();
+  base::Status renew(const journal::GateRow& gate);
+  std::optional<std::int64_t> nextLook() const;
+  base::Status lookAtAges();
 
   Core& core_;
   Waits& waits_;
+  std::string renewedFor_;                 ///< Epoch for which `toRenew_` was read; empty: none.
+  std::vector<journal::GateRow> toRenew_;  ///< Of earlier epochs.
+  /// At the ages, by the boot clock; nothing: none was open at the last look.
+  std::optional<std::int64_t> nextLookMs_ = 0;
 };
-
-/// The request of an approval that is about to be opened, for people of the roster; nothing where
-/// policy and roster leave it to this host's operators (class local).
-/// `rendered`: the approval's options, and of a review its effect.
-/// Errors: kGateUnanswerable, kInvalidArgument when it is too large.
-base::Result<std::optional<statement::Request>> askPeople(Core& core, const LiveRun& run,
-                                                          const engine::WaitOpened& opened,
-                                                          const json::Value& rendered);
-
-/// How a wait stands, as receipts say it.
-statement::Receipt::Gate gateOf(const journal::WaitRow& row);
 
 }  // namespace belay::runtime

@@ -19,7 +19,8 @@ Loop::Loop(Runtime& runtime, LoopSettings settings, log::Log& log, std::function
       inbox_(settings.inboxMax),
       // Bounded by the attempts that are in flight, which the performers bound.
       results_(std::numeric_limits<std::size_t>::max()),
-      calls_(std::numeric_limits<std::size_t>::max()) {}
+      calls_(std::numeric_limits<std::size_t>::max()),
+      parts_{&runtime.gates()} {}
 
 bool Loop::post(Task task) {
   if (!inbox_.tryPush(std::move(task))) return false;
@@ -132,8 +133,7 @@ base::Result<NextStep> Loop::next() {
   const bool held = runtime_.clock().sinceBoot().count() < heldUntilBootMs_;
   // Tasks that came while earlier ones were being worked off have used up their wake-up.
   BELAY_ASSIGN(const bool quarantined, runtime_.guard().quarantined());
-  next.now =
-      !tasks_.empty() || inbox_.size() != 0 || (runtime_.hasOwed() && !held && !quarantined);
+  next.now = !tasks_.empty() || inbox_.size() != 0 || (runtime_.hasOwed() && !held && !quarantined);
   if (held) {
     next.bootMs = heldUntilBootMs_;
     return next;

@@ -75,8 +75,11 @@ void RecordedDecisions::noteCalls(const engine::CodeAdvanced& advanced) {
 }
 
 Status RecordedDecisions::verifyAnswer(const Asked& asked, const DecisionTrust& trust) {
+  BELAY_ASSIGN(const bool isForPeople, isGate(trust.journal, asked.opened.requestJson));
+  if (!isForPeople) return verifyLocal(asked, trust.local);
   const auto request = gateRequest(asked.opened.requestJson);
-  return request ? verifyGate(asked, *request, trust.journal) : verifyLocal(asked, trust.local);
+  if (!request) return invalid(asked.opened.key.path, "its request cannot be read");
+  return verifyGate(asked, *request, trust.journal);
 }
 
 namespace {
@@ -139,7 +142,8 @@ Status RecordedDecisions::verifyGate(const Asked& asked, const statement::Reques
   const trust::Tally tally = trust::tally(request, votes);
   const auto wanted = resolved.answer == WaitAnswer::kApproved ? trust::Tally::State::kApproved
                                                                : trust::Tally::State::kRejected;
-  if (tally.state != wanted || decisionBody(tally.form, tally.comment) != resolved.bodyJson)
+  if (tally.state != wanted ||
+      decisionBody(tally.form, tally.comment, tally.unseen) != resolved.bodyJson)
     return invalid(path, "they come to something else than the history");
   return {};
 }

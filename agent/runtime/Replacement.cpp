@@ -87,6 +87,7 @@ Status Replacement::replace(const AdmissionRow& row, const Live& live) {
   BELAY_ASSIGN(request.input, json::parse(state.created.inputJson));
   request.triggerJson = state.created.triggerJson;
   request.by = state.created.startedBy;
+  request.requester = state.created.requester;
   const auto started = start_(request, row.place);
   if (!started) {
     if (endsTransaction(started.error().code)) return started.error();

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/runtime/Gates.h"
 #include "agent/runtime/Steps.h"
 #include "agent/runtime/Waits.h"
 #include "common/crypto/Sha256.h"
@@ -76,9 +77,22 @@ Status Reviews::start(LiveRun& run, const engine::StepKey& key) {
     return {};
   const flow::Step& step = stepAt(run, key.path);
   BELAY_ASSIGN(const json::Value request, json::parse(active->review->requestJson));
-  const json::Value* rendered = request.find("rendered");
-  return steps_.startAttempt(run, step, key, rendered ? json::print(*rendered) : "",
-                             request.integer("timeout_ms"));
+  const json::Value* found = request.find("rendered");
+  const std::string rendered = found ? json::print(*found) : "";
+  const std::int64_t timeoutMs = request.integer("timeout_ms");
+  BELAY_ASSIGN(const bool good, holds(*active));
+  if (!good) return ask(run, step, key, rendered, timeoutMs);
+  return steps_.startAttempt(run, step, key, rendered, timeoutMs);
+}
+
+Result<bool> Reviews::holds(const engine::ActiveStep& active) {
+  if (!active.review) return true;
+  const Status still = stillApproved(core_, active.review->requestJson);
+  if (still) return true;
+  if (endsTransaction(still.error().code)) return still.error();
+  core_.world().log.error("review.asked_anew", still.error(),
+                          {{"wait", active.review->wait.str()}});
+  return false;
 }
 
 Status Reviews::check(const flow::Step& step, const engine::ActiveStep& active,
@@ -86,6 +100,7 @@ Status Reviews::check(const flow::Step& step, const engine::ActiveStep& active,
   if (!step.review) return {};
   const std::string& path = active.started.key.path;
   if (!active.review) return Error{ErrorCode::kDecisionInvalid, "nobody approved step " + path};
+  BELAY_TRY(stillApproved(core_, active.review->requestJson));
   BELAY_ASSIGN(const json::Value request, json::parse(active.review->requestJson));
   const std::string now = trust::effectJson(effect);
   if (trust::effectDigest(now).hex() == request.text("effect_digest")) return {};

@@ -23,12 +23,16 @@ class Reviews {
   /// Asks for the approval of an attempt, when the policy would let it pass.
   base::Status ask(LiveRun& run, const flow::Step& step, const engine::StepKey& key,
                    const std::string& renderedJson, std::int64_t timeoutMs);
-  /// Starts the attempt that was approved.
+  /// Starts the attempt that was approved; asks anew when the approval does not hold any more.
   base::Status start(LiveRun& run, const engine::StepKey& key);
+  /// Whether the approval of a step, if it has one, still holds for a further attempt; why it does
+  /// not goes to the log. Errors: those that end the transaction.
+  base::Result<bool> holds(const engine::ActiveStep& active);
   /// That an attempt of a step with a review comes to what was approved, secrets' versions and
-  /// resolved paths included. Errors: kReviewChanged naming what differs.
-  static base::Status check(const flow::Step& step, const engine::ActiveStep& active,
-                            const trust::RenderedEffect& effect);
+  /// resolved paths included, and that the approval holds. Errors: kReviewChanged naming what
+  /// differs; of stillApproved().
+  base::Status check(const flow::Step& step, const engine::ActiveStep& active,
+                     const trust::RenderedEffect& effect);
 
  private:
   base::Status open(LiveRun& run, const flow::Step& step, const engine::StepStarted& intended);

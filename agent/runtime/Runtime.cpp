@@ -170,6 +170,7 @@ Result<Started> Runtime::create(const StartRequest& request, std::int64_t place)
   created.stateJson = flow->flow.state;
   created.triggerJson = request.triggerJson;
   created.startedBy = request.by;
+  created.requester = request.requester;
   created.parent = request.parent;
   created.depth = request.depth;
   setBeginning(created, flow->flow);

@@ -23,6 +23,7 @@ struct StartRequest {
   std::uint32_t depth = 0;              ///< Runs above it.
   base::RunId id{};                     ///< Of a rehearsal: who the run was; empty: a new one.
   std::optional<std::uint64_t> seed{};  ///< Of a rehearsal; nothing: drawn.
+  std::string requester{};              ///< Who caused it, where `by` is no person; empty: `by`.
 };
 
 struct Started {

@@ -326,7 +326,7 @@ Status Steps::perform(LiveRun& run, const StepKey& key, bool recovering) {
 
 Status Steps::permitNow(LiveRun& run, const flow::Step& step, const Attempt& attempt) {
   BELAY_ASSIGN(const trust::RenderedEffect effect, permit(run, attempt));
-  return Reviews::check(step, *run.state.findActive(attempt.key.path), effect);
+  return reviews_.check(step, *run.state.findActive(attempt.key.path), effect);
 }
 
 Result<trust::RenderedEffect> Steps::permit(LiveRun& run, const Attempt& attempt) {
@@ -400,13 +400,14 @@ Status Steps::retryNow(LiveRun& run, const std::string& path) {
   engine::StepStarted again = active->started;
   const flow::Step& step = stepAt(run, path);
   again.bootId = core_.world().clock.bootId();
-  if (!active->heldBy.empty()) return begin(run, step, std::move(again), true);
-  ++again.key.attempt;
-  if (step.family == flow::Family::kFlow) return children_.begin(run, std::move(again));
+  const bool held = !active->heldBy.empty();
+  if (!held) ++again.key.attempt;
+  if (step.family == flow::Family::kFlow && !held) return children_.begin(run, std::move(again));
+  BELAY_ASSIGN(const bool holds, reviews_.holds(*active));
   // One approval, one attempt, where an attempt may have its effect only once.
-  if (step.review && step.effect == flow::EffectClass::kOnce)
+  if (!holds || (step.review && !held && step.effect == flow::EffectClass::kOnce))
     return reviews_.ask(run, step, again.key, again.renderedJson, again.timeoutMs);
-  return begin(run, step, std::move(again), false);
+  return begin(run, step, std::move(again), held);
 }
 
 Status Steps::cancel(LiveRun& run, const engine::CancelStep& cancel) {

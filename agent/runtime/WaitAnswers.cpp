@@ -48,9 +48,17 @@ Status checkBody(const json::Value& request, std::string& bodyJson) {
   return {};
 }
 
-std::string decisionBody(const json::Value& form, const std::string& comment) {
+std::string decisionBody(const json::Value& form, const std::string& comment,
+                         const std::vector<crypto::Digest>& unseen) {
   std::string out;
-  json::Writer(out).beginObject().member("comment", comment).name("form").value(form).endObject();
+  json::Writer writer(out);
+  writer.beginObject().member("comment", comment).name("form").value(form);
+  if (!unseen.empty()) {
+    writer.name("unseen").beginArray();
+    for (const crypto::Digest& each : unseen) writer.string(each.hex());
+    writer.endArray();
+  }
+  writer.endObject();
   return out;
 }
 
@@ -75,7 +83,9 @@ std::string waitOutput(const engine::WaitOpened& opened, const engine::WaitResol
     const auto body = json::parse(resolved.bodyJson.empty() ? "{}" : resolved.bodyJson);
     BELAY_CHECK(body.ok());
     if (body->find("comment")) writer.member("comment", body->text("comment"));
-    if (const json::Value* form = body->find("form")) writer.name("form").value(*form);
+    for (const char* name : {"form", "unseen"}) {
+      if (const json::Value* value = body->find(name)) writer.name(name).value(*value);
+    }
   } else if (opened.kind != flow::WaitKind::kTime) {
     writer.member("timed_out", timedOut);
     if (!resolved.bodyJson.empty()) writer.rawMember("body", resolved.bodyJson);

@@ -4,9 +4,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/engine/Event.h"
 #include "common/base/Result.h"
+#include "common/crypto/Digest.h"
 #include "common/json/Value.h"
 
 namespace belay::runtime {
@@ -19,14 +21,15 @@ base::Status checkForm(const json::Value& request, json::Value& form);
 /// kSchemaViolation.
 base::Status checkBody(const json::Value& request, std::string& bodyJson);
 
-/// `{"comment": …, "form": …}`
-std::string decisionBody(const json::Value& form, const std::string& comment);
+/// `{"comment": …, "form": …, "unseen"?: [digest, …]}`
+std::string decisionBody(const json::Value& form, const std::string& comment,
+                         const std::vector<crypto::Digest>& unseen = {});
 /// `{"name": …, "body": …, "at": …}`
 std::string eventJson(std::string_view name, std::string_view bodyJson, std::int64_t atMs);
 
 /// The output of a wait's step:
-/// approval `{approved, timed_out, by, comment, form, at}`; callback and event `{body, timed_out,
-/// at}`; time `{at}`.
+/// approval `{approved, timed_out, by, comment, form, unseen, at}`; callback and event `{body,
+/// timed_out, at}`; time `{at}`.
 std::string waitOutput(const engine::WaitOpened& opened, const engine::WaitResolved& resolved,
                        std::int64_t atMs);
 /// Why the step fails, if this answer makes it fail.

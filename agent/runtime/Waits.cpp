@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/engine/Path.h"
+#include "agent/runtime/GateRequests.h"
 #include "agent/runtime/Gates.h"
 #include "agent/runtime/Steps.h"
 #include "agent/runtime/WaitAnswers.h"
@@ -31,6 +32,10 @@ const engine::WaitOpened* openedIn(const engine::RunState& state, const std::str
   const auto early = state.early.find(path);
   return early != state.early.end() && early->second.opened.wait == wait ? &early->second.opened
                                                                          : nullptr;
+}
+
+Result<base::WaitId> newWaitId(Core& core) {
+  return base::WaitId::parse("w" + base::makeSortableId(core.wallMs(), core.world().random));
 }
 
 }  // namespace
@@ -115,9 +120,7 @@ Result<Waits::Open> Waits::render(LiveRun& run, const flow::Step& step, const js
 
 Status Waits::begin(Open& open, LiveRun& run, const std::optional<std::string>& timeout,
                     const RunScope& scope) {
-  BELAY_ASSIGN(
-      open.event.wait,
-      base::WaitId::parse("w" + base::makeSortableId(core_.wallMs(), core_.world().random)));
+  BELAY_ASSIGN(open.event.wait, newWaitId(core_));
   if (!timeout) return {};
   BELAY_ASSIGN(open.event.delayMs, steps_->durationOf(run, *timeout, scope));
   open.event.expiresWallMs = core_.wallMs() + open.event.delayMs;
@@ -256,12 +259,23 @@ Status Waits::recordOpen(LiveRun& run, Open open) {
   row.openedMs = core_.wallMs();
   row.expiresMs = open.event.expiresWallMs;
   BELAY_TRY(core_.world().journal.addWait(row));
-  if (open.isGate) {
-    BELAY_TRY(core_.world().journal.gates().add(
-        {row.requestDigest, row.id.str(), core_.world().clock.bootId(), run.head.number}));
-  }
+  if (open.isGate) BELAY_TRY(recordGate(run, open.event));
   BELAY_TRY(armTimer(run, open.event));
   return core_.record(run, std::move(open.event));
+}
+
+Status Waits::recordGate(const LiveRun& run, const engine::WaitOpened& opened) {
+  journal::GateRow gate;
+  gate.request = opened.requestDigest;
+  gate.wait = opened.wait.str();
+  gate.runNumber = run.head.number;
+  BELAY_ASSIGN(const HostEpoch* const epoch, core_.guard().epoch());
+  gate.epoch = epoch->text();
+  const base::Clock& clock = core_.world().clock;
+  gate.seen = {clock.bootId(), clock.sinceBoot().count(), core_.wallMs()};
+  gate.lifeMs = opened.delayMs;
+  if (!gateOpenedMs_) gateOpenedMs_ = gate.seen.bootMs;
+  return core_.world().journal.gates().add(gate);
 }
 
 Status Waits::armTimer(LiveRun& run, const engine::WaitOpened& opened) {
@@ -337,10 +351,10 @@ Status Waits::answerApproval(const base::WaitId& wait, const trust::VerifiedDeci
   BELAY_ASSIGN(const journal::WaitRow row, openRow(wait, flow::WaitKind::kApproval));
   BELAY_ASSIGN(LiveRun * run, core_.runs().get(row.run));
   BELAY_TRY(checkRequest(*run, row, verified));
-  if (const auto people = gateRequest(row.requestJson)) {
+  BELAY_ASSIGN(const bool isForPeople, isGate(core_.world().journal, row.requestJson));
+  if (isForPeople) {
     return Error{ErrorCode::kDecisionClass,
-                 "wait " + wait.str() + " is answered by people of the roster, with class " +
-                     std::string(statement::keyClassName(people->keyClass)),
+                 "wait " + wait.str() + " is answered by people of the roster",
                  {"belay decision request " + wait.str() + " --out FILE",
                   "belay approve --request FILE --key KEYFILE --out FILE"}};
   }
@@ -386,11 +400,44 @@ Status Waits::answerGate(const journal::WaitRow& row, const trust::Tally& tally,
   resolved.wait = row.id;
   resolved.key.path = row.step;
   resolved.answer = approved ? WaitAnswer::kApproved : WaitAnswer::kRejected;
-  resolved.bodyJson = decisionBody(tally.form, tally.comment);
+  resolved.bodyJson = decisionBody(tally.form, tally.comment, tally.unseen);
   resolved.decision = decisions;
   resolved.by = tally.by;
   return resolve(*run, std::move(resolved),
                  approved ? journal::WaitStatus::kAnswered : journal::WaitStatus::kRejected);
+}
+
+Result<std::optional<std::string>> Waits::openAnew(LiveRun& run, const journal::WaitRow& row) {
+  const engine::ActiveStep* active = run.state.findActive(row.step);
+  const bool waits = active && active->phase == engine::StepPhase::kWaiting && active->wait &&
+                     active->wait->wait == row.id;
+  if (!waits) return std::optional<std::string>();
+  BELAY_ASSIGN(const std::optional<journal::TimerRow> timer,
+               core_.world().journal.timer(run.head, "wait:" + row.id.str()));
+  Open open;
+  open.event = *active->wait;
+  open.isGate = true;
+  open.event.replaces = row.id;
+  // As much longer as the old one would have waited.
+  open.event.delayMs = timer ? timer->dueBootMs - core_.world().clock.sinceBoot().count() : 0;
+  if (open.event.delayMs <= 0) return std::optional<std::string>();
+  open.event.expiresWallMs = core_.wallMs() + open.event.delayMs;
+  BELAY_ASSIGN(open.event.wait, newWaitId(core_));
+  BELAY_ASSIGN(const statement::Request request, askAnew(core_, open.event, open.event.delayMs));
+  open.event.requestJson = request.print();
+  open.event.requestDigest = crypto::sha256(open.event.requestJson).hex();
+  std::string digest = open.event.requestDigest;
+  BELAY_TRY(core_.world().journal.closeWait(row.id, journal::WaitStatus::kClosed, core_.wallMs()));
+  BELAY_TRY(core_.world().journal.removeTimer(run.head, "wait:" + row.id.str()));
+  BELAY_TRY(recordOpen(run, std::move(open)));
+  return std::optional<std::string>(std::move(digest));
+}
+
+Status Waits::expire(const base::WaitId& wait) {
+  BELAY_ASSIGN(const std::optional<journal::WaitRow> row, core_.world().journal.wait(wait));
+  if (!row) return {};
+  BELAY_ASSIGN(LiveRun* const run, core_.runs().get(row->run));
+  return timeUp(*run, wait);
 }
 
 Status Waits::answerCallback(const base::WaitId& wait, const std::string& bodyJson,

@@ -56,6 +56,16 @@ class Waits {
   base::Status checkInTime(const journal::WaitRow& row);
   base::Status answerGate(const journal::WaitRow& row, const trust::Tally& tally,
                           const std::string& decisions);
+  /// Opens a wait with the same question in the place of one that is open, and closes that one.
+  /// Gives the digest of its request; nothing when the run does not wait there any more, or not
+  /// for much longer. Errors: kGateUnanswerable, after which the old one is open.
+  base::Result<std::optional<std::string>> openAnew(LiveRun& run, const journal::WaitRow& row);
+  /// Its time is up.
+  base::Status expire(const base::WaitId& wait);
+  /// When, by the boot clock, the first approval was opened that people of the roster answer, since
+  /// agesKept().
+  std::optional<std::int64_t> gateOpenedMs() const { return gateOpenedMs_; }
+  void agesKept() { gateOpenedMs_.reset(); }
   /// `bodyJson` is checked against the schema of the wait; a body that does not match leaves it
   /// open.
   base::Status answerCallback(const base::WaitId& wait, const std::string& bodyJson,
@@ -81,6 +91,7 @@ class Waits {
   base::Result<json::Value> artifactsOf(LiveRun& run, const engine::StepKey& key,
                                         const json::Value& rendered);
   base::Status recordOpen(LiveRun& run, Open open);
+  base::Status recordGate(const LiveRun& run, const engine::WaitOpened& opened);
   base::Result<journal::WaitRow> openRow(const base::WaitId& wait, flow::WaitKind kind);
   base::Status checkRequest(LiveRun& run, const journal::WaitRow& row,
                             const trust::VerifiedDecision& decision);
@@ -95,6 +106,7 @@ class Waits {
 
   Core& core_;
   Steps* steps_ = nullptr;
+  std::optional<std::int64_t> gateOpenedMs_;
 };
 
 }  // namespace belay::runtime

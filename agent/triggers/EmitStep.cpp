@@ -15,7 +15,10 @@ Result<runtime::InlineOutcome> EmitStep::perform(const runtime::InlineContext& c
   emission.name = spec.text("event");
   emission.bodyJson = body ? json::print(*body) : "null";
   emission.by = "run:" + context.run.id.str();
-  emission.depth = context.run.created.depth + 1;
+  const engine::RunCreated& created = context.run.created;
+  // Whoever asked for this run has asked for those that it starts.
+  emission.requester = created.requester.empty() ? created.startedBy : created.requester;
+  emission.depth = created.depth + 1;
   BELAY_ASSIGN(const EventOutcome outcome, events_.emit(emission));
   return runtime::InlineOutcome{json::print(outcomeJson(outcome)), {}};
 }

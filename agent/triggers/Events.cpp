@@ -128,6 +128,7 @@ Result<std::optional<runtime::Started>> Events::start(const Live& live, const Oc
   request.source = live.version.source;
   request.triggerJson = occasion.triggerJson;
   request.by = occasion.by;
+  request.requester = occasion.requester;
   request.depth = occasion.depth;
   BELAY_ASSIGN(request.input,
                occasion.input.empty()
@@ -149,8 +150,7 @@ Result<EventOutcome> Events::emit(const Emission& emission) {
   return out;
 }
 
-Status Events::startListener(const std::string& slug, const Emission& emission,
-                             EventOutcome& out) {
+Status Events::startListener(const std::string& slug, const Emission& emission, EventOutcome& out) {
   const auto refuse = [&](const Error& error) -> Status {
     if (runtime::endsTransaction(error.code)) return error;
     world_.log.error("event.refused", error, {{"flow", slug}, {"event", emission.name}});
@@ -159,10 +159,9 @@ Status Events::startListener(const std::string& slug, const Emission& emission,
   };
   // Flows whose events start each other would do so for ever.
   if (emission.depth > runtime::kChildDepthMax) {
-    return refuse(Error{ErrorCode::kChildDepth,
-                        "the run that emitted event " + emission.name + " has " +
-                            std::to_string(emission.depth - 1) +
-                            " runs above it, and its events start none"});
+    return refuse(Error{ErrorCode::kChildDepth, "the run that emitted event " + emission.name +
+                                                    " has " + std::to_string(emission.depth - 1) +
+                                                    " runs above it, and its events start none"});
   }
   const auto found = live(slug);
   if (!found) return refuse(found.error());
@@ -174,8 +173,9 @@ Status Events::startListener(const std::string& slug, const Emission& emission,
       eventJson(emission.name, emission.bodyJson, world_.runtime.clock().wallMs());
   for (const flow::EventTrigger& one : found->flow->flow.triggers.events) {
     if (one.name != emission.name) continue;
-    const auto started = start(
-        *found, {one.when, one.input, trigger, event, "event:" + emission.name, emission.depth});
+    const std::string& requester = emission.requester.empty() ? emission.by : emission.requester;
+    const auto started = start(*found, {one.when, one.input, trigger, event,
+                                        "event:" + emission.name, requester, emission.depth});
     if (!started)
       BELAY_TRY(refuse(started.error()));
     else if (*started && (*started)->skipped)
@@ -197,7 +197,7 @@ Result<Proof> Events::prove(const flow::WebhookTrigger& trigger, const std::stri
 }
 
 Result<Delivered> Events::deliver(const std::string& slug, const std::string& webhook,
-                                  const Delivery& delivery) {
+                                  const Delivery& delivery, const std::string& requester) {
   if (delivery.body.size() > kDeliveryBytesMax) {
     return Error{ErrorCode::kLimit,
                  "a delivery has at most " + base::formatBytes(kDeliveryBytesMax)};
@@ -214,11 +214,12 @@ Result<Delivered> Events::deliver(const std::string& slug, const std::string& we
                  {"belay flow show " + base::visible(slug)}};
   }
   BELAY_ASSIGN(const Proof proof, prove(*trigger, slug, delivery));
-  return take(found, *trigger, delivery, proof);
+  return take(found, *trigger, delivery, proof, requester);
 }
 
 Result<Delivered> Events::take(const Live& live, const flow::WebhookTrigger& trigger,
-                               const Delivery& delivery, const Proof& proof) {
+                               const Delivery& delivery, const Proof& proof,
+                               const std::string& requester) {
   journal::DeliveryTable& table = world_.runtime.journal().deliveries();
   const std::int64_t nowMs = world_.runtime.clock().wallMs();
   const std::string slug = live.flow->flow.slug.str();
@@ -244,7 +245,8 @@ Result<Delivered> Events::take(const Live& live, const flow::WebhookTrigger& tri
     json::Writer writer(text);
     writer.beginObject().member("type", "webhook").member("name", trigger.name);
     writer.member("delivery", proof.key).member("verified", proof.words).endObject();
-    BELAY_ASSIGN(auto started, start(live, {trigger.when, trigger.input, text, event, by}));
+    BELAY_ASSIGN(auto started,
+                 start(live, {trigger.when, trigger.input, text, event, by, requester}));
     out.ignored = !started;
     out.skipped = started && started->skipped;
     if (out.skipped)

@@ -32,7 +32,9 @@ struct Emission {
   std::string name;  ///< 1 to 200 bytes.
   std::string bodyJson = "null";
   std::string by;
-  std::uint32_t depth = 0;  ///< Runs above one that it starts: of a step's, those of its run and it.
+  std::uint32_t depth =
+      0;  ///< Runs above one that it starts: of a step's, those of its run and it.
+  std::string requester{};  ///< Who caused it, where `by` is a run; empty: `by`.
 };
 
 /// What became of an event.
@@ -85,8 +87,9 @@ class Events {
   /// runs for an event of the webhook's name, or else starts a run.
   /// Errors: kWebhookRefused, kPolicyRefused without authentication, kNotFound, kFlowNotLive,
   /// kFlowArchived, kLimit, kJsonSyntax, kSecretNotFound; of the start.
+  /// `requester`: who hands it in on this host; empty: nobody of it.
   base::Result<Delivered> deliver(const std::string& slug, const std::string& webhook,
-                                  const Delivery& delivery);
+                                  const Delivery& delivery, const std::string& requester = {});
 
  private:
   struct Live {
@@ -99,6 +102,7 @@ class Events {
     std::string triggerJson;
     std::string eventJson;
     std::string by;
+    std::string requester;
     std::uint32_t depth = 0;
   };
   base::Result<Live> live(const std::string& slug);
@@ -107,7 +111,8 @@ class Events {
   base::Result<Proof> prove(const flow::WebhookTrigger& trigger, const std::string& slug,
                             const Delivery& delivery);
   base::Result<Delivered> take(const Live& live, const flow::WebhookTrigger& trigger,
-                               const Delivery& delivery, const Proof& proof);
+                               const Delivery& delivery, const Proof& proof,
+                               const std::string& requester);
   /// Nothing when `when` does not hold.
   base::Result<std::optional<runtime::Started>> start(const Live& live, const Occasion& occasion);
 

@@ -53,13 +53,25 @@ Result<std::string> personOf(const Roster& roster, const std::string& kid,
                "the roster gives bot " + kid + " no account " + base::visible(decision.onBehalfOf)};
 }
 
-/// Persons whom a bot may attest and who may approve.
-bool attestsSomebody(const Roster& roster, const std::string& bot, const Request& request) {
-  return std::any_of(roster.identities.begin(), roster.identities.end(),
-                     [&](const Roster::Identity& identity) {
-                       return identity.bot == bot && mayAnswer(identity.person, request) &&
-                              identity.person != request.requester;
-                     });
+bool mayApprove(const std::string& person, const Request& request) {
+  return mayAnswer(person, request) && person != request.requester;
+}
+
+/// Whoever may approve by a key: its person, or whom a bot may attest. Whoever has asked cannot
+/// have a bot attest somebody else.
+std::vector<std::string> approversBy(const Roster::Key& key, const Roster& roster,
+                                     const Request& request) {
+  std::vector<std::string> out;
+  if (key.role != Role::kBot) {
+    if (mayApprove(key.person, request)) out.push_back(key.person);
+    return out;
+  }
+  if (key.person == request.requester) return out;
+  const std::string kid = key.key.thumbprint();
+  for (const Roster::Identity& identity : roster.identities) {
+    if (identity.bot == kid && mayApprove(identity.person, request)) out.push_back(identity.person);
+  }
+  return out;
 }
 
 /// The usable keys of those who may approve.
@@ -67,10 +79,7 @@ std::vector<const Roster::Key*> answerers(const Request& request, const Roster& 
   std::vector<const Roster::Key*> out;
   for (const Roster::Key& key : roster.keys) {
     if (!isHighEnough(key, request) || roster.revocationOf(key.key.thumbprint())) continue;
-    const bool counts = key.role == Role::kBot
-                            ? attestsSomebody(roster, key.key.thumbprint(), request)
-                            : mayAnswer(key.person, request) && key.person != request.requester;
-    if (counts) out.push_back(&key);
+    if (!approversBy(key, roster, request).empty()) out.push_back(&key);
   }
   return out;
 }
@@ -120,33 +129,39 @@ Result<Vote> voteOf(const Request& request, const statement::SignedStatement& st
   }
   Vote vote;
   vote.kid = signer.kid;
-  vote.person = key->person;
-  vote.bot = key->role == Role::kBot;
-  if (vote.bot || !decision.onBehalfOf.empty()) {
+  vote.person = vote.holder = key->person;
+  if (key->role == Role::kBot || !decision.onBehalfOf.empty()) {
     BELAY_ASSIGN(vote.person, personOf(roster, signer.kid, decision));
   }
   vote.approve = decision.approve;
   vote.comment = decision.comment;
+  vote.unseen = decision.unseen;
   // What somebody would have filled in does not matter to a rejection.
   if (decision.approve) vote.form = decision.form;
   if (!mayAnswer(vote.person, request)) {
     return Error{ErrorCode::kDecisionApprover, vote.person + " was not asked"};
   }
-  if (vote.approve && vote.person == request.requester) {
+  if (vote.approve && (vote.person == request.requester || vote.holder == request.requester)) {
     return Error{ErrorCode::kDecisionRequester,
-                 vote.person + " has asked for this, and may not approve it"};
+                 request.requester + " has asked for this, and may not approve it" +
+                     (vote.person == vote.holder ? "" : ", nor by a bot whose key is theirs")};
   }
   return vote;
 }
 
 Status checkFresh(const std::vector<Vote>& counted, const Vote& vote) {
   for (const Vote& each : counted) {
-    if (each.person != vote.person && !(vote.bot && each.kid == vote.kid)) continue;
+    const bool apart = each.person != vote.person && each.person != vote.holder &&
+                       each.holder != vote.person && each.holder != vote.holder;
+    if (apart) continue;
     // A person's rejection is heard also after another of the same bot has approved.
     if (!vote.approve && each.approve && each.person != vote.person) continue;
     return Error{ErrorCode::kDecisionRepeated,
                  each.person + " has decided already" +
-                     (each.person == vote.person ? "" : ", by the same bot")};
+                     (each.person == vote.person
+                          ? ""
+                          : ", and one human has the keys for both: a bot's key counts as its "
+                            "holder")};
   }
   return {};
 }
@@ -157,18 +172,25 @@ Tally tally(const Request& request, const std::vector<Vote>& votes) {
   bool alike = true;
   for (const Vote& vote : votes) {
     if (!vote.approve) {
-      return {Tally::State::kRejected, json::Value(json::Object{}), vote.comment, vote.person};
+      return {Tally::State::kRejected, json::Value(json::Object{}), vote.comment, vote.person, {}};
     }
     if (approvals++ == 0) out.form = vote.form;
     alike = alike && out.form == vote.form;
     out.by += (out.by.empty() ? "" : ", ") + vote.person;
+    for (const crypto::Digest& each : vote.unseen) {
+      if (std::find(out.unseen.begin(), out.unseen.end(), each) == out.unseen.end())
+        out.unseen.push_back(each);
+    }
     if (vote.comment.empty()) continue;
     out.comment += (out.comment.empty() ? "" : "\n") +
                    (request.quorum > 1 ? vote.person + ": " : std::string()) + vote.comment;
   }
   if (!alike) {
-    return {Tally::State::kRejected, json::Value(json::Object{}), out.comment,
-            "the gate: " + out.by + " gave different values"};
+    return {Tally::State::kRejected,
+            json::Value(json::Object{}),
+            out.comment,
+            "the gate: " + out.by + " gave different values",
+            {}};
   }
   if (approvals >= request.quorum) out.state = Tally::State::kApproved;
   return out;
@@ -181,11 +203,14 @@ std::vector<crypto::P256PublicKey> answererKeys(const Request& request, const Ro
 }
 
 std::size_t answerersMost(const Request& request, const Roster& roster) {
-  std::set<std::string> names;
+  std::set<std::string> holders;
+  std::set<std::string> persons;
   for (const Roster::Key* key : answerers(request, roster)) {
-    names.insert(key->role == Role::kBot ? "bot " + key->key.thumbprint() : key->person);
+    holders.insert(key->person);
+    for (std::string& person : approversBy(*key, roster, request))
+      persons.insert(std::move(person));
   }
-  return names.size();
+  return std::min(holders.size(), persons.size());
 }
 
 bool hasApprovers(const Roster& roster) {

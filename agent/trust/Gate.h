@@ -32,7 +32,8 @@ statement::KeyClass keyClassOf(GateClass gateClass);
 struct Vote {
   std::string kid;
   std::string person;  ///< Whom it counts for.
-  bool bot = false;    ///< Attested: all of one bot count as one.
+  std::string holder;  ///< Whose key signed; of a bot another one, who could have made it alone.
+  std::vector<crypto::Digest> unseen;  ///< Artifacts that were not looked at.
   bool approve = false;
   json::Value form{json::Object{}};
   std::string comment;
@@ -43,7 +44,8 @@ struct Vote {
 base::Result<Vote> voteOf(const statement::Request& request,
                           const statement::SignedStatement& statement,
                           const statement::Decision& decision, const statement::Roster& roster);
-/// Errors: kDecisionRepeated when it would count somebody twice.
+/// Errors: kDecisionRepeated when one human could stand behind it and behind one that counts: as
+/// the person, or with the key of the bot that attests.
 base::Status checkFresh(const std::vector<Vote>& counted, const Vote& vote);
 
 /// What the votes come to.
@@ -52,6 +54,7 @@ struct Tally {
   json::Value form{json::Object{}};
   std::string comment;  ///< "ada: …" of each who said something; of a single one as it is.
   std::string by;       ///< "ada, bob", or why it was denied.
+  std::vector<crypto::Digest> unseen;  ///< Artifacts that one who approved did not look at.
 };
 /// A rejection decides; so do approvals with form values that differ: nobody knows which were
 /// meant, so the gate denies.

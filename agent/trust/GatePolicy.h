@@ -26,6 +26,7 @@ struct GateRule {
   std::optional<GateClass> gateClass;  ///< Nothing: as without a rule.
   std::vector<std::string> approvers;  ///< Persons; empty: as the flow says.
   std::int64_t quorum = 1;             ///< At least.
+  bool unseenAllowed = true;           ///< Whoever approves may leave artifacts unseen, and say so.
 };
 
 /// The section `approvals` of a policy.
@@ -43,6 +44,7 @@ struct GateDemand {
   std::optional<GateClass> gateClass;  ///< Nothing: e2e on a host with approvers, else local.
   std::vector<std::string> approvers;
   std::int64_t quorum = 1;
+  bool unseenAllowed = true;
   std::string rule;    ///< The rule that decided: "approvals.gates[0] (deploy)", "default".
   std::string source;  ///< The file that it stands in.
 };

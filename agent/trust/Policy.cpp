@@ -219,13 +219,22 @@ PinDemand Policy::pinDemand(std::string_view flow) const {
 GateDemand Policy::gateDemand(std::string_view flow) const {
   for (const GateRule& rule : rules_->approvals.gates) {
     if (rule.slug == "*" || rule.slug == flow) {
-      return {rule.gateClass, rule.approvers, rule.quorum, rule.label, rules_->source};
+      return {rule.gateClass,     rule.approvers, rule.quorum,
+              rule.unseenAllowed, rule.label,     rules_->source};
     }
   }
   GateDemand none;
   none.rule = "default";
   none.source = rules_->source;
   return none;
+}
+
+std::vector<GateRule> Policy::loweredGates() const {
+  std::vector<GateRule> out;
+  for (const GateRule& rule : rules_->approvals.gates) {
+    if (rule.gateClass && *rule.gateClass != GateClass::kE2e) out.push_back(rule);
+  }
+  return out;
 }
 
 std::string Policy::personOf(std::string_view user) const {

@@ -83,6 +83,8 @@ class Policy {
 
   /// Who must answer the approvals of this flow.
   GateDemand gateDemand(std::string_view flow) const;
+  /// The rules by which approvals need less than class e2e.
+  std::vector<GateRule> loweredGates() const;
   /// The person of the roster who is a user of this host: "uid:1000 (ada)". Empty: nobody.
   std::string personOf(std::string_view user) const;
   /// No request of an approval lives longer.

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kKeys{"gates", "persons", "expires", "to_relay",
                                                 "artifacts"};
-constexpr std::array<std::string_view, 5> kGateKeys{"id", "slug", "class", "approvers", "quorum"};
+constexpr std::array<std::string_view, 6> kGateKeys{"id",        "slug",   "class",
+                                                    "approvers", "quorum", "unseen"};
 constexpr std::array<std::string_view, 3> kDisclosures{"sealed", "summary", "full"};
 constexpr std::int64_t kQuorumMax = 100;
 constexpr std::chrono::hours kExpiresMax{24 * 366};
@@ -45,6 +46,12 @@ Result<GateRule> PolicyReader::gateRule(const json::Value& rule, const std::stri
   out.quorum = rule.find("quorum") ? rule.integer("quorum") : 1;
   if (out.quorum < 1 || out.quorum > kQuorumMax) {
     return invalid(pointer + "/quorum", "it must be a number from 1 to 100");
+  }
+  if (rule.find("unseen")) {
+    const std::string word = rule.text("unseen");
+    out.unseenAllowed = word == "allow";
+    if (!out.unseenAllowed && word != "refuse")
+      return invalid(pointer + "/unseen", "it must be allow or refuse");
   }
   if (out.gateClass == GateClass::kLocal && (out.quorum > 1 || !out.approvers.empty())) {
     return invalid(pointer, "class local knows neither approvers nor a quorum");

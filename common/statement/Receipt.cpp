@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t kCodeBytesMax = 64;
 constexpr std::array<std::string_view, 3> kOutcomes{"accepted", "refused", "closed"};
-constexpr std::array<std::string_view, 5> kGates{"open", "approved", "rejected", "timed_out",
-                                                 "closed"};
+constexpr std::array<std::string_view, 6> kGates{"open",      "approved", "rejected",
+                                                 "timed_out", "closed",   "superseded"};
 constexpr std::array<std::string_view, 9> kMembers{
     "v", "fleet", "host", "request", "decision", "outcome", "code", "gate", "created"};
 constexpr PayloadShape kShape{"receipt", 8u << 10, 1, kMembers};

@@ -21,7 +21,8 @@ struct Receipt {
     kRefused,   ///< It does not; `code` says why.
     kClosed,    ///< The request is over.
   };
-  enum class Gate { kOpen, kApproved, kRejected, kTimedOut, kClosed };
+  /// kSuperseded: the host asks the same anew, as another request.
+  enum class Gate { kOpen, kApproved, kRejected, kTimedOut, kClosed, kSuperseded };
 
   crypto::Digest fleet;
   std::string host;  ///< Thumbprint of the key that signs.

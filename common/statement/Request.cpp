@@ -23,12 +23,12 @@ constexpr std::int64_t kQuorumMax = 100;
 
 constexpr std::array<std::string_view, 2> kKinds{"approval", "review"};
 constexpr std::array<std::string_view, 4> kClasses{"none", "e2e", "page", "bot"};
-constexpr std::array<std::string_view, 29> kMembers{
+constexpr std::array<std::string_view, 30> kMembers{
     "v",        "fleet",      "host",      "flow",         "release",   "run",
     "step",     "visit",      "attempt",   "wait",         "epoch",     "nonce",
     "kind",     "class",      "summary",   "effect_class", "effect",    "effect_digest",
     "rendered", "timeout_ms", "artifacts", "approvers",    "requester", "quorum",
-    "form",     "roster",     "pin",       "created",      "expires"};
+    "fresh",    "form",       "roster",    "pin",          "created",   "expires"};
 constexpr std::array<std::string_view, 5> kArtifactMembers{"name", "ref", "digest", "size",
                                                            "media_type"};
 // A rendered step nests as deep as its flow does.
@@ -94,6 +94,9 @@ void readGate(Members& members, Request& request) {
     if (!good) members.refuse("approvers", "must be a list of persons");
     request.approvers.push_back(good ? each.asString() : "");
   }
+  const json::Value& fresh = members.any("fresh");
+  if (!fresh.isBool()) members.refuse("fresh", "must be true or false");
+  request.fresh = fresh.isBool() && fresh.asBool();
   const json::Value& form = members.any("form");
   if (!form.isNull() && !form.isObject()) members.refuse("form", "must be an object, or null");
   request.form = form;
@@ -166,6 +169,7 @@ std::string Request::print() const {
   writer.endArray()
       .member("requester", requester)
       .member("quorum", quorum)
+      .member("fresh", fresh)
       .name("form")
       .value(form)
       .member("roster", std::to_string(roster))

@@ -53,6 +53,7 @@ struct Request {
   std::vector<std::string> approvers;  ///< Persons; empty: all whose keys are of the class.
   std::string requester;               ///< Who asked, and may not approve; empty: nobody.
   std::int64_t quorum = 1;             ///< So many persons must approve.
+  bool fresh = false;                  ///< Not answered by a roster that is older than its max_age.
   json::Value form;                    ///< JSON Schema, or null.
   std::int64_t roster = 1;             ///< Version of the roster in force.
   std::int64_t pin = 0;                ///< Counter of the flow's pin in force; 0: none.

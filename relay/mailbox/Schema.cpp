@@ -41,7 +41,7 @@ constexpr const char* kTables[] = {
     " closed_ms INTEGER NOT NULL, summary TEXT NOT NULL, content TEXT NOT NULL) STRICT",
     "CREATE INDEX approvals_by_host ON approvals (host)",
     "CREATE TABLE approval_decisions (number INTEGER PRIMARY KEY, request TEXT NOT NULL,"
-    " decision TEXT NOT NULL, receipt TEXT NOT NULL, at_ms INTEGER NOT NULL,"
+    " decision TEXT NOT NULL, token TEXT NOT NULL, receipt TEXT NOT NULL, at_ms INTEGER NOT NULL,"
     " UNIQUE (request, decision)) STRICT",
     "CREATE TABLE pins (number INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE,"
     " chain TEXT NOT NULL, release TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL)"

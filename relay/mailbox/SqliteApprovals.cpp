@@ -57,16 +57,20 @@ Result<std::vector<ApprovalRow>> SqliteMailbox::approvals(std::int64_t after, st
 }
 
 Result<bool> SqliteMailbox::handIn(std::string_view request, std::string_view decision,
-                                   std::int64_t nowMs, std::size_t most) {
+                                   std::string_view token, std::int64_t nowMs, std::size_t most) {
   BELAY_ASSIGN(const std::vector<HandedRow> before, handedIn(request));
   for (const HandedRow& each : before) {
     if (each.decision == decision) return false;
   }
-  if (before.size() >= most) {
-    return Error{ErrorCode::kRelayQuota, "the request has " + std::to_string(most) +
-                                             " decisions, of which its host has accepted none"};
+  {
+    sqlite::Execution rows(statements_->countHandedIn, request, token);
+    BELAY_ASSIGN(const bool found, rows.next());
+    if (found && rows.integer(0) >= static_cast<std::int64_t>(most)) {
+      return Error{ErrorCode::kRelayQuota, "this token has handed in " + std::to_string(most) +
+                                               " decisions about the request"};
+    }
   }
-  BELAY_TRY(write(statements_->handIn, request, decision, nowMs));
+  BELAY_TRY(write(statements_->handIn, request, decision, token, nowMs));
   BELAY_TRY(write(statements_->touchApproval, request));
   return true;
 }

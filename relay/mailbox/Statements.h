@@ -106,8 +106,10 @@ struct SqliteMailbox::Statements {
         closeApproval(db, "close approval",
                       "UPDATE approvals SET closed_ms = ? WHERE request = ? AND closed_ms = 0"),
         handIn(db, "hand in a decision",
-               "INSERT INTO approval_decisions (request, decision, receipt, at_ms)"
-               " VALUES (?,?,'',?)"),
+               "INSERT INTO approval_decisions (request, decision, token, receipt, at_ms)"
+               " VALUES (?,?,?,'',?)"),
+        countHandedIn(db, "count decisions",
+                      "SELECT count(*) FROM approval_decisions WHERE request = ? AND token = ?"),
         handedIn(db, "list decisions",
                  "SELECT decision, receipt, at_ms FROM approval_decisions WHERE request = ?"
                  " ORDER BY number"),
@@ -157,7 +159,7 @@ struct SqliteMailbox::Statements {
   sqlite::Statement countCallbacks, openCallback, callback, useCallback, closeCallback, addHook,
       hook;
   sqlite::Statement countApprovals, openApproval, approval, approvals, renewApproval, touchApproval,
-      closeApproval, handIn, handedIn, addReceipt, removeDecisions, removeApprovals;
+      closeApproval, handIn, countHandedIn, handedIn, addReceipt, removeDecisions, removeApprovals;
   sqlite::Statement addPin, dropPins, pins, addRelease, release, totals;
   sqlite::Statement sweepTokens, sweepCallbacks, sweepApprovals, sweepDecisions;
 };

@@ -10,6 +10,7 @@
 #include "common/statement/Decision.h"
 #include "common/statement/SignedStatement.h"
 #include "common/wire/Body.h"
+#include "common/wire/CallbackProof.h"
 #include "common/wire/Protocol.h"
 #include "relay/service/Responses.h"
 #include "relay/service/Routes.h"
@@ -26,6 +27,7 @@ using mailbox::Mailbox;
 
 namespace {
 
+/// About one request by one token: what is wrong is made anew, and a bot speaks for many.
 constexpr std::size_t kDecisionsMax = 64;
 constexpr std::int64_t kMsOfSecond = 1'000;
 constexpr std::size_t kSummaryBytesMax = 16u << 10;
@@ -66,6 +68,7 @@ struct Handed {
   std::string request;
   std::string decision;  ///< Digest.
   std::string lines;
+  std::string token;  ///< Digest of the credential.
 };
 
 /// Only to know which request it is for.
@@ -81,7 +84,8 @@ Result<Handed> readDecision(const http::ServerRequest& request) {
   if (decision.request.hex() != request.param("request")) {
     return Error{ErrorCode::kInvalidArgument, "the decision is about another request"};
   }
-  return Handed{decision.request.hex(), statement.digest().hex(), statement.lines()};
+  return Handed{decision.request.hex(), statement.digest().hex(), statement.lines(),
+                wire::digestOf(bearerOf(request))};
 }
 
 Result<Outcome> handIn(Context& context, Mailbox& mailbox, const Handed& handed) {
@@ -92,7 +96,7 @@ Result<Outcome> handIn(Context& context, Mailbox& mailbox, const Handed& handed)
   }
   const std::int64_t nowMs = context.clock.wallMs();
   BELAY_ASSIGN(const bool fresh,
-               mailbox.handIn(handed.request, handed.decision, nowMs, kDecisionsMax));
+               mailbox.handIn(handed.request, handed.decision, handed.token, nowMs, kDecisionsMax));
   Outcome outcome;
   if (fresh) {
     Value body;
@@ -185,10 +189,13 @@ void answerApprovals(Context& context, http::ServerRequest&& request, http::Resp
   const std::int64_t longest = context.settings.pollMax.count() / kMsOfSecond;
   const auto wait = queryNumber(request, "wait_s", longest);
   if (!wait) return responder.send(errorResponse(wait.error()));
+  const auto limit = queryNumber(request, "limit", kListedMost);
+  if (!limit) return responder.send(errorResponse(limit.error()));
+  const std::size_t most = *limit == 0 ? kListedMost : static_cast<std::size_t>(*limit);
   context.store.post(
       std::move(responder),
-      [&context, after = *after, wait = *wait](Mailbox& mailbox) -> Result<Outcome> {
-        BELAY_ASSIGN(Value data, changedApprovals(mailbox, after));
+      [&context, after = *after, wait = *wait, most](Mailbox& mailbox) -> Result<Outcome> {
+        BELAY_ASSIGN(Value data, changedApprovals(mailbox, after, most));
         Outcome outcome;
         if (wait > 0 && data.find("approvals")->asArray().empty()) {
           outcome.watch = Watch{after, context.clock.sinceBoot() + std::chrono::seconds{wait}};

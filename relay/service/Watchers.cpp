@@ -16,7 +16,6 @@ using json::Value;
 namespace {
 
 constexpr std::size_t kWatchersMax = 1'000;
-constexpr std::size_t kListedMost = 200;
 
 http::ServerResponse nothingNew(std::int64_t after) {
   Value data;
@@ -26,8 +25,8 @@ http::ServerResponse nothingNew(std::int64_t after) {
 
 }  // namespace
 
-Result<Value> changedApprovals(mailbox::Mailbox& mailbox, std::int64_t after) {
-  BELAY_ASSIGN(const auto rows, mailbox.approvals(after, kListedMost));
+Result<Value> changedApprovals(mailbox::Mailbox& mailbox, std::int64_t after, std::size_t most) {
+  BELAY_ASSIGN(const auto rows, mailbox.approvals(after, most));
   std::map<std::string, std::string> labels;
   json::Array list;
   for (const mailbox::ApprovalRow& row : rows) {
@@ -58,7 +57,7 @@ void Watchers::add(http::Responder responder, std::int64_t after, std::chrono::m
 
 Status Watchers::notify(mailbox::Mailbox& mailbox) {
   for (auto each = waiting_.begin(); each != waiting_.end();) {
-    BELAY_ASSIGN(Value data, changedApprovals(mailbox, each->after));
+    BELAY_ASSIGN(Value data, changedApprovals(mailbox, each->after, kListedMost));
     if (data.find("approvals")->asArray().empty()) {
       ++each;
       continue;

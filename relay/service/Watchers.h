@@ -36,7 +36,10 @@ class Watchers {
   std::list<Watcher> waiting_;
 };
 
-/// {"approvals":[…],"change":N}: those that have changed after `after`.
-base::Result<json::Value> changedApprovals(mailbox::Mailbox& mailbox, std::int64_t after);
+/// So many are listed at once.
+inline constexpr std::size_t kListedMost = 200;
+/// {"approvals":[…],"change":N}: those that have changed after `after`, `most` of them.
+base::Result<json::Value> changedApprovals(mailbox::Mailbox& mailbox, std::int64_t after,
+                                           std::size_t most);
 
 }  // namespace belay::service

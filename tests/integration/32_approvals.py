@@ -3,11 +3,13 @@ nothing but a key, a token and the relay's URL. Then with what an adversary woul
 
 import contextlib
 import hashlib
+import http.client
 import importlib
 import json
 import os
 import subprocess
 import tempfile
+import urllib.parse
 import time
 
 import belay
@@ -50,6 +52,18 @@ def start(host, text=FLOW % ""):
     return run, wait
 
 
+def named(words):
+    """The digest of the request that is meant: who sees no page names it."""
+    if "--request" not in words:
+        return words[0]
+    with open(words[words.index("--request") + 1], encoding="utf-8") as file:
+        payload = json.load(file)["statement"].split(".")[1]
+    try:
+        return hashlib.sha256(trust.unb64(payload)).hexdigest()
+    except ValueError:
+        return "0" * 64
+
+
 class Approver:
     """Somewhere else: a folder with a key, and no daemon."""
 
@@ -64,7 +78,8 @@ class Approver:
         return belay.Answer(done.returncode, done.stdout, done.stderr)
 
     def decide(self, verb, *words, host=None, env=None):
-        return self.cli(verb, *words, "--host", host or self.people.thumbprint, "--yes", *self.people.by(self.name), env=env)
+        return self.cli(verb, *words, "--host", host or self.people.thumbprint, "--yes", "--digest", named(words),
+                        *self.people.by(self.name), env=env)
 
     def by_file(self, verb, request, *more):
         out = os.path.join(self.folder, "decision-%d" % len(os.listdir(self.folder)))
@@ -93,7 +108,10 @@ def test_an_approval_with_files_alone():
         check.equal("approved", done["gate"])
         output = host.wait_run(run)["run"]["output"]
         check.equal((True, "dora", "fine"), (output["approved"], output["by"], output["comment"]))
-        check.equal("BLY-WAIT-CLOSED", host.cli("decision", "apply", decision).error["code"])
+        # The same again is told the same again; another one comes too late.
+        check.equal("approved", ok(host.cli("decision", "apply", decision))["gate"])
+        late = Approver(people, "emil").by_file("reject", request)
+        check.equal("BLY-WAIT-CLOSED", host.cli("decision", "apply", late).error["code"])
 
 
 def test_what_is_shown_is_made_visible():
@@ -116,6 +134,117 @@ def test_what_is_shown_is_made_visible():
         check.equal(False, os.path.exists(dora.folder + "/p"))
 
 
+def test_who_sees_no_page_names_the_request():
+    with belay.started() as host:
+        people = People(host)
+        run, wait = start(host, "slug: gate\nsteps:\n  - id: ship\n    run: {command: ['true'], stdin: \"one\\ntwo\"}\n"
+                                "    review: true\n")
+        request = exported(host, wait)
+        dora = Approver(people, "dora")
+        who = ("--host", people.thumbprint, *people.by("dora"))
+        for quiet in ((), ("--quiet",)):
+            answer = dora.cli("approve", "--request", request, "--out", dora.folder + "/o", "--yes", *who, *quiet)
+            refused("BLY-USAGE", answer, 2)
+            check.has(answer.error["message"], "--digest")
+        refused("BLY-DECISION-UNKNOWN", dora.cli("approve", "--request", request, "--out", dora.folder + "/o", "--yes",
+                                                 "--digest", "a" * 64, *who))
+        check.equal(False, os.path.exists(dora.folder + "/o"))
+        seen = ok(dora.cli("approvals", "show", "--request", request, *who))
+        check.equal(named(("--request", request)), seen["request"])
+        check.equal((run, "review"), (seen["asked"]["run"], seen["asked"]["kind"]))
+        for part in ("true", "one", "two", hashlib.sha256(b"one\ntwo").hexdigest(), "bare"):
+            check.has(seen["page"], part)
+        check.equal(True, os.listdir(dora.folder) == [])
+        ok(dora.cli("approve", "--request", request, "--out", dora.folder + "/o", "--yes", "--digest", seen["request"], *who))
+        check.equal("approved", ok(host.cli("decision", "apply", dora.folder + "/o"))["gate"])
+        check.equal("succeeded", host.wait_run(run)["run"]["status"])
+
+
+class Page:
+    """`belay approve --browser` and a browser that it never expected."""
+
+    def __init__(self, approver, request, out, *more):
+        self.process = subprocess.Popen(
+            [belay.BINARY, "approve", "--request", request, "--out", out, "--browser", "--json", "--host",
+             approver.people.thumbprint, *approver.people.by(approver.name), *more],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=approver.home)
+        line = self.process.stderr.readline()
+        self.url = line.split(": ", 1)[1].strip()
+        self.port, self.path = int(self.url.split(":")[2].split("/")[0]), "/" + self.url.rsplit("/", 1)[1]
+
+    def ask(self, method, path, fields=None, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            body = urllib.parse.urlencode(fields) if fields is not None else None
+            if body is not None:
+                headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read().decode()
+        finally:
+            connection.close()
+
+    def end(self):
+        out, _ = self.process.communicate(timeout=30)
+        return self.process.returncode, json.loads(out)
+
+
+def test_a_browser_shows_the_same_page():
+    with belay.started() as host:
+        people = People(host)
+        run, wait = start(host)
+        dora = Approver(people, "dora")
+        page = Page(dora, exported(host, wait), dora.folder + "/o", "-m", "<b>fine</b>")
+        check.equal("127.0.0.1", page.url.split("/")[2].split(":")[0])
+        check.equal(403, page.ask("GET", page.path, Host="evil.example:%d" % page.port)[0])
+        check.equal(404, page.ask("GET", "/" + "A" * len(page.path[1:]))[0])
+        check.equal(405, page.ask("PUT", page.path)[0])
+        check.equal(403, page.ask("POST", "/decision", {"do": "sign", "form": "x"})[0])
+        status, headers, text = page.ask("GET", page.path)
+        check.equal(200, status)
+        check.has(headers["Content-Security-Policy"], "default-src 'none'")
+        check.has(headers["Content-Security-Policy"], "frame-ancestors 'none'")
+        check.equal("no-store", headers["Cache-Control"])
+        check.has(text, "Ship \\u{202e}it\\x1b[2J?")
+        check.has(text, "&lt;b&gt;fine&lt;/b&gt;")
+        for part in ("\x1b", "\u202e", "<script", "src=", "http://", "https://", "<b>"):
+            check.lacks(text, part)
+        cookie = headers["Set-Cookie"].split(";")[0]
+        for word in ("HttpOnly", "SameSite=Strict"):
+            check.has(headers["Set-Cookie"], word)
+        # The address is good for one browser.
+        check.equal(410, page.ask("GET", page.path)[0])
+        check.equal(200, page.ask("GET", page.path, Cookie=cookie)[0])
+        form = text.split('name="form" value="')[1].split('"')[0]
+        good = {"do": "sign", "form": form, "comment": "a & b\r\nc"}
+        check.equal(403, page.ask("POST", "/decision", good)[0])
+        check.equal(403, page.ask("POST", "/decision", {**good, "form": "A" * len(form)}, Cookie=cookie)[0])
+        check.equal(403, page.ask("POST", "/decision", good, Cookie=cookie, Origin="https://evil.example")[0])
+        check.equal(400, page.ask("POST", "/decision", {**good, "do": "x"}, Cookie=cookie)[0])
+        check.equal(413, page.ask("POST", "/decision", {**good, "comment": "x" * 100000}, Cookie=cookie)[0])
+        check.equal(False, os.path.exists(dora.folder + "/o"))
+        check.equal(200, page.ask("POST", "/decision", good, Cookie=cookie, Origin="http://127.0.0.1:%d" % page.port)[0])
+        code, said = page.end()
+        check.equal((0, True), (code, said["data"]["approved"]))
+        check.equal("approved", ok(host.cli("decision", "apply", dora.folder + "/o"))["gate"])
+        check.equal("a & b\nc", host.wait_run(run)["run"]["output"]["comment"])
+
+
+def test_a_browser_that_leaves_signs_nothing():
+    with belay.started() as host:
+        people = People(host)
+        _, wait = start(host)
+        dora = Approver(people, "dora")
+        page = Page(dora, exported(host, wait), dora.folder + "/o")
+        _, headers, text = page.ask("GET", page.path)
+        form = text.split('name="form" value="')[1].split('"')[0]
+        page.ask("POST", "/decision", {"do": "leave", "form": form}, Cookie=headers["Set-Cookie"].split(";")[0])
+        code, said = page.end()
+        check.equal((True, "BLY-CANCELLED"), (code != 0, said["error"]["code"]))
+        check.equal(False, os.path.exists(dora.folder + "/o"))
+        refused("BLY-USAGE", dora.decide("approve", "--request", exported(host, wait), "--out", "x", "--browser"), 2)
+
+
 def test_a_card_names_the_host():
     with belay.started() as host:
         people = People(host)
@@ -129,7 +258,7 @@ def test_a_card_names_the_host():
                     *people.by("ada")))
         dora = Approver(people, "dora")
         words = ("--root", people.root, "--root-digest", people.digest, "--roster", people.roster, "--yes",
-                 *people.by("dora"))
+                 "--digest", named(("--request", exported(host, wait))), *people.by("dora"))
         out = dora.folder + "/d"
         refused("BLY-STATEMENT-ROLE", dora.cli("approve", "--request", exported(host, wait), "--out", out, "--card",
                                                forged, *words))
@@ -202,7 +331,8 @@ def test_an_adversarys_files():
 
         # By a signer of pins, whom nobody asked.
         ada = os.path.join(host.folder, "ada.decision")
-        ok(host.cli("approve", "--request", request, "--out", ada, "--host", people.thumbprint, "--yes", *people.by("ada")))
+        ok(host.cli("approve", "--request", request, "--out", ada, "--host", people.thumbprint, "--yes",
+                    "--digest", named(("--request", request)), *people.by("ada")))
         refused("BLY-STATEMENT-ROLE", host.cli("decision", "apply", ada))
 
         # Revoked since it signed.
@@ -349,6 +479,52 @@ def test_a_new_roster_over_the_relay():
         # It is sealed anew, for him too.
         belay.eventually(lambda: finn.decide("approve", row["request"], *words).code == 0, what="a request for finn")
         check.equal("finn", host.wait_run(run)["run"]["output"]["by"])
+
+
+def test_the_list_is_bounded():
+    with linked() as (relay, host, people, words):
+        for _ in range(3):
+            start(host)
+        dora = Approver(people, "dora")
+        check.equal(3, len(asked(dora, words, 3)))
+        first = ok(dora.cli("approvals", "list", "--limit", "2", *words))
+        check.equal((2, True), (len(first["approvals"]), first["more"]))
+        rest = ok(dora.cli("approvals", "list", "--after", str(first["after"]), *words))
+        check.equal((1, False), (len(rest["approvals"]), rest["more"]))
+        seen = ok(dora.cli("approvals", "show", rest["approvals"][0]["request"], "--host", people.thumbprint, *words,
+                           *people.by("dora")))
+        check.equal(rest["approvals"][0]["request"], seen["request"])
+
+
+def test_doctor_names_what_is_below_e2e():
+    with belay.started(policy="run: {allow: []}\napprovals:\n  gates:\n    - {id: easy, slug: notes, class: local}\n") as host:
+        def found():
+            return [row for row in host.cli("doctor").data["checks"] if row["check"] == "approvals"]
+        check.equal([], found())
+        People(host)
+        row = found()[0]
+        check.equal("warn", row["verdict"])
+        check.has(row["message"], "notes (local, by approvals.gates[0] (easy))")
+
+
+def test_whoever_emits_an_event_has_asked_for_what_it_starts():
+    flow = ("slug: gate\ntriggers:\n  - event: go\nsteps:\n  - {id: ask, wait: {approval: {summary: s}, timeout: 1h}}\n")
+    tell = "slug: tell\nsteps:\n  - {id: tell, emit: {event: go}}\n"
+    persons = "approvals: {persons: {\"uid:%d\": dora}}\n" % os.getuid()
+    with belay.started(policy="run: {allow: []}\n" + persons) as host:
+        people = People(host)
+        ok(host.cli("flow", "push", host.write("gate.flow.yaml", flow)))
+        ok(host.cli("flow", "release", "gate"))
+        ok(host.cli("flow", "promote", "gate"))
+        ok(host.cli("flow", "push", host.write("tell.flow.yaml", tell)))
+        ok(host.cli("flow", "run", "tell", "--draft"))
+        ok(host.cli("event", "emit", "go"))
+        waits = belay.eventually(lambda: [row["id"] for row in host.get("/v1/waits")["waits"]], what="the waits")
+        check.equal(2, len(waits))
+        dora, emil = Approver(people, "dora"), Approver(people, "emil")
+        for wait in waits:
+            refused("BLY-DECISION-REQUESTER", host.cli("decision", "apply", dora.by_file("approve", exported(host, wait))))
+            check.equal("approved", ok(host.cli("decision", "apply", emil.by_file("approve", exported(host, wait))))["gate"])
 
 
 def test_kills_of_both_between_decision_and_receipt():

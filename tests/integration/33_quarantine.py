@@ -160,5 +160,71 @@ def test_a_snapshot_that_was_restored_stops():
             check.equal(None, quarantine(host))
 
 
+def test_what_people_were_asked_is_asked_anew():
+    """A host whose snapshot was restored: what was approved in what is gone does not count, and the same is asked again
+    under the new epoch, over kills; whoever decides about the old request hears that it was superseded."""
+    approvals = importlib.import_module("32_approvals")
+    with approvals.linked() as (relay, host, people, words):
+        run, wait = approvals.start(host)
+        dora = approvals.Approver(people, "dora")
+        old = approvals.asked(dora, words)[0]["request"]
+        decision = dora.by_file("approve", approvals.exported(host, wait))
+        host.stop()
+        snapshot = os.path.join(host.folder, "snapshot")
+        shutil.copytree(host.state, snapshot)
+        host.start()
+        connected(host)
+        check.equal("approved", ok(host.cli("decision", "apply", decision))["gate"])
+        check.equal("succeeded", host.wait_run(run)["run"]["status"])
+        host.stop()
+        shutil.rmtree(host.state)
+        os.rename(snapshot, host.state)
+        host.start()
+        belay.eventually(lambda: quarantine(host), 20, "the proof")
+        check.equal("BLY-HOST-QUARANTINED", host.cli("decision", "apply", decision).error["code"])
+        before = ok(host.cli("host", "show"))["host"]["epoch"]
+        ok(host.cli("host", "release-quarantine", "--runs", "continue"))
+        host.kill()
+        host.start()
+        after = belay.eventually(lambda: [row for row in host.get("/v1/waits?run=" + run)["waits"] if row["id"] != wait],
+                                 20, "the new wait")
+        check.equal(1, len(after))
+        check.equal("BLY-DECISION-EPOCH", host.cli("decision", "apply", decision).error["code"])
+        anew = approvals.exported(host, after[0]["id"])
+        seen = ok(dora.cli("approvals", "show", "--request", anew, "--host", people.thumbprint, *people.by("dora")))
+        if seen["asked"]["epoch"] == before or seen["request"] == old:
+            raise AssertionError("the epoch or the request is the old one")
+        # The relay has the new request; the old one is over, and its receipt says why.
+        connected(host)
+        def open_ones():
+            found = ok(dora.cli("approvals", "list", *words))["approvals"]
+            return [row["request"] for row in found] == [seen["request"]]
+        belay.eventually(open_ones, 20, "the new request at the relay")
+        done = ok(dora.decide("approve", seen["request"], *words))
+        check.equal(("accepted", "approved"), (done["receipt"], done["gate"]))
+        check.equal("succeeded", host.wait_run(run)["run"]["status"])
+        check.equal("dora", host.show(run)["run"]["output"]["by"])
+
+
+def test_a_new_key_asks_anew():
+    approvals = importlib.import_module("32_approvals")
+    with belay.started() as host:
+        people = approvals.People(host)
+        run, wait = approvals.start(host)
+        dora = approvals.Approver(people, "dora")
+        decision = dora.by_file("approve", approvals.exported(host, wait))
+        ok(host.cli("host", "rekey"))
+        anew = belay.eventually(lambda: [row["id"] for row in host.get("/v1/waits?run=" + run)["waits"] if row["id"] != wait],
+                                20, "the new wait")[0]
+        check.equal("BLY-DECISION-EPOCH", host.cli("decision", "apply", decision).error["code"])
+        thumbprint = ok(host.cli("host", "key"))["host"]
+        if thumbprint == people.thumbprint:
+            raise AssertionError("the key is the old one")
+        people.thumbprint = thumbprint
+        again = dora.by_file("approve", approvals.exported(host, anew))
+        check.equal("approved", ok(host.cli("decision", "apply", again))["gate"])
+        check.equal("succeeded", host.wait_run(run)["run"]["status"])
+
+
 if __name__ == "__main__":
     check.main(globals())

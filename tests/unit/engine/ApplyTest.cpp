@@ -352,6 +352,27 @@ TEST(Apply, aReviewedStepStartsOnlyOnceItIsApproved) {
   CHECK(state.findActive("a")->review->wait == asked.wait);
 }
 
+TEST(Apply, aWaitThatIsAskedAnewTakesThePlaceOfTheOldOne) {
+  WaitOpened asked;
+  asked.key = {"a", 1, 1};
+  asked.wait = *base::WaitId::parse("w1");
+  asked.kind = flow::WaitKind::kApproval;
+  play(asked);
+  WaitOpened anew = asked;
+  anew.wait = *base::WaitId::parse("w2");
+  anew.replaces = *base::WaitId::parse("w3");
+  CHECK(refused(anew));
+  anew.replaces = asked.wait;
+  play(anew);
+  LONGS_EQUAL(1, state.active.size());
+  WaitResolved answer;
+  answer.key = asked.key;
+  answer.wait = asked.wait;
+  CHECK(refused(answer));
+  answer.wait = anew.wait;
+  play(answer);
+}
+
 TEST(Apply, undosRunOneAfterTheOtherTheLatestFirst) {
   for (const char* id : {"a", "b"}) {
     play(started(id));

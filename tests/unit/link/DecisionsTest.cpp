@@ -144,12 +144,18 @@ TEST(Decisions, whatIsAskedIsToldOnceAndSealedForThoseWhoMayAnswer) {
 TEST(Decisions, whatIsDecidedCountsOnceAndHasAReceipt) {
   const auto run = host.start(kGate);
   const std::string body = decision("dora");
+  const std::string late = decision("dora", false);
   CHECK(take(1, body).ok());
   STRCMP_EQUAL("succeeded", host.status(run).c_str());
   STRCMP_EQUAL("request receipt receipt", kinds().c_str());
   STRCMP_EQUAL("closed approved", receipt().c_str());
-  // The relay tries again under another number.
+  // The relay tries again under another number: it is told what it was told, and nothing happens.
   CHECK(take(2, body).ok());
+  STRCMP_EQUAL("accepted approved", receipt().c_str());
+  STRCMP_EQUAL("run_created wait_opened wait_resolved step_finished run_finished",
+               host.history(run).c_str());
+  // Another one about the same comes too late.
+  CHECK(take(3, late).ok());
   STRCMP_EQUAL("refused approved BLY-WAIT-CLOSED", receipt().c_str());
 }
 

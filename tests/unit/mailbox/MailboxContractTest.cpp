@@ -344,7 +344,7 @@ TEST(MailboxContract, approvalsAreListedByTheirChanges) {
   STRCMP_EQUAL(R"({"sealed":"x"})", (*store->approval("r1"))->content.c_str());
   const std::int64_t last = (*all)[1].change;
   CHECK(store->approvals(last, 10)->empty());
-  CHECK(*store->handIn("r1", "d1", kNow, 10));
+  CHECK(*store->handIn("r1", "d1", "t", kNow, 10));
   const auto changed = store->approvals(last, 10);
   LONGS_EQUAL(1, changed->size());
   STRCMP_EQUAL("r1", (*changed)[0].request.c_str());
@@ -374,15 +374,17 @@ TEST(MailboxContract, decisionsAreKeptOnceWithTheirReceipts) {
   host("a");
   host("b");
   CHECK(store->openApproval(approvalRow("r1", "a"), 10).ok());
-  CHECK(*store->handIn("r1", "d1", kNow, 2));
-  CHECK(!*store->handIn("r1", "d1", kNow, 2));
-  CHECK(*store->handIn("r1", "d2", kNow, 2));
-  CHECK(store->handIn("r1", "d3", kNow, 2).error().code == ErrorCode::kRelayQuota);
+  CHECK(*store->handIn("r1", "d1", "t", kNow, 2));
+  CHECK(!*store->handIn("r1", "d1", "t", kNow, 2));
+  CHECK(*store->handIn("r1", "d2", "t", kNow, 2));
+  CHECK(store->handIn("r1", "d3", "t", kNow, 2).error().code == ErrorCode::kRelayQuota);
+  // Whose room is used up is nobody else's loss.
+  CHECK(*store->handIn("r1", "d4", "other", kNow, 2));
   CHECK(store->addReceipt("b", "r1", "d1", "lie", true, kNow).ok());
   CHECK(store->addReceipt("a", "r1", "d2", "first", false, kNow).ok());
   CHECK(store->addReceipt("a", "r1", "d2", "second", false, kNow).ok());
   const auto handed = store->handedIn("r1");
-  LONGS_EQUAL(2, handed->size());
+  LONGS_EQUAL(3, handed->size());
   STRCMP_EQUAL("", (*handed)[0].receipt.c_str());
   STRCMP_EQUAL("first", (*handed)[1].receipt.c_str());
   CHECK(!(*store->approval("r1"))->closed);
@@ -392,7 +394,7 @@ TEST(MailboxContract, approvalsGoADayAfterTheirEnd) {
   constexpr std::int64_t kDay = 24 * 3'600'000;
   host("a");
   CHECK(store->openApproval(approvalRow("r1", "a"), 10).ok());
-  CHECK(*store->handIn("r1", "d1", kNow, 2));
+  CHECK(*store->handIn("r1", "d1", "t", kNow, 2));
   CHECK(store->openApproval(approvalRow("r2", "a", kNow + 9 * kDay), 10).ok());
   CHECK(store->sweep(kNow + 1001, 100).ok());
   CHECK(store->approval("r1")->has_value());

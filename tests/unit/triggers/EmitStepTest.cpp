@@ -165,3 +165,15 @@ TEST(EmitStep, overAPowerCutTheStepAndWhatItStartedAreBothThere) {
     LONGS_EQUAL(2 * seed, on.runs().size());
   }
 }
+
+TEST(EmitStep, whoAskedForTheRunHasAskedForThoseThatItStarts) {
+  CHECK(on.promote("heard", "  - event: built\n").ok());
+  on.host.start(emits("1"));
+  const auto runs = on.host.journal->runs({});
+  CHECK(runs.ok() && runs->size() == 2);
+  for (const journal::RunRow& row : *runs) {
+    if (row.slug != "heard") continue;
+    STRCMP_EQUAL("event:built", row.startedBy.c_str());
+    STRCMP_EQUAL("uid:1000", on.host.state(row.id).created.requester.c_str());
+  }
+}
