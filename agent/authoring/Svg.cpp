@@ -3,6 +3,7 @@
 
 #include "agent/authoring/SvgLayout.h"
 #include "agent/flow/Family.h"
+#include "common/base/Markup.h"
 
 namespace belay::authoring {
 
@@ -28,22 +29,7 @@ constexpr std::string_view kCss =
     ".tok{fill:#4ade80}.tbad{fill:#fca5a5}.tact{fill:#fcd34d}.w{stroke:#64748b}"
     ".e{stroke:#f87171}.p{stroke:#22c55e}.a{fill:#64748b}.ap{fill:#22c55e}.ae{fill:#f87171}}";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
+std::string escaped(std::string_view text) { return base::escapeMarkup(text, "'"); }
 
 std::string attribute(std::string_view name, int value) {
   return " " + std::string(name) + "=\"" + std::to_string(value) + "\"";

@@ -9,6 +9,7 @@
 
 #include "agent/cli/Style.h"
 #include "common/base/Files.h"
+#include "common/base/Markup.h"
 #include "common/base/Text.h"
 #include "common/http/Listener.h"
 #include "common/http/Server.h"
@@ -31,31 +32,7 @@ constexpr std::string_view kHtml = "text/html; charset=utf-8";
 constexpr std::string_view kPolicy =
     "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
+std::string escaped(std::string_view text) { return base::escapeMarkup(text, "&#39;"); }
 
 /// A whole page; nothing of it is fetched, kept, framed or run.
 ServerResponse pageOf(int status, const std::string& body) {

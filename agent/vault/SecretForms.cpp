@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "common/base/Markup.h"
 #include "common/base/Text.h"
 #include "common/crypto/Wipe.h"
 #include "common/json/Writer.h"
@@ -56,32 +57,6 @@ std::string urlEscaped(std::string_view value, std::string_view digits, bool plu
   return out;
 }
 
-std::string xmlEscaped(std::string_view value) {
-  std::string out;
-  for (const char c : value) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&apos;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 /// A PEM key is often printed line by line; its first and last lines are no secret.
 void addLines(std::string_view value, std::vector<std::string>& forms) {
   for (std::string_view line : base::split(value, '\n')) {
@@ -116,7 +91,7 @@ std::vector<std::string> secretForms(std::string_view value, std::size_t shortes
   forms.push_back(urlEscaped(value, "0123456789ABCDEF", false));
   forms.push_back(urlEscaped(value, "0123456789abcdef", false));
   forms.push_back(urlEscaped(value, "0123456789ABCDEF", true));
-  forms.push_back(xmlEscaped(value));
+  forms.push_back(base::escapeMarkup(value, "&apos;"));
   if (value.find('\n') != std::string_view::npos) addLines(value, forms);
   std::sort(forms.begin(), forms.end());
   forms.erase(std::unique(forms.begin(), forms.end()), forms.end());
