@@ -3,7 +3,6 @@
 #include "agent/cli/Commands.h"
 #include "agent/cli/Inputs.h"
 #include "agent/cli/RelayCalls.h"
-#include "common/http/Client.h"
 #include "common/http/RetryAfter.h"
 #include "common/json/Json.h"
 #include "common/wire/CallbackProof.h"
@@ -58,10 +57,7 @@ Error refusalOf(const http::ClientResponse& response) {
 /// The same delivery until it is taken: the relay passes it on once.
 Result<api::Envelope> deliver(const Invocation& invocation, const http::ClientRequest& request,
                               const std::string& wait) {
-  http::ClientSettings settings;
-  settings.environment = invocation.world().environment;
-  BELAY_ASSIGN(settings.proxy, http::ProxySettings::fromEnvironment(settings.environment));
-  settings.caFile = invocation.flag("ca-file");
+  BELAY_ASSIGN(http::ClientSettings settings, relayClientSettings(invocation));
   const base::Clock& clock = invocation.world().clock;
   http::SystemResolver resolver;
   http::Client client(std::move(settings), clock, resolver);

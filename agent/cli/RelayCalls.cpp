@@ -5,7 +5,6 @@
 
 #include "agent/link/RelayClient.h"
 #include "common/base/Files.h"
-#include "common/http/Client.h"
 #include "common/http/Resolver.h"
 #include "common/http/RetryAfter.h"
 #include "common/json/Json.h"
@@ -39,6 +38,14 @@ Result<std::string> tokenOf(const Invocation& invocation) {
 
 }  // namespace
 
+Result<http::ClientSettings> relayClientSettings(const Invocation& invocation) {
+  http::ClientSettings settings;
+  settings.environment = invocation.world().environment;
+  BELAY_ASSIGN(settings.proxy, http::ProxySettings::fromEnvironment(settings.environment));
+  settings.caFile = invocation.flag("ca-file");
+  return settings;
+}
+
 Result<RelayCalls> RelayCalls::open(const Invocation& invocation) {
   BELAY_ASSIGN(std::string url, link::relayUrl(invocation.flag("relay")));
   BELAY_ASSIGN(std::string token, tokenOf(invocation));
@@ -47,10 +54,7 @@ Result<RelayCalls> RelayCalls::open(const Invocation& invocation) {
 
 Result<Value> RelayCalls::call(const std::string& method, const std::string& target,
                                std::string body, std::chrono::milliseconds timeout) const {
-  http::ClientSettings settings;
-  settings.environment = invocation_.world().environment;
-  BELAY_ASSIGN(settings.proxy, http::ProxySettings::fromEnvironment(settings.environment));
-  settings.caFile = invocation_.flag("ca-file");
+  BELAY_ASSIGN(http::ClientSettings settings, relayClientSettings(invocation_));
   http::SystemResolver resolver;
   http::Client client(std::move(settings), invocation_.world().clock, resolver);
   http::ClientRequest request;

@@ -5,6 +5,7 @@
 
 #include "agent/cli/Invocation.h"
 #include "common/base/Result.h"
+#include "common/http/Client.h"
 #include "common/json/Value.h"
 
 namespace belay::cli {
@@ -15,6 +16,10 @@ inline constexpr Flag kTokenFileFlag{
     "a token of the relay is the first line of FILE (or BELAY_RELAY_TOKEN)"};
 inline constexpr Flag kCaFileFlag{"ca-file", 0, "FILE",
                                   "certificates to believe, as PEM; else those of the system"};
+
+/// How this machine reaches a relay: by the proxy that the environment names, believing --ca-file.
+/// Errors: of the proxy's URL.
+base::Result<http::ClientSettings> relayClientSettings(const Invocation& invocation);
 
 /// Calls a relay on behalf of a person: --relay, --token-file and --ca-file, and the proxy that the
 /// environment names.

@@ -328,15 +328,27 @@ Result<std::optional<RelayCalls>> relayOf(const Invocation& invocation) {
   return relay;
 }
 
+/// A request that is believed, and the key that opened it.
+struct Looked {
+  crypto::P256PrivateKey key;
+  BelievedRequest believed;
+};
+
+Result<Looked> lookAt(const Invocation& invocation, const std::optional<RelayCalls>& relay) {
+  BELAY_ASSIGN(const Value dossier, dossierOf(invocation, relay));
+  BELAY_ASSIGN(crypto::P256PrivateKey key, openSigningKey(invocation));
+  BELAY_ASSIGN(BelievedRequest believed, believeRequest(invocation, dossier, key));
+  return Looked{std::move(key), std::move(believed)};
+}
+
 }  // namespace
 
 Result<api::Envelope> showRemotely(Invocation& invocation) {
   BELAY_ASSIGN(const std::optional<RelayCalls> relay, relayOf(invocation));
   if (!relay && !invocation.has("request"))
     return Error{ErrorCode::kUsage, "--relay URL or --request FILE is missing"};
-  BELAY_ASSIGN(const Value dossier, dossierOf(invocation, relay));
-  BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
-  BELAY_ASSIGN(const BelievedRequest believed, believeRequest(invocation, dossier, key));
+  BELAY_ASSIGN(const Looked looked, lookAt(invocation, relay));
+  const BelievedRequest& believed = looked.believed;
   api::Envelope out;
   out.data.set("request", believed.request.digest().hex());
   out.data.set("host", believed.host.thumbprint()).set("label", believed.label);
@@ -352,9 +364,8 @@ Result<api::Envelope> decideRemotely(Invocation& invocation, bool approve) {
   if (!relay && !invocation.has("out")) {
     return Error{ErrorCode::kUsage, "--request goes with --out FILE, for the decision"};
   }
-  BELAY_ASSIGN(const Value dossier, dossierOf(invocation, relay));
-  BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
-  BELAY_ASSIGN(const BelievedRequest believed, believeRequest(invocation, dossier, key));
+  BELAY_ASSIGN(const Looked looked, lookAt(invocation, relay));
+  const BelievedRequest& believed = looked.believed;
   const bool browser = invocation.has("browser");
   const std::string page = requestPage(invocation.style(), believed);
   if (!browser) invocation.note(page.substr(0, page.size() - 1));
@@ -363,10 +374,10 @@ Result<api::Envelope> decideRemotely(Invocation& invocation, bool approve) {
     return Error{ErrorCode::kDecisionUnknown,
                  "the relay has given another request, " + believed.request.digest().hex()};
   }
-  BELAY_ASSIGN(Decision decision, makeDecision(invocation, believed, {key, relay}, approve));
+  BELAY_ASSIGN(Decision decision, makeDecision(invocation, believed, {looked.key, relay}, approve));
   BELAY_TRY(browser ? confirmInBrowser(invocation, believed, decision)
                     : confirm(invocation, approve));
-  BELAY_ASSIGN(const SignedStatement statement, signFirst(key, Decision::kTyp, decision.print()));
+  BELAY_ASSIGN(const SignedStatement statement, signFirst(looked.key, Decision::kTyp, decision.print()));
   Value data;
   data.set("request", believed.request.digest().hex()).set("approved", approve);
   data.set("decision", statement.digest().hex()).set("host", believed.host.thumbprint());
