@@ -73,13 +73,8 @@ struct Handed {
 
 /// Only to know which request it is for.
 Result<Handed> readDecision(const http::ServerRequest& request) {
-  BELAY_ASSIGN(const Value body, wire::parseBody(request.body));
-  BELAY_TRY(wire::checkMembers(body, "statement"));
-  BELAY_ASSIGN(const std::string lines, wire::textMember(body, "statement", true));
-  BELAY_ASSIGN(const auto statement, statement::SignedStatement::parse(lines));
-  if (statement.typ() != statement::Decision::kTyp) {
-    return Error{ErrorCode::kStatementKind, "only decisions are handed in here"};
-  }
+  BELAY_ASSIGN(const auto statement,
+               statementIn(request, statement::Decision::kTyp, "only decisions are handed in here"));
   BELAY_ASSIGN(const auto decision, statement::Decision::parse(statement.unverifiedPayload()));
   if (decision.request.hex() != request.param("request")) {
     return Error{ErrorCode::kInvalidArgument, "the decision is about another request"};

@@ -14,10 +14,8 @@ class Presence {
  public:
   /// True when it was not here before.
   bool seen(const std::string& host, std::chrono::milliseconds now) {
-    const auto [found, fresh] = seen_.insert_or_assign(host, now);
-    return fresh;
+    return seen_.insert_or_assign(host, now).second;
   }
-  void forget(const std::string& host) { seen_.erase(host); }
   /// Takes out those that were not seen since `before`.
   std::vector<std::string> gone(std::chrono::milliseconds before) {
     std::vector<std::string> out;

@@ -42,13 +42,8 @@ std::string memberJson(std::string_view name, std::string_view value) {
 }
 
 Result<PinRow> readPin(const http::ServerRequest& request) {
-  BELAY_ASSIGN(const Value body, wire::parseBody(request.body));
-  BELAY_TRY(wire::checkMembers(body, "statement"));
-  BELAY_ASSIGN(const std::string lines, wire::textMember(body, "statement", true));
-  BELAY_ASSIGN(const auto statement, statement::SignedStatement::parse(lines));
-  if (statement.typ() != statement::Pin::kTyp) {
-    return Error{ErrorCode::kStatementKind, "only pins are passed on here"};
-  }
+  BELAY_ASSIGN(const auto statement,
+               statementIn(request, statement::Pin::kTyp, "only pins are passed on here"));
   // Only to know which ones belong together.
   BELAY_ASSIGN(const auto pin, statement::Pin::parse(statement.unverifiedPayload()));
   PinRow row;
@@ -214,13 +209,8 @@ void takeCard(Context& context, http::ServerRequest&& request, http::Responder r
     std::string text;
   };
   auto read = [&]() -> Result<Card> {
-    BELAY_ASSIGN(const Value body, wire::parseBody(request.body));
-    BELAY_TRY(wire::checkMembers(body, "statement"));
-    BELAY_ASSIGN(const std::string lines, wire::textMember(body, "statement", true));
-    BELAY_ASSIGN(const auto statement, statement::SignedStatement::parse(lines));
-    if (statement.typ() != statement::Card::kTyp) {
-      return Error{ErrorCode::kStatementKind, "only cards of hosts are kept here"};
-    }
+    BELAY_ASSIGN(const auto statement,
+                 statementIn(request, statement::Card::kTyp, "only cards of hosts are kept here"));
     // Only to know whose it is.
     BELAY_ASSIGN(const auto card, statement::Card::parse(statement.unverifiedPayload()));
     return Card{card.host(), card.counter, statement.lines()};

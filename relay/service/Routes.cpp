@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/wire/Body.h"
 #include "common/wire/Protocol.h"
 #include "relay/service/Forwarded.h"
 #include "relay/service/Responses.h"
@@ -69,14 +70,16 @@ struct RateRow {
   Rate rate;
   std::string_view name;  ///< Of the setting, behind "rates.".
   std::int64_t Settings::*perMinute;
+  /// Who is counted: the credential once it is right, or the address before that is looked at.
+  enum class By { kAddress, kCredential } by;
 };
 constexpr std::array<RateRow, static_cast<std::size_t>(Rate::kNone)> kRates{{
-    {Rate::kPublic, "public", &Settings::ratePublic},
-    {Rate::kEnrol, "enrol", &Settings::rateEnrol},
-    {Rate::kSession, "session", &Settings::rateSession},
-    {Rate::kHost, "host", &Settings::rateHost},
-    {Rate::kRelease, "release", &Settings::rateRelease},
-    {Rate::kApprover, "approver", &Settings::rateApprover},
+    {Rate::kPublic, "public", &Settings::ratePublic, RateRow::By::kAddress},
+    {Rate::kEnrol, "enrol", &Settings::rateEnrol, RateRow::By::kAddress},
+    {Rate::kSession, "session", &Settings::rateSession, RateRow::By::kAddress},
+    {Rate::kHost, "host", &Settings::rateHost, RateRow::By::kCredential},
+    {Rate::kRelease, "release", &Settings::rateRelease, RateRow::By::kCredential},
+    {Rate::kApprover, "approver", &Settings::rateApprover, RateRow::By::kCredential},
 }};
 
 constexpr bool rowsFollowTheEnum() {
@@ -86,6 +89,10 @@ constexpr bool rowsFollowTheEnum() {
   return true;
 }
 static_assert(rowsFollowTheEnum(), "kRates must list every Rate but kNone, in enum order");
+
+bool isCounted(Rate rate, RateRow::By by) {
+  return rate != Rate::kNone && kRates[static_cast<std::size_t>(rate)].by == by;
+}
 
 /// Decides from the head of a request alone.
 class Authorizer {
@@ -114,13 +121,12 @@ class Authorizer {
     const bool unknown = auth == http::RouteTable::kNoRoute;
     const Rate rate = unknown ? Rate::kPublic : kRows[request.route].rate;
     const std::string address = forwarded_.clientOf(request);
-    if (rate == Rate::kPublic || rate == Rate::kEnrol || rate == Rate::kSession) {
+    if (isCounted(rate, RateRow::By::kAddress)) {
       if (auto slow = count(rate, address)) return slow;
     }
     std::string who;
     auto refused = unknown ? std::nullopt : checkCredential(auth, request, who);
-    if (!refused && (rate == Rate::kHost || rate == Rate::kRelease || rate == Rate::kApprover))
-      return count(rate, who);
+    if (!refused && isCounted(rate, RateRow::By::kCredential)) return count(rate, who);
     if (!refused || rate == Rate::kPublic || rate == Rate::kEnrol) return refused;
     // Whoever guesses is counted by address.
     auto slow = count(Rate::kPublic, address);
@@ -184,6 +190,16 @@ class Authorizer {
 }  // namespace
 
 std::span<const RouteRow> routeRows() { return kRows; }
+
+base::Result<statement::SignedStatement> statementIn(const http::ServerRequest& request,
+                                                     std::string_view typ, const char* others) {
+  BELAY_ASSIGN(const json::Value body, wire::parseBody(request.body));
+  BELAY_TRY(wire::checkMembers(body, "statement"));
+  BELAY_ASSIGN(const std::string lines, wire::textMember(body, "statement", true));
+  BELAY_ASSIGN(statement::SignedStatement statement, statement::SignedStatement::parse(lines));
+  if (statement.typ() != typ) return Error{ErrorCode::kStatementKind, others};
+  return statement;
+}
 
 std::string bearerOf(const http::ServerRequest& request) {
   if (request.headers.count("Authorization") != 1) return {};

@@ -11,6 +11,7 @@
 #include "common/http/RouteTable.h"
 #include "common/json/Value.h"
 #include "common/log/Log.h"
+#include "common/statement/SignedStatement.h"
 #include "relay/service/Credentials.h"
 #include "relay/service/Events.h"
 #include "relay/service/Metrics.h"
@@ -75,6 +76,11 @@ base::Result<Session> sessionOf(const Context& context, const http::ServerReques
 /// A number of the query, up to `most`; 0 when it is not there. Errors: kInvalidArgument.
 base::Result<std::int64_t> queryNumber(const http::ServerRequest& request, std::string_view name,
                                        std::int64_t most);
+
+/// The statement of {"statement": …}, which must be of the type `typ`; nobody verifies it here.
+/// `others`: what is said of those of another type. Errors: kInvalidArgument, kStatement….
+base::Result<statement::SignedStatement> statementIn(const http::ServerRequest& request,
+                                                     std::string_view typ, const char* others);
 
 /// The table with its authorizer.
 std::unique_ptr<http::RouteTable> makeRouteTable(Context& context);
