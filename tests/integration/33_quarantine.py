@@ -40,6 +40,25 @@ def machine(host_folder, text):
     return path
 
 
+def taken(host):
+    """A snapshot of the host, which goes on; its path."""
+    host.stop()
+    snapshot = os.path.join(host.folder, "snapshot")
+    shutil.copytree(host.state, snapshot)
+    host.start()
+    connected(host)
+    return snapshot
+
+
+def restored(host, snapshot):
+    """The host is set back to the snapshot, and notices."""
+    host.stop()
+    shutil.rmtree(host.state)
+    os.rename(snapshot, host.state)
+    host.start()
+    belay.eventually(lambda: quarantine(host), 20, "the proof")
+
+
 def test_another_machine_is_a_reason_to_stop():
     with belay.Host() as host:
         path = machine(host.folder, "one\n")
@@ -130,18 +149,10 @@ def test_a_snapshot_that_was_restored_stops():
             linked(host, relay)
             run = host.start_run({"slug": "ask", "steps": [{"id": "ask", "wait": {"approval": {"summary": "?"}, "timeout": "1h"}}]})
             wait = host.open_wait(run)
-            host.stop()
-            snapshot = os.path.join(host.folder, "snapshot")
-            shutil.copytree(host.state, snapshot)
-            host.start()
-            connected(host)
+            snapshot = taken(host)
             ok(host.cli("approve", wait["id"]))
             check.equal("succeeded", host.wait_run(run)["run"]["status"])
-            host.stop()
-            shutil.rmtree(host.state)
-            os.rename(snapshot, host.state)
-            host.start()
-            belay.eventually(lambda: quarantine(host), 20, "the proof")
+            restored(host, snapshot)
             # Approved already, in what is not there any more: not once more.
             check.equal("BLY-HOST-QUARANTINED", host.cli("approve", wait["id"]).error["code"])
             check.equal("waiting", host.show(run)["run"]["status"])
@@ -169,18 +180,10 @@ def test_what_people_were_asked_is_asked_anew():
         dora = approvals.Approver(people, "dora")
         old = approvals.asked(dora, words)[0]["request"]
         decision = dora.by_file("approve", approvals.exported(host, wait))
-        host.stop()
-        snapshot = os.path.join(host.folder, "snapshot")
-        shutil.copytree(host.state, snapshot)
-        host.start()
-        connected(host)
+        snapshot = taken(host)
         check.equal("approved", ok(host.cli("decision", "apply", decision))["gate"])
         check.equal("succeeded", host.wait_run(run)["run"]["status"])
-        host.stop()
-        shutil.rmtree(host.state)
-        os.rename(snapshot, host.state)
-        host.start()
-        belay.eventually(lambda: quarantine(host), 20, "the proof")
+        restored(host, snapshot)
         check.equal("BLY-HOST-QUARANTINED", host.cli("decision", "apply", decision).error["code"])
         before = ok(host.cli("host", "show"))["host"]["epoch"]
         ok(host.cli("host", "release-quarantine", "--runs", "continue"))

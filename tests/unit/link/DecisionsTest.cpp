@@ -7,6 +7,7 @@
 #include "agent/runtime/HostTrust.h"
 #include "common/statement/Sealed.h"
 #include "tests/support/TestRuntime.h"
+#include "tests/unit/link/LinkOfHost.h"
 #include "tests/unit/statement/Fleet.h"
 
 #include <CppUTest/TestHarness.h>
@@ -22,38 +23,17 @@ constexpr const char* kUrl = "https://relay.test";
 constexpr const char* kGate =
     "slug: gate\nsteps:\n  - {id: review, wait: {approval: {summary: Go on?}, timeout: 2h}}\n";
 
-class NoSecrets final : public vault::SecretSource {
- public:
-  base::Result<vault::Secret> secret(std::string_view) const override {
-    return base::Error{base::ErrorCode::kSecretNotFound, "there is none"};
-  }
-  base::Result<std::uint64_t> secretVersion(std::string_view) const override {
-    return std::uint64_t{1};
-  }
-};
-
 }  // namespace
 
 TEST_GROUP(Decisions) {
   TestRuntime host;
   Fleet fleet;
-  NoSecrets secrets;
-  std::unique_ptr<triggers::Events> events;
-  std::unique_ptr<link::Inbox> inbox;
-  std::unique_ptr<link::LinkPart> part;
+  test::LinkOfHost ours;
+  std::unique_ptr<link::LinkPart>& part = ours.part;
   test::SeededRandom random{5};
 
   void setup() override {
-    host.extend = [this] {
-      events = std::make_unique<triggers::Events>(
-          triggers::Events::World{*host.runtime, *host.evaluator, secrets, host.policy, host.log});
-      inbox = std::make_unique<link::Inbox>(link::Inbox::World{
-          *events, [](const std::string&) { return std::string("t"); }, host.log});
-      part = std::make_unique<link::LinkPart>(
-          link::LinkPart::World{*host.runtime, *inbox, host.log,
-                                [](const std::string&) { return std::string("r"); }, [] {}});
-      host.loop->add(*part);
-    };
+    host.extend = [this] { ours.attach(host); };
     host.boot();
     fleet.root.threshold = 1;
     fleet.roster.fleet = fleet.fleet();

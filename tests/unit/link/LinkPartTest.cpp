@@ -8,6 +8,7 @@
 #include "common/wire/CallbackProof.h"
 #include "common/wire/Protocol.h"
 #include "tests/support/TestScheduler.h"
+#include "tests/unit/link/LinkOfHost.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -23,42 +24,23 @@ constexpr const char* kWaiting =
     "slug: c\nsteps:\n  - id: w\n    wait: {callback: {}, timeout: 1h}\n"
     "output: {body: '${{ steps.w.output.body }}'}\n";
 
-class NoSecrets final : public vault::SecretSource {
- public:
-  base::Result<vault::Secret> secret(std::string_view) const override {
-    return base::Error{ErrorCode::kSecretNotFound, "there is none"};
-  }
-  base::Result<std::uint64_t> secretVersion(std::string_view) const override {
-    return std::uint64_t{1};
-  }
-};
-
 }  // namespace
 
 TEST_GROUP(LinkPart) {
   TestScheduler on;
-  NoSecrets secrets;
-  std::unique_ptr<triggers::Events> events;
-  std::unique_ptr<link::Inbox> inbox;
-  std::unique_ptr<link::LinkPart> part;
-  int grew = 0;
+  test::LinkOfHost ours;
+  std::unique_ptr<link::LinkPart>& part = ours.part;
+  int& grew = ours.grew;
 
   void setup() override {
     on.host.extend = [this, before = on.host.extend] {
       before();
-      events = std::make_unique<triggers::Events>(triggers::Events::World{
-          *on.host.runtime, *on.host.evaluator, secrets, on.host.policy, on.host.log});
-      inbox = std::make_unique<link::Inbox>(link::Inbox::World{*events, &tokenOf, on.host.log});
-      part = std::make_unique<link::LinkPart>(link::LinkPart::World{
-          *on.host.runtime, *inbox, on.host.log,
-          [](const std::string& wait) { return wire::routingId("key", wait); },
-          [this] { ++grew; }});
-      on.host.loop->add(*part);
+      ours.attach(on.host);
     };
     on.host.boot();
   }
 
-  static std::string tokenOf(const std::string& wait) { return "token of " + wait; }
+  static std::string tokenOf(const std::string& wait) { return test::LinkOfHost::tokenOf(wait); }
   void enrol(const std::string& url = kUrl) {
     CHECK(on.host.tell([&](runtime::Runtime&) { return part->enrolled({url, "h", "l"}); }).ok());
   }

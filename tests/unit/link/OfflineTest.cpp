@@ -4,7 +4,6 @@
 
 #include <map>
 
-#include "agent/link/LinkPart.h"
 #include "agent/link/RelayClient.h"
 #include "common/base/Text.h"
 #include "common/crypto/Hmac.h"
@@ -12,29 +11,22 @@
 #include "common/wire/CallbackProof.h"
 #include "common/wire/Protocol.h"
 #include "tests/support/TestScheduler.h"
+#include "tests/unit/link/LinkOfHost.h"
 #include "tests/unit/service/RelayFixture.h"
 
 #include <CppUTest/TestHarness.h>
 
 using namespace std::chrono_literals;
 using namespace belay;
+using test::LinkOfHost;
 using test::RelayFixture;
 using test::TestScheduler;
+using test::TestSecrets;
 
 namespace {
 
 constexpr std::chrono::hours kDay{24};
 constexpr std::chrono::hours kTwoYears{2 * 365 * 24};
-
-class OneSecret final : public vault::SecretSource {
- public:
-  base::Result<vault::Secret> secret(std::string_view) const override {
-    return vault::Secret{vault::SecretValue::take(std::string("key")), 1};
-  }
-  base::Result<std::uint64_t> secretVersion(std::string_view) const override {
-    return std::uint64_t{1};
-  }
-};
 
 /// The calls of a host's link, made by hand: what Link does in threads, over a cable that can be
 /// pulled.
@@ -160,29 +152,18 @@ class Cable {
 TEST_GROUP(Offline) {
   TestScheduler on;
   RelayFixture relay;
-  OneSecret secrets;
-  std::unique_ptr<triggers::Events> events;
-  std::unique_ptr<link::Inbox> inbox;
-  std::unique_ptr<link::LinkPart> part;
-  Cable cable{on, relay, part};
+  LinkOfHost ours{TestSecrets("hook", "key")};
+  Cable cable{on, relay, ours.part};
   std::map<std::string, std::string> runOf;  ///< By wait.
 
   void setup() override {
     on.host.extend = [this, before = on.host.extend] {
       before();
-      events = std::make_unique<triggers::Events>(triggers::Events::World{
-          *on.host.runtime, *on.host.evaluator, secrets, on.host.policy, on.host.log});
-      inbox = std::make_unique<link::Inbox>(link::Inbox::World{*events, &tokenOf, on.host.log});
-      part = std::make_unique<link::LinkPart>(link::LinkPart::World{
-          *on.host.runtime, *inbox, on.host.log, &routeOf, [] {}});
-      on.host.loop->add(*part);
+      ours.attach(on.host);
     };
     on.host.boot();
     cable.enrol();
   }
-
-  static std::string tokenOf(const std::string& wait) { return "token of " + wait; }
-  static std::string routeOf(const std::string& wait) { return wire::routingId("key", wait); }
 
   /// Time passes for both.
   void pass(std::chrono::milliseconds time) {
@@ -192,10 +173,12 @@ TEST_GROUP(Offline) {
   }
   /// A run that waits for a callback for so long; the wait.
   std::string waitFor(const std::string& howLong) {
-    const base::RunId run = on.host.start("slug: c\nsteps:\n  - id: w\n    wait: {callback: {}, timeout: " + howLong +
-                  "}\noutput: {body: '${{ steps.w.output.body }}'}\n");
-    runOf[waitOf(run)] = run.str();
-    return waitOf(run);
+    const base::RunId run = on.host.start(
+        "slug: c\nsteps:\n  - id: w\n    wait: {callback: {}, timeout: " + howLong +
+        "}\noutput: {body: '${{ steps.w.output.body }}'}\n");
+    const std::string wait = waitOf(run);
+    runOf[wait] = run.str();
+    return wait;
   }
   std::string waitOf(const base::RunId& run) {
     const auto waits = on.host.journal->waits({});
@@ -210,9 +193,9 @@ TEST_GROUP(Offline) {
   }
   int answer(const std::string& wait, const std::string& body) {
     return relay
-        .ask("POST", "/c/" + routeOf(wait), body,
+        .ask("POST", "/c/" + LinkOfHost::routeOf(wait), body,
              {{"Belay-Timestamp", "1700000000"},
-              {"Belay-Signature", wire::signCallback(tokenOf(wait), wait, "1700000000", body)}})
+              {"Belay-Signature", wire::signCallback(LinkOfHost::tokenOf(wait), wait, "1700000000", body)}})
         .status;
   }
   int push(const std::string& body) {
@@ -333,7 +316,7 @@ TEST(Offline, aClockThatIsSetWhileACallbackIsOpenTakesNothingFromIt) {
   on.host.clock.jumpWall(kTwoYears);
   // A relay that has forgotten is told again, by a clock that says that all is over.
   const auto told = on.host.tell(
-      [&](runtime::Runtime&) { return part->sessionOpened(relay.settings.url, 0); });
+      [&](runtime::Runtime&) { return ours.part->sessionOpened(relay.settings.url, 0); });
   CHECK(told.ok());
   CHECK(cable.connect());
   LONGS_EQUAL(202, answer(wait, "{}"));

@@ -1,13 +1,7 @@
 // What every store of a relay must do with sealed artifacts, asked through the interface alone. A
 // store that is opened again stands for a process that was killed: what was committed is there.
 
-#include <functional>
-#include <memory>
-
-#include "relay/mailbox/SqliteMailbox.h"
-#include "tests/support/TempFolder.h"
-
-#include <CppUTest/TestHarness.h>
+#include "tests/unit/mailbox/MailboxFixture.h"
 
 using namespace belay;
 using namespace belay::mailbox;
@@ -15,40 +9,19 @@ using base::ErrorCode;
 
 namespace {
 
-constexpr std::int64_t kNow = 1'800'000'000'000;
 constexpr std::int64_t kExpires = kNow + 1'000;
-
-std::unique_ptr<Mailbox> openSqlite(const std::string& folder) {
-  SqliteOptions options;
-  options.path = folder + "/relay.db";
-  options.lockWait = std::chrono::milliseconds{0};
-  auto opened = SqliteMailbox::open(options);
-  BELAY_CHECK(opened.ok());
-  return std::move(*opened);
-}
 
 }  // namespace
 
-TEST_GROUP(BlobContract) {
-  test::TempFolder folder;
-  std::function<std::unique_ptr<Mailbox>(const std::string&)> open = &openSqlite;
-  std::unique_ptr<Mailbox> store;
-
+TEST_GROUP_BASE(BlobContract, MailboxFixture) {
   void setup() override {
-    store = open(folder.path());
-    for (const std::string id : {"a", "b"}) {
-      CHECK(store->addToken({"t" + id, "host", "", kNow, kNow + 1, ""}).ok());
-      HostRow row;
-      row.id = id;
-      row.jwk = "{}";
-      CHECK(store->enrol("t" + id, row, kNow).ok());
-    }
+    MailboxFixture::setup();
+    host("a");
+    host("b");
     ask("a", "r1");
     ask("b", "r2");
     CHECK(store->commit().ok());
   }
-  void teardown() override { store.reset(); }
-
   void ask(const char* host, const char* request) {
     ApprovalRow row;
     row.request = request;
@@ -56,10 +29,6 @@ TEST_GROUP(BlobContract) {
     row.expiresMs = kExpires;
     row.content = "{}";
     CHECK(store->openApproval(row, 10).ok());
-  }
-  void reopen() {
-    store.reset();
-    store = open(folder.path());
   }
   base::Status put(const char* host, const char* request, int part, int parts,
                    const std::string& content = "x", const char* seal = "s",

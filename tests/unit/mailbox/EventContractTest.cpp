@@ -1,13 +1,7 @@
 // What every store of a relay must do with outgoing events, asked through the interface alone. A
 // store that is opened again stands for a process that was killed: what was committed is there.
 
-#include <functional>
-#include <memory>
-
-#include "relay/mailbox/SqliteMailbox.h"
-#include "tests/support/TempFolder.h"
-
-#include <CppUTest/TestHarness.h>
+#include "tests/unit/mailbox/MailboxFixture.h"
 
 using namespace belay;
 using namespace belay::mailbox;
@@ -15,16 +9,6 @@ using base::ErrorCode;
 
 namespace {
 
-constexpr std::int64_t kNow = 1'800'000'000'000;
-
-std::unique_ptr<Mailbox> openSqlite(const std::string& folder) {
-  SqliteOptions options;
-  options.path = folder + "/relay.db";
-  options.lockWait = std::chrono::milliseconds{0};
-  auto opened = SqliteMailbox::open(options);
-  BELAY_CHECK(opened.ok());
-  return std::move(*opened);
-}
 
 EndpointRow endpoint(const char* id, const char* kinds = "") {
   EndpointRow row;
@@ -50,18 +34,7 @@ constexpr std::int64_t kHour = 3'600'000;
 
 }  // namespace
 
-TEST_GROUP(EventContract) {
-  test::TempFolder folder;
-  std::function<std::unique_ptr<Mailbox>(const std::string&)> open = &openSqlite;
-  std::unique_ptr<Mailbox> store;
-
-  void setup() override { store = open(folder.path()); }
-  void teardown() override { store.reset(); }
-
-  void reopen() {
-    store.reset();
-    store = open(folder.path());
-  }
+TEST_GROUP_BASE(EventContract, MailboxFixture) {
   void add(const char* id, const char* kinds = "") {
     CHECK(store->addEndpoint(endpoint(id, kinds), 16).ok());
   }
@@ -213,11 +186,7 @@ TEST(EventContract, anEndpointGoesWithAllThatItHolds) {
 }
 
 TEST(EventContract, ofTheCardsOfAHostTheHighestCounts) {
-  CHECK(store->addToken({"t", "host", "", kNow, kNow + 1, ""}).ok());
-  HostRow host;
-  host.id = "h";
-  host.jwk = "{}";
-  CHECK(store->enrol("t", host, kNow).ok());
+  host("h");
   STRCMP_EQUAL("", store->card("h")->c_str());
   CHECK(*store->setCard("h", 2, "two"));
   CHECK(!*store->setCard("h", 2, "other"));

@@ -1,58 +1,13 @@
 // What every store of a relay must do, asked of each implementation through the interface alone.
 // A store that is opened again stands for a process that was killed: what was committed is there.
 
-#include <functional>
-#include <memory>
-
-#include "relay/mailbox/SqliteMailbox.h"
-#include "tests/support/TempFolder.h"
-
-#include <CppUTest/TestHarness.h>
+#include "tests/unit/mailbox/MailboxFixture.h"
 
 using namespace belay;
 using namespace belay::mailbox;
 using base::ErrorCode;
 
-namespace {
-
-constexpr std::int64_t kNow = 1'800'000'000'000;
-
-std::unique_ptr<Mailbox> openSqlite(const std::string& folder) {
-  SqliteOptions options;
-  options.path = folder + "/relay.db";
-  options.lockWait = std::chrono::milliseconds{0};
-  auto opened = SqliteMailbox::open(options);
-  BELAY_CHECK(opened.ok());
-  return std::move(*opened);
-}
-
-}  // namespace
-
-TEST_GROUP(MailboxContract) {
-  test::TempFolder folder;
-  std::function<std::unique_ptr<Mailbox>(const std::string&)> open = &openSqlite;
-  std::unique_ptr<Mailbox> store;
-
-  void setup() override { store = open(folder.path()); }
-  void teardown() override { store.reset(); }
-
-  /// As after kill -9: nothing of the open transaction is there.
-  void reopen() {
-    store.reset();
-    store = open(folder.path());
-  }
-  void token(const char* digest, const char* role = "host", std::int64_t expires = kNow + 1000) {
-    CHECK(store->addToken({digest, role, "", kNow, expires, ""}).ok());
-  }
-  void host(const std::string& id) {
-    token(("t" + id).c_str());
-    HostRow row;
-    row.id = id;
-    row.jwk = "{}";
-    row.label = "label-" + id;
-    CHECK(store->enrol("t" + id, row, kNow).ok());
-    CHECK(store->commit().ok());
-  }
+TEST_GROUP_BASE(MailboxContract, MailboxFixture) {
   std::int64_t put(const std::string& to, const std::string& body,
                    const std::optional<Quota>& quota = std::nullopt) {
     const auto seq = store->put(to, "callback", body, kNow, quota);

@@ -4,6 +4,7 @@
 #include "agent/triggers/EmitStep.h"
 #include "common/json/Json.h"
 #include "tests/support/TestScheduler.h"
+#include "tests/support/TestSecrets.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -28,16 +29,6 @@ std::string emits(const std::string& n) {
          n + "}}\noutput: \"${{ steps.tell.output }}\"\n";
 }
 
-class NoSecrets final : public vault::SecretSource {
- public:
-  base::Result<vault::Secret> secret(std::string_view) const override {
-    return base::Error{base::ErrorCode::kSecretNotFound, "there is none"};
-  }
-  base::Result<std::uint64_t> secretVersion(std::string_view) const override {
-    return std::uint64_t{1};
-  }
-};
-
 /// The real step over the runtime that there is, which restarts replace.
 class Emits final : public runtime::InlineStep {
  public:
@@ -50,7 +41,7 @@ class Emits final : public runtime::InlineStep {
 
  private:
   TestScheduler& on_;
-  NoSecrets secrets_;
+  const test::TestSecrets secrets_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "common/crypto/Hmac.h"
 #include "common/json/Json.h"
 #include "tests/support/TestScheduler.h"
+#include "tests/support/TestSecrets.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -16,18 +17,6 @@ using triggers::Delivered;
 using triggers::Delivery;
 
 namespace {
-
-/// One secret, "key".
-class OneSecret final : public vault::SecretSource {
- public:
-  base::Result<vault::Secret> secret(std::string_view name) const override {
-    if (name == "hook") return vault::Secret{vault::SecretValue::take(std::string("key")), 1};
-    return base::Error{ErrorCode::kSecretNotFound, "there is no secret " + std::string(name)};
-  }
-  base::Result<std::uint64_t> secretVersion(std::string_view) const override {
-    return std::uint64_t{1};
-  }
-};
 
 Delivery signedBody(const std::string& body) {
   return {{{"X-Hub-Signature-256", "sha256=" + crypto::hmacSha256("key", body).hex()},
@@ -46,7 +35,7 @@ const char* const kPush =
 
 TEST_GROUP(Events) {
   TestScheduler on;
-  OneSecret secrets;
+  const test::TestSecrets secrets{"hook", "key"};
 
   void setup() override { on.host.boot(); }
 
