@@ -73,9 +73,10 @@ belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto b
 belay_layer(agent/resources  USES belay_base belay_crypto)
 belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_http)
 belay_layer(agent/jobs       USES belay_base belay_json)
+belay_layer(agent/agents     USES belay_base belay_json belay_crypto)
 belay_layer(agent/steps      USES belay_base belay_log belay_json belay_settings belay_tls belay_http belay_script belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
-                                  belay_jobs deps::libssh)
+                                  belay_jobs belay_agents deps::libssh)
 belay_layer(agent/rehearsal  USES belay_base belay_log belay_json belay_crypto belay_script belay_flow
                                   belay_engine belay_journal belay_trust belay_runtime belay_steps)
 belay_layer(agent/triggers   USES belay_base belay_log belay_json belay_calendar belay_crypto belay_flow
@@ -87,7 +88,7 @@ belay_layer(agent/api        USES belay_base belay_log belay_json belay_wire bel
                                   belay_triggers belay_link belay_version belay_embedded)
 belay_layer(agent/cli        USES belay_base belay_log belay_json belay_settings belay_yaml belay_http belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
-                                  belay_jobs belay_steps belay_rehearsal belay_triggers belay_link belay_authoring belay_api
+                                  belay_jobs belay_agents belay_steps belay_rehearsal belay_triggers belay_link belay_authoring belay_api
                                   belay_version belay_embedded deps::poco_util)
 
 belay_layer(relay/mailbox    USES belay_base belay_log belay_crypto belay_sqlite)
