@@ -1,14 +1,18 @@
-// The composition root: what this process is, and which of its three roles it plays.
+// The composition root: what this process is, and which of its roles it plays.
 
 #include <nss.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "agent/Daemon.h"
 #include "agent/Limits.h"
+#include "agent/agents/Driver.h"
 #include "agent/cli/PosixWorld.h"
 #include "agent/jobs/Spawner.h"
 #include "common/log/StderrLog.h"
@@ -34,6 +38,20 @@ belay::base::Status runDaemon(const belay::cli::DaemonOptions& options) {
   return belay::runDaemon(options, {clock, random, log, &environment, options.paths.system});
 }
 
+/// Inside of a job: no settings, no journal, no keys.
+int driveAgent(const std::string& specFile) {
+  const belay::base::PosixClock clock;
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (char* const* each = ::environ; *each != nullptr; ++each) {
+    const std::string text = *each;
+    const std::size_t equals = text.find('=');
+    if (equals != std::string::npos) {
+      variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return belay::agents::runDriver(specFile, {clock, std::move(variables)});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -41,6 +59,7 @@ int main(int argc, char** argv) {
     belay::liftMemoryLimit();
     return belay::jobs::runSpawner(belay::jobs::kSpawnerSocketFd);
   }
+  if (argc == 3 && std::strcmp(argv[1], "drive") == 0) return driveAgent(argv[2]);
   useOwnNameServices();
   belay::cli::PosixWorld world(&runDaemon);
   return belay::cli::main(argc, argv, world.world());

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/agents/Adapter.h"
+#include "agent/agents/ChildProcess.h"
+#include "agent/agents/DriveResult.h"
+#include "agent/agents/DriveSpec.h"
+#include "agent/agents/LineSplitter.h"
+#include "agent/agents/Narrator.h"
+#include "agent/agents/Tally.h"
+#include "agent/agents/Watchdog.h"
+#include "common/base/Clock.h"
+#include "common/base/Result.h"
+#include "common/base/UniqueFd.h"
+
+namespace belay::agents {
+
+/// One run of one agent: starts it, reads it, watches its budgets, ends it, judges it.
+///
+/// Threads:   the process's only one; blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD in it.
+/// Ownership: borrows spec, clock and narrator.
+class Drive {
+ public:
+  Drive(const DriveSpec& spec, const base::Clock& clock,
+        std::map<std::string, std::string> environment, Narrator& narrator);
+
+  /// Once. Never fails as a whole: whatever goes wrong is an outcome.
+  DriveResult run();
+
+ private:
+  /// Where one run stands between its start and its end.
+  enum class Phase {
+    kRunning,
+    kAsked,      ///< In its own way.
+    kSignalled,  ///< SIGTERM
+    kKilled,
+  };
+
+  base::Status prepare(LaunchPlan& plan);
+  base::Status checkProgram();
+  base::Status start(const LaunchPlan& plan);
+  void loop();
+  int waitMs() const;
+  void takeSignals();
+  void takeTime();
+  void takeOutput();
+  void takeErrors();
+  void takeLine(std::string_view line);
+  void takeEvent(const Event& event);
+  void giveInput();
+  void keepRaw(base::UniqueFd& file, std::uint64_t& kept, std::string_view bytes);
+  void checkBudgets();
+  /// The first reason counts. Does not wait.
+  void end(Outcome outcome, std::string detail, std::string budget);
+  void drain();
+  DriveResult finish();
+  std::int64_t nowMs() const { return clock_.sinceBoot().count(); }
+
+  const DriveSpec& spec_;
+  const base::Clock& clock_;
+  std::map<std::string, std::string> environment_;
+  Narrator& narrator_;
+  std::unique_ptr<Adapter> adapter_;
+  Tally tally_;
+  ChildProcess child_;
+  base::UniqueFd signals_;
+  base::UniqueFd rawOut_;
+  base::UniqueFd rawErr_;
+  std::uint64_t keptOut_ = 0;
+  std::uint64_t keptErr_ = 0;
+  LineSplitter outLines_;
+  LineSplitter errLines_;
+  std::int64_t errShown_ = 0;
+  std::int64_t notEvents_ = 0;
+  std::uint64_t outputBytes_ = 0;
+  std::string input_;
+  bool keepInput_ = false;
+  std::int64_t startedMs_ = 0;
+  std::optional<Watchdog> watchdog_;
+  Phase phase_ = Phase::kRunning;
+  std::int64_t nextPhaseMs_ = -1;  // When the next phase of its end begins, or it has to have left.
+  std::optional<Verdict> forced_;
+};
+
+}  // namespace belay::agents
