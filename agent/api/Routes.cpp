@@ -57,6 +57,8 @@ constexpr Row kRows[] = {
     {"POST", "/v1/host/rekey", kOperatorClass, false, &rekeyHost},
     {"POST", "/v1/link", kOperatorClass, true, &enrolHost},
     {"GET", "/v1/host/key", kReaderClass, false, &showHostKey},
+    {"GET", "/v1/host/offer", kReaderClass, false, &showOffer},
+    {"POST", "/v1/starts", kOperatorClass, true, &applyStart},
     {"POST", "/v1/decisions", kOperatorClass, true, &applyDecision},
     {"GET", "/v1/waits/{wait}/request", kReaderClass, false, &showRequest},
     {"GET", "/v1/link/state", kReaderClass, false, &describeLink},

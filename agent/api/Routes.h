@@ -65,6 +65,10 @@ void enrolHost(Backend& backend, const ExchangePtr& exchange);
 void applyDecision(Backend& backend, const ExchangePtr& exchange);
 void showRequest(Backend& backend, const ExchangePtr& exchange);
 void showHostKey(Backend& backend, const ExchangePtr& exchange);
+/// A start that a starter has signed, as it came.
+void applyStart(Backend& backend, const ExchangePtr& exchange);
+/// Which flows this host offers, signed.
+void showOffer(Backend& backend, const ExchangePtr& exchange);
 
 void decideWait(Backend& backend, const ExchangePtr& exchange, bool approve);
 void answerCallback(Backend& backend, const ExchangePtr& exchange);

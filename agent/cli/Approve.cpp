@@ -1,4 +1,5 @@
 #include "agent/cli/Commands.h"
+#include "agent/cli/HostBelief.h"
 #include "agent/cli/Inputs.h"
 #include "agent/cli/Invocation.h"
 #include "agent/cli/RelayCalls.h"
@@ -28,12 +29,12 @@ constexpr Flag kFlags[] = {
     {"out", 0, "FILE", "without a relay: where to write the decision, for `belay decision apply`"},
     kKeyFlag,
     kPassphraseFlag,
-    {"host", 0, "THUMBPRINT", "the host that is believed, as `belay host key` prints it there"},
+    kHostFlag,
     {"card", 0, "FILE",
      "its card, where the relay has none; with --root, --root-digest and --roster"},
-    {"root", 0, "FILE", "the root document of the fleet"},
-    {"root-digest", 0, "DIGEST", "its digest, which came another way"},
-    {"roster", 0, "FILE", "the roster in force"},
+    kFleetRootFlag,
+    kFleetDigestFlag,
+    kFleetRosterFlag,
     kArtifactsFlag,
     {"artifact", 0, "FILE", "an artifact of the request that was looked at", true},
     {"unseen", 0, "", "approve although artifacts were not looked at; the decision says so"},

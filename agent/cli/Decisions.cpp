@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "agent/cli/Commands.h"
+#include "agent/cli/HostBelief.h"
 #include "agent/cli/RelayCalls.h"
 #include "agent/cli/RemoteDecision.h"
 #include "agent/cli/RunPages.h"
@@ -38,11 +39,11 @@ constexpr Flag kShowFlags[] = {
     {"request", 0, "FILE", "without a relay: the request, from `belay decision request`"},
     kKeyFlag,
     kPassphraseFlag,
-    {"host", 0, "THUMBPRINT", "the host that is believed, as `belay host key` prints it there"},
+    kHostFlag,
     {"card", 0, "FILE", "its card; with --root, --root-digest and --roster"},
-    {"root", 0, "FILE", "the root document of the fleet"},
-    {"root-digest", 0, "DIGEST", "its digest, which came another way"},
-    {"roster", 0, "FILE", "the roster in force"},
+    kFleetRootFlag,
+    kFleetDigestFlag,
+    kFleetRosterFlag,
 };
 
 Result<api::Envelope> exportRequest(Invocation& invocation) {

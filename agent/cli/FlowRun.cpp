@@ -25,24 +25,6 @@ constexpr Flag kFlags[] = {
     {"key", 0, "TEXT", "the same key again gives the same run instead of another one"},
 };
 
-Result<Value> inputOf(const Invocation& invocation) {
-  Value input{json::Object{}};
-  if (invocation.has("input-file")) {
-    BELAY_ASSIGN(const std::string text,
-                 readText(invocation, invocation.flag("input-file"), kInputBytesMax));
-    auto parsed = json::parse(text);
-    if (!parsed) return std::move(parsed).error().in(invocation.flag("input-file"));
-    if (!parsed->isObject()) {
-      return Error{ErrorCode::kInputInvalid, "the input must be a JSON object, it is " +
-                                                 std::string(json::kindName(*parsed))};
-    }
-    input = std::move(*parsed);
-  }
-  for (const std::string& pair : invocation.flags("input"))
-    BELAY_TRY(addPair(input, pair, "input"));
-  return input;
-}
-
 Result<api::Envelope> start(Invocation& invocation) {
   const std::string& what = invocation.argument(0);
   Value body;
@@ -58,7 +40,7 @@ Result<api::Envelope> start(Invocation& invocation) {
     if (invocation.has("draft")) body.set("draft", true);
     if (invocation.has("release")) body.set("release", invocation.flag("release"));
   }
-  BELAY_ASSIGN(Value input, inputOf(invocation));
+  BELAY_ASSIGN(Value input, readInput(invocation));
   body.set("input", std::move(input));
   ApiRequest request;
   request.method = "POST";

@@ -53,4 +53,22 @@ Result<json::Value> readJsonFlag(const Invocation& invocation, const std::string
   return std::move(*value);
 }
 
+Result<json::Value> readInput(const Invocation& invocation) {
+  json::Value input{json::Object{}};
+  if (invocation.has("input-file")) {
+    BELAY_ASSIGN(const std::string text,
+                 readText(invocation, invocation.flag("input-file"), kInputBytesMax));
+    auto parsed = json::parse(text);
+    if (!parsed) return std::move(parsed).error().in(invocation.flag("input-file"));
+    if (!parsed->isObject()) {
+      return Error{ErrorCode::kInputInvalid, "the input must be a JSON object, it is " +
+                                                 std::string(json::kindName(*parsed))};
+    }
+    input = std::move(*parsed);
+  }
+  for (const std::string& pair : invocation.flags("input"))
+    BELAY_TRY(addPair(input, pair, "input"));
+  return input;
+}
+
 }  // namespace belay::cli

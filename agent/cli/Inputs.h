@@ -19,6 +19,8 @@ base::Result<std::string> readText(const Invocation& invocation, const std::stri
 /// JSON from --NAME or --NAME-file. Null value where neither was given.
 /// Errors: kUsage when both were given, kJsonSyntax.
 base::Result<json::Value> readJsonFlag(const Invocation& invocation, const std::string& name);
+/// The input of a run: --input and --input-file. Errors: kUsage, kJsonSyntax, kInputInvalid, …
+base::Result<json::Value> readInput(const Invocation& invocation);
 
 inline constexpr std::size_t kInputBytesMax = 4u << 20;
 

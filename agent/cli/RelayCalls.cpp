@@ -32,8 +32,8 @@ Result<std::string> tokenOf(const Invocation& invocation) {
   text = text.substr(0, text.find_first_of("\r\n"));
   if (!text.empty()) return text;
   return Error{ErrorCode::kUsage,
-               "--token-file FILE is missing: a token of role approver of the relay",
-               {"belay-relay tokens new --role approver"}};
+               "--token-file FILE is missing: a token of the relay, of the role for this",
+               {"belay-relay tokens new --role ROLE"}};
 }
 
 }  // namespace

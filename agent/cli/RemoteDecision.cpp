@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/cli/BrowserDecision.h"
+#include "agent/cli/HostBelief.h"
 #include "agent/cli/Inputs.h"
 #include "agent/cli/RelayCalls.h"
 #include "agent/cli/RemoteArtifacts.h"
@@ -36,71 +37,12 @@ constexpr std::uint64_t kArtifactBytesMax = 256u << 20;
 constexpr std::chrono::seconds kReceiptWait{30};
 constexpr std::chrono::seconds kPollSlack{15};
 
-/// Whom the approver believes to be the host, by another way than the relay.
-struct HostTrust {
-  std::string host;
-  std::string label;
-  std::optional<crypto::Digest> fleet;  ///< Nothing: what the host itself says.
-};
-
-/// By a registrar of the roster: the card is of --card, or as the relay gives it.
-Result<HostTrust> trustByCard(const Invocation& invocation, const Value& dossier) {
-  for (const char* flag : {"root", "root-digest", "roster"}) {
-    if (!invocation.has(flag)) {
-      return Error{ErrorCode::kUsage,
-                   "a card goes with --root FILE, --root-digest DIGEST and --roster FILE"};
-    }
-  }
-  const auto digest = crypto::Digest::fromHex(invocation.flag("root-digest"));
-  if (!digest) return Error{ErrorCode::kUsage, "--root-digest takes 64 lower-case digits"};
-  BELAY_ASSIGN(const SignedStatement rootFile, readStatement(invocation, invocation.flag("root")));
-  BELAY_ASSIGN(const auto root, statement::verifyFirstRoot(rootFile, *digest));
-  BELAY_ASSIGN(const SignedStatement rosterFile,
-               readStatement(invocation, invocation.flag("roster")));
-  BELAY_ASSIGN(const auto roster,
-               statement::verifyRoster(rosterFile, root.document(),
-                                       root.document().fleetName(root.digest())));
-  if (!invocation.has("card") && dossier.text("card").empty()) {
-    return Error{ErrorCode::kHostUnknown,
-                 "the relay has no card of this host",
-                 {"--card FILE", "--host THUMBPRINT"}};
-  }
-  BELAY_ASSIGN(const SignedStatement given, invocation.has("card")
-                                                ? readStatement(invocation, invocation.flag("card"))
-                                                : SignedStatement::parse(dossier.text("card")));
-  BELAY_ASSIGN(const auto card, statement::verifyCard(given, roster.document()));
-  return HostTrust{card.document().host(), card.document().label, card.document().fleet};
-}
-
-Result<HostTrust> hostTrust(const Invocation& invocation, const Value& dossier) {
-  if (invocation.has("card")) return trustByCard(invocation, dossier);
-  if (invocation.has("host")) return HostTrust{invocation.flag("host"), "", std::nullopt};
-  if (invocation.has("roster")) return trustByCard(invocation, dossier);
-  return Error{
-      ErrorCode::kHostUnknown,
-      "who the host is must come by another way than the request",
-      {"--host THUMBPRINT, as `belay host key` prints it on the host",
-       "--root FILE --root-digest DIGEST --roster FILE, with the relay's card or --card FILE"}};
-}
-
-/// The key that the dossier gives, when it is the one that is believed.
-Result<P256PublicKey> hostKey(const Value& dossier, const HostTrust& trust) {
-  const Value* jwk = dossier.find("host_key");
-  if (!jwk) return Error{ErrorCode::kHostUnknown, "the request comes without its host's key"};
-  auto key = P256PublicKey::fromJwk(*jwk);
-  if (!key) return std::move(key).error().in("the host's key");
-  if (key->thumbprint() == trust.host) return key;
-  return Error{ErrorCode::kHostUnknown, "the request comes with the key " + key->thumbprint() +
-                                            "; the host that is believed here has " +
-                                            shown(trust.host)};
-}
-
 }  // namespace
 
 Result<BelievedRequest> believeRequest(const Invocation& invocation, const Value& dossier,
                                        const crypto::P256PrivateKey& key) {
-  BELAY_ASSIGN(const HostTrust trust, hostTrust(invocation, dossier));
-  BELAY_ASSIGN(P256PublicKey host, hostKey(dossier, trust));
+  BELAY_ASSIGN(const HostBelief trust, believeHost(invocation, dossier.text("card")));
+  BELAY_ASSIGN(P256PublicKey host, hostKeyOf(dossier, trust));
   std::string lines = dossier.text("statement");
   if (!dossier.text("sealed").empty()) {
     BELAY_ASSIGN(lines, statement::unseal(dossier.text("sealed"), statement::kSealedRequest, key));

@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(RunStatus::kCoun
     "succeeded", "failed",  "stopped", "cancelled", "queued"};
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(TriggerKind::kCount)> kTriggers{
-    "manual", "schedule", "webhook", "event", "flow", "replay"};
+    "manual", "schedule", "webhook", "event", "flow", "replay", "start"};
 
 template <typename Enum, std::size_t Count>
 std::string_view nameOf(const std::array<std::string_view, Count>& names, Enum value) {

@@ -35,6 +35,7 @@ enum class TriggerKind : std::uint8_t {
   kEvent,
   kFlow,
   kReplay,
+  kStart,  ///< Signed by a starter, and handed in from elsewhere.
   kCount
 };
 std::string_view triggerKindName(TriggerKind kind);

@@ -22,6 +22,7 @@ class AdmissionTable;
 class BucketTable;
 class DeliveryTable;
 class GateTable;
+class StartTable;
 class LinkTable;
 class ScheduleTable;
 
@@ -83,6 +84,8 @@ class Journal : public FlowLedger, public StatementLedger {
   virtual LinkTable& link() = 0;
   /// Approvals that people of the roster answer.
   virtual GateTable& gates() = 0;
+  /// What became of starts that came from elsewhere.
+  virtual StartTable& starts() = 0;
   /// Runs that wait to begin, and those that hold slots of their flow. Reads and writes in the open
   /// transaction like all else. Not after close() (checked).
   virtual AdmissionTable& admissions() = 0;

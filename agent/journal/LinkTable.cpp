@@ -22,6 +22,8 @@ LinkTable::LinkTable(Session& session)
              "SELECT seq, kind, outcome, note, at_ms FROM link_inbox ORDER BY seq DESC LIMIT ?"),
       lastWait_(session.database(), "find the newest wait",
                 "SELECT coalesce(max(number), 0) FROM waits"),
+      lastStatement_(session.database(), "find the newest statement",
+                     "SELECT coalesce(max(number), 0) FROM statements"),
       // The index of open waits has their rows in order.
       callbacksAfter_(session.database(), "find open callbacks",
                       "SELECT number, id, expires_ms FROM waits INDEXED BY waits_open"
@@ -80,6 +82,8 @@ Result<std::int64_t> LinkTable::number(sqlite::Statement& statement) {
 }
 
 Result<std::int64_t> LinkTable::lastWait() { return number(lastWait_); }
+
+Result<std::int64_t> LinkTable::lastStatement() { return number(lastStatement_); }
 
 Result<std::vector<CallbackRow>> LinkTable::callbacksAfter(std::int64_t after, std::size_t most) {
   BELAY_TRY(session_.usable());

@@ -54,6 +54,8 @@ class LinkTable {
 
   /// The row of the newest wait of any kind; 0: there was none.
   base::Result<std::int64_t> lastWait();
+  /// The row of the newest statement that this host keeps; 0: there is none.
+  base::Result<std::int64_t> lastStatement();
   /// Open waits for callbacks with rows above `after`, in order.
   base::Result<std::vector<CallbackRow>> callbacksAfter(std::int64_t after, std::size_t most);
   /// The relay is told of it.
@@ -76,6 +78,7 @@ class LinkTable {
   sqlite::Statement dropInbox_;
   sqlite::Statement inbox_;
   sqlite::Statement lastWait_;
+  sqlite::Statement lastStatement_;
   sqlite::Statement callbacksAfter_;
   sqlite::Statement addAnnounced_;
   sqlite::Statement announcedAndClosed_;

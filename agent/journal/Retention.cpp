@@ -45,6 +45,9 @@ Retention::Retention(Session& session, HostChain& hostChain, ScheduleTable& sche
                            "DELETE FROM gate_decisions WHERE run = ?");
   removeRest_.emplace_back(session.database(), "remove start keys",
                            "DELETE FROM start_keys WHERE run = ?");
+  // Whoever has it may hand it in again until its end: it is known without its run.
+  removeRest_.emplace_back(session.database(), "part starts from their run",
+                           "UPDATE starts SET run = 0 WHERE run = ?");
 }
 
 Result<PruneReport> Retention::prune(std::int64_t beforeMs, std::size_t most, std::int64_t nowMs) {

@@ -32,7 +32,7 @@ static_assert(int(RunStatus::kRunning) == 0 && int(RunStatus::kWaiting) == 1 &&
 static_assert(int(TriggerKind::kManual) == 0 && int(TriggerKind::kSchedule) == 1 &&
               int(TriggerKind::kWebhook) == 2 && int(TriggerKind::kEvent) == 3 &&
               int(TriggerKind::kFlow) == 4 && int(TriggerKind::kReplay) == 5 &&
-              int(TriggerKind::kCount) == 6);
+              int(TriggerKind::kStart) == 6 && int(TriggerKind::kCount) == 7);
 static_assert(int(FlowChange::kDrafted) == 0 && int(FlowChange::kReleased) == 1 &&
               int(FlowChange::kPromoted) == 2 && int(FlowChange::kRolledBack) == 3 &&
               int(FlowChange::kArchived) == 4 && int(FlowChange::kUnarchived) == 5 &&
@@ -188,6 +188,12 @@ constexpr const char* kVersion3[] = {
     " request TEXT NOT NULL, kid TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT",
     "CREATE INDEX gate_decisions_by_request ON gate_decisions (request)",
     "CREATE INDEX gate_decisions_by_run ON gate_decisions (run)",
+    "CREATE TABLE starts (digest TEXT NOT NULL, person TEXT NOT NULL, key TEXT NOT NULL,"
+    " what TEXT NOT NULL, outcome INTEGER NOT NULL, code TEXT NOT NULL, run INTEGER NOT NULL,"
+    " run_id TEXT NOT NULL, at_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (digest, person)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX starts_by_key ON starts (person, key) WHERE outcome = 0",
+    "CREATE INDEX starts_by_run ON starts (run, until_ms)",
 };
 
 constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2,

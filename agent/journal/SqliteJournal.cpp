@@ -45,6 +45,7 @@ SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clo
       buckets(*session),
       link(*session),
       gates(*session),
+      starts(*session),
       chainWalk(*session, hostChain, ledger, statements),
       retention(*session, hostChain, schedules),
       structureCheck(*session),
@@ -87,6 +88,11 @@ LinkTable& SqliteJournal::link() {
 GateTable& SqliteJournal::gates() {
   BELAY_CHECK(open_ != nullptr);
   return open_->gates;
+}
+
+StartTable& SqliteJournal::starts() {
+  BELAY_CHECK(open_ != nullptr);
+  return open_->starts;
 }
 
 AdmissionTable& SqliteJournal::admissions() {

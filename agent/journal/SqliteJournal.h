@@ -19,6 +19,7 @@
 #include "agent/journal/RunTable.h"
 #include "agent/journal/ScheduleTable.h"
 #include "agent/journal/Session.h"
+#include "agent/journal/StartTable.h"
 #include "agent/journal/StatementTable.h"
 #include "agent/journal/StructureCheck.h"
 #include "agent/journal/TimerTable.h"
@@ -39,6 +40,7 @@ class SqliteJournal final : public Journal {
   DeliveryTable& deliveries() override;
   LinkTable& link() override;
   GateTable& gates() override;
+  StartTable& starts() override;
   AdmissionTable& admissions() override;
   BucketTable& buckets() override;
   base::Status addRun(const RunRow& row, RunHead& head) override;
@@ -150,6 +152,7 @@ class SqliteJournal final : public Journal {
     BucketTable buckets;
     LinkTable link;
     GateTable gates;
+    StartTable starts;
     ChainWalk chainWalk;
     Retention retention;
     StructureCheck structureCheck;

@@ -19,14 +19,15 @@ struct Row {
 };
 // Releases are checked, which takes a moment each; a pin is a few signatures. The last but one is
 // for all other kinds, the last for what was refused, of any kind.
-constexpr std::size_t kOther = 5;
-constexpr std::size_t kRefused = 6;
-constexpr std::array<Row, 7> kRows{{
+constexpr std::size_t kOther = 6;
+constexpr std::size_t kRefused = 7;
+constexpr std::array<Row, 8> kRows{{
     {wire::kCallback, 10'000, 60'000},
     {wire::kWebhook, 10'000, 60'000},
     {wire::kPin, 1'000, 600},
     {wire::kRelease, 200, 600},
     {wire::kDecision, 1'000, 6'000},
+    {wire::kStart, 200, 600},
     {"", 200, 600},
     {"", 500, 600},
 }};

@@ -27,7 +27,7 @@ class InboundBudget {
     std::chrono::milliseconds at{0};
     bool used = false;
   };
-  static constexpr std::size_t kBuckets = 7;
+  static constexpr std::size_t kBuckets = 8;
   double& tokensOf(std::size_t row, std::chrono::milliseconds now);
 
   std::array<Bucket, kBuckets> buckets_{};

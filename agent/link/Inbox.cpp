@@ -33,10 +33,11 @@ Result<std::string> bytesOf(const Value& body) {
 }  // namespace
 
 Inbox::Prepared Inbox::prepare(Incoming message, const flow::SyntaxCheck& syntax,
-                               const KnownRequests& known) {
+                               const KnownRequests& known, const HostKey& hostKey) {
   Prepared out{std::move(message), std::nullopt, std::nullopt};
   if (out.message.kind == wire::kRelease) out.release = checkRelease(out.message.body, syntax);
   if (isDecision(out.message)) out.decision = checkDecision(out.message.body, known);
+  if (isStart(out.message)) out.start = checkStart(out.message.body, known.roster, hostKey);
   return out;
 }
 
@@ -47,6 +48,7 @@ Status Inbox::take(runtime::Runtime& runtime, const Prepared& prepared) {
   if (message.kind == wire::kPin) return takePin(runtime, message.body, world_.log);
   if (message.kind == wire::kRoster) return takeRoster(runtime, message.body, world_.log);
   if (prepared.decision) return takeDecision(runtime, *prepared.decision);
+  if (prepared.start) return takeStart(runtime, *prepared.start);
   if (!prepared.release) {
     return malformed("is of kind " + base::visible(message.kind) +
                      ", which this host does not know");

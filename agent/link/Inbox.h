@@ -8,6 +8,7 @@
 #include "agent/link/Decisions.h"
 #include "agent/link/RelayClient.h"
 #include "agent/link/Releases.h"
+#include "agent/link/RemoteStart.h"
 #include "agent/runtime/Runtime.h"
 #include "agent/triggers/Events.h"
 #include "common/base/Result.h"
@@ -19,8 +20,9 @@ namespace belay::link {
 using CallbackToken = std::function<std::string(const std::string& wait)>;
 
 /// Does what messages of the relay ask for, in the open transaction, believing none of them: a
-/// callback shows its wait's token, a webhook its own secret, a pin and a decision the keys of the
-/// roster, a roster those of the root document, and a release the pin that waits for it.
+/// callback shows its wait's token, a webhook its own secret, a pin, a decision and a start the
+/// keys of the roster, a roster those of the root document, and a release the pin that waits for
+/// it.
 ///
 /// Threads:   the loop.
 /// Ownership: borrows the world.
@@ -40,10 +42,11 @@ class Inbox {
     Incoming message;
     std::optional<base::Result<CheckedRelease>> release;  ///< Of a message of kind release.
     std::optional<CheckedDecision> decision;              ///< Of a message of kind decision.
+    std::optional<CheckedStart> start{};                  ///< Of a message of kind start.
   };
   /// Threads: that of `syntax`.
   static Prepared prepare(Incoming message, const flow::SyntaxCheck& syntax,
-                          const KnownRequests& known);
+                          const KnownRequests& known, const HostKey& hostKey);
 
   base::Status take(runtime::Runtime& runtime, const Prepared& prepared);
 

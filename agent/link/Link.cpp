@@ -354,7 +354,9 @@ Status Link::takeMessages(const Session& session, std::vector<Incoming>&& messag
   // Shared with the task: the link may end before the loop comes to it.
   const auto shared = std::make_shared<std::vector<Incoming>>(std::move(messages));
   const auto known = std::make_shared<KnownRequests>();
-  if (std::any_of(shared->begin(), shared->end(), isDecision)) {
+  if (std::any_of(shared->begin(), shared->end(), [](const Incoming& message) {
+        return isDecision(message) || isStart(message);
+      })) {
     BELAY_TRY(onLoop([known, shared](runtime::Runtime& runtime) -> Status {
       BELAY_ASSIGN(*known, knownRequests(runtime, *shared));
       return {};
@@ -372,7 +374,7 @@ Status Link::takeMessages(const Session& session, std::vector<Incoming>&& messag
       }
       break;
     }
-    prepared.push_back(Inbox::prepare(std::move(message), syntax, *known));
+    prepared.push_back(Inbox::prepare(std::move(message), syntax, *known, world_.hostKey));
   }
   if (prepared.empty()) return {};
   const auto refused = std::make_shared<std::size_t>(0);

@@ -8,6 +8,7 @@
 #include "agent/link/PinWaits.h"
 #include "agent/runtime/FlowLifecycle.h"
 #include "common/base/Text.h"
+#include "common/crypto/Sha256.h"
 #include "common/json/Writer.h"
 #include "common/wire/CallbackProof.h"
 #include "common/wire/Protocol.h"
@@ -71,6 +72,7 @@ Status LinkPart::save() {
 
 void LinkPart::forget() {
   standing_.reset();
+  offeredFor_.clear();
   changed_ = false;
 }
 
@@ -90,6 +92,7 @@ Status LinkPart::work() {
   BELAY_TRY(announceCallbacks());
   BELAY_TRY(announceClosed());
   BELAY_TRY(announceHooks());
+  BELAY_TRY(announceOffer());
   return save();
 }
 
@@ -194,6 +197,43 @@ Status LinkPart::sayReceipt(const Inbox::Prepared& prepared, const Status& taken
   return say(wire::kReceipt, receiptRow(receipt));
 }
 
+/// In the transaction of its effect: whoever asked hears of it once there is a run, and not before.
+Status LinkPart::sayStartReceipt(const Inbox::Prepared& prepared, const Status& taken) {
+  const auto& statement = prepared.start->statement;
+  if (!statement) return {};
+  if (!taken) {
+    BELAY_ASSIGN(const std::int64_t waiting, table().outboxSize());
+    if (waiting >= kOutboxMax) return {};
+  }
+  BELAY_ASSIGN(const auto receipt, world_.runtime.starts().receipt(*statement, taken));
+  return receipt ? say(wire::kStartReceipt, startReceiptRow(*receipt)) : Status{};
+}
+
+/// Follows from the live flows, the statements that this host keeps, its epoch and its policy, of
+/// which the last does not change while it runs. Nothing is written while it stays the same.
+Status LinkPart::announceOffer() {
+  const bool tells = world_.runtime.policy().tellsOfFlows();
+  if (!tells && standing_->offer.empty()) return {};
+  BELAY_ASSIGN(const runtime::HostEpoch* const epoch, world_.runtime.guard().epoch());
+  BELAY_ASSIGN(const std::int64_t statements, table().lastStatement());
+  std::string basis = epoch->text() + " " + std::to_string(statements) + " " +
+                      std::to_string(standing_->changeMark);
+  if (basis == offeredFor_) return {};
+  BELAY_ASSIGN(auto offer, world_.runtime.starts().offer());
+  if (offer && !tells) offer->flows.clear();
+  std::string digest;
+  if (offer && (!offer->flows.empty() || !standing_->offer.empty())) {
+    const std::int64_t createdMs = std::exchange(offer->createdMs, 0);
+    digest = crypto::sha256(offer->print()).hex();
+    offer->createdMs = createdMs;
+    if (digest != standing_->offer) BELAY_TRY(say(wire::kOffer, offerRow(*offer)));
+  }
+  changed_ = changed_ || digest != standing_->offer;
+  standing_->offer = std::move(digest);
+  offeredFor_ = std::move(basis);
+  return {};
+}
+
 Status LinkPart::announceHooks() {
   BELAY_ASSIGN(const auto flows,
                world_.runtime.journal().schedules().flowsChangedAfter(standing_->changeMark));
@@ -260,6 +300,8 @@ Status LinkPart::announceAll() {
   standing_->callbackMark = 0;
   standing_->changeMark = 0;
   standing_->hooks.clear();
+  standing_->offer.clear();
+  offeredFor_.clear();
   changed_ = true;
   return {};
 }
@@ -332,6 +374,7 @@ Status LinkPart::take(const std::string& url, const std::vector<Inbox::Prepared>
                        {{"kind", row.kind}, {"seq", message.seq}});
     }
     if (prepared.decision) BELAY_TRY(sayReceipt(prepared, taken));
+    if (prepared.start) BELAY_TRY(sayStartReceipt(prepared, taken));
     BELAY_TRY(table().addInbox(row, kInboxKept));
     standing_->received = message.seq;
     changed_ = true;

@@ -73,6 +73,8 @@ class LinkPart final : public runtime::LoopPart {
   base::Status announceOver(bool& more);
   base::Status lookAtRoster();
   base::Status sayReceipt(const Inbox::Prepared& prepared, const base::Status& taken);
+  base::Status sayStartReceipt(const Inbox::Prepared& prepared, const base::Status& taken);
+  base::Status announceOffer();
   base::Status announceHooks();
   base::Result<std::string> hooksJson();
   base::Status announceAll();
@@ -86,6 +88,7 @@ class LinkPart final : public runtime::LoopPart {
   bool changed_ = false;       ///< The standing, since it was written.
   bool closedWanted_ = false;  ///< Waits may have been closed since the last look.
   std::int64_t nextLookMs_ = 0;
+  std::string offeredFor_;  ///< What an offer follows from, as of the last look; empty: none.
   std::size_t refused_ = 0;
   bool full_ = false;  ///< The outbox: what is open waits until the relay has taken some.
 };

@@ -14,6 +14,7 @@ namespace belay::link {
 using base::Result;
 using statement::Receipt;
 using statement::Request;
+using statement::StartReceipt;
 
 namespace {
 
@@ -72,6 +73,19 @@ std::string finishReceipt(const Draft& draft, const crypto::P256PrivateKey& host
   return out;
 }
 
+/// {"start","statement"} and {"statement"}, of what was put down as `payload`.
+std::string finishSigned(const Draft& draft, std::string_view typ,
+                         const crypto::P256PrivateKey& hostKey) {
+  const auto row = json::parse(draft.row.body);
+  if (!row) return "{}";
+  std::string out;
+  json::Writer writer(out);
+  writer.beginObject();
+  if (draft.row.kind == wire::kStartReceipt) writer.member("start", row->text("start"));
+  writer.member("statement", statement::signJws(hostKey, typ, row->text("payload"))).endObject();
+  return out;
+}
+
 }  // namespace
 
 std::int64_t lastsMs(std::int64_t expiresMs, std::int64_t nowMs) {
@@ -97,6 +111,22 @@ std::string receiptRow(const Receipt& receipt) {
   return out;
 }
 
+std::string startReceiptRow(const StartReceipt& receipt) {
+  std::string out;
+  json::Writer(out)
+      .beginObject()
+      .member("start", receipt.start.hex())
+      .member("payload", receipt.print())
+      .endObject();
+  return out;
+}
+
+std::string offerRow(const statement::Offer& offer) {
+  std::string out;
+  json::Writer(out).beginObject().member("payload", offer.print()).endObject();
+  return out;
+}
+
 Result<std::vector<Draft>> draftsOf(runtime::Runtime& runtime,
                                     std::vector<journal::OutboxRow> rows) {
   std::vector<Draft> out;
@@ -117,7 +147,8 @@ Result<std::vector<Draft>> draftsOf(runtime::Runtime& runtime,
 
 bool needsKey(const std::vector<Draft>& drafts) {
   return std::any_of(drafts.begin(), drafts.end(), [](const Draft& draft) {
-    return draft.asked.has_value() || draft.row.kind == wire::kReceipt;
+    return draft.asked.has_value() || draft.row.kind == wire::kReceipt ||
+           draft.row.kind == wire::kStartReceipt || draft.row.kind == wire::kOffer;
   });
 }
 
@@ -125,6 +156,10 @@ std::string finishDraft(const Draft& draft, const crypto::P256PrivateKey& hostKe
                         base::Random& random) {
   if (draft.asked) return finishRequest(draft, hostKey, random);
   if (draft.row.kind == wire::kReceipt) return finishReceipt(draft, hostKey);
+  if (draft.row.kind == wire::kStartReceipt) {
+    return finishSigned(draft, StartReceipt::kTyp, hostKey);
+  }
+  if (draft.row.kind == wire::kOffer) return finishSigned(draft, statement::Offer::kTyp, hostKey);
   return draft.row.body;
 }
 

@@ -47,5 +47,7 @@ std::int64_t lastsMs(std::int64_t expiresMs, std::int64_t nowMs);
 /// Bodies of rows. Threads: any.
 std::string requestRow(std::string_view request);
 std::string receiptRow(const statement::Receipt& receipt);
+std::string startReceiptRow(const statement::StartReceipt& receipt);
+std::string offerRow(const statement::Offer& offer);
 
 }  // namespace belay::link

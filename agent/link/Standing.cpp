@@ -27,6 +27,7 @@ Result<Standing> readStanding(journal::Journal& journal) {
   out.changeMark = value.integer("change_mark");
   out.rosterMark = value.integer("roster_mark");
   out.hooks = value.text("hooks");
+  out.offer = value.text("offer");
   return out;
 }
 
@@ -37,7 +38,7 @@ base::Status writeStanding(journal::Journal& journal, const Standing& standing) 
   value.set("received", standing.received).set("sent", standing.sent);
   value.set("handed", standing.handed).set("callback_mark", standing.callbackMark);
   value.set("change_mark", standing.changeMark).set("roster_mark", standing.rosterMark);
-  value.set("hooks", standing.hooks);
+  value.set("hooks", standing.hooks).set("offer", standing.offer);
   return journal.setMeta(kNote, json::print(value));
 }
 

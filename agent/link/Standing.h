@@ -21,6 +21,7 @@ struct Standing {
   std::int64_t changeMark = 0;    ///< Row of the last change of flows that was looked at.
   std::int64_t rosterMark = 0;    ///< Version of the roster by which requests were sealed.
   std::string hooks;              ///< What the relay was told last, as JSON.
+  std::string offer;              ///< Digest of what it was told last to be offered; empty: none.
 
   bool linked() const { return !identity.url.empty(); }
 };

@@ -197,26 +197,44 @@ Status refuseWithoutPin(const trust::Policy& policy, std::string_view flow) {
       {"belay pin create " + slug + " --release N --key FILE --out FILE", "belay pin apply FILE"}};
 }
 
-Status refuseUnpinned(Journal& journal, const trust::Policy& policy, std::string_view flow,
-                      std::string_view digest) {
-  const trust::PinDemand demand = policy.pinDemand(flow);
-  if (!demand.required) return {};
-  BELAY_ASSIGN(const PinChain chain, pinChain(journal, flow, demand.channel));
+namespace {
+
+/// The pin in force, when it names this content and counts. `why`: who wants that.
+Result<AcceptedPin> pinNaming(Journal& journal, const std::string& channel, std::string_view flow,
+                              std::string_view digest, const std::string& why) {
+  BELAY_ASSIGN(PinChain chain, pinChain(journal, flow, channel));
   const std::string slug(flow);
   if (!chain.inForce || chain.inForce->pin.document.releaseName() != digest) {
     const std::string named =
         chain.inForce ? "the pin in force names " + chain.inForce->pin.document.releaseName()
                       : std::string("no pin is in force");
     return Error{ErrorCode::kPinRequired,
-                 demand.rule + " of " + demand.source + " lets only the pinned release of flow " +
-                     slug + " run; " + named,
+                 why + " only the pinned release of flow " + slug + " run; " + named,
                  {"belay flow show " + slug, "belay pin apply FILE"}};
   }
-  if (chain.inForce->voidBecause.empty()) return {};
+  if (chain.inForce->voidBecause.empty()) return std::move(*chain.inForce);
   return Error{ErrorCode::kPinVoid,
                nameOf(chain.inForce->pin.document) +
                    " does not count any more: " + chain.inForce->voidBecause,
                {"belay pin apply FILE"}};
+}
+
+}  // namespace
+
+Status refuseUnpinned(Journal& journal, const trust::Policy& policy, std::string_view flow,
+                      std::string_view digest) {
+  const trust::PinDemand demand = policy.pinDemand(flow);
+  if (!demand.required) return {};
+  const auto pin = pinNaming(journal, demand.channel, flow, digest,
+                             demand.rule + " of " + demand.source + " lets");
+  return pin ? Status{} : Status{pin.error()};
+}
+
+Result<std::int64_t> pinOf(Journal& journal, const trust::Policy& policy, std::string_view flow,
+                           std::string_view digest) {
+  BELAY_ASSIGN(const AcceptedPin accepted, pinNaming(journal, policy.pinDemand(flow).channel, flow,
+                                                     digest, "starters may have"));
+  return accepted.pin.document.counter;
 }
 
 }  // namespace belay::runtime

@@ -59,5 +59,9 @@ base::Status refuseWithoutPin(const trust::Policy& policy, std::string_view flow
 /// Errors: kPinRequired, citing the rule; kPinVoid.
 base::Status refuseUnpinned(journal::Journal& journal, const trust::Policy& policy,
                             std::string_view flow, std::string_view digest);
+/// Counter of the pin in force, which names this content and counts. Whatever the policy demands:
+/// what starters ask for is pinned. Errors: kPinRequired, kPinVoid.
+base::Result<std::int64_t> pinOf(journal::Journal& journal, const trust::Policy& policy,
+                                 std::string_view flow, std::string_view digest);
 
 }  // namespace belay::runtime

@@ -63,6 +63,7 @@ Runtime::Runtime(World world, RuntimeSettings settings)
                    }),
       waits_(core_),
       gates_(core_, waits_),
+      starts_(core_, *this),
       steps_(core_, waits_, *this) {
   waits_.setSteps(steps_);
 }

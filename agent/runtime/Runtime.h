@@ -10,6 +10,7 @@
 #include "agent/runtime/Admission.h"
 #include "agent/runtime/Core.h"
 #include "agent/runtime/Gates.h"
+#include "agent/runtime/RemoteStarts.h"
 #include "agent/runtime/Replacement.h"
 #include "agent/runtime/Starts.h"
 #include "agent/runtime/Steps.h"
@@ -33,6 +34,7 @@ class Runtime : private Starter {
   Steps& steps() { return steps_; }
   Waits& waits() { return waits_; }
   Gates& gates() { return gates_; }
+  RemoteStarts& starts() { return starts_; }
   FlowCache& flows() { return core_.flows(); }
   journal::Journal& journal() { return core_.world().journal; }
   const trust::Policy& policy() { return core_.world().policy; }
@@ -89,6 +91,7 @@ class Runtime : private Starter {
   Replacement replacement_;
   Waits waits_;
   Gates gates_;
+  RemoteStarts starts_;
   Steps steps_;
   /// Attempts that performers are busy with: after a rollback they must not be started twice.
   std::set<std::pair<base::RunId, std::string>> inFlight_;

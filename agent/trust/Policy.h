@@ -7,6 +7,7 @@
 
 #include "agent/trust/GatePolicy.h"
 #include "agent/trust/RenderedEffect.h"
+#include "agent/trust/StartPolicy.h"
 #include "common/base/Result.h"
 #include "common/http/Resolver.h"
 #include "common/json/Value.h"
@@ -50,7 +51,8 @@ using PathResolver = std::function<std::string(const std::string&)>;
 ///   families: [FAMILY], secrets: [{id, names, flows}],
 ///   hours: [{id, flows, days, from, to, zone}]
 ///   approvals: {gates: [{id, slug, class, approvers, quorum}], persons, expires, to_relay,
-///               artifacts}
+///               artifacts},
+///   starts: {allow: [{id, flows, persons}], expires, discovery}
 ///
 /// Threads: any; a reload makes a new policy.
 class Policy {
@@ -81,11 +83,23 @@ class Policy {
   /// Whether this flow runs only what a signed pin names.
   PinDemand pinDemand(std::string_view flow) const;
 
+  /// Whether a starter of the roster may have this flow started.
+  Verdict checkStart(std::string_view flow, std::string_view person) const;
+  /// Whether any starter may.
+  bool startable(std::string_view flow) const;
+  /// No start lives longer.
+  std::chrono::milliseconds startExpires() const;
+  /// Which flows the relay is told of.
+  Discovery discovery() const;
+  /// Whether there could be one.
+  bool tellsOfFlows() const;
+
   /// Who must answer the approvals of this flow.
   GateDemand gateDemand(std::string_view flow) const;
   /// The rules by which approvals need less than class e2e.
   std::vector<GateRule> loweredGates() const;
-  /// The person of the roster who is a user of this host: "uid:1000 (ada)". Empty: nobody.
+  /// The person of the roster who is a user of this host, "uid:1000 (ada)", or who has signed a
+  /// start, "starter:ada". Empty: nobody.
   std::string personOf(std::string_view user) const;
   /// No request of an approval lives longer.
   std::chrono::milliseconds approvalExpires() const;

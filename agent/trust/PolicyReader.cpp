@@ -15,8 +15,8 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kTopKeys{"run",       "http",     "flows",   "webhook",
-                                                   "approvals", "families", "secrets", "hours"};
+constexpr std::array<std::string_view, 9> kTopKeys{
+    "run", "http", "flows", "webhook", "approvals", "starts", "families", "secrets", "hours"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
 constexpr std::array<std::string_view, 1> kWebhookKeys{"unauthenticated"};
 constexpr std::array<std::string_view, 2> kRunKeys{"allow", "deny"};
@@ -321,6 +321,7 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
   BELAY_TRY(readBounds(rules, out.bounds));
   if (const json::Value* approvals = rules.find("approvals"))
     BELAY_TRY(readApprovals(*approvals, out.approvals));
+  if (const json::Value* starts = rules.find("starts")) BELAY_TRY(readStarts(*starts, out.starts));
   return out;
 }
 

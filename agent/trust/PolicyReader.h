@@ -45,6 +45,8 @@ class PolicyReader {
   base::Result<GateRule> gateRule(const json::Value& rule, const std::string& pointer) const;
   base::Status readPersons(const json::Value& persons, ApprovalRules& out) const;
   base::Status readApprovals(const json::Value& section, ApprovalRules& out) const;
+  base::Result<StartRule> startRule(const json::Value& rule, const std::string& pointer) const;
+  base::Status readStarts(const json::Value& section, StartRules& out) const;
   base::Status readHttp(const json::Value& section, PolicyRules& out) const;
   base::Status readBounds(const json::Value& rules, FlowBounds& out) const;
   base::Status readFamilies(const json::Value& rules, FlowBounds& out) const;

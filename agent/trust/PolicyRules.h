@@ -10,6 +10,7 @@
 #include "agent/trust/FlowBounds.h"
 #include "agent/trust/GatePolicy.h"
 #include "agent/trust/Policy.h"
+#include "agent/trust/StartPolicy.h"
 
 namespace belay::trust {
 
@@ -69,6 +70,7 @@ struct PolicyRules {
   std::vector<std::string> unauthenticatedWebhooks;
   FlowBounds bounds;
   ApprovalRules approvals;
+  StartRules starts;
 };
 
 /// True where `executable` starts other commands or code by its arguments: an allow rule then needs

@@ -31,5 +31,6 @@ base::Result<std::string> unseal(std::string_view text, std::string_view typ,
 /// What is sealed of a request, its artifacts, and a start.
 inline constexpr std::string_view kSealedRequest = "belay-request+jwe";
 inline constexpr std::string_view kSealedArtifact = "belay-artifact+jwe";
+inline constexpr std::string_view kSealedStart = "belay-start+jwe";
 
 }  // namespace belay::statement

@@ -237,6 +237,30 @@ Result<Believed<Receipt>> verifyReceipt(const SignedStatement& statement,
   return verifyOfHost<Receipt>(statement, host, fleet);
 }
 
+Result<Believed<StartReceipt>> verifyStartReceipt(const SignedStatement& statement,
+                                                  const crypto::P256PublicKey& host,
+                                                  const Digest& fleet) {
+  return verifyOfHost<StartReceipt>(statement, host, fleet);
+}
+
+Result<Believed<Offer>> verifyOffer(const SignedStatement& statement,
+                                    const crypto::P256PublicKey& host, const Digest& fleet) {
+  return verifyOfHost<Offer>(statement, host, fleet);
+}
+
+Result<Signer> checkStarter(const SignedStatement& statement, const Roster& roster) {
+  const KeySet keys = KeySet::ofRole(roster, Role::kStarter);
+  BELAY_ASSIGN(const std::vector<Signer> signers, SignatureCheck(statement, keys).signers(1));
+  return signers.front();
+}
+
+Result<Believed<Start>> verifyStart(const SignedStatement& statement, const Roster& roster) {
+  BELAY_TRY(checkSingle(statement));
+  BELAY_ASSIGN(Start start, open<Start>(statement));
+  BELAY_TRY(checkFleet(start.fleet, roster.fleet));
+  return believe(statement, std::move(start), KeySet::ofRole(roster, Role::kStarter), 1);
+}
+
 Result<Signer> checkDecider(const SignedStatement& statement, const Roster& roster) {
   const KeySet keys = KeySet::ofDeciders(roster);
   BELAY_ASSIGN(const std::vector<Signer> signers, SignatureCheck(statement, keys).signers(1));

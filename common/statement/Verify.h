@@ -11,12 +11,15 @@
 #include "common/crypto/Digest.h"
 #include "common/statement/Card.h"
 #include "common/statement/Decision.h"
+#include "common/statement/Offer.h"
 #include "common/statement/Pin.h"
 #include "common/statement/Receipt.h"
 #include "common/statement/Request.h"
 #include "common/statement/Root.h"
 #include "common/statement/Roster.h"
 #include "common/statement/SignedStatement.h"
+#include "common/statement/Start.h"
+#include "common/statement/StartReceipt.h"
 
 namespace belay::statement {
 
@@ -98,6 +101,16 @@ base::Result<Believed<Request>> verifyRequest(const SignedStatement& statement,
 base::Result<Believed<Receipt>> verifyReceipt(const SignedStatement& statement,
                                               const crypto::P256PublicKey& host,
                                               const crypto::Digest& fleet);
+base::Result<Believed<StartReceipt>> verifyStartReceipt(const SignedStatement& statement,
+                                                        const crypto::P256PublicKey& host,
+                                                        const crypto::Digest& fleet);
+base::Result<Believed<Offer>> verifyOffer(const SignedStatement& statement,
+                                          const crypto::P256PublicKey& host,
+                                          const crypto::Digest& fleet);
+/// Of a starter; whether the host does it is the host's to see to.
+base::Result<Believed<Start>> verifyStart(const SignedStatement& statement, const Roster& roster);
+/// What verifyStart() looks at before the signature, as checkDecider() does.
+base::Result<Signer> checkStarter(const SignedStatement& statement, const Roster& roster);
 /// Of a key that may decide at all; whether it may here, and now, is the gate's to see to.
 base::Result<Believed<Decision>> verifyDecision(const SignedStatement& statement,
                                                 const Roster& roster);

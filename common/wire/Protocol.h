@@ -16,12 +16,15 @@ inline constexpr std::string_view kRelease = "release";
 inline constexpr std::string_view kDecision = "decision";
 inline constexpr std::string_view kRoster = "roster";
 inline constexpr std::string_view kCard = "card";
+inline constexpr std::string_view kStart = "start";
 /// Kinds of messages from a host.
 inline constexpr std::string_view kCallbackOpen = "callback_open";
 inline constexpr std::string_view kCallbackClosed = "callback_closed";
 inline constexpr std::string_view kHooks = "hooks";
 inline constexpr std::string_view kRequest = "request";
 inline constexpr std::string_view kReceipt = "receipt";
+inline constexpr std::string_view kOffer = "offer";
+inline constexpr std::string_view kStartReceipt = "start_receipt";
 
 /// Of a delivery or a callback, before it is written as base64.
 inline constexpr std::size_t kDeliveryBytesMax = 1u << 20;

@@ -18,7 +18,7 @@ constexpr std::int64_t kMsOfSecond = 1'000;
 constexpr Flag kNewFlags[] = {
     {"role", "ROLE",
      "host (enrols one host, once), release (hands in pins and releases), approver, bot (hand in "
-     "decisions), metrics"},
+     "decisions), starter (has flows started), operator (sees the fleet), metrics"},
     {"label", "TEXT", "whom it is for"},
     {"expires", "DURATION", "how long it counts (24h for role host)"},
 };

@@ -10,6 +10,7 @@
 #include "common/base/Result.h"
 #include "relay/mailbox/BlobRows.h"
 #include "relay/mailbox/EndpointRows.h"
+#include "relay/mailbox/FleetRows.h"
 
 namespace belay::mailbox {
 
@@ -20,7 +21,7 @@ struct HostRow {
   std::string jwk;  ///< Public.
   std::string label;
   std::int64_t createdMs = 0;
-  std::int64_t seenMs = 0;    ///< Of its newest session; 0: it never had one.
+  std::int64_t seenMs = 0;    ///< When it was noted last, by a session or its end; 0: never.
   std::int64_t epoch = 0;     ///< Of its newest session; older ones are fenced.
   std::int64_t received = 0;  ///< The highest number of a message from it.
   std::int64_t lastSeq = 0;   ///< The highest number of a message to it.
@@ -33,7 +34,7 @@ struct HostRow {
 /// A secret that somebody was given, known by its digest.
 struct TokenRow {
   std::string digest;  ///< SHA-256, hex.
-  std::string role;    ///< "host": enrols one host, once; "release", "approver", "bot", "metrics".
+  std::string role;    ///< "host": enrols one host, once; "release", "approver", "bot", …
   std::string label;
   std::int64_t createdMs = 0;
   std::int64_t expiresMs = 0;
@@ -143,8 +144,8 @@ class Mailbox {
                                      std::string_view card) = 0;
   /// Empty: there is none.
   virtual base::Result<std::string> card(std::string_view id) = 0;
-  /// Whether the world takes it for connected. One that is not there is none.
-  virtual base::Status setConnected(std::string_view id, bool connected) = 0;
+  /// Whether the world takes it for connected, as of now. One that is not there is none.
+  virtual base::Status setConnected(std::string_view id, bool connected, std::int64_t nowMs) = 0;
   /// Keeps the statement until the next. Errors: kRelayHost.
   virtual base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
                                                   std::int64_t nowMs) = 0;
@@ -204,6 +205,24 @@ class Mailbox {
                                   std::string_view decision, std::string_view receipt, bool closed,
                                   std::int64_t nowMs) = 0;
 
+  // --- Starts, and what hosts offer.
+  /// True when it is to be passed on: it is new, or has no receipt yet.
+  /// Errors: kRelayHost; kConflict for another host's; kRelayQuota above `most` of a host, and when
+  /// it was passed on `triesMost` times.
+  virtual base::Result<bool> putStart(const StartRow& row, std::int64_t most,
+                                      std::int64_t triesMost) = 0;
+  virtual base::Result<std::optional<StartRow>> start(std::string_view start) = 0;
+  /// The first one stays. Of this host's own starts only; one that is not there is none.
+  virtual base::Status addStartReceipt(std::string_view host, std::string_view start,
+                                       std::string_view receipt) = 0;
+  /// Takes the place of the one before. A host that is not there is none.
+  virtual base::Status setOffer(std::string_view host, std::string_view offer,
+                                std::int64_t nowMs) = 0;
+  /// Of all hosts with ids above `after`, in their order, `most` of them.
+  virtual base::Result<std::vector<OfferRow>> offers(std::string_view after, std::size_t most) = 0;
+  /// Of the host with this id, or of those with this label: two at most.
+  virtual base::Result<std::vector<OfferRow>> offersOf(std::string_view name) = 0;
+
   // --- Artifacts of requests, sealed. They go with the end of their request.
   /// Parts come in their order; one that is there already changes nothing; the first of another
   /// seal takes the place of all before. Errors: kRelayApproval unless the request is open and this
@@ -261,8 +280,8 @@ class Mailbox {
 
   // --- Upkeep.
   virtual base::Result<Totals> totals() = 0;
-  /// Removes tokens, callbacks and approvals that have expired, and events that were given up long
-  /// ago, at most `most` of each.
+  /// Removes tokens, callbacks, approvals and starts that have expired, and events that were given
+  /// up long ago, at most `most` of each.
   virtual base::Status sweep(std::int64_t nowMs, std::size_t most) = 0;
   /// Outside of a transaction: brings the file in order when it is due.
   virtual base::Status upkeep(bool idle) = 0;

@@ -21,7 +21,9 @@ constexpr const char* kTables[] = {
     " last_seq INTEGER NOT NULL, acked INTEGER NOT NULL, queued INTEGER NOT NULL,"
     " queued_bytes INTEGER NOT NULL, session TEXT NOT NULL DEFAULT '',"
     " connected INTEGER NOT NULL DEFAULT 0, card TEXT NOT NULL DEFAULT '',"
-    " card_counter INTEGER NOT NULL DEFAULT 0) STRICT",
+    " card_counter INTEGER NOT NULL DEFAULT 0, offer TEXT NOT NULL DEFAULT '',"
+    " offered_ms INTEGER NOT NULL DEFAULT 0) STRICT",
+    "CREATE INDEX hosts_by_label ON hosts (label)",
     "CREATE TABLE tokens (digest TEXT PRIMARY KEY, role TEXT NOT NULL, label TEXT NOT NULL,"
     " created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, host TEXT NOT NULL) STRICT,"
     " WITHOUT ROWID",
@@ -55,6 +57,11 @@ constexpr const char* kTables[] = {
     "CREATE INDEX blobs_by_host ON blobs (host)",
     "CREATE TABLE blob_parts (request TEXT NOT NULL, name TEXT NOT NULL, part INTEGER NOT NULL,"
     " content TEXT NOT NULL, UNIQUE (request, name, part)) STRICT",
+    "CREATE TABLE starts (start TEXT PRIMARY KEY, host INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL, tries INTEGER NOT NULL, receipt TEXT NOT NULL) STRICT,"
+    " WITHOUT ROWID",
+    "CREATE INDEX starts_by_host ON starts (host)",
+    "CREATE INDEX starts_by_expiry ON starts (expires_ms)",
     // What an endpoint holds is counted in its row, as the mailboxes of hosts are.
     "CREATE TABLE endpoints (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
     " url TEXT NOT NULL, label TEXT NOT NULL, kinds TEXT NOT NULL, secret TEXT NOT NULL,"

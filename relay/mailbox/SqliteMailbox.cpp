@@ -9,6 +9,7 @@
 #include "common/base/Files.h"
 #include "relay/mailbox/BlobStatements.h"
 #include "relay/mailbox/EventStatements.h"
+#include "relay/mailbox/FleetStatements.h"
 #include "relay/mailbox/Schema.h"
 #include "relay/mailbox/Statements.h"
 
@@ -98,7 +99,8 @@ SqliteMailbox::SqliteMailbox(std::unique_ptr<sqlite::Database> database,
       walMaxBytes_(options.walMaxBytes),
       statements_(std::make_unique<Statements>(*database_)),
       events_(std::make_unique<EventStatements>(*database_)),
-      blobs_(std::make_unique<BlobStatements>(*database_)) {
+      blobs_(std::make_unique<BlobStatements>(*database_)),
+      fleet_(std::make_unique<FleetStatements>(*database_)) {
   // Takes the place of the automatic checkpoint, which would run on the path of a commit.
   sqlite3_wal_hook(database_->raw(), &keepWalPages, &walPages_);
 }
@@ -213,6 +215,7 @@ Result<bool> SqliteMailbox::removeHost(std::string_view id) {
   BELAY_ASSIGN(const std::optional<std::int64_t> host, number(id));
   if (!host) return false;
   BELAY_TRY(removeBlobs(*host));
+  BELAY_TRY(removeStarts(*host));
   for (sqlite::Statement* const statement :
        {&statements_->removeMessages, &statements_->removeCallbacks, &statements_->removeHooks,
         &statements_->removeDecisions, &statements_->removeApprovals, &statements_->removeHost}) {
@@ -235,8 +238,8 @@ Result<std::string> SqliteMailbox::card(std::string_view id) {
   return found ? rows.string(0) : std::string();
 }
 
-Status SqliteMailbox::setConnected(std::string_view id, bool connected) {
-  return write(statements_->setConnected, connected, id);
+Status SqliteMailbox::setConnected(std::string_view id, bool connected, std::int64_t nowMs) {
+  return write(statements_->setConnected, connected, nowMs, id);
 }
 
 Result<OpenedSession> SqliteMailbox::openSession(std::string_view id, std::string_view statement,
@@ -267,6 +270,7 @@ Status SqliteMailbox::sweep(std::int64_t nowMs, std::size_t most) {
   BELAY_TRY(sweepEvents(nowMs, most));
   BELAY_TRY(sweepBlobs(nowMs, most));
   const std::int64_t gone = nowMs - kApprovalsKept.count();
+  BELAY_TRY(sweepStarts(gone, most));
   BELAY_TRY(write(statements_->sweepApprovals, gone, most));
   return database_->changes() > 0 ? write(statements_->sweepDecisions) : Status{};
 }

@@ -44,7 +44,7 @@ class SqliteMailbox final : public Mailbox {
   base::Result<bool> setCard(std::string_view id, std::int64_t counter,
                              std::string_view card) override;
   base::Result<std::string> card(std::string_view id) override;
-  base::Status setConnected(std::string_view id, bool connected) override;
+  base::Status setConnected(std::string_view id, bool connected, std::int64_t nowMs) override;
   base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
                                           std::int64_t nowMs) override;
 
@@ -72,6 +72,15 @@ class SqliteMailbox final : public Mailbox {
   base::Status addReceipt(std::string_view host, std::string_view request,
                           std::string_view decision, std::string_view receipt, bool closed,
                           std::int64_t nowMs) override;
+
+  base::Result<bool> putStart(const StartRow& row, std::int64_t most,
+                              std::int64_t triesMost) override;
+  base::Result<std::optional<StartRow>> start(std::string_view start) override;
+  base::Status addStartReceipt(std::string_view host, std::string_view start,
+                               std::string_view receipt) override;
+  base::Status setOffer(std::string_view host, std::string_view offer, std::int64_t nowMs) override;
+  base::Result<std::vector<OfferRow>> offers(std::string_view after, std::size_t most) override;
+  base::Result<std::vector<OfferRow>> offersOf(std::string_view name) override;
 
   base::Status putBlob(std::string_view host, const BlobPart& part,
                        std::int64_t bytesMost) override;
@@ -110,6 +119,7 @@ class SqliteMailbox final : public Mailbox {
   struct Statements;
   struct EventStatements;
   struct BlobStatements;
+  struct FleetStatements;
   SqliteMailbox(std::unique_ptr<sqlite::Database> database, const SqliteOptions& options);
 
   template <typename... Values>
@@ -125,12 +135,15 @@ class SqliteMailbox final : public Mailbox {
   base::Status dropBlobs(std::string_view request);
   base::Status removeBlobs(std::int64_t host);
   base::Status sweepBlobs(std::int64_t nowMs, std::size_t most);
+  base::Status sweepStarts(std::int64_t nowMs, std::size_t most);
+  base::Status removeStarts(std::int64_t host);
 
   const std::unique_ptr<sqlite::Database> database_;
   const std::uint64_t walMaxBytes_;
   const std::unique_ptr<Statements> statements_;  // Before the database goes, they are finalised.
   const std::unique_ptr<EventStatements> events_;
   const std::unique_ptr<BlobStatements> blobs_;
+  const std::unique_ptr<FleetStatements> fleet_;
   bool inTransaction_ = false;
   int walPages_ = 0;  // Written by SQLite's hook after each commit.
 };

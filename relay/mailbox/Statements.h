@@ -39,7 +39,7 @@ struct SqliteMailbox::Statements {
                 "UPDATE hosts SET card_counter = ?1, card = ?2 WHERE number = ?3"
                 " AND card_counter < ?1"),
         card(db, "read card", "SELECT card FROM hosts WHERE id = ?"),
-        setConnected(db, "note a connection", "UPDATE hosts SET connected = ? WHERE id = ?"),
+        setConnected(db, "note a connection", "UPDATE hosts SET connected = ?, seen_ms = ? WHERE id = ?"),
         hostNumber(db, "find host", "SELECT number FROM hosts WHERE id = ?"),
         removeHost(db, "remove host", "DELETE FROM hosts WHERE number = ?"),
         removeMessages(db, "remove messages", "DELETE FROM messages WHERE host = ?"),

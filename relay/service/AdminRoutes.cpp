@@ -16,13 +16,6 @@ using base::Result;
 using json::Value;
 using mailbox::Mailbox;
 
-void answerHosts(Context& context, http::ServerRequest&&, http::Responder responder) {
-  context.store.post(std::move(responder), [](Mailbox& mailbox) -> Result<Outcome> {
-    BELAY_ASSIGN(Value data, listHosts(mailbox));
-    return Outcome{okResponse(std::move(data)), {}, {}, {}};
-  });
-}
-
 void deleteHost(Context& context, http::ServerRequest&& request, http::Responder responder) {
   context.store.post(std::move(responder),
                      [&context, id = request.param("host")](Mailbox& mailbox) -> Result<Outcome> {

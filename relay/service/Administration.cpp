@@ -22,7 +22,8 @@ constexpr std::size_t kShownDigits = 12;
 constexpr std::int64_t kMsOfSecond = 1'000;
 constexpr std::int64_t kHostTokenSeconds = 24 * 3'600;
 constexpr std::int64_t kTokenSecondsMax = 10LL * 366 * 24 * 3'600;
-constexpr std::array<std::string_view, 5> kRoles{"host", "release", "approver", "bot", "metrics"};
+constexpr std::array<std::string_view, 7> kRoles{"host",    "release",  "approver", "bot",
+                                                 "starter", "operator", "metrics"};
 
 }  // namespace
 
@@ -91,7 +92,7 @@ Result<NewToken> makeToken(const Value& body, base::Random& random, std::int64_t
   BELAY_ASSIGN(out.row.role, wire::textMember(body, "role", true));
   if (std::find(kRoles.begin(), kRoles.end(), out.row.role) == kRoles.end()) {
     return Error{ErrorCode::kInvalidArgument,
-                 "a token has the role host, release, approver, bot or metrics"};
+                 "a token has the role host, release, approver, bot, starter, operator or metrics"};
   }
   BELAY_ASSIGN(out.row.label, wire::textMember(body, "label"));
   if (out.row.label.size() > wire::kLabelBytesMax) {

@@ -73,8 +73,8 @@ struct Handed {
 
 /// Only to know which request it is for.
 Result<Handed> readDecision(const http::ServerRequest& request) {
-  BELAY_ASSIGN(const auto statement,
-               statementIn(request, statement::Decision::kTyp, "only decisions are handed in here"));
+  BELAY_ASSIGN(const auto statement, statementIn(request, statement::Decision::kTyp,
+                                                 "only decisions are handed in here"));
   BELAY_ASSIGN(const auto decision, statement::Decision::parse(statement.unverifiedPayload()));
   if (decision.request.hex() != request.param("request")) {
     return Error{ErrorCode::kInvalidArgument, "the decision is about another request"};
@@ -116,13 +116,13 @@ Status tell(Context& context, Mailbox& mailbox, std::string_view kind, const std
   return {};
 }
 
+}  // namespace
+
 Result<std::string> digestMember(const Value& body, std::string_view name, bool required) {
   BELAY_ASSIGN(std::string text, wire::textMember(body, name, required));
   if ((!required && text.empty()) || crypto::Digest::fromHex(text)) return text;
   return Error{ErrorCode::kInvalidArgument, "\"" + std::string(name) + "\" must be a digest"};
 }
-
-}  // namespace
 
 Result<std::int64_t> queryNumber(const http::ServerRequest& request, std::string_view name,
                                  std::int64_t most) {

@@ -53,7 +53,7 @@ Result<bool> tellOfPresence(Mailbox& mailbox, const EventSource& source, const s
                             bool connected) {
   BELAY_ASSIGN(const std::optional<mailbox::HostRow> row, mailbox.host(host));
   if (!row || row->connected == connected) return false;
-  BELAY_TRY(mailbox.setConnected(host, connected));
+  BELAY_TRY(mailbox.setConnected(host, connected, source.nowMs));
   return tellOfHost(mailbox, source, connected ? kHostConnected : kHostDisconnected, host);
 }
 

@@ -199,6 +199,8 @@ Status takeOne(Context& context, Mailbox& mailbox, const std::string& host,
   if (message.kind == wire::kHooks) return setHooks(mailbox, host, message.body);
   if (message.kind == wire::kRequest) return openApproval(context, mailbox, host, message.body);
   if (message.kind == wire::kReceipt) return takeReceipt(context, mailbox, host, message.body);
+  if (message.kind == wire::kStartReceipt) return takeStartReceipt(mailbox, host, message.body);
+  if (message.kind == wire::kOffer) return takeOffer(context, mailbox, host, message.body);
   return Error{ErrorCode::kLinkMessage,
                "this relay takes no message of kind " + base::visible(message.kind)};
 }

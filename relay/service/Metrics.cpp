@@ -27,6 +27,7 @@ constexpr std::array<Row, static_cast<std::size_t>(Counter::kCount)> kRows{{
     {Counter::kApprovals, "approvals_taken"},
     {Counter::kDecisions, "decisions_taken"},
     {Counter::kArtifactParts, "artifact_parts_taken"},
+    {Counter::kStarts, "starts_taken"},
     {Counter::kEventsTaken, "events_taken"},
     {Counter::kEventAttemptsFailed, "event_attempts_failed"},
     {Counter::kCommits, "commits"},

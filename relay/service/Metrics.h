@@ -29,6 +29,7 @@ enum class Counter {
   kApprovals,
   kDecisions,
   kArtifactParts,
+  kStarts,
   kEventsTaken,
   kEventAttemptsFailed,
   kCommits,

@@ -50,7 +50,11 @@ constexpr RouteRow kRows[] = {
     {"GET", "/v1/approvals/{request}", kApproverClass, 0, "", Rate::kApprover, "Show a request and the receipts about it", &answerApproval},
     {"GET", "/v1/approvals/{request}/blobs/{name}", kApproverClass, 0, "", Rate::kApprover, "Fetch a part of an artifact", &answerArtifact},
     {"POST", "/v1/approvals/{request}/decision", kApproverClass, kStatementBytes, kJson, Rate::kApprover, "Decide about it", &takeDecision},
-    {"GET", "/v1/hosts", kOperatorClass, 0, "", Rate::kNone, "List hosts", &answerHosts},
+    {"POST", "/v1/starts", kStarterClass, kStatementBytes, kJson, Rate::kStarter, "Hand in a start for a host", &takeStart},
+    {"GET", "/v1/starts/{start}", kStarterClass, 0, "", Rate::kStarter, "Show what became of a start", &answerStart},
+    {"GET", "/v1/flows", kFleetClass, 0, "", Rate::kFleet, "List which host offers which flow", &answerFlows},
+    {"GET", "/v1/hosts", kFleetClass, 0, "", Rate::kFleet, "List hosts", &answerHosts},
+    {"GET", "/v1/hosts/{host}", kFleetClass, 0, "", Rate::kFleet, "Show the key, the card and the offer of a host", &answerHost},
     {"DELETE", "/v1/hosts/{host}", kOperatorClass, 0, "", Rate::kNone, "Remove a host and all that waits for it", &deleteHost},
     {"GET", "/v1/tokens", kOperatorClass, 0, "", Rate::kNone, "List tokens", &answerTokens},
     {"POST", "/v1/tokens", kOperatorClass, kSmall, kJson, Rate::kNone, "Make a token", &newToken},
@@ -80,6 +84,8 @@ constexpr std::array<RateRow, static_cast<std::size_t>(Rate::kNone)> kRates{{
     {Rate::kHost, "host", &Settings::rateHost, RateRow::By::kCredential},
     {Rate::kRelease, "release", &Settings::rateRelease, RateRow::By::kCredential},
     {Rate::kApprover, "approver", &Settings::rateApprover, RateRow::By::kCredential},
+    {Rate::kStarter, "starter", &Settings::rateStarter, RateRow::By::kCredential},
+    {Rate::kFleet, "fleet", &Settings::rateFleet, RateRow::By::kCredential},
 }};
 
 constexpr bool rowsFollowTheEnum() {
@@ -110,8 +116,8 @@ class Authorizer {
  private:
   /// On the Unix socket the kernel says who asks, and nobody else has a reason to be there.
   std::optional<Error> local(std::string_view auth, const http::PeerCredentials& peer) const {
-    const bool mayAsk = auth == kOperatorClass || auth == kMetricsClass || auth == kOpenClass ||
-                        auth == http::RouteTable::kNoRoute;
+    const bool mayAsk = auth == kOperatorClass || auth == kFleetClass || auth == kMetricsClass ||
+                        auth == kOpenClass || auth == http::RouteTable::kNoRoute;
     if (mayAsk && (peer.uid == 0 || peer.uid == ::geteuid())) return std::nullopt;
     return Error{ErrorCode::kPermission, "this is for root and the relay's own user only"};
   }
@@ -141,6 +147,8 @@ class Authorizer {
     if (auth == kEnrolClass) return checkRole(request, "host", who);
     if (auth == kReleaseClass || auth == kMetricsClass) return checkRole(request, auth, who);
     if (auth == kApproverClass) return checkRole(request, auth, who, "bot");
+    if (auth == kStarterClass) return checkRole(request, auth, who);
+    if (auth == kFleetClass) return checkRole(request, "operator", who, "starter");
     return Error{ErrorCode::kPermission, "this is answered on the relay's Unix socket only"};
   }
 

@@ -49,12 +49,15 @@ inline constexpr std::string_view kSessionClass = "session";  ///< The host of a
 inline constexpr std::string_view kReleaseClass = "release";  ///< A token of role release.
 inline constexpr std::string_view kApproverClass =
     "approver";                                               ///< A token of role approver or bot.
-inline constexpr std::string_view kMetricsClass = "metrics";  ///< A token of that role, or below.
+inline constexpr std::string_view kStarterClass = "starter";  ///< A token of role starter.
+inline constexpr std::string_view kFleetClass =
+    "fleet";  ///< A token of role operator or starter, or below.
+inline constexpr std::string_view kMetricsClass = "metrics";    ///< A token of that role, or below.
 inline constexpr std::string_view kOperatorClass = "operator";  ///< Root and the relay's own user,
                                                                 ///< on its Unix socket.
 
 /// Whose requests are counted together, and against which setting.
-enum class Rate { kPublic, kEnrol, kSession, kHost, kRelease, kApprover, kNone };
+enum class Rate { kPublic, kEnrol, kSession, kHost, kRelease, kApprover, kStarter, kFleet, kNone };
 
 using RouteHandler = void (*)(Context&, http::ServerRequest&&, http::Responder);
 
@@ -81,6 +84,10 @@ base::Result<std::int64_t> queryNumber(const http::ServerRequest& request, std::
 /// `others`: what is said of those of another type. Errors: kInvalidArgument, kStatement….
 base::Result<statement::SignedStatement> statementIn(const http::ServerRequest& request,
                                                      std::string_view typ, const char* others);
+
+/// A digest of a body. Errors: kInvalidArgument.
+base::Result<std::string> digestMember(const json::Value& body, std::string_view name,
+                                       bool required);
 
 /// The table with its authorizer.
 std::unique_ptr<http::RouteTable> makeRouteTable(Context& context);
@@ -120,6 +127,16 @@ base::Status takeReceipt(Context& context, mailbox::Mailbox& mailbox, const std:
 
 /// All pins and releases that this relay has, for a host that is new.
 base::Status sendReleases(mailbox::Mailbox& mailbox, const std::string& host, std::int64_t nowMs);
+
+void takeStart(Context& context, http::ServerRequest&& request, http::Responder responder);
+void answerStart(Context& context, http::ServerRequest&& request, http::Responder responder);
+void answerHost(Context& context, http::ServerRequest&& request, http::Responder responder);
+void answerFlows(Context& context, http::ServerRequest&& request, http::Responder responder);
+// Messages of hosts about starts and flows. Errors: refusals, or of the store.
+base::Status takeStartReceipt(mailbox::Mailbox& mailbox, const std::string& host,
+                              const json::Value& body);
+base::Status takeOffer(Context& context, mailbox::Mailbox& mailbox, const std::string& host,
+                       const json::Value& body);
 
 void answerHosts(Context& context, http::ServerRequest&& request, http::Responder responder);
 void deleteHost(Context& context, http::ServerRequest&& request, http::Responder responder);

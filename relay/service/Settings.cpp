@@ -85,6 +85,8 @@ void visitOptions(SettingsType& s, Visitor& v) {
            "Callbacks that one host has open.");
   v.number("limits.approvals_per_host", s.approvalsMax, 1, 100'000,
            "Approvals that one host has open.");
+  v.number("limits.starts_per_host", s.startsMax, 1, 1'000'000,
+           "Starts for one host that are kept, until a day after their end.");
   v.bytes("limits.artifact_bytes_per_host", s.artifactBytesMax, 0, 1ull << 40,
           "Sealed artifacts of the approvals that one host has open.");
   v.number("limits.requests_in_flight", s.requestsMax, 16, 1'000'000,
@@ -106,6 +108,10 @@ void visitOptions(SettingsType& s, Visitor& v) {
   v.number("rates.release", s.rateRelease, 1, 1'000'000,
            "Of one token of role release or metrics.");
   v.number("rates.approver", s.rateApprover, 1, 1'000'000, "Of one token of role approver or bot.");
+  v.number("rates.starter", s.rateStarter, 1, 1'000'000,
+           "Of one token of role starter, to hand in starts and ask about them.");
+  v.number("rates.fleet", s.rateFleet, 1, 1'000'000,
+           "Of one token of role operator or starter, to look at hosts and flows.");
 }
 
 }  // namespace

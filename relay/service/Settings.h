@@ -31,6 +31,7 @@ struct Settings {
   std::uint64_t bytesMax = 64u << 20;
   std::int64_t callbacksMax = 10'000;
   std::int64_t approvalsMax = 1'000;
+  std::int64_t startsMax = 10'000;
   std::uint64_t artifactBytesMax = 256u << 20;
   std::int64_t requestsMax = 4'096;
   std::chrono::milliseconds pollMax{60'000};
@@ -48,6 +49,8 @@ struct Settings {
   std::int64_t rateHost = 1'200;
   std::int64_t rateRelease = 120;
   std::int64_t rateApprover = 1200;
+  std::int64_t rateStarter = 600;
+  std::int64_t rateFleet = 600;
 };
 
 /// Reads YAML. Errors: kSettingsInvalid with file, line and the nearest right key.

@@ -18,6 +18,7 @@ import time
 import belay
 import check
 import relay as relays
+import sealing
 from relay_of_lies import RelayOfLies
 
 trust = importlib.import_module("20_trust")
@@ -39,7 +40,7 @@ class People:
     def __init__(self, host, name="evil"):
         self.host, self.name = host, name
         self.keys = {each: trust.OpensslKey(host.folder, name + each) for each in
-                     ("root", "ada", "ada2", "bob", "eve", "dora")}
+                     ("root", "ada", "ada2", "bob", "eve", "dora", "sam", "tess")}
         created = "2026-11-21T01:02:03Z"
         root = dumps({"v": 1, "fleet": "", "version": "1", "prev": "", "name": name, "threshold": 1, "created": created,
                       "keys": [{"key": json.loads(self.keys["root"].jwk), "person": "rosa"}]})
@@ -48,6 +49,8 @@ class People:
         keys = [{"key": json.loads(self.keys[each].jwk), "role": "release-signer", "class": "none", "person": person}
                 for each, person in signers]
         keys.append({"key": json.loads(self.keys["dora"].jwk), "role": "approver", "class": "e2e", "person": "dora"})
+        keys += [{"key": json.loads(self.keys[each].jwk), "role": "starter", "class": "none", "person": each}
+                 for each in ("sam", "tess")]
         roster = dumps({"v": 1, "fleet": self.fleet, "version": "1", "prev": "", "created": created, "max_age": "864000",
                         "thresholds": {"pin": 2, "upgrade": 1}, "identities": [], "revocations": [], "pin_floors": [],
                         "relays": [], "keys": keys})
@@ -373,6 +376,266 @@ def test_every_lie_has_its_code_and_no_effect():
         world.accept("pin", world.pin())
         world.accept("release", {"digest": hashlib.sha256(world.two).hexdigest(), "content": world.two.decode()})
         belay.eventually(lambda: trust.live(world.host) == 2, what="the second release")
+
+
+START, JOB = "belay-start+jws", (b"slug: job\ninput: {type: object, properties: {n: {type: integer}}}\nsteps:\n"
+                                 b"  - id: a\n    set: {n: '${{ input.n }}'}\nstate: {n: 0}\noutput: '${{ state }}'\n")
+JOBS = ("flows:\n  - {slug: job, pin: required}\nstarts:\n  allow:\n    - {flows: [job, free], persons: [sam]}\n  expires: 2h\n"
+        "run: {allow: []}\n")
+
+
+def instant(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+
+class Starts:
+    """A host whose policy lets sam start a pinned flow, and what is signed and sealed for it."""
+
+    def __init__(self, host, relay):
+        self.host, self.relay = host, relay
+        self.people = People(host)
+        self.people.install(host)
+        links.ok(host.cli("link", "enrol", relay.url, "--token", "t", "--label", "victim"))
+        links.connected(host)
+        self.pin = self.people.payload(1, "", JOB, flow="job")
+        for kind, body in (("pin", {"statement": self.people.sign(self.pin)}), ("release", self.content(JOB))):
+            self.taken(relay.say(kind, body))
+        belay.eventually(lambda: host.get("/v1/flows/job")["flow"].get("live"), what="the pinned release")
+        # Live, and named by no pin.
+        links.ok(host.cli("flow", "push", host.write("free.flow.yaml", "slug: free\nsteps:\n  - {id: a, set: {x: 1}}\nstate: {x: 0}\n")))
+        links.ok(host.cli("flow", "release", "free"))
+        links.ok(host.cli("flow", "promote", "free"))
+        self.jwk = links.ok(host.cli("host", "key"))["key"]
+        self.name = sealing.thumbprint(self.jwk)
+
+    taken, outcomes = World.taken, World.outcomes
+
+    @staticmethod
+    def content(text):
+        return {"digest": hashlib.sha256(text).hexdigest(), "content": text.decode()}
+
+    def epoch(self):
+        return links.ok(self.host.cli("host", "show"))["host"]["epoch"]
+
+    def payload(self, **more):
+        return dumps({"v": 1, "fleet": self.people.fleet, "host": self.name, "epoch": self.epoch(), "flow": "job",
+                      "release": hashlib.sha256(JOB).hexdigest(), "input": {"n": 1}, "key": "k", "created": instant(-5),
+                      "not_after": instant(600), **more})
+
+    def body(self, payload=None, who="sam", typ=START, lines=None, jwk=None, kind="belay-start+jwe", **more):
+        payload = payload or self.payload()
+        lines = lines if lines is not None else self.people.keys[who].sign(typ, payload)
+        return {"start": hashlib.sha256(payload.encode()).hexdigest(), "sealed": sealing.seal(lines, kind, jwk or self.jwk),
+                **more}
+
+    def runs(self):
+        return sum(len(self.host.get("/v1/runs?flow=%s&limit=1000" % flow)["runs"]) for flow in ("job", "free"))
+
+    def receipts(self):
+        """What the host has signed about starts, by their digests."""
+        out = {}
+        for message in list(self.relay.handed):
+            if message["kind"] == "start_receipt":
+                said = json.loads(trust.unb64(message["body"]["statement"].split(".")[1]))
+                out.setdefault(said["start"], []).append(said)
+        return out
+
+
+def starts(world):
+    """Name, code, whether the host says so, and the body."""
+    people, payload = world.people, world.payload
+    stranger = People(world.host, "odd")
+    other = trust.OpensslKey(world.host.folder, "otherhost")
+    good = people.keys["sam"].sign(START, payload()).strip()
+    raw = trust.unb64(good.rsplit(".", 1)[1])
+    changed = payload(input={"n": 666})
+
+    def spoilt(lines):
+        return world.body(trust.unb64(lines.split(".")[1]).decode(), lines=lines)
+    yield "another role", "BLY-STATEMENT-ROLE", True, world.body(payload(), "dora")
+    yield "a release signer", "BLY-STATEMENT-ROLE", True, world.body(payload(), "ada")
+    yield "a key that nobody knows", "BLY-STATEMENT-KEY", True, world.body(payload(), "eve")
+    yield "the root's key", "BLY-STATEMENT-KEY", True, world.body(payload(), "root")
+    yield "another fleet", "BLY-STATEMENT-FLEET", True, world.body(payload(fleet=stranger.fleet))
+    yield "our fleet by strangers", "BLY-STATEMENT-KEY", True, world.body(payload(), lines=stranger.keys["sam"].sign(START, payload()))
+    yield "another host", "BLY-START-HOST", True, world.body(payload(host=sealing.thumbprint(json.loads(other.jwk))))
+    yield "an earlier epoch", "BLY-START-EPOCH", True, world.body(payload(epoch="0." + world.epoch().split(".")[1]))
+    yield "a later epoch", "BLY-START-EPOCH", True, world.body(payload(epoch="9." + world.epoch().split(".")[1]))
+    yield "no epoch", "BLY-START-EPOCH", True, world.body(payload(epoch=""))
+    yield "its end is over", "BLY-START-EXPIRED", True, world.body(payload(created=instant(-600), not_after=instant(-1)))
+    yield "it lives for a year", "BLY-START-EXPIRED", True, world.body(payload(not_after=instant(365 * 86400)))
+    yield "a person whom no rule names", "BLY-POLICY-REFUSED", True, world.body(payload(), "tess")
+    yield "a flow that no rule names", "BLY-POLICY-REFUSED", True, world.body(payload(flow="gate"))
+    yield "a release that is not live", "BLY-START-RELEASE", True, world.body(payload(release="ab" * 32))
+    yield "a flow that no pin names", "BLY-PIN-REQUIRED", True, world.body(payload(flow="free", release=""))
+    yield "an input that does not fit", "BLY-INPUT-INVALID", True, world.body(payload(input={"n": "rm -rf /"}))
+    yield "another input under the signature", "BLY-STATEMENT-SIGNATURE", False, world.body(
+        changed, lines="%s.%s.%s" % (good.split(".")[0], trust.b64(changed.encode()), good.split(".")[2]))
+    yield "a flipped bit", "BLY-STATEMENT-SIGNATURE", False, spoilt(with_signature(good, raw[:-1] + bytes([raw[-1] ^ 1])))
+    yield "zeros", INVALID, False, spoilt(with_signature(good, bytes(64)))
+    yield "two signatures", INVALID, False, world.body(payload(), lines="".join(
+        people.keys[each].sign(START, payload()) for each in ("sam", "tess")))
+    yield "a pin as a start", "BLY-STATEMENT-KIND", False, world.body(world.pin, lines=people.sign(world.pin, ("ada",)))
+    yield "a start by the name of a decision", "BLY-STATEMENT-KIND", False, world.body(payload(), typ="belay-decision+jws")
+    yield "v of two", "BLY-STATEMENT-VERSION", False, world.body(payload(v=2))
+    yield "a member too many", INVALID, False, world.body(payload(user="root"))
+    yield "a member twice", INVALID, False, world.body(payload()[:-1] + ',"flow":"free"}')
+    yield "no key", INVALID, False, world.body(payload(key=""))
+    yield "an end before its beginning", INVALID, False, world.body(payload(not_after=instant(-3600)))
+    yield "an input that is a list", INVALID, False, world.body(payload(input=[1]))
+    yield "a flow that is a path", INVALID, False, world.body(payload(flow="../job"))
+    yield "sealed for another host", "BLY-SEALED", False, world.body(jwk=json.loads(other.jwk))
+    yield "sealed as a request", "BLY-SEALED", False, world.body(kind="belay-request+jwe")
+    yield "not sealed", "BLY-SEALED", False, {**world.body(), "sealed": good}
+    yield "sealed, and changed", "BLY-SEALED", False, {**world.body(), "sealed": world.body()["sealed"].replace(
+        '"tag": "', '"tag": "AAAA', 1)}
+    yield "under another name", MESSAGE, False, {**world.body(), "start": "ab" * 32}
+    yield "a member beside it", ARGUMENT, False, world.body(run="r1")
+    yield "nothing", ARGUMENT, False, {"start": "ab" * 32}
+
+
+@check.bound(120)
+def test_lies_about_starts_start_nothing():
+    with belay.Host(policy=JOBS) as host, RelayOfLies(host.folder) as relay:
+        host.write_settings({"link": {"ca_file": relay.ca}})
+        host.init()
+        host.start()
+        world = Starts(host, relay)
+        said = [(relay.say("start", body), name, code, told, body["start"]) for name, code, told, body in starts(world)]
+        print("%d lies about starts" % len(said))
+        world.taken(said[-1][0])
+        outcomes, wrong = world.outcomes(), []
+        for seq, name, code, _, _ in said:
+            if outcomes.get(seq) != code:
+                wrong.append("%s: wanted %s, got %s" % (name, code, outcomes.get(seq)))
+        check.equal([], wrong)
+        check.equal(0, world.runs())
+        # Whoever sent it is told, and in no other words; what anybody could have forged has no answer that could be passed off.
+        told = [(name, code, start) for _, name, code, tell, start in said if tell]
+        belay.eventually(lambda: sum(map(len, world.receipts().values())) >= len(told), what="the receipts")
+        receipts = world.receipts()
+        for name, code, start in told:
+            check.equal(True, code in [each["code"] for each in receipts.get(start, [])], name)
+        check.equal(len(told), sum(map(len, receipts.values())))
+        # What is right begins one run. Then it comes again: under another number, sealed anew, signed anew, after kill -9.
+        good = world.payload(key="good", input={"n": 7})
+        first = world.body(good)
+        world.taken(relay.say("start", first))
+        belay.eventually(lambda: world.receipts().get(first["start"]), what="the receipt")
+        accepted = world.receipts()[first["start"]][0]
+        check.equal("accepted", accepted["outcome"])
+        check.equal({"n": 7}, host.wait_run(accepted["run"])["run"]["output"])
+        for turn in range(2):
+            again = [relay.say("start", body) for body in (first, world.body(good), world.body(good), first)]
+            world.taken(again[-1])
+            if not turn:
+                host.kill()
+                host.start()
+                links.connected(host)
+        late = [relay.say("start", world.body(payload)) for payload in (
+            world.payload(key="good", input={"n": 8}), world.payload(key="good", input={"n": 7}))]
+        world.taken(late[-1])
+        check.equal(("BLY-START-CONFLICT", None), tuple(world.outcomes().get(each) for each in late))
+        check.equal(1, world.runs())
+        belay.eventually(lambda: len(world.receipts()[first["start"]]) >= 9, what="the same receipt, each time")
+        check.equal([accepted], [dict(each) for each in {dumps(each): each for each in world.receipts()[first["start"]]}.values()])
+        # In another epoch nothing of that counts any more, not even what was right.
+        links.ok(host.cli("host", "rekey"))
+        check.equal(True, world.epoch() != json.loads(good)["epoch"])
+        links.ok(host.cli("link", "enrol", relay.url, "--token", "t", "--label", "victim"))
+        links.connected(host)
+        world.jwk = links.ok(host.cli("host", "key"))["key"]
+        moved = relay.say("start", world.body(world.payload(key="moved")))
+        world.name = sealing.thumbprint(world.jwk)
+        old = relay.say("start", world.body(world.payload(epoch=json.loads(good)["epoch"], key="old")))
+        belay.eventually(lambda: {old, moved} <= set(world.outcomes()), 30, "what is old")
+        check.equal(("BLY-START-HOST", "BLY-START-EPOCH"), (world.outcomes()[moved], world.outcomes()[old]))
+        check.equal(1, world.runs())
+
+
+class LiesToPeople(RelayOfLies):
+    """What it says to starters is what `says` has for the method and the path without its last part."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.says = {}
+
+    def answer(self, asked):
+        path = asked.path.split("?")[0]
+        for method, front in self.says:
+            if asked.method == method and path.startswith(front):
+                told = self.says[(method, front)]
+                return self.ok(told(asked) if callable(told) else told)
+        return super().answer(asked)
+
+
+@check.bound(120)
+def test_a_relay_that_lies_to_a_starter():
+    """Forged offers, swapped labels and receipts that are none: nothing is signed for whom it is not meant, and nothing that
+    the host has not said is told as its word."""
+    with belay.Host(policy=JOBS) as host, LiesToPeople(host.folder) as relay:
+        host.write_settings({"link": {"ca_file": relay.ca}})
+        host.init()
+        host.start()
+        world = Starts(host, relay)
+        secret = ("--passphrase-file", host.write("passphrase", "correct horse battery\n"))
+        mine = links.ok(host.cli("host", "offer"))
+        key_file = os.path.join(host.folder, "new-sam.key")
+        links.ok(host.cli("key", "new", key_file, "--iterations", "10000", *secret))
+        words = ("start", "job", "--relay", relay.url, "--ca-file", relay.ca, "--key", key_file, *secret, "--timeout", "1s")
+
+        def start(on=None, *more):
+            return host.cli(*words, "--on", on or world.name, *more, environment={"BELAY_RELAY_TOKEN": "t"})
+        forger = trust.OpensslKey(host.folder, "forger")
+        payload = json.loads(trust.unb64(mine["offer"].split(".")[1]))
+        dossier = {"host": world.name, "label": "victim", "host_key": world.jwk, "offer": mine["offer"]}
+
+        def forged(**more):
+            return forger.sign("belay-offer+jws", dumps({**payload, **more})).strip()
+        head, _, tail = mine["offer"].split(".")
+        altered = "%s.%s.%s" % (head, trust.b64(dumps({**payload, "epoch": "9.x"}).encode()), tail)
+        lies = [("the key of a forger", "BLY-HOST-UNKNOWN", {**dossier, "host_key": json.loads(forger.jwk), "offer": forged(
+                    host=sealing.thumbprint(json.loads(forger.jwk)))}),
+                ("an offer of a forger", "BLY-STATEMENT-KEY", {**dossier, "offer": forged()}),
+                ("a forger who says who he is", "BLY-STATEMENT-KEY", {**dossier, "offer": forged(
+                    host=sealing.thumbprint(json.loads(forger.jwk)))}),
+                ("an offer that was altered", "BLY-STATEMENT-SIGNATURE", {**dossier, "offer": altered}),
+                ("a pin as an offer", "BLY-STATEMENT-KIND", {**dossier, "offer": world.people.sign(world.pin, ("ada",)).strip()}),
+                ("no offer", "BLY-NOT-FOUND", {**dossier, "offer": ""}),
+                ("no key", "BLY-HOST-UNKNOWN", {"host": world.name, "offer": mine["offer"]})]
+        for name, code, told in lies:
+            relay.says = {("GET", "/v1/hosts/"): told}
+            answer = start()
+            check.equal(code, answer.error.get("code") if answer.code else "taken", name)
+        # A label is worth what a registrar's card says, and there is none.
+        relay.says = {("GET", "/v1/hosts/"): dossier}
+        check.equal("BLY-HOST-UNKNOWN", start("victim").error["code"])
+        # It is signed and handed in; then the relay says what has become of it.
+        handed = []
+        relay.says = {("GET", "/v1/hosts/"): dossier, ("POST", "/v1/starts"): lambda asked: handed.append(json.loads(asked.body)) or {},
+                      ("GET", "/v1/starts/"): {"receipt": ""}}
+        check.equal((0, False), (start().code, "run" in start().data))
+        check.equal([sealing.thumbprint(world.jwk)] * 2, [json.loads(each["sealed"])["recipients"][0]["header"]["kid"] for each in handed])
+
+        def receipt(asked, key=forger, typ="belay-start-receipt+jws", **more):
+            return {"receipt": key.sign(typ, dumps({
+                "v": 1, "fleet": world.people.fleet, "host": world.name, "start": asked.path.rsplit("/", 1)[1], "signer": "A" * 43,
+                "outcome": "accepted", "code": "", "run": "r1", "created": "2026-11-21T01:02:03Z", **more})).strip()}
+        # The host's own word about another start.
+        world.taken(relay.say("start", world.body(world.payload(key="real"))))
+        belay.eventually(lambda: [each for each in relay.handed if each["kind"] == "start_receipt"], what="a receipt")
+        real = [each for each in relay.handed if each["kind"] == "start_receipt"][-1]["body"]["statement"]
+        for name, code, told in (
+                ("a receipt of a forger", "BLY-STATEMENT-KEY", receipt),
+                ("a receipt of a forger in his name", "BLY-STATEMENT-KEY",
+                 lambda asked: receipt(asked, host=sealing.thumbprint(json.loads(forger.jwk)))),
+                ("the receipt of another start", INVALID, {"receipt": real}),
+                ("a receipt about a decision", "BLY-STATEMENT-KIND", lambda asked: receipt(asked, typ="belay-receipt+jws")),
+                ("no receipt", INVALID, {"receipt": "it is done, believe me"})):
+            relay.says[("GET", "/v1/starts/")] = told
+            answer = start()
+            check.equal(code, answer.error.get("code") if answer.code else "taken", name)
+            check.equal("", (answer.data or {}).get("run", ""), name)
 
 
 def answers(base):

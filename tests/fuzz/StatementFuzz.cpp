@@ -7,10 +7,13 @@
 #include "common/base/Check.h"
 #include "common/crypto/KeyFile.h"
 #include "common/json/Json.h"
+#include "common/statement/Offer.h"
 #include "common/statement/Pin.h"
 #include "common/statement/Root.h"
 #include "common/statement/Roster.h"
 #include "common/statement/SignedStatement.h"
+#include "common/statement/Start.h"
+#include "common/statement/StartReceipt.h"
 #include "tests/fuzz/Input.h"
 
 namespace belay::fuzz {
@@ -71,6 +74,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   belay::fuzz::checkDocument<belay::statement::Root>(text);
   belay::fuzz::checkDocument<belay::statement::Roster>(text);
   belay::fuzz::checkDocument<belay::statement::Pin>(text);
+  belay::fuzz::checkDocument<belay::statement::Start>(text);
+  belay::fuzz::checkDocument<belay::statement::StartReceipt>(text);
+  belay::fuzz::checkDocument<belay::statement::Offer>(text);
   if (!belay::crypto::KeyFile::parse(text).ok()) {
     static_cast<void>(belay::crypto::parsePublicKeyFile(text));
   }

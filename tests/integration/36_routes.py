@@ -7,13 +7,13 @@ import time
 import check
 import relay as relays
 
-FAST = {"rates": {name: 1_000_000 for name in ("public", "session", "host", "enrol", "release", "approver")}}
-ROLES = ("host", "release", "approver", "bot", "metrics")
+FAST = {"rates": {name: 1_000_000 for name in ("public", "session", "host", "enrol", "release", "approver", "starter", "fleet")}}
+ROLES = ("host", "release", "approver", "bot", "starter", "operator", "metrics")
 # Which role a class lets in; None: nobody is asked who he is, "session": a host in its session.
 CLASSES = {"open": None, "statement": None, "session": ("session",), "enrol": ("host",), "release": ("release",),
-           "approver": ("approver", "bot"), "metrics": ("metrics",)}
+           "approver": ("approver", "bot"), "starter": ("starter",), "fleet": ("operator", "starter"), "metrics": ("metrics",)}
 # What is answered on the relay's Unix socket only, and is in no public description.
-LOCAL = (("GET", "/v1/hosts"), ("GET", "/v1/tokens"), ("POST", "/v1/tokens"), ("DELETE", "/v1/tokens/x"), ("DELETE", "/v1/hosts/x"),
+LOCAL = (("GET", "/v1/tokens"), ("POST", "/v1/tokens"), ("DELETE", "/v1/tokens/x"), ("DELETE", "/v1/hosts/x"),
          ("GET", "/v1/hooks"), ("POST", "/v1/hooks"), ("POST", "/v1/hooks/x"), ("DELETE", "/v1/hooks/x"))
 
 

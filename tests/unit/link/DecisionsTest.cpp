@@ -78,7 +78,7 @@ TEST_GROUP(Decisions) {
                 return {};
               })
               .ok());
-    return {link::Inbox::prepare(messages.front(), {}, known)};
+    return {link::Inbox::prepare(messages.front(), {}, known, {})};
   }
   base::Status take(std::int64_t seq, const std::string& body) {
     const auto messages = prepared(seq, body);

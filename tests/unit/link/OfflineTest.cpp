@@ -130,7 +130,7 @@ class Cable {
       if (messages->empty()) return any;
       std::vector<link::Inbox::Prepared> prepared;
       for (link::Incoming& each : *messages) {
-        prepared.push_back(link::Inbox::prepare(std::move(each), {}, {}));
+        prepared.push_back(link::Inbox::prepare(std::move(each), {}, {}, {}));
       }
       CHECK(on_.host
                 .tell([&](runtime::Runtime&) { return part_->take(relay_.settings.url, prepared); })

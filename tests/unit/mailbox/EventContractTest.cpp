@@ -206,8 +206,8 @@ TEST(EventContract, whetherAHostIsConnectedIsKept) {
   host.jwk = "{}";
   CHECK(store->enrol("t", host, kNow).ok());
   CHECK(!store->host("h")->value().connected);
-  CHECK(store->setConnected("h", true).ok());
-  CHECK(store->setConnected("nobody", true).ok());
+  CHECK(store->setConnected("h", true, 7).ok());
+  CHECK(store->setConnected("nobody", true, 7).ok());
   CHECK(store->commit().ok());
   reopen();
   CHECK(store->host("h")->value().connected);

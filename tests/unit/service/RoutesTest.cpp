@@ -42,6 +42,8 @@ TEST_GROUP(Routes) {
     bearers["metrics"] = relay.newToken("metrics");
     bearers["approver"] = relay.newToken("approver");
     bearers["bot"] = relay.newToken("bot");
+    bearers["starter"] = relay.newToken("starter");
+    bearers["role operator"] = relay.newToken("operator");
     bearers["expired"] = relay.newToken("release", 1);
     relay.clock.advance(std::chrono::seconds{2});
   }
@@ -58,7 +60,8 @@ TEST_GROUP(Routes) {
 
 TEST(Routes, everyRouteNamesItsClassAndBounds) {
   const std::set<std::string_view> classes{"open",     "enrol",   "statement", "session",
-                                           "approver", "release", "metrics",   "operator"};
+                                           "approver", "release", "starter",   "fleet",
+                                           "metrics",  "operator"};
   CHECK(service::routeRows().size() > 10);
   for (const RouteRow& row : service::routeRows()) {
     CHECK_TEXT(classes.count(row.auth) == 1, row.pattern.data());
@@ -76,7 +79,8 @@ TEST(Routes, everyRouteWithEveryCredentialFromTheNetwork) {
     for (const auto& [name, secret] : bearers) {
       const std::string what = std::string(row.method) + " " + targetOf(row) + " with " + name;
       const bool wanted = row.auth == "open" || row.auth == "statement" || row.auth == name ||
-                          (row.auth == "approver" && name == "bot");
+                          (row.auth == "approver" && name == "bot") ||
+                          (row.auth == "fleet" && (name == "starter" || name == "role operator"));
       const int status = ask(row, name);
       if (wanted) {
         CHECK_TEXT(passes(status) || row.auth == "statement", what.c_str());
@@ -86,8 +90,9 @@ TEST(Routes, everyRouteWithEveryCredentialFromTheNetwork) {
         LONGS_EQUAL_TEXT(409, status, what.c_str());
       } else {
         const bool another =
-            row.auth != "session" && (name == "enrol" || name == "release" || name == "metrics" ||
-                                      name == "approver" || name == "bot");
+            row.auth != "session" &&
+            (name == "enrol" || name == "release" || name == "metrics" || name == "approver" ||
+             name == "bot" || name == "starter" || name == "role operator");
         LONGS_EQUAL_TEXT(another ? 403 : 401, status, what.c_str());
       }
     }
@@ -99,7 +104,8 @@ TEST(Routes, onTheUnixSocketOnlyRootAndTheOwnUserAskAndNoHost) {
   for (const uid_t uid : {uid_t{0}, ::geteuid(), uid_t{54321}}) {
     relay.localUid = uid;
     for (const RouteRow& row : service::routeRows()) {
-      const bool allowed = row.auth == "operator" || row.auth == "metrics" || row.auth == "open";
+      const bool allowed = row.auth == "operator" || row.auth == "fleet" || row.auth == "metrics" ||
+                           row.auth == "open";
       const bool known = uid == 0 || uid == ::geteuid();
       LONGS_EQUAL_TEXT(known && allowed ? 200 : 403, ask(row, "session"), row.pattern.data());
     }
