@@ -40,6 +40,27 @@ void visitEvents(SettingsType& s, Visitor& v) {
          "What is reached without it: names, addresses and blocks, with commas between.");
 }
 
+template <typename SettingsType, typename Visitor>
+void visitRates(SettingsType& s, Visitor& v) {
+  v.section("rates",
+            "Requests a minute, with bursts of a third of that. One address counts as one, also "
+            "where many\n"
+            "senders are behind it.");
+  v.number("rates.public", s.ratePublic, 1, 1'000'000,
+           "From one address, to callbacks, webhooks and what anybody may read.");
+  v.number("rates.enrol", s.rateEnrol, 1, 1'000'000, "From one address, to enrol hosts.");
+  v.number("rates.session", s.rateSession, 1, 1'000'000,
+           "From one address, to begin sessions; each takes two requests.");
+  v.number("rates.host", s.rateHost, 10, 1'000'000, "Of one host in a session.");
+  v.number("rates.release", s.rateRelease, 1, 1'000'000,
+           "Of one token of role release or metrics.");
+  v.number("rates.approver", s.rateApprover, 1, 1'000'000, "Of one token of role approver or bot.");
+  v.number("rates.starter", s.rateStarter, 1, 1'000'000,
+           "Of one token of role starter, to hand in starts and ask about them.");
+  v.number("rates.fleet", s.rateFleet, 1, 1'000'000,
+           "Of one token of role operator or starter, to look at hosts and flows.");
+}
+
 /// The one list that parser and shipped example share.
 template <typename SettingsType, typename Visitor>
 void visitOptions(SettingsType& s, Visitor& v) {
@@ -95,23 +116,7 @@ void visitOptions(SettingsType& s, Visitor& v) {
 
   visitEvents(s, v);
 
-  v.section("rates",
-            "Requests a minute, with bursts of a third of that. One address counts as one, also "
-            "where many\n"
-            "senders are behind it.");
-  v.number("rates.public", s.ratePublic, 1, 1'000'000,
-           "From one address, to callbacks, webhooks and what anybody may read.");
-  v.number("rates.enrol", s.rateEnrol, 1, 1'000'000, "From one address, to enrol hosts.");
-  v.number("rates.session", s.rateSession, 1, 1'000'000,
-           "From one address, to begin sessions; each takes two requests.");
-  v.number("rates.host", s.rateHost, 10, 1'000'000, "Of one host in a session.");
-  v.number("rates.release", s.rateRelease, 1, 1'000'000,
-           "Of one token of role release or metrics.");
-  v.number("rates.approver", s.rateApprover, 1, 1'000'000, "Of one token of role approver or bot.");
-  v.number("rates.starter", s.rateStarter, 1, 1'000'000,
-           "Of one token of role starter, to hand in starts and ask about them.");
-  v.number("rates.fleet", s.rateFleet, 1, 1'000'000,
-           "Of one token of role operator or starter, to look at hosts and flows.");
+  visitRates(s, v);
 }
 
 }  // namespace

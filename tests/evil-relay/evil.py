@@ -600,7 +600,7 @@ def test_a_relay_that_lies_to_a_starter():
                 ("a forger who says who he is", "BLY-STATEMENT-KEY", {**dossier, "offer": forged(
                     host=sealing.thumbprint(json.loads(forger.jwk)))}),
                 ("an offer that was altered", "BLY-STATEMENT-SIGNATURE", {**dossier, "offer": altered}),
-                ("a pin as an offer", "BLY-STATEMENT-KIND", {**dossier, "offer": world.people.sign(world.pin, ("ada",)).strip()}),
+                ("a pin as an offer", INVALID, {**dossier, "offer": world.people.sign(world.pin, ("ada",)).strip()}),
                 ("no offer", "BLY-NOT-FOUND", {**dossier, "offer": ""}),
                 ("no key", "BLY-HOST-UNKNOWN", {"host": world.name, "offer": mine["offer"]})]
         for name, code, told in lies:
