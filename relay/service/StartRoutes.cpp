@@ -42,6 +42,8 @@ Result<Handed> readStart(const Context& context, const http::ServerRequest& requ
   BELAY_ASSIGN(const std::int64_t lastsMs,
                wire::numberMember(body, "lasts_ms", 1, kLastsMostMs, kLastsLeastMs));
   BELAY_ASSIGN(out.sealed, wire::textMember(body, "sealed", true));
+  if (out.sealed.empty())
+    return Error{ErrorCode::kInvalidArgument, "a start is sealed for its host"};
   out.row.atMs = context.clock.wallMs();
   out.row.expiresMs = out.row.atMs + std::max(lastsMs, kLastsLeastMs);
   return out;

@@ -25,7 +25,7 @@ using test::TestRuntime;
 namespace {
 
 constexpr const char* kUrl = "https://relay.test";
-constexpr const char* kFlow = "slug: deploy\nsteps:\n  - {id: one, set: {n: 1}}\nstate: {n: 0}\n";
+constexpr const char* kFlow = "slug: deploy\nsteps:\n  - {id: one, sleep: {for: 1s}}\n";
 constexpr const char* kPolicy = "starts: {allow: [{flows: [deploy]}], expires: 1h}";
 
 }  // namespace

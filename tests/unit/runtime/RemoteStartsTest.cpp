@@ -28,7 +28,7 @@ namespace {
 
 constexpr const char* kFlow =
     "slug: deploy\ninput: {type: object, properties: {n: {type: integer}}}\n"
-    "steps:\n  - {id: hold, wait: {approval: {summary: Go on?, assurance: local}, timeout: 2h}}\n";
+    "steps:\n  - {id: hold, wait: {approval: {summary: Go on?}, timeout: 2h}}\n";
 constexpr const char* kPolicy =
     "starts: {allow: [{flows: [deploy, other], persons: [eve, dan]}], expires: 1h}\n"
     "approvals: {gates: [{slug: '*', class: local}]}\n";
@@ -214,8 +214,8 @@ TEST(RemoteStarts, whoMayNotIsRefused) {
   other = start();
   other.flow = "secret";
   refused("BLY-POLICY-REFUSED", other);
-  add("eve", Role::kStarter, "mallory");
   nextRoster();
+  add("eve", Role::kStarter, "mallory");
   install();
   refused("BLY-POLICY-REFUSED", start());
 }

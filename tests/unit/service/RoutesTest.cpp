@@ -165,7 +165,7 @@ TEST(Routes, theApiDescribesItselfWithoutWhatIsLocal) {
   const json::Value* const paths = api->find("paths");
   for (const RouteRow& row : service::routeRows()) {
     const json::Value* const path = paths->find(row.pattern);
-    LONGS_EQUAL_TEXT(row.auth != "operator", path != nullptr, row.pattern.data());
-    if (path) CHECK(path->find(base::toLower(row.method)) != nullptr);
+    const bool there = path && path->find(base::toLower(row.method)) != nullptr;
+    LONGS_EQUAL_TEXT(row.auth != "operator", there, row.pattern.data());
   }
 }
