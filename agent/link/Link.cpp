@@ -292,11 +292,14 @@ Status Link::weigh(const SessionGrant& grant, const crypto::P256PublicKey& key,
 
 Status Link::connect() {
   report(LinkState::Phase::kConnecting);
-  BELAY_ASSIGN(const Opening opening, prepareSession());
+  BELAY_ASSIGN(Opening opening, prepareSession());
   const std::string& url = opening.url;
   BELAY_ASSIGN(const crypto::P256PrivateKey key, world_.hostKey());
   RelayClient relay(world_.send, &cancel_);
+  if (url == reconnectUrl_) opening.facts.reconnectKey = reconnectKey_;
   BELAY_ASSIGN(const SessionGrant grant, relay.openSession(url, key, opening.facts));
+  reconnectUrl_ = url;
+  reconnectKey_ = grant.reconnectKey;
   BELAY_TRY(weigh(grant, key.publicKey(), opening.facts.number));
   const Status opened =
       onLoop([this, url, received = grant.received](runtime::Runtime& runtime) -> Status {

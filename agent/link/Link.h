@@ -135,6 +135,8 @@ class Link {
 
   // Of the "link" thread.
   std::chrono::seconds window_{1};
+  std::string reconnectKey_;  ///< Given with the session before, by the relay of
+  std::string reconnectUrl_;
   std::chrono::seconds wait_;  ///< Of the next poll: shorter behind a proxy that cuts.
   InboundBudget budget_;
   std::chrono::milliseconds nextPaceLog_{0};

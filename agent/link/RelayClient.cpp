@@ -9,6 +9,7 @@
 #include "common/statement/SessionClaim.h"
 #include "common/wire/Envelope.h"
 #include "common/wire/Protocol.h"
+#include "common/wire/ReconnectProof.h"
 
 namespace belay::link {
 
@@ -115,9 +116,12 @@ Result<SessionGrant> RelayClient::openSession(const std::string& url,
   grant.statement = statement::signJws(key, statement::SessionClaim::kTyp, claim.print());
   Value body;
   body.set("statement", grant.statement);
+  if (!facts.reconnectKey.empty())
+    body.set("proof", wire::reconnectProof(facts.reconnectKey, grant.statement));
   BELAY_ASSIGN(const Value data, ask({url, "/v1/session", json::print(body), ""}));
   grant.previous = data.text("previous");
   grant.bearer = data.text("session");
+  grant.reconnectKey = data.text("reconnect_key");
   if (grant.bearer.empty()) return strange("a session");
   grant.received = bounded(data, "received", wire::kSequenceMax);
   grant.pollMax = std::chrono::seconds{bounded(data, "poll_max_s", wire::kPollSecondsMax)};

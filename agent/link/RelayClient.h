@@ -31,6 +31,8 @@ struct SessionGrant {
   std::chrono::seconds reconnectWindow{0};
   std::string statement;  ///< The one that was granted.
   std::string previous;   ///< The one before, as the relay says; not verified. Empty: none.
+  /// With which the next session is proved to this relay. A secret as `bearer` is; empty: none.
+  std::string reconnectKey;
 };
 
 /// A message from the relay.
@@ -48,6 +50,8 @@ struct SessionFacts {
   std::int64_t sent = 0;
   std::int64_t ended = 0;  ///< Runs in the host's chain,
   crypto::Digest head;     ///< and where that is.
+  /// What this relay gave with the session before; empty: none.
+  std::string reconnectKey = {};
 };
 
 /// The calls of docs/format/link.md.

@@ -51,10 +51,17 @@ Result<HostRow> readHost(const http::ServerRequest& request) {
   return row;
 }
 
-/// In the order in which it costs: form, host, relay, nonce, and the elliptic curve last.
-Result<HostRow> verifySession(Context& context, Mailbox& mailbox, const std::string& compact,
+struct SessionRequest {
+  std::string statement;
+  std::string
+      proof;  ///< wire::reconnectProof; empty, or of a key that is gone: the signature counts.
+};
+
+/// In the order in which it costs: form, host, relay, nonce, and the elliptic curve last, for those
+/// who cannot prove that they were here before.
+Result<HostRow> verifySession(Context& context, Mailbox& mailbox, const SessionRequest& request,
                               SessionClaim& claim) {
-  BELAY_ASSIGN(const Jws jws, Jws::parse(compact));
+  BELAY_ASSIGN(const Jws jws, Jws::parse(request.statement));
   if (jws.typ() != SessionClaim::kTyp) {
     return Error{ErrorCode::kStatementKind,
                  "a session needs a statement of kind " + std::string(SessionClaim::kTyp)};
@@ -74,10 +81,12 @@ Result<HostRow> verifySession(Context& context, Mailbox& mailbox, const std::str
   if (!context.nonces.fresh(claim.nonce, now)) {
     return Error{ErrorCode::kRelayNonce, "the nonce of the statement is not one of the latest"};
   }
-  BELAY_ASSIGN(const Value jwk, json::parse(host->jwk));
-  BELAY_ASSIGN(const auto key, crypto::P256PublicKey::fromJwk(jwk));
-  auto verified = jws.verify(key, SessionClaim::kTyp);
-  if (!verified) return std::move(verified).error();
+  if (!context.reconnectKeys.proves(host->id, request.statement, request.proof)) {
+    BELAY_ASSIGN(const Value jwk, json::parse(host->jwk));
+    BELAY_ASSIGN(const auto key, crypto::P256PublicKey::fromJwk(jwk));
+    auto verified = jws.verify(key, SessionClaim::kTyp);
+    if (!verified) return std::move(verified).error();
+  }
   context.nonces.use(claim.nonce, now);
   return std::move(*host);
 }
@@ -92,18 +101,19 @@ http::ServerResponse challenge(Context& context, const Error& error) {
   return errorResponse(401, error, std::move(data));
 }
 
-Result<Outcome> beginSession(Context& context, Mailbox& mailbox, const std::string& statement) {
+Result<Outcome> beginSession(Context& context, Mailbox& mailbox, const SessionRequest& request) {
   SessionClaim claim;
-  auto host = verifySession(context, mailbox, statement, claim);
+  auto host = verifySession(context, mailbox, request, claim);
   if (!host && host.error().code == ErrorCode::kRelayNonce) {
     return Outcome{challenge(context, host.error()), {}, {}, {}};
   }
   if (!host) return std::move(host).error();
   BELAY_ASSIGN(const mailbox::OpenedSession opened,
-               mailbox.openSession(host->id, statement, context.clock.wallMs()));
+               mailbox.openSession(host->id, request.statement, context.clock.wallMs()));
   const std::string secret = base::makeToken(context.random);
   Value data;
   data.set("session", secret).set("epoch", opened.epoch).set("received", host->received);
+  data.set("reconnect_key", context.reconnectKeys.keyOf(host->id));
   // The host's own word, so that it knows whether there are two of it.
   data.set("previous", opened.previous);
   data.set("poll_max_s", context.settings.pollMax.count() / kMsOfSecond);
@@ -279,18 +289,21 @@ void enrolHost(Context& context, http::ServerRequest&& request, http::Responder 
 }
 
 void openSession(Context& context, http::ServerRequest&& request, http::Responder responder) {
-  const auto statement = [&]() -> Result<std::string> {
+  const auto asked = [&]() -> Result<SessionRequest> {
     BELAY_ASSIGN(const Value body, wire::parseBody(request.body));
-    BELAY_TRY(wire::checkMembers(body, "statement"));
-    return wire::textMember(body, "statement");
+    BELAY_TRY(wire::checkMembers(body, "statement proof"));
+    SessionRequest out;
+    BELAY_ASSIGN(out.statement, wire::textMember(body, "statement"));
+    BELAY_ASSIGN(out.proof, wire::textMember(body, "proof"));
+    return out;
   }();
-  if (!statement) return responder.send(errorResponse(statement.error()));
-  if (statement->empty()) {
+  if (!asked) return responder.send(errorResponse(asked.error()));
+  if (asked->statement.empty()) {
     const Error error{ErrorCode::kRelayNonce, "sign a session over this nonce"};
     return responder.send(challenge(context, error));
   }
-  context.store.post(std::move(responder), [&context, statement = *statement](Mailbox& mailbox) {
-    return beginSession(context, mailbox, statement);
+  context.store.post(std::move(responder), [&context, asked = *asked](Mailbox& mailbox) {
+    return beginSession(context, mailbox, asked);
   });
 }
 

@@ -48,6 +48,8 @@ Result<std::shared_ptr<tls::TlsServerConfig>> readCertificate(const Settings& se
   return tls::TlsServerConfig::create(chain, key, ticketKey);
 }
 
+std::string ticketKeyFile(const Settings& settings) { return settings.socket + ".tickets"; }
+
 /// TLS with a certificate that can be renewed while the server runs, and tickets that outlive it.
 class RenewableTls final : public http::TransportFactory {
  public:
@@ -57,7 +59,7 @@ class RenewableTls final : public http::TransportFactory {
 
   /// Before the first connection.
   Status read() {
-    std::string secret = ticketKey(settings_.socket + ".tickets", random_, clock_.wallMs(), log_);
+    std::string secret = ticketKey(ticketKeyFile(settings_), random_, clock_.wallMs(), log_);
     auto config = readCertificate(settings_, secret);
     crypto::wipe(secret);
     if (!config) return std::move(config).error();
@@ -140,6 +142,7 @@ class Relay::Implementation {
       tls_ = std::make_unique<RenewableTls>(settings_, clock_, random_, log_);
       BELAY_TRY(tls_->read());
     }
+    openReconnectKeys();
     mailbox::SqliteOptions options;
     options.path = storePath(settings_);
     options.create = false;
@@ -157,10 +160,16 @@ class Relay::Implementation {
     };
     store_ = std::make_unique<Store>(*mailbox_, bounds, clock_, metrics_, log_);
     context_.emplace(Context{settings_, clock_, random_, log_, *store_, credentials_, metrics_,
-                             nonces_, rates_});
+                             nonces_, *reconnectKeys_, rates_});
     table_ = makeRouteTable(*context_);
     openSender();
     return listen(address);
+  }
+
+  void openReconnectKeys() {
+    std::string secret = ticketKey(ticketKeyFile(settings_), random_, clock_.wallMs(), log_);
+    reconnectKeys_.emplace(secret);
+    crypto::wipe(secret);
   }
 
   Status run() {
@@ -251,6 +260,7 @@ class Relay::Implementation {
 
   // Of the threads that Context names.
   Nonces nonces_;
+  std::optional<ReconnectKeys> reconnectKeys_;
   Rates rates_;
   base::Random& random_;
 

@@ -17,6 +17,7 @@
 #include "relay/service/Metrics.h"
 #include "relay/service/Nonces.h"
 #include "relay/service/Rates.h"
+#include "relay/service/ReconnectKeys.h"
 #include "relay/service/Settings.h"
 #include "relay/service/Store.h"
 
@@ -34,6 +35,7 @@ struct Context {
   Credentials& credentials;  ///< Any.
   Metrics& metrics;          ///< Any.
   Nonces& nonces;            ///< Any.
+  const ReconnectKeys& reconnectKeys;
   Rates& rates;
 
   /// Of events that come out of a request.

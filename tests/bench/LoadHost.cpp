@@ -8,6 +8,7 @@
 #include "common/statement/Jws.h"
 #include "common/statement/SessionClaim.h"
 #include "common/tls/MbedParts.h"
+#include "common/wire/ReconnectProof.h"
 
 namespace belay::bench {
 
@@ -83,7 +84,8 @@ void LoadHost::retry() {
     attempts_ = 0;
   }
   leave(State::kWaiting);
-  world_.loop.at(world_.within(window_ * (1 << std::clamp(attempts_ - 1, 0, kDoublingsMost))), *this);
+  world_.loop.at(world_.within(window_ * (1 << std::clamp(attempts_ - 1, 0, kDoublingsMost))),
+                 *this);
 }
 
 void LoadHost::onEvent() {
@@ -121,7 +123,10 @@ void LoadHost::claim(const LoadResponse& response) {
   state_ = State::kClaim;
   const std::string signedClaim =
       statement::signJws(key_, statement::SessionClaim::kTyp, claim.print());
-  connection_.send(postRequest("/v1/session", "", "{\"statement\":\"" + signedClaim + "\"}"));
+  std::string body = "{\"statement\":\"" + signedClaim + "\"";
+  if (!reconnectKey_.empty())
+    body += ",\"proof\":\"" + wire::reconnectProof(reconnectKey_, signedClaim) + "\"";
+  connection_.send(postRequest("/v1/session", "", body + "}"));
 }
 
 void LoadHost::begin(const LoadResponse& response) {
@@ -129,6 +134,7 @@ void LoadHost::begin(const LoadResponse& response) {
   const json::Value* const data = answer ? answer->find("data") : nullptr;
   if (!data) fail("no session: " + response.body);
   bearer_ = data->text("session");
+  reconnectKey_ = data->text("reconnect_key");
   window_ = static_cast<double>(data->integer("reconnect_window_s"));
   state_ = State::kParked;
   ++world_.parked;

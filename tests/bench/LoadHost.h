@@ -76,6 +76,7 @@ class LoadHost final : public Client {
   std::shared_ptr<tls::TlsClientConfig> config_;  // With the tickets of this host.
   State state_ = State::kOff;
   std::string bearer_;
+  std::string reconnectKey_;
   std::int64_t acknowledged_ = 0;
   double window_ = 1;
   int attempts_ = 0;

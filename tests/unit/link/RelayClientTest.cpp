@@ -7,6 +7,7 @@
 #include "common/json/Json.h"
 #include "common/statement/Jws.h"
 #include "common/statement/SessionClaim.h"
+#include "common/wire/ReconnectProof.h"
 #include "tests/support/SeededRandom.h"
 
 #include <CppUTest/TestHarness.h>
@@ -78,8 +79,23 @@ TEST(RelayClient, aSessionIsSignedForThisRelayOverItsNonce) {
   LONGS_EQUAL(3, claim->sent);
 }
 
+TEST(RelayClient, whoWasThereBeforeProvesItWithTheKeyOfTheSessionBefore) {
+  refusal("BLY-RELAY-NONCE", "{\"nonce\":\"" + nonce + "\"}");
+  ok("{\"session\":\"s\",\"reconnect_key\":\"k1\"}");
+  const auto first = client().openSession(url, key, {"", "e", 1, 3, 0, {}});
+  STRCMP_EQUAL("k1", first->reconnectKey.c_str());
+  CHECK(json::parse(seen[1].body)->find("proof") == nullptr);
+  refusal("BLY-RELAY-NONCE", "{\"nonce\":\"" + nonce + "\"}");
+  ok("{\"session\":\"s\"}");
+  const auto second = client().openSession(url, key, {"", "e", 2, 3, 0, {}, first->reconnectKey});
+  STRCMP_EQUAL("", second->reconnectKey.c_str());
+  const auto body = json::parse(seen[3].body);
+  STRCMP_EQUAL(wire::reconnectProof("k1", second->statement).c_str(), body->text("proof").c_str());
+}
+
 TEST(RelayClient, nothingButANonceIsSigned) {
-  for (const std::string bad : {"", "short", "{}", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "\\u0000"}) {
+  for (const std::string bad :
+       {"", "short", "{}", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "\\u0000"}) {
     refusal("BLY-RELAY-NONCE", "{\"nonce\":\"" + base::visible(bad) + "\"}");
     CHECK(openError() == ErrorCode::kHttpProtocol);
   }

@@ -56,7 +56,7 @@ class RelayFixture {
   void renewStore() {
     store = std::make_unique<service::Store>(*mailbox, bounds, clock, metrics, log);
     context.emplace(service::Context{settings, clock, random, log, *store, credentials, metrics,
-                                     nonces, rates});
+                                     nonces, reconnectKeys, rates});
   }
 
   Pending send(const std::string& method, const std::string& target, const std::string& body = "",
@@ -147,11 +147,10 @@ class RelayFixture {
   std::string openCallback(const std::string& session, const std::string& wait, int seq = 1,
                            std::int64_t lastsMs = 0) {
     const std::string route = wire::routingId("key", wait);
-    const Answer answer =
-        hand(session, "[{\"seq\":" + std::to_string(seq) +
-                          ",\"kind\":\"callback_open\",\"body\":{\"route\":\"" +
-                          wire::digestOf(route) + "\",\"wait\":\"" + wait +
-                          "\",\"lasts_ms\":" + std::to_string(lastsMs) + "}}]");
+    const Answer answer = hand(session, "[{\"seq\":" + std::to_string(seq) +
+                                            ",\"kind\":\"callback_open\",\"body\":{\"route\":\"" +
+                                            wire::digestOf(route) + "\",\"wait\":\"" + wait +
+                                            "\",\"lasts_ms\":" + std::to_string(lastsMs) + "}}]");
     BELAY_CHECK(answer.status == 200);
     return "/c/" + route;
   }
@@ -169,6 +168,7 @@ class RelayFixture {
   service::Metrics metrics;
   service::Credentials credentials;
   service::Nonces nonces{random};
+  service::ReconnectKeys reconnectKeys{"the relay's secret"};
   service::Rates rates{1000};
   std::unique_ptr<mailbox::Mailbox> mailbox;
   std::unique_ptr<service::Store> store;

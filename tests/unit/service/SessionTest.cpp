@@ -1,5 +1,6 @@
 // Enrols hosts, opens sessions, and then spoils one thing at a time.
 
+#include "common/wire/ReconnectProof.h"
 #include "tests/unit/service/RelayFixture.h"
 
 #include <CppUTest/TestHarness.h>
@@ -77,6 +78,31 @@ TEST(Session, aNonceThatAnotherRelayPassesOnIsOfNoUse) {
   const auto answer = relay.claim(relay.key, claim);
   LONGS_EQUAL(403, answer.status);
   refuses("BLY-RELAY-URL", answer);
+}
+
+TEST(Session, whoWasHereBeforeProvesItWithoutItsSignature) {
+  relay.session(relay.key);
+  const std::string host = relay.key.publicKey().thumbprint();
+  const auto first = relay.claim(relay.key, relay.claimFor(relay.nonce()));
+  const std::string key = first.data.text("reconnect_key");
+  CHECK(key.size() == 43 && key != first.data.text("session"));
+  // Only a signature that nobody looks at may be wrong.
+  const auto claimed = [&](const std::string& proofKey, bool spoiled) {
+    std::string statement = statement::signJws(relay.key, statement::SessionClaim::kTyp,
+                                               relay.claimFor(relay.nonce()).print());
+    if (spoiled) statement.replace(statement.rfind('.') + 1, 8, "AAAAAAAA");
+    return relay.ask("POST", "/v1/session",
+                     "{\"statement\":\"" + statement + "\",\"proof\":\"" +
+                         wire::reconnectProof(proofKey, statement) + "\"}");
+  };
+  LONGS_EQUAL(200, claimed(key, true).status);
+  LONGS_EQUAL(200, claimed("a key that is gone", false).status);
+  refuses("BLY-STATEMENT-SIGNATURE", claimed("a key that is gone", true));
+  // That of another host, and of another relay.
+  const service::ReconnectKeys another("another relay's secret");
+  refuses("BLY-STATEMENT-SIGNATURE", claimed(relay.reconnectKeys.keyOf("somebody"), true));
+  refuses("BLY-STATEMENT-SIGNATURE", claimed(another.keyOf(host), true));
+  STRCMP_EQUAL(relay.reconnectKeys.keyOf(host).c_str(), key.c_str());
 }
 
 TEST(Session, onlyTheKeyOfAHostOpensIts) {
