@@ -32,6 +32,8 @@ constexpr int kAcceptsMax = 64;
 constexpr int kSecureAcceptsMax = 4;
 /// In one step one handshake goes on, and one more for so many others who want something.
 constexpr int kOthersPerHandshake = 16;
+/// Every so many turns somebody may begin a handshake though others are in one.
+constexpr std::uint64_t kNewcomersTurn = 4;
 /// Without descriptors nothing can be accepted; some are expected back after this.
 constexpr milliseconds kAcceptPause{1'000};
 constexpr int kPostRoundsMax = 8;
@@ -106,6 +108,7 @@ class Server::Implementation {
   std::size_t connections_ = 0;
   std::int64_t dateSecond_ = std::numeric_limits<std::int64_t>::min();
   std::optional<milliseconds> acceptAgain_;  // Listeners are paused until then.
+  std::uint64_t anteroomTurns_ = 0;
 
   // Self-synchronised.
   std::atomic<bool> stopped_{false};
@@ -127,8 +130,9 @@ Status Server::Implementation::open() {
     event.data.u64 = tag;
     return ::epoll_ctl(context_.epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0;
   };
-  if (!context_.epoll.valid() || !context_.anteroom.valid() ||
-      !watch(context_.mailbox->fd(), kWakeTag) || !watch(context_.anteroom.get(), kAnteroomTag)) {
+  if (!context_.epoll.valid() || !context_.porch.valid() || !context_.anteroom.valid() ||
+      !watch(context_.mailbox->fd(), kWakeTag) || !watch(context_.porch.get(), kAnteroomTag) ||
+      !watch(context_.anteroom.get(), kAnteroomTag)) {
     return base::errnoError(errno, "set up epoll");
   }
   readClock();
@@ -151,7 +155,7 @@ Status Server::Implementation::listen(UniqueFd socket, const ListenOptions& opti
 }
 
 int Server::Implementation::watcherOf(const Listener& listener) const {
-  return (listener.options.transports ? context_.anteroom : context_.epoll).get();
+  return (listener.options.transports ? context_.porch : context_.epoll).get();
 }
 
 bool Server::Implementation::watchListener(std::size_t index) {
@@ -271,8 +275,16 @@ void Server::Implementation::handleEvent(const epoll_event& event) {
 void Server::Implementation::serveAnteroom(int others) {
   std::array<epoll_event, 1 + kEventsMax / kOthersPerHandshake> events{};
   const int most = 1 + others / kOthersPerHandshake;
-  const int count = ::epoll_wait(context_.anteroom.get(), events.data(), most, 0);
-  for (int i = 0; i < count; ++i) handleEvent(events[static_cast<std::size_t>(i)]);
+  // Clients that let their handshakes trickle must not keep others from beginning one.
+  const bool newcomers = ++anteroomTurns_ % kNewcomersTurn == 0;
+  int count = newcomers ? ::epoll_wait(context_.porch.get(), events.data(), 1, 0) : 0;
+  count = std::max(count, 0);
+  for (const base::UniqueFd* const room : {&context_.anteroom, &context_.porch}) {
+    if (count >= most) break;
+    const int more = ::epoll_wait(room->get(), events.data() + count, most - count, 0);
+    count += std::max(more, 0);
+  }
+  for (int k = 0; k < count; ++k) handleEvent(events[static_cast<std::size_t>(k)]);
 }
 
 /// An answer can make room for a request that is answered at once, and so on; but other threads

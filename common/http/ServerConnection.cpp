@@ -36,6 +36,7 @@ ConnectionContext::ConnectionContext(const ServerSettings& serverSettings, Handl
       log(serverLog),
       mailbox(std::make_shared<ExchangeMailbox>()),
       epoll(::epoll_create1(EPOLL_CLOEXEC)),
+      porch(::epoll_create1(EPOLL_CLOEXEC)),
       anteroom(::epoll_create1(EPOLL_CLOEXEC)),
       timers(timeoutsOf(settings)),
       readBuffer(kReadBytes) {}
@@ -99,8 +100,7 @@ void ServerConnection::continueHandshake() {
 void ServerConnection::onEvents(std::uint32_t events) {
   if (dead_) return;
   if (!handshaken_) {
-    continueHandshake();
-    if (handshaken_) moveIn();
+    onHandshake();
   } else {
     if (queue_.unsent() != 0) flush();
     if (!dead_ && ((events & EPOLLIN) != 0 || readWantsWrite_)) readSome();
@@ -111,14 +111,17 @@ void ServerConnection::onEvents(std::uint32_t events) {
   settle();
 }
 
-/// From those in a handshake to those who are served.
-void ServerConnection::moveIn() {
+/// From room to room: to those in a handshake, and to those who are served.
+void ServerConnection::onHandshake() {
+  const int before = watcher();
+  continueHandshake();
+  begun_ = true;
+  if (dead_ || watcher() == before) return;
   epoll_event none{};
-  static_cast<void>(
-      ::epoll_ctl(context_.anteroom.get(), EPOLL_CTL_DEL, transport_->fd(), &none));
+  static_cast<void>(::epoll_ctl(before, EPOLL_CTL_DEL, transport_->fd(), &none));
   if (!watch(EPOLL_CTL_ADD, EPOLLIN)) return die();
   // The first request may have come with the end of the handshake, and would raise no event.
-  readSome();
+  if (handshaken_) readSome();
 }
 
 void ServerConnection::readSome() {

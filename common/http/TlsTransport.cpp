@@ -26,12 +26,18 @@ Transport::Io ioOf(Progress progress) {
 
 class TlsTransport final : public Transport {
  public:
-  TlsTransport(base::UniqueFd socket, std::unique_ptr<tls::TlsSession> session)
-      : socket_(std::move(socket)), session_(std::move(session)) {}
+  TlsTransport(base::UniqueFd socket, std::shared_ptr<tls::TlsServerConfig> config)
+      : socket_(std::move(socket)), config_(std::move(config)) {}
 
   int fd() const override { return socket_.get(); }
 
+  /// Who waits for a turn has no buffers yet.
   Io handshake() override {
+    if (!session_) {
+      auto made = tls::TlsSession::server(std::move(config_), socket_.get());
+      if (!made.ok()) return Io::kBroken;
+      session_ = std::move(made).value();
+    }
     const auto progress = session_->handshake();
     return progress.ok() ? ioOf(*progress) : Io::kBroken;
   }
@@ -40,7 +46,7 @@ class TlsTransport final : public Transport {
   Moved write(std::string_view bytes) override { return movedOf(session_->write(bytes)); }
 
   void endWriting() override {
-    session_->closeNotify();
+    if (session_) session_->closeNotify();
     // What fails here is a connection that is gone already.
     static_cast<void>(::shutdown(socket_.get(), SHUT_WR));
   }
@@ -53,16 +59,15 @@ class TlsTransport final : public Transport {
     return {ioOf(moved->progress), moved->bytes};
   }
 
-  base::UniqueFd socket_;  // Before the session, which uses it.
+  base::UniqueFd socket_;                         // Before the session, which uses it.
+  std::shared_ptr<tls::TlsServerConfig> config_;  // Until the handshake begins.
   std::unique_ptr<tls::TlsSession> session_;
 };
 
 }  // namespace
 
 std::unique_ptr<Transport> TlsTransports::make(base::UniqueFd socket) {
-  auto session = tls::TlsSession::server(config_, socket.get());
-  if (!session.ok()) return nullptr;
-  return std::make_unique<TlsTransport>(std::move(socket), std::move(session).value());
+  return std::make_unique<TlsTransport>(std::move(socket), config_);
 }
 
 }  // namespace belay::http
