@@ -157,6 +157,8 @@ export interface Wait {
     summary?: Text;
     /** JSON Schema of the body. */
     schema?: { [name: string]: any };
+    /** What the caller must show to a relay: hmac, a MAC of the body with the wait's token; or none, where whoever knows the URL goes on with the run, and brings no body. The policy of the host must allow none for the flow and step. */
+    auth?: "hmac" | "none";
   };
   /** Waits for: belay event emit NAME. */
   event?: {

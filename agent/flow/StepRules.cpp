@@ -355,7 +355,13 @@ void StepRules::wait(const Node& spec) {
     }
     return;
   }
-  const bool body = has(spec, "callback") || has(spec, "event");
+  const auto callback = spec.find("callback");
+  const auto schema = callback ? callback->find("schema") : std::nullopt;
+  if (schema && textOf(*callback, "auth") == "none") {
+    report_.errorAtName(ErrorCode::kFlowBadValue, *schema,
+                        "a callback without auth brings no body that could fit a schema");
+  }
+  const bool body = callback || has(spec, "event");
   if (body && answer == "reject") {
     report_.error(ErrorCode::kFlowBadValue, *onTimeout,
                   "only an approval can be rejected: on_timeout must be fail or continue");

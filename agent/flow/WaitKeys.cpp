@@ -56,16 +56,24 @@ constexpr std::array<KeyRow, 7> kApprovalKeys{{
 }};
 constexpr ObjectRow kApproval{.what = "an approval", .keys = kApprovalKeys};
 
-constexpr std::array<KeyRow, 2> kCallbackKeys{{
+constexpr std::array<Words, 2> kCallbackAuths{"hmac", "none"};
+constexpr std::array<KeyRow, 3> kCallbackKeys{{
     {.name = "summary",
      .flags = kTemplate,
      .least = 1,
      .most = 4'000,
      .help = "What is awaited, for people."},
     {.name = "schema", .shape = Shape::kJsonSchema, .help = "JSON Schema of the body."},
+    {.name = "auth",
+     .shape = Shape::kChoice,
+     .choices = kCallbackAuths,
+     .fallback = "\"hmac\"",
+     .help =
+         "What the caller must show to a relay: hmac, a MAC of the body with the wait's token; or "
+         "none, where whoever knows the URL goes on with the run, and brings no body. The policy "
+         "of the host must allow none for the flow and step."},
 }};
-constexpr std::array<Words, 1> kCallbackLater{"auth"};
-constexpr ObjectRow kCallback{.what = "a callback", .keys = kCallbackKeys, .later = kCallbackLater};
+constexpr ObjectRow kCallback{.what = "a callback", .keys = kCallbackKeys};
 
 constexpr std::array<KeyRow, 2> kEventKeys{{
     {.name = "name",

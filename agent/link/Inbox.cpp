@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "agent/engine/Path.h"
 #include "common/base/Text.h"
 #include "common/json/Json.h"
 #include "common/wire/Body.h"
@@ -61,6 +62,7 @@ Status Inbox::takeCallback(runtime::Runtime& runtime, const Value& body) {
   BELAY_TRY(wire::checkMembers(body, "wait timestamp signature body"));
   const std::string name = body.text("wait");
   BELAY_ASSIGN(const std::string bytes, bytesOf(body));
+  if (body.text("signature").empty()) return takeUnsigned(runtime, name);
   // First of all: without the token nobody learns which waits there are.
   BELAY_TRY(wire::verifyCallback(world_.callbackToken(name), name, body.text("timestamp"), bytes,
                                  body.text("signature")));
@@ -69,6 +71,21 @@ Status Inbox::takeCallback(runtime::Runtime& runtime, const Value& body) {
   BELAY_TRY(json::check(text));
   return runtime.waits().answerCallback(wait, text,
                                         "relay (signed at " + body.text("timestamp") + ")");
+}
+
+/// A delivery that proves nothing: what it brings is dropped, whatever the wait is.
+Status Inbox::takeUnsigned(runtime::Runtime& runtime, const std::string& name) {
+  const Error refused{ErrorCode::kCallbackSignature,
+                      "the callback is not signed, and its wait asks for a signature"};
+  const auto wait = base::WaitId::parse(name);
+  if (!wait) return refused;
+  BELAY_ASSIGN(const std::optional<journal::WaitRow> row, runtime.journal().wait(*wait));
+  if (!row || row->kind != flow::WaitKind::kCallback) return refused;
+  BELAY_ASSIGN(const Value request, json::parse(row->requestJson));
+  if (request.text("auth") != "none") return refused;
+  const std::string step(engine::stepIdOf(row->step));
+  BELAY_TRY(runtime.policy().checkUnauthenticatedCallback(row->slug, step).status());
+  return runtime.waits().answerCallback(*wait, "null", "relay (unauthenticated)");
 }
 
 Status Inbox::takeWebhook(const Value& body) {

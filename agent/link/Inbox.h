@@ -52,6 +52,7 @@ class Inbox {
 
  private:
   base::Status takeCallback(runtime::Runtime& runtime, const json::Value& body);
+  base::Status takeUnsigned(runtime::Runtime& runtime, const std::string& wait);
   base::Status takeWebhook(const json::Value& body);
 
   const World world_;

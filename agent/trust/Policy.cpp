@@ -179,14 +179,26 @@ Verdict Policy::check(const RenderedEffect& effect, std::int64_t wallMs) const {
           "use a family that the policy knows: run or http"};
 }
 
+namespace {
+
+Verdict unauthenticated(const std::vector<std::string>& named, const std::string& kind,
+                        const std::string& name, const std::string& source) {
+  const std::string rule = kind + ".unauthenticated";
+  if (std::find(named.begin(), named.end(), name) != named.end()) return allowed(rule);
+  return {false, rule, kind + " " + name + " has no auth, and no rule allows that",
+          "give the " + kind + " auth, or add " + name + " to " + rule + " in " + source};
+}
+
+}  // namespace
+
 Verdict Policy::checkUnauthenticated(std::string_view flow, std::string_view webhook) const {
-  const std::string name = std::string(flow) + "/" + std::string(webhook);
-  const auto& named = rules_->unauthenticatedWebhooks;
-  if (std::find(named.begin(), named.end(), name) != named.end())
-    return allowed("webhook.unauthenticated");
-  return {
-      false, "webhook.unauthenticated", "webhook " + name + " has no auth, and no rule allows that",
-      "give the webhook auth, or add " + name + " to webhook.unauthenticated in " + rules_->source};
+  return unauthenticated(rules_->unauthenticatedWebhooks, "webhook",
+                         std::string(flow) + "/" + std::string(webhook), rules_->source);
+}
+
+Verdict Policy::checkUnauthenticatedCallback(std::string_view flow, std::string_view step) const {
+  return unauthenticated(rules_->unauthenticatedCallbacks, "callback",
+                         std::string(flow) + "/" + std::string(step), rules_->source);
 }
 
 Verdict Policy::checkAddress(const http::Address& address) const {

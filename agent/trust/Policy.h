@@ -73,9 +73,10 @@ class Policy {
   /// of the journal included.
   Verdict checkFamily(std::string_view family) const;
 
-  /// Whether a webhook of a flow may take deliveries that prove nothing. Denied unless a rule names
-  /// flow and webhook.
+  /// Whether a webhook of a flow may take deliveries that prove nothing, and whether one wakes a
+  /// step that waits for a callback. Denied unless a rule names flow and webhook, flow and step.
   Verdict checkUnauthenticated(std::string_view flow, std::string_view webhook) const;
+  Verdict checkUnauthenticatedCallback(std::string_view flow, std::string_view step) const;
 
   /// For each address that a name of an allowed http effect resolved to, before connecting to it.
   Verdict checkAddress(const http::Address& address) const;

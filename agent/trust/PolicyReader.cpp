@@ -15,10 +15,11 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kTopKeys{
-    "run", "http", "flows", "webhook", "approvals", "starts", "families", "secrets", "hours"};
+constexpr std::array<std::string_view, 10> kTopKeys{"run",      "http",      "flows",  "webhook",
+                                                    "callback", "approvals", "starts", "families",
+                                                    "secrets",  "hours"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
-constexpr std::array<std::string_view, 1> kWebhookKeys{"unauthenticated"};
+constexpr std::array<std::string_view, 1> kUnauthenticatedKeys{"unauthenticated"};
 constexpr std::array<std::string_view, 2> kRunKeys{"allow", "deny"};
 constexpr std::array<std::string_view, 3> kHttpKeys{"allow", "deny", "addresses"};
 constexpr std::array<std::string_view, 7> kRunRuleKeys{"id",    "executable", "argv", "cwd",
@@ -289,17 +290,20 @@ Result<PinRule> PolicyReader::pinRule(const json::Value& rule, const std::string
   return invalid(pointer + "/channel", "it must match [a-z0-9][a-z0-9_-]{0,63}");
 }
 
-Status PolicyReader::readWebhook(const json::Value& section, PolicyRules& out) const {
-  BELAY_TRY(onlyKeys(section, "/webhook", kWebhookKeys));
-  BELAY_ASSIGN(out.unauthenticatedWebhooks, texts(section, "unauthenticated", "/webhook"));
-  for (std::size_t i = 0; i < out.unauthenticatedWebhooks.size(); ++i) {
-    const std::string& name = out.unauthenticatedWebhooks[i];
-    const auto parts = base::split(name, '/');
+Status PolicyReader::readUnauthenticated(const json::Value& rules, const std::string& section,
+                                         std::vector<std::string>& out) const {
+  const json::Value* const found = rules.find(section);
+  if (!found) return {};
+  BELAY_TRY(onlyKeys(*found, "/" + section, kUnauthenticatedKeys));
+  BELAY_ASSIGN(out, texts(*found, "unauthenticated", "/" + section));
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto parts = base::split(out[i], '/');
     const bool fits =
         parts.size() == 2 && base::isIdentifier(parts[0]) && base::isIdentifier(parts[1]);
     if (fits) continue;
-    return invalid("/webhook/unauthenticated/" + std::to_string(i),
-                   "\"" + base::visible(name) + "\" must be FLOW/WEBHOOK, each named");
+    return invalid("/" + section + "/unauthenticated/" + std::to_string(i),
+                   "\"" + base::visible(out[i]) + "\" must be FLOW/" +
+                       (section == "webhook" ? "WEBHOOK" : "STEP") + ", each named");
   }
   return {};
 }
@@ -317,7 +321,8 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
                        out.pins.push_back(std::move(read));
                        return {};
                      }));
-  if (const json::Value* webhook = rules.find("webhook")) BELAY_TRY(readWebhook(*webhook, out));
+  BELAY_TRY(readUnauthenticated(rules, "webhook", out.unauthenticatedWebhooks));
+  BELAY_TRY(readUnauthenticated(rules, "callback", out.unauthenticatedCallbacks));
   BELAY_TRY(readBounds(rules, out.bounds));
   if (const json::Value* approvals = rules.find("approvals"))
     BELAY_TRY(readApprovals(*approvals, out.approvals));

@@ -41,7 +41,8 @@ class PolicyReader {
                                   bool allow) const;
   base::Status readRun(const json::Value& section, PolicyRules& out) const;
   base::Result<PinRule> pinRule(const json::Value& rule, const std::string& pointer) const;
-  base::Status readWebhook(const json::Value& section, PolicyRules& out) const;
+  base::Status readUnauthenticated(const json::Value& rules, const std::string& section,
+                                   std::vector<std::string>& out) const;
   base::Result<GateRule> gateRule(const json::Value& rule, const std::string& pointer) const;
   base::Status readPersons(const json::Value& persons, ApprovalRules& out) const;
   base::Status readApprovals(const json::Value& section, ApprovalRules& out) const;

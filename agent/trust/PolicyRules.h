@@ -68,6 +68,8 @@ struct PolicyRules {
   std::vector<AddressBlock> addresses;  ///< Allowed although they are special.
   /// "SLUG/NAME" of webhooks that take deliveries which prove nothing.
   std::vector<std::string> unauthenticatedWebhooks;
+  /// "SLUG/STEP" of waits whose callbacks may prove nothing.
+  std::vector<std::string> unauthenticatedCallbacks;
   FlowBounds bounds;
   ApprovalRules approvals;
   StartRules starts;

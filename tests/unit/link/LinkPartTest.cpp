@@ -142,6 +142,45 @@ TEST(LinkPart, aMessageTakesEffectOnceOverPowerCuts) {
   STRCMP_EQUAL("BLY-WAIT-CLOSED", lastOutcome().c_str());
 }
 
+TEST(LinkPart, aWaitWithoutAuthIsWokenWithoutABodyWherePolicyAllowsIt) {
+  enrol();
+  const auto run = on.host.start(
+      "slug: c\nsteps:\n  - id: w\n    wait: {callback: {auth: none}, timeout: 1h}\n"
+      "output: {body: '${{ steps.w.output.body }}'}\n");
+  json::Value message;
+  message.set("wait", on.host.openWait().id.str()).set("timestamp", "").set("signature", "");
+  message.set("body", base::toBase64("{\"go\":\"on\"}"));
+  CHECK(take(1, "callback", json::print(message)).ok());
+  STRCMP_EQUAL("BLY-POLICY-REFUSED", lastOutcome().c_str());
+  on.host.policy =
+      *trust::Policy::parse(*json::parse(R"({"callback":{"unauthenticated":["c/w"]}})"),
+                            "policy.yaml", [](const std::string& path) { return path; });
+  on.host.boot();
+  CHECK(take(2, "callback", json::print(message)).ok());
+  STRCMP_EQUAL("", lastOutcome().c_str());
+  STRCMP_EQUAL("{\"body\":null}", on.host.output(run).c_str());
+  CHECK(take(3, "callback", json::print(message)).ok());
+  STRCMP_EQUAL("BLY-WAIT-CLOSED", lastOutcome().c_str());
+}
+
+TEST(LinkPart, aWaitWithAuthIsNotWokenByADeliveryWithoutSignature) {
+  enrol();
+  on.host.policy =
+      *trust::Policy::parse(*json::parse(R"({"callback":{"unauthenticated":["c/w"]}})"),
+                            "policy.yaml", [](const std::string& path) { return path; });
+  on.host.boot();
+  on.host.start(kWaiting);
+  json::Value message;
+  message.set("wait", on.host.openWait().id.str()).set("timestamp", "").set("signature", "");
+  message.set("body", "");
+  CHECK(take(1, "callback", json::print(message)).ok());
+  STRCMP_EQUAL("BLY-CALLBACK-SIGNATURE", lastOutcome().c_str());
+  message.set("wait", "w0000000000000000");
+  CHECK(take(2, "callback", json::print(message)).ok());
+  STRCMP_EQUAL("BLY-CALLBACK-SIGNATURE", lastOutcome().c_str());
+  CHECK(!on.host.openWait().id.str().empty());
+}
+
 TEST(LinkPart, aCallbackThatIsNotSignedByItsTokenLeavesTheWaitOpen) {
   enrol();
   const auto run = on.host.start(kWaiting);
