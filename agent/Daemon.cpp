@@ -17,8 +17,10 @@
 #include "agent/Limits.h"
 #include "agent/Machine.h"
 #include "agent/Maintenance.h"
+#include "agent/agents/LockFile.h"
 #include "agent/api/ApiServer.h"
 #include "agent/cli/PolicyFile.h"
+#include "agent/flow/AgentRules.h"
 #include "agent/jobs/PosixJobRunner.h"
 #include "agent/journal/Journal.h"
 #include "agent/link/Link.h"
@@ -31,6 +33,7 @@
 #include "agent/script/QuickJsEvaluator.h"
 #include "agent/script/SyntaxChecker.h"
 #include "agent/settings/StateLayout.h"
+#include "agent/steps/AgentStep.h"
 #include "agent/steps/FunctionStep.h"
 #include "agent/steps/HttpStep.h"
 #include "agent/steps/KvStep.h"
@@ -106,6 +109,7 @@ class Daemon {
   Status openJobs();
   Status makeRuntime();
   Status makeSteps();
+  Status makeAgentStep(const settings::JobSettings& jobs);
   Status makeLink();
   Status makeApi();
   std::string callbackToken(const std::string& wait) const;
@@ -149,6 +153,7 @@ class Daemon {
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<steps::HttpCalls> calls_;
   std::unique_ptr<steps::RunStep> runStep_;
+  std::unique_ptr<steps::AgentStep> agentStep_;
   std::unique_ptr<steps::HttpStep> httpStep_;
   std::unique_ptr<steps::NotifyStep> notifyStep_;
   steps::SetStep setStep_;
@@ -223,11 +228,12 @@ Status Daemon::guardMachine() {
 }
 
 Status Daemon::openJobs() {
-  for (const char* folder : {"/work", "/material"}) BELAY_TRY(base::makeFolders(state() + folder));
+  for (const char* folder : {"/work", "/material", "/agents"}) BELAY_TRY(base::makeFolders(state() + folder));
   jobs::JobRunnerSettings settings;
   settings.folder = layout().jobs();
   settings.spawnerCommand = {"/proc/self/exe", "spawner"};
-  settings.runningMax = static_cast<std::size_t>(options_.settings.jobs.runningMax);
+  settings.runningMax = static_cast<std::size_t>(options_.settings.jobs.runningMax +
+                                                 options_.settings.jobs.agentsMax);
   BELAY_ASSIGN(jobs_, jobs::PosixJobRunner::open(settings, world_.clock));
   return {};
 }
@@ -296,8 +302,10 @@ Status Daemon::makeSteps() {
           [this](const std::string& wait) { return callbackToken(wait); }, world_.log,
           state() + "/material",
           [this](std::function<void()> call) { loop_->call(std::move(call)); },
-          [this](const std::string& wait) { return linkPart_->callbackUrl(wait); }},
+          [this](const std::string& wait) { return linkPart_->callbackUrl(wait); },
+          [this](const base::JobId& job) { agentStep_->takeEnded(job); }},
       jobs, loop_->resultSink());
+  BELAY_TRY(makeAgentStep(jobs));
   httpStep_ = std::make_unique<steps::HttpStep>(
       steps::HttpStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock},
       options_.settings.http);
@@ -307,6 +315,7 @@ Status Daemon::makeSteps() {
 
   runtime::Steps& steps = runtime_->steps();
   steps.setPerformer(flow::Family::kRun, *runStep_);
+  steps.setPerformer(flow::Family::kAgent, *agentStep_);
   steps.setPerformer(flow::Family::kHttp, *httpStep_);
   steps.setPerformer(flow::Family::kNotify, *notifyStep_);
   steps.setInline(flow::Family::kSet, setStep_);
@@ -315,6 +324,23 @@ Status Daemon::makeSteps() {
   emitStep_ = std::make_unique<triggers::EmitStep>(*events_);
   steps.setInline(flow::Family::kEmit, *emitStep_);
   return runner_->watch(jobs_->wakeFd(), [this] { runStep_->takeEnded(); });
+}
+
+Status Daemon::makeAgentStep(const settings::JobSettings& jobs) {
+  BELAY_TRY(flow::checkHostAgents(options_.settings.agents));
+  agentStep_ = std::make_unique<steps::AgentStep>(
+      steps::AgentStep::World{
+          *runStep_, *jobs_, *outputs_, *filePool_, world_.clock, world_.log, state() + "/agents",
+          [this](std::function<void()> call) { loop_->call(std::move(call)); },
+          [lock = agents::lockFilePath(options_.paths.configFile)](
+              const steps::AgentPlan& plan) -> Result<std::string> {
+            BELAY_ASSIGN(const auto locked, agents::readLockFile(lock));
+            const std::string& name = plan.hostAgent.empty() ? plan.name : plan.hostAgent;
+            const auto* found = agents::findLocked(locked, name, plan.drive.binary);
+            return found ? found->digest : std::string();
+          }},
+      jobs, options_.settings.agents, loop_->resultSink());
+  return {};
 }
 
 std::string Daemon::callbackToken(const std::string& wait) const {
@@ -392,7 +418,8 @@ Status Daemon::makeApi() {
                     [](const runtime::Attempt& attempt) { return steps::jobIdOf(attempt); },
                     &makeSyntaxCheck,
                     [this] { return hostKey(); },
-                    link_.get()};
+                    link_.get(),
+                    outputs_.get()};
   BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
   return {};
 }
@@ -428,7 +455,8 @@ Status Daemon::open() {
   BELAY_TRY(makeLink());
   BELAY_TRY(makeApi());
   maintenance_ = std::make_unique<Maintenance>(
-      Maintenance::World{*runtime_, *resources_, *jobs_, world_.clock, world_.log, state()},
+      Maintenance::World{*runtime_, *resources_, *jobs_, *agentStep_, world_.clock, world_.log,
+                         state()},
       options_.settings.journal, options_.settings.limits.diskBytes);
   return {};
 }

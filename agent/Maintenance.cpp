@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kRoundMs = 3'600'000;
 constexpr std::int64_t kDiskMs = 30'000;
+constexpr std::int64_t kWorkspacesMs = 2'000;
 constexpr std::size_t kRowsPerStep = 2'000;
 constexpr std::size_t kRunsPerStep = 200;
 constexpr std::size_t kFilesPerStep = 500;
@@ -37,8 +38,14 @@ std::int64_t Maintenance::idle() {
     nextDiskMs_ = now + kDiskMs;
     measureDisk();
   }
+  if (world_.agents.hasFolders() && now >= nextWorkspacesMs_) {
+    nextWorkspacesMs_ = now + kWorkspacesMs;
+    sweepWorkspaces();
+  }
   if (checkStep() || pruneStep() || sweepStep()) return now;
-  return diskBytesMax_ > 0 ? std::min(nextRoundMs_, nextDiskMs_) : nextRoundMs_;
+  const std::int64_t next =
+      world_.agents.hasFolders() ? std::min(nextRoundMs_, nextWorkspacesMs_) : nextRoundMs_;
+  return diskBytesMax_ > 0 ? std::min(next, nextDiskMs_) : next;
 }
 
 bool Maintenance::checkStep() {
@@ -92,6 +99,17 @@ void Maintenance::sweepJobs() {
       world_.log.error("job.remove_failed", removed.error(), {{"job", name}});
     }
   }
+}
+
+void Maintenance::sweepWorkspaces() {
+  using Fate = steps::AgentStep::Fate;
+  world_.agents.sweep([this](const base::RunId& run) {
+    const auto row = world_.runtime.journal().run(run);
+    if (!row) return Fate::kKeep;
+    if (!row->has_value()) return Fate::kGone;
+    if (!engine::isFinal((*row)->status)) return Fate::kKeep;
+    return (*row)->status == engine::RunStatus::kSucceeded ? Fate::kSucceeded : Fate::kFailed;
+  });
 }
 
 void Maintenance::measureDisk() {

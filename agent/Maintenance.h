@@ -8,6 +8,7 @@
 #include "agent/resources/ResourceStore.h"
 #include "agent/runtime/Runtime.h"
 #include "agent/settings/Settings.h"
+#include "agent/steps/AgentStep.h"
 #include "common/base/Clock.h"
 #include "common/log/Log.h"
 
@@ -24,6 +25,7 @@ class Maintenance {
     runtime::Runtime& runtime;
     resources::ResourceStore& resources;
     jobs::JobRunner& jobs;
+    steps::AgentStep& agents;
     const base::Clock& clock;
     log::Log& log;
     std::string stateFolder;
@@ -40,6 +42,7 @@ class Maintenance {
   bool pruneStep();
   bool sweepStep();
   void sweepJobs();
+  void sweepWorkspaces();
   void measureDisk();
 
   World world_;
@@ -50,6 +53,7 @@ class Maintenance {
   journal::CheckCursor check_;
   std::int64_t nextRoundMs_ = 0;
   std::int64_t nextDiskMs_ = 0;
+  std::int64_t nextWorkspacesMs_ = 0;
   bool pruning_ = false;
   bool sweeping_ = false;
   base::Status health_;

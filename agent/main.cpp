@@ -13,6 +13,7 @@
 #include "agent/Daemon.h"
 #include "agent/Limits.h"
 #include "agent/agents/Driver.h"
+#include "agent/agents/Workspace.h"
 #include "agent/cli/PosixWorld.h"
 #include "agent/jobs/Spawner.h"
 #include "common/log/StderrLog.h"
@@ -59,6 +60,8 @@ int main(int argc, char** argv) {
     belay::liftMemoryLimit();
     return belay::jobs::runSpawner(belay::jobs::kSpawnerSocketFd);
   }
+  if (argc > 2 && std::strcmp(argv[1], "workspace") == 0)
+    return belay::agents::runWorkspace(argc, argv);
   if (argc == 3 && std::strcmp(argv[1], "drive") == 0) return driveAgent(argv[2]);
   useOwnNameServices();
   belay::cli::PosixWorld world(&runDaemon);

@@ -171,7 +171,9 @@ class Adviser {
 
   bool isRunStep(const std::string& path) const {
     const VisitRecord* visit = history_.latest(path);
-    return visit && kindOf(*visit, flow_).family == flow::Family::kRun;
+    if (!visit) return false;
+    const auto family = kindOf(*visit, flow_).family;
+    return family == flow::Family::kRun || family == flow::Family::kAgent;
   }
 
   void describeWait(const VisitRecord& visit) {

@@ -59,6 +59,7 @@ struct ApiDeps {
   /// This host's own key, made when there is none. Any thread.
   std::function<base::Result<crypto::P256PrivateKey>()> hostKey;
   link::Link* link = nullptr;  ///< Null: the routes about the link say that there is none.
+  runtime::LargeOutputs* outputs = nullptr;  ///< Null: nothing can be attached to tasks.
 };
 
 /// The local API: HTTP/1.1 over a Unix socket, JSON in one envelope. No TCP listener exists.

@@ -93,7 +93,9 @@ Status LogStream::findSources() {
   RunHistory history;
   BELAY_TRY(readEvents(runtime_->journal(), run_, history));
   for (const VisitRecord& visit : history.visits()) {
-    const bool isJob = visit.started && kindOf(visit, &loaded->flow).family == flow::Family::kRun;
+    const auto family = kindOf(visit, &loaded->flow).family;
+    const bool isJob =
+        visit.started && (family == flow::Family::kRun || family == flow::Family::kAgent);
     if (!isJob || (!options_.step.empty() && visit.path != options_.step)) continue;
     for (const AttemptRecord& attempt : visit.attempts) {
       runtime::Attempt key;

@@ -90,6 +90,18 @@ Value childToJson(const base::RunId& id, const ChildRows& children) {
   return out.set("status", engine::runStatusName(row->second.status));
 }
 
+/// What a coding agent used, however long its output is.
+void setAgent(Value& out, const std::string& outputJson) {
+  const auto output = json::parse(outputJson);
+  const Value* usage = output ? output->find("usage") : nullptr;
+  if (!usage) return;
+  Value agent;
+  agent.set("name", output->text("agent")).set("turns", output->integer("turns"));
+  agent.set("tokens", usage->integer("input") + usage->integer("output"));
+  if (const Value* cost = output->find("cost_usd")) agent.set("cost_usd", *cost);
+  out.set("agent", std::move(agent));
+}
+
 Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, const RunViewOptions& options,
                   std::int64_t nowMs) {
   const bool full = options.fullOutputs;
@@ -128,6 +140,7 @@ Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, const RunVie
   }
   if (visit.finished) {
     setJson(out, "output", visit.finished->outputJson, full);
+    if (kind.family == flow::Family::kAgent) setAgent(out, visit.finished->outputJson);
     if (!visit.finished->outputRef.empty()) out.set("output_ref", visit.finished->outputRef);
     if (visit.finished->failure) out.set("error", failureToJson(*visit.finished->failure));
     out.set("next", nextToJson(visit.finished->next));

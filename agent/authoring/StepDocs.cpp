@@ -21,7 +21,7 @@ struct ShapeWords {
   std::string_view measure;  ///< What bounds count; empty: the value itself.
 };
 
-constexpr std::array<ShapeWords, 28> kShapes{{
+constexpr std::array<ShapeWords, 29> kShapes{{
     {Shape::kText, "text", "characters"},
     {Shape::kScript, "shell script", "characters"},
     {Shape::kIdentifier, "identifier", ""},
@@ -50,6 +50,7 @@ constexpr std::array<ShapeWords, 28> kShapes{{
     {Shape::kBranches, "lists of steps by name", "members"},
     {Shape::kNext, "step, end, or expression", ""},
     {Shape::kStep, "step or end", ""},
+    {Shape::kPrompt, "text or {template: NAME}", "characters"},
 }};
 
 ShapeWords wordsOf(Shape shape) {

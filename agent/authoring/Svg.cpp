@@ -55,6 +55,7 @@ std::string_view accentOf(flow::Family family) {
     case flow::Family::kRun:
     case flow::Family::kHttp:
     case flow::Family::kNotify:
+    case flow::Family::kAgent:
       return "fe";
     case flow::Family::kWait:
     case flow::Family::kSleep:

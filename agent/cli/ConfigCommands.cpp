@@ -1,6 +1,7 @@
 #include "agent/cli/Commands.h"
 #include "agent/cli/Inputs.h"
 #include "agent/cli/PolicyFile.h"
+#include "agent/flow/AgentRules.h"
 #include "agent/vault/ConnectionStore.h"
 
 // config check and config defaults.
@@ -25,6 +26,7 @@ Result<api::Envelope> check(Invocation& invocation) {
     where = *found;
   }
   BELAY_ASSIGN(const auto connections, vault::ConnectionStore::parse(where.settings.connections));
+  BELAY_TRY(flow::checkHostAgents(where.settings.agents));
   BELAY_TRY(readPolicy(where.paths.configFile, where.settings, where.paths.system));
   api::Envelope out;
   out.data.set("file", where.hasConfigFile ? Value(where.paths.configFile) : Value());

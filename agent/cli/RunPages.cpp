@@ -1,5 +1,6 @@
 #include "agent/cli/RunPages.h"
 
+#include <cstdio>
 #include <utility>
 
 #include "common/json/Json.h"
@@ -18,6 +19,16 @@ std::string field(const Style& style, const std::string& name, const std::string
 
 std::string errorText(const Value& error) {
   return shown(error.text("message")) + " [" + shown(error.text("code")) + "]";
+}
+
+/// "codex: 107 tokens, $0.25"
+std::string agentText(const Value& agent) {
+  std::string out = agent.text("name") + ": " + std::to_string(agent.integer("tokens")) + " tokens";
+  const Value* cost = agent.find("cost_usd");
+  if (!cost || !cost->isNumber()) return out;
+  char text[32];
+  std::snprintf(text, sizeof text, ", $%.2f", cost->asNumber());
+  return out + text;
 }
 
 /// What the last column says of a visit: the thing to know first.
@@ -39,6 +50,7 @@ std::string noteOf(const Value& step) {
       return std::to_string(attempts->asArray().size()) + " attempts";
   }
   if (!step.text("ambiguous").empty()) return step.text("ambiguous");
+  if (const Value* agent = step.find("agent")) return agentText(*agent);
   return step.text("title");
 }
 

@@ -88,7 +88,10 @@ EffectClass effectOf(const Value& step, const FamilyRow& row) {
 
 WaitOptions waitOf(const Value& spec) {
   WaitOptions wait;
-  if (spec.find("approval"))
+  if (spec.find("handoff")) {
+    wait.kind = WaitKind::kCallback;
+    wait.failOnReject = true;
+  } else if (spec.find("approval"))
     wait.kind = WaitKind::kApproval;
   else if (spec.find("callback"))
     wait.kind = WaitKind::kCallback;
@@ -101,7 +104,7 @@ WaitOptions waitOf(const Value& spec) {
                    : onTimeout == "continue" ? OnTimeout::kContinue
                                              : OnTimeout::kFail;
   wait.timeout = spec.text("timeout", kApprovalTimeout);
-  wait.failOnReject = spec.text("on_reject") == "fail";
+  wait.failOnReject |= spec.text("on_reject") == "fail";
   if (const Value* event = spec.find("event"))
     wait.match = expressionOf(*event, "match").value_or("");
   return wait;
@@ -141,21 +144,47 @@ const FamilyRow& familyOf(const Value& step) {
   return familyTable().front();
 }
 
+/// The handle that a step uses and those that it falls back to, in order, each with its name.
+Value handlesOf(const std::string& use, const AgentHandles& handles) {
+  std::vector<std::string> names{use};
+  if (const Value* fallback = handles.at(use).find("fallback")) {
+    for (const Value& name : fallback->asArray()) names.push_back(name.asString());
+  }
+  json::Array out;
+  for (const std::string& name : names) {
+    Value handle = handles.at(name);
+    handle.erase("fallback");
+    out.push_back(std::move(handle.set("name", name)));
+  }
+  return Value(std::move(out));
+}
+
 /// The spec as it can be rendered when the step is entered: with the text of a template in place of
-/// its name, and without the expression that is evaluated when an event comes.
-Value renderable(Value spec, Family family, const std::map<std::string, std::string>& templates) {
+/// its name, the handles of an agent, and without the expression that is evaluated when an event
+/// comes.
+Value renderable(Value spec, Family family, const Flow& flow) {
   const auto name = family == Family::kNotify ? textOf(spec, "template") : std::nullopt;
   if (name) {
-    spec.set("text", templates.at(*name));
+    spec.set("text", flow.templates.at(*name));
     spec.erase("template");
+  }
+  if (family == Family::kAgent) {
+    if (const auto prompt = textOf(*spec.find("prompt"), "template"))
+      spec.set("prompt", flow.templates.at(*prompt));
+    spec.set("agents", handlesOf(spec.text("use"), flow.agents));
+  }
+  if (const Value* handoff = family == Family::kWait ? spec.find("handoff") : nullptr) {
+    // To all but the routes of tasks it is a callback.
+    Value callback = *handoff;
+    spec.set("callback", std::move(callback.set("handoff", true)));
+    spec.erase("handoff");
   }
   Value* event = family == Family::kWait ? spec.find("event") : nullptr;
   if (event) event->erase("match");
   return spec;
 }
 
-Step buildStep(const Value& value, const Defaults& defaults,
-               const std::map<std::string, std::string>& templates) {
+Step buildStep(const Value& value, const Defaults& defaults, const Flow& flow) {
   const FamilyRow& row = familyOf(value);
   const Value& spec = *value.find(row.key.name);
   Step step;
@@ -187,7 +216,7 @@ Step buildStep(const Value& value, const Defaults& defaults,
   } else if (row.family == Family::kForEach) {
     step.spec = json::print(*spec.find("items"));
   } else if (row.family != Family::kParallel && row.family != Family::kLoop) {
-    step.spec = json::print(renderable(spec, row.family, templates));
+    step.spec = json::print(renderable(spec, row.family, flow));
   }
   return step;
 }
@@ -222,13 +251,13 @@ class Lists {
     for (const Value& value : list.asArray()) {
       const std::size_t index = flow_.steps.size();
       flow_.blocks[number].steps.push_back(index);
-      flow_.steps.push_back(buildStep(value, defaults_, flow_.templates));
+      flow_.steps.push_back(buildStep(value, defaults_, flow_));
       flow_.steps[index].block = number;
       if (const Value* given = value.find("compensate")) {
         Value undo = *given;
         undo.set("id", value.text("id"));
         flow_.steps[index].undo = flow_.undos.size();
-        flow_.undos.push_back(buildStep(undo, defaults_, flow_.templates));
+        flow_.undos.push_back(buildStep(undo, defaults_, flow_));
       }
       if (holdsSteps(flow_.steps[index].family)) within(value, index);
     }
@@ -289,6 +318,9 @@ Flow buildHead(const Value& root, std::string_view text) {
     for (const Value& entry : requirements->asArray())
       flow.requirements.push_back({entry.text("name"), entry.text("type")});
   }
+  if (const Value* agents = root.find("agents")) {
+    for (const json::Member& member : agents->asObject()) flow.agents.insert(member);
+  }
   flow.concurrency = concurrencyOf(root);
   flow.onNewRelease = onNewReleaseOf(root);
   flow.triggers = buildTriggers(root);
@@ -315,7 +347,7 @@ Flow buildCodeFlow(const Value& metadata, std::string_view text, std::string_vie
 }
 
 Step buildStep(const Value& step, const Flow& flow, const Value& root) {
-  return buildStep(step, defaultsOf(root), flow.templates);
+  return buildStep(step, defaultsOf(root), flow);
 }
 
 }  // namespace belay::flow

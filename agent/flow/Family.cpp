@@ -132,6 +132,14 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
      EffectClass::kPure,
      "",
      kTakesNext},
+    {Family::kAgent,
+     {.name = "agent",
+      .shape = Shape::kObject,
+      .object = &kAgentObject,
+      .help = "Lets a coding agent work, as a job."},
+     EffectClass::kOnce,
+     "2h",
+     kEffectful | kTakesPersist},
 }};
 
 constexpr bool rowsFollowTheEnum() {

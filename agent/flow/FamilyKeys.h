@@ -25,5 +25,8 @@ extern const ObjectRow kBackoffObject;
 /// Of an item of the flow's triggers.
 extern const ObjectRow kTriggerObject;
 extern const ObjectRow kConcurrencyObject;
+extern const ObjectRow kAgentObject;
+/// A value of the flow's agents, and of the settings'.
+extern const ObjectRow kHandleObject;
 
 }  // namespace belay::flow

@@ -33,6 +33,7 @@ enum class Family : std::uint8_t {
   kLoop,
   kFlow,
   kEmit,
+  kAgent,
   kCount
 };
 
@@ -130,11 +131,12 @@ struct Step {
   Family family = Family::kFunction;
   /// The value under the family's key, verbatim, as compact JSON (for switch, parallel and loop:
   /// empty; for for_each: its items). Of notify,
-  /// a template that it names has been put in as `text`; of an event, `match` has been taken out.
+  /// a template that it names has been put in as `text`; of an agent, likewise as `prompt`, and
+  /// the handle with its fallbacks as `agents`; of an event, `match` has been taken out.
   std::string spec;
   std::optional<std::string> when;  ///< Expression, without ${{ }}; "true" and "false" too.
   /// A duration, or a template that gives one: the step's own, else of `defaults`, else of the
-  /// table of families. Set for the families with effects (run http notify), never for the others.
+  /// table of families. Set for the families with effects (run agent http notify), never for the others.
   std::optional<std::string> timeout;
   Retry retry;
   OnError onError;
@@ -162,6 +164,9 @@ struct Requirement {
   std::string name;
   std::string type;  ///< "http" or "chat".
 };
+
+/// The keys of `agents:`, by name; checked.
+using AgentHandles = std::map<std::string, json::Value>;
 
 /// A list of steps: that of the flow, of on_failure, or one within a step.
 struct Block {
@@ -193,6 +198,7 @@ struct Flow {
   std::map<std::string, std::string> templates;
   std::map<std::string, std::string> functions;
   std::vector<Requirement> requirements;
+  AgentHandles agents;
   std::optional<base::RateLimit> rateLimit;  ///< Of all steps with effects together.
   Triggers triggers;
   std::optional<Code> code;

@@ -85,7 +85,7 @@ constexpr std::array<KeyRow, 2> kDefaultsKeys{{
     {.name = "timeout",
      .shape = Shape::kDuration,
      .least = 1,
-     .help = "Of each attempt of steps of the families run, http and notify that say none."},
+     .help = "Of each attempt of steps of the families run, agent, http and notify that say none."},
     {.name = "retry",
      .shape = Shape::kObject,
      .object = &kRetry,
@@ -108,7 +108,7 @@ constexpr std::array<KeyRow, 2> kRequiresKeys{{
 constexpr ObjectRow kRequires{.what = "requires", .keys = kRequiresKeys};
 
 constexpr std::array<Words, 3> kOnNewRelease{"coexist", "drain", "supersede"};
-constexpr std::array<KeyRow, 18> kFlowKeys{{
+constexpr std::array<KeyRow, 19> kFlowKeys{{
     {.name = "slug",
      .shape = Shape::kIdentifier,
      .flags = kRequired,
@@ -133,6 +133,14 @@ constexpr std::array<KeyRow, 18> kFlowKeys{{
      .most = 64,
      .object = &kRequires,
      .help = "Connections that the host must have, bound with: belay flow configure."},
+    {.name = "agents",
+     .shape = Shape::kMap,
+     .flags = kEmpty,
+     .most = 32,
+     .object = &kHandleObject,
+     .names = Names::kIdentifier,
+     .values = Shape::kObject,
+     .help = "Coding agents, by the names under which steps use them."},
     {.name = "triggers",
      .shape = Shape::kObjectList,
      .most = kTriggersMax,
@@ -194,7 +202,7 @@ constexpr std::array<KeyRow, 18> kFlowKeys{{
              "Steps of a file stand in a list of steps as: - include: FILE."},
 }};
 
-constexpr std::array<Words, 2> kFlowLater{"agents", "execute"};
+constexpr std::array<Words, 1> kFlowLater{"execute"};
 constexpr ObjectRow kFlow{.what = "a flow", .keys = kFlowKeys, .later = kFlowLater};
 
 // What code does by itself.
@@ -252,8 +260,8 @@ constexpr std::array<KeyRow, 13> kStepKeys{{
      .shape = Shape::kDuration,
      .flags = kTemplate,
      .least = 1,
-     .help = "Of each attempt. Without it: defaults.timeout, else 1h for run, 60s for http, 30s "
-             "for notify."},
+     .help = "Of each attempt. Without it: defaults.timeout, else 1h for run, 2h for agent, 60s for "
+             "http, 30s for notify."},
     {.name = "retry",
      .shape = Shape::kObject,
      .object = &kRetry,
@@ -299,7 +307,7 @@ constexpr std::array<KeyRow, 13> kStepKeys{{
      .help = "How often a run may come to this step."},
 }};
 
-constexpr std::array<Words, 5> kStepLater{"agent", "llm", "search", "db", "ssh"};
+constexpr std::array<Words, 4> kStepLater{"llm", "search", "db", "ssh"};
 
 }  // namespace
 

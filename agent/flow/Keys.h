@@ -41,6 +41,7 @@ enum class Shape : std::uint8_t {
   kNext,        ///< A step's id, "end", or a template that gives one.
   kStep,        ///< A step's id or "end".
   kOnError,     ///< fail, skip, or a step's id.
+  kPrompt,      ///< Text, or {template: NAME}.
 };
 
 /// The names that the members of a map may have.
@@ -71,7 +72,8 @@ struct KeyRow {
   std::span<const std::string_view> choices = {};
   const ObjectRow* object = nullptr;
   Names names = Names::kAny;
-  /// Of a kMap: kText, kAny, or kNumber for text, numbers, true, false and lists of them.
+  /// Of a kMap: kText, kAny, kObject by `object`, or kNumber for text, numbers, true, false and
+  /// lists of them.
   Shape values = Shape::kText;
   std::string_view fallback = {};  ///< What holds where the key is missing, as JSON.
   std::string_view help = {};

@@ -70,6 +70,7 @@ FlowNames gatherNames(const json::Value& root) {
   FlowNames names;
   names.templates = memberNames(root, "templates");
   names.functions = memberNames(root, "functions");
+  names.agents = memberNames(root, "agents");
   if (const json::Value* steps = root.find("steps"); steps && steps->isArray()) {
     gatherSteps(*steps, {}, names);
     const json::Value* last = root.find("on_failure");

@@ -33,6 +33,7 @@ struct FlowNames {
   std::vector<std::string_view> connections;
   std::unordered_map<std::string_view, std::string_view> connectionTypes;
   std::vector<std::string_view> templates;
+  std::vector<std::string_view> agents;
   std::vector<std::string_view> functions;
 
   /// Whether a list is that of on_failure, or stands within it.

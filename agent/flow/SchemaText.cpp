@@ -74,6 +74,11 @@ Value mapSchema(const KeyRow& row) {
   if (row.names != Names::kAny) put(schema, "propertyNames", patternOf(row.names));
   Array values;
   if (row.values == Shape::kAny) return schema;
+  if (row.values == Shape::kObject) {
+    put(schema, "additionalProperties",
+        objectSchema(row.object->keys, row.object->exactlyOne));
+    return schema;
+  }
   KeyRow text{.name = row.name, .flags = row.flags};
   values.push_back(textSchema(text));
   if (row.values == Shape::kNumber) {
@@ -105,6 +110,14 @@ Value listSchema(const KeyRow& row) {
 
 Value wordsSchema(const KeyRow& row) {
   return object({{"anyOf", Array{textSchema(row), listSchema(row)}}});
+}
+
+/// {template: NAME}
+Value namedTemplate() {
+  return object({{"type", "object"},
+                 {"additionalProperties", false},
+                 {"required", Array{"template"}},
+                 {"properties", object({{"template", reference("identifier")}})}});
 }
 
 Value objectListSchema(const KeyRow& row) {
@@ -179,6 +192,8 @@ Value plainSchema(const KeyRow& row) {
       return objectListSchema(row);
     case Shape::kBranches:
       return branchesSchema(row);
+    case Shape::kPrompt:
+      return object({{"anyOf", Array{textSchema(row), namedTemplate()}}});
     case Shape::kNext:
       return object({{"type", "string"}, {"minLength", 1}});
     case Shape::kStep:

@@ -170,6 +170,8 @@ void ShapeCheck::value(const Node& node, const KeyRow& row) {
       return step(node, true);
     case Shape::kStep:
       return step(node, false);
+    case Shape::kPrompt:
+      return prompt(node, row);
     case Shape::kOnError:
       return onError(node);
   }

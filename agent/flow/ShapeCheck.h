@@ -52,6 +52,7 @@ class ShapeCheck {
   void map(const Node& node, const KeyRow& row);
   bool mapName(const Node& member, Names names);
   void mapValue(const Node& member, const KeyRow& row);
+  void prompt(const Node& node, const KeyRow& row);
   void any(const Node& node, bool templates);
   void jsonSchema(const Node& node);
   void step(const Node& node, bool templates);

@@ -91,10 +91,11 @@ bool ShapeCheck::mapName(const Node& member, Names names) {
 
 void ShapeCheck::mapValue(const Node& member, const KeyRow& row) {
   if (row.values == Shape::kAny) return any(member, true);
+  if (row.values == Shape::kObject) return object(member, *row.object);
   if (isSecret(member.value)) {
     if (row.flags & kSecrets) return secret(member);
     report_.error(ErrorCode::kFlowSecretMisplaced, member, "a secret cannot stand here",
-                  "secrets may stand in env of run and in headers of http");
+                  "secrets may stand in env of run and agent, and in headers of http");
     return;
   }
   const bool scalars = row.values == Shape::kNumber;
@@ -123,6 +124,16 @@ void ShapeCheck::secret(const Node& node) {
                     quoted(name.value.asString()));
 }
 
+void ShapeCheck::prompt(const Node& node, const KeyRow& row) {
+  if (!node.value.isObject()) {
+    static_cast<void>(text(node, row));
+    return;
+  }
+  constexpr KeyRow kKeys[]{
+      {.name = "template", .shape = Shape::kIdentifier, .flags = kRequired}};
+  object(node, {.what = "a prompt", .keys = kKeys});
+}
+
 /// A value of any type: the expressions in its texts, and no secrets.
 void ShapeCheck::any(const Node& node, bool templates) {
   if (report_.full()) return;
@@ -136,7 +147,7 @@ void ShapeCheck::any(const Node& node, bool templates) {
   if (isSecret(node.value) && node.child(0).value.isString()) {
     report_.error(ErrorCode::kFlowSecretMisplaced, node,
                   "a secret cannot stand here, it would be recorded",
-                  "secrets may stand in env of run and in headers of http");
+                  "secrets may stand in env of run and agent, and in headers of http");
     return;
   }
   for (std::size_t i = 0; i < node.size() && !report_.full(); ++i) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "agent/flow/AgentRules.h"
 #include "agent/flow/Nested.h"
 #include "agent/script/Template.h"
 
@@ -177,7 +178,7 @@ const FamilyRow* StepRules::family(const Node& step) {
     report_.error(
         ErrorCode::kFlowNoFamily, step,
         "a step needs one of run, http, function, kv, set, sleep, wait, notify, switch, parallel, "
-        "for_each, loop, flow or emit");
+        "for_each, loop, flow, emit or agent");
   }
   return found;
 }
@@ -198,10 +199,10 @@ void StepRules::options(const Node& step, const FamilyRow& row) {
   if (row.family == Family::kFlow) hint = "bound the steps of that flow";
   option(step, row, kTakesTimeout, "timeout", hint);
   option(step, row, kTakesRetry, "retry", "");
-  option(step, row, kTakesEffect, "effect", "only run, http and notify change the world outside");
+  option(step, row, kTakesEffect, "effect", "only run, agent, http and notify change the world outside");
   option(step, row, kTakesPersist, "persist", "");
   option(step, row, kTakesNext, "next", "the cases of a switch say what follows");
-  option(step, row, kTakesEffect, "rate_limit", "only run, http and notify are worth a limit");
+  option(step, row, kTakesEffect, "rate_limit", "only run, agent, http and notify are worth a limit");
   option(
       step, row, kTakesReview, "review",
       "it stands before what changes the world outside; else use a step with wait: {approval: …}");
@@ -211,7 +212,8 @@ void StepRules::options(const Node& step, const FamilyRow& row) {
 void StepRules::effect(const Node& step, const FamilyRow& row) {
   const auto effect = step.find("effect");
   const bool pure = effect && effect->value.isString() && effect->value.asString() == "pure";
-  if (pure && (row.family == Family::kHttp || row.family == Family::kNotify)) {
+  if (pure && (row.family == Family::kHttp || row.family == Family::kNotify ||
+               row.family == Family::kAgent)) {
     report_.error(ErrorCode::kFlowBadValue, *effect, "what leaves the host is never pure",
                   "write idempotent or once");
   }
@@ -247,6 +249,8 @@ void StepRules::rulesOf(const Node& spec, Family family) {
       return wait(spec);
     case Family::kNotify:
       return notify(spec);
+    case Family::kAgent:
+      return agent(spec);
     case Family::kFunction:
     case Family::kSet:
     case Family::kSleep:
@@ -343,8 +347,8 @@ void StepRules::kv(const Node& spec) {
 }
 
 void StepRules::wait(const Node& spec) {
-  onlyWith(spec, "timeout", {"approval", "callback", "event"});
-  onlyWith(spec, "on_timeout", {"approval", "callback", "event"});
+  onlyWith(spec, "timeout", {"approval", "callback", "event", "handoff"});
+  onlyWith(spec, "on_timeout", {"approval", "callback", "event", "handoff"});
   onlyWith(spec, "on_reject", {"approval"});
   const auto onTimeout = spec.find("on_timeout");
   const std::string answer = textOf(spec, "on_timeout");
@@ -361,7 +365,7 @@ void StepRules::wait(const Node& spec) {
     report_.errorAtName(ErrorCode::kFlowBadValue, *schema,
                         "a callback without auth brings no body that could fit a schema");
   }
-  const bool body = callback || has(spec, "event");
+  const bool body = callback || has(spec, "event") || has(spec, "handoff");
   if (body && answer == "reject") {
     report_.error(ErrorCode::kFlowBadValue, *onTimeout,
                   "only an approval can be rejected: on_timeout must be fail or continue");
@@ -414,13 +418,35 @@ void StepRules::loop(const Node& spec) {
 
 void StepRules::notify(const Node& spec) {
   connection(spec, "chat");
-  const auto name = spec.find("template");
-  if (!name || !name->value.isString()) return;
-  const std::string& text = name->value.asString();
+  if (const auto name = spec.find("template")) namesTemplate(*name);
+}
+
+void StepRules::namesTemplate(const Node& name) {
+  if (!name.value.isString()) return;
+  const std::string& text = name.value.asString();
   if (std::find(names_.templates.begin(), names_.templates.end(), text) != names_.templates.end())
     return;
-  report_.error(ErrorCode::kFlowUnknownName, *name, "the flow has no template " + quoted(text),
+  report_.error(ErrorCode::kFlowUnknownName, name, "the flow has no template " + quoted(text),
                 didYouMean(text, names_.templates));
+}
+
+void StepRules::agent(const Node& spec) {
+  const auto prompt = spec.find("prompt");
+  if (const auto name = prompt ? prompt->find("template") : std::nullopt) namesTemplate(*name);
+  const auto use = spec.find("use");
+  if (use) checkHandleName(*use, names_, report_);
+  const auto workspace = spec.find("workspace");
+  if (!workspace || !workspace->value.isObject()) return;
+  onlyWith(*workspace, "ref", {"git"});
+  onlyWith(*workspace, "branch", {"git"});
+  onlyWith(*workspace, "diff", {"dir"});
+  onlyWith(*workspace, "keep", {"git", "scratch"});
+  const auto folder = workspace->find("dir");
+  const std::string path = textOf(*workspace, "dir");
+  if (!path.empty() && path[0] != '/' && !path.starts_with("${{")) {
+    report_.error(ErrorCode::kFlowBadValue, *folder,
+                  "must be an absolute path, is " + quoted(path));
+  }
 }
 
 void StepRules::connection(const Node& spec, std::string_view type) {

@@ -41,6 +41,8 @@ class StepRules {
   void kv(const Node& spec);
   void wait(const Node& spec);
   void notify(const Node& spec);
+  void agent(const Node& spec);
+  void namesTemplate(const Node& name);
   void parallel(const Node& spec);
   void forEach(const Node& spec);
   void loop(const Node& spec);

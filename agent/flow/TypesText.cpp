@@ -40,6 +40,13 @@ declare global {
 }
 
 export interface RunOutput { exit_code: number; stdout: TextOutput; stderr: TextOutput; result?: any; duration_ms: number; }
+export interface AgentOutput {
+  agent: string; text: TextOutput; structured?: any; session_id: string; model?: string; version?: string;
+  usage: { input: number; output: number; cached: number; reasoning: number }; cost_usd: number | null; turns: number;
+  denials?: { tool: string; what: string; reason: string }[]; exit_code?: number; workspace: string;
+  files_changed?: number; diff?: Resource; branch?: string; base?: string; commit?: string; repository?: string;
+  changes?: { path: string; status: string }[]; files?: { [path: string]: Resource }; duration_ms: number;
+}
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
 export interface EmitOutput {
@@ -88,7 +95,8 @@ struct FamilyOutput {
   Family family;
   std::string_view type;
 };
-constexpr std::array<FamilyOutput, 7> kOutputs{{{Family::kRun, "RunOutput"},
+constexpr std::array<FamilyOutput, 8> kOutputs{{{Family::kRun, "RunOutput"},
+                                                {Family::kAgent, "AgentOutput"},
                                                 {Family::kHttp, "HttpOutput"},
                                                 {Family::kKv, "KvOutput"},
                                                 {Family::kEmit, "EmitOutput"},
@@ -148,6 +156,8 @@ class Types {
       case Shape::kText:
       case Shape::kScript:
         return row.flags & kTemplate ? text_ : "string";
+      case Shape::kPrompt:
+        return text_ + " | { template: string }";
       case Shape::kFlag:
         return "boolean";
       case Shape::kInteger:
@@ -171,7 +181,7 @@ class Types {
       case Shape::kChoiceList:
         return "(" + choices(row) + ")[]";
       case Shape::kMap:
-        return mapType(row);
+        return mapType(row, indent);
       case Shape::kAny:
         return any_;
       case Shape::kObject:
@@ -191,7 +201,10 @@ class Types {
   }
 
  private:
-  std::string mapType(const KeyRow& row) const {
+  std::string mapType(const KeyRow& row, const std::string& indent) const {
+    if (row.values == Shape::kObject) {
+      return "{ [name: string]: {\n" + members(row.object->keys, indent + "  ") + indent + "} }";
+    }
     std::string value = row.values == Shape::kAny      ? any_
                         : row.values == Shape::kNumber ? any_
                                                        : text_;

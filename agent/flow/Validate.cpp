@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/flow/AgentRules.h"
 #include "agent/flow/Builder.h"
 #include "agent/flow/Bundle.h"
 #include "agent/flow/Concurrency.h"
@@ -41,6 +42,7 @@ class FlowCheck {
     if (!document_.root.isObject()) return;
     input(root);
     requirements(root);
+    checkHandles(root, names_, report_);
     if (isCode_) return;
     const auto steps = root.find("steps");
     if (!steps || !steps->value.isArray() || steps->size() == 0) return;

@@ -75,6 +75,30 @@ constexpr std::array<KeyRow, 3> kCallbackKeys{{
 }};
 constexpr ObjectRow kCallback{.what = "a callback", .keys = kCallbackKeys};
 
+constexpr std::array<KeyRow, 5> kHandoffKeys{{
+    {.name = "title",
+     .flags = kRequired | kTemplate,
+     .least = 1,
+     .most = 500,
+     .help = "What is to be done, in a line."},
+    {.name = "task",
+     .flags = kRequired | kTemplate,
+     .least = 1,
+     .most = 100'000,
+     .help = "What is to be done, for whoever claims it."},
+    {.name = "context",
+     .shape = Shape::kAny,
+     .flags = kTemplate,
+     .help = "Values that go along."},
+    {.name = "schema", .shape = Shape::kJsonSchema, .help = "JSON Schema of the result."},
+    {.name = "lease",
+     .shape = Shape::kDuration,
+     .least = 1000,
+     .fallback = "\"30m\"",
+     .help = "How long a claim holds without being renewed."},
+}};
+constexpr ObjectRow kHandoff{.what = "a handoff", .keys = kHandoffKeys};
+
 constexpr std::array<KeyRow, 2> kEventKeys{{
     {.name = "name",
      .flags = kRequired | kTemplate,
@@ -101,7 +125,7 @@ constexpr std::array<KeyRow, 2> kEmitKeys{{
 
 constexpr std::array<Words, 2> kOnRejects{"continue", "fail"};
 constexpr std::array<Words, 3> kOnTimeouts{"reject", "fail", "continue"};
-constexpr std::array<KeyRow, 8> kWaitKeys{{
+constexpr std::array<KeyRow, 9> kWaitKeys{{
     {.name = "approval",
      .shape = Shape::kObject,
      .object = &kApproval,
@@ -114,6 +138,10 @@ constexpr std::array<KeyRow, 8> kWaitKeys{{
      .shape = Shape::kObject,
      .object = &kEvent,
      .help = "Waits for: belay event emit NAME."},
+    {.name = "handoff",
+     .shape = Shape::kObject,
+     .object = &kHandoff,
+     .help = "A task that somebody's own coding agent claims and finishes: belay task."},
     {.name = "for", .shape = Shape::kDuration, .flags = kTemplate, .help = "Waits this long."},
     {.name = "until",
      .shape = Shape::kInstant,
@@ -123,7 +151,7 @@ constexpr std::array<KeyRow, 8> kWaitKeys{{
      .shape = Shape::kDuration,
      .flags = kTemplate,
      .least = 1,
-     .help = "How long it waits. Callbacks and events must say it; an approval waits 7d when it "
+     .help = "How long it waits. Callbacks, events and handoffs must say it; an approval waits 7d when it "
              "does not."},
     {.name = "on_reject",
      .shape = Shape::kChoice,
@@ -134,7 +162,7 @@ constexpr std::array<KeyRow, 8> kWaitKeys{{
      .shape = Shape::kChoice,
      .choices = kOnTimeouts,
      .help =
-         "Approvals: reject (default) or fail. Callbacks and events: fail (default) or continue."},
+         "Approvals: reject (default) or fail. All others: fail (default) or continue."},
 }};
 constexpr std::array<Words, 2> kReviewOnTimeouts{"reject", "fail"};
 constexpr std::array<KeyRow, 9> kReviewKeys{{
@@ -163,8 +191,8 @@ constexpr std::array<KeyRow, 9> kReviewKeys{{
      .help = "Whether silence counts as a rejection or as a timeout; the step fails either way."},
 }};
 
-constexpr std::array<Words, 5> kWaitOneOf{"approval", "callback", "event", "for", "until"};
-constexpr std::array<Words, 1> kWaitLater{"handoff"};
+constexpr std::array<Words, 6> kWaitOneOf{"approval", "callback", "event",
+                                          "handoff",  "for",      "until"};
 
 }  // namespace
 
@@ -175,6 +203,6 @@ constinit const ObjectRow kSleepObject{
     .what = "a sleep step", .keys = kSleepKeys, .exactlyOne = kSleepOneOf};
 
 constinit const ObjectRow kWaitObject{
-    .what = "a wait step", .keys = kWaitKeys, .exactlyOne = kWaitOneOf, .later = kWaitLater};
+    .what = "a wait step", .keys = kWaitKeys, .exactlyOne = kWaitOneOf};
 
 }  // namespace belay::flow

@@ -69,7 +69,8 @@ Status Stage::open() {
       runtime::World{*journal_, *evaluator_, outputs_, policy_, clock_, random_, log_, keys_},
       runtime::RuntimeSettings{});
   runtime::Steps& steps = runtime_->steps();
-  for (const flow::Family family : {flow::Family::kRun, flow::Family::kHttp, flow::Family::kNotify})
+  for (const flow::Family family : {flow::Family::kRun, flow::Family::kHttp, flow::Family::kNotify,
+                                    flow::Family::kAgent})
     steps.setPerformer(family, performer_);
   steps.setChildStandIn(children_);
   steps.setInline(flow::Family::kSet, set_);

@@ -18,10 +18,10 @@ namespace {
 
 /// What a job wrote is an object in a run's record; whoever writes a test writes the text.
 std::string asRecorded(flow::Family family, const std::string& outputJson) {
-  if (family != flow::Family::kRun) return outputJson;
+  if (family != flow::Family::kRun && family != flow::Family::kAgent) return outputJson;
   auto output = json::parse(outputJson);
   if (!output || !output->isObject()) return outputJson;
-  for (const char* name : {"stdout", "stderr"}) {
+  for (const char* name : {"stdout", "stderr", "text"}) {
     Value* text = output->find(name);
     if (!text || !text->isString()) continue;
     Value whole;
@@ -102,7 +102,15 @@ Result<trust::RenderedEffect> StagePerformer::describe(const runtime::Attempt& a
 void StagePerformer::start(const runtime::Attempt& attempt) {
   const std::optional<Given> given = answers_.next(attempt.slug, attempt.key.path);
   if (!end(attempt.run, attempt.key, attempt.family, given))
-    answers_.miss(attempt.slug, attempt.key.path);
+    return answers_.miss(attempt.slug, attempt.key.path);
+  if (attempt.family != flow::Family::kAgent) return;
+  // So that a later step can go on with its session.
+  const auto rendered = json::parse(attempt.renderedJson);
+  Value session;
+  session.set("id", "rehearsal");
+  Value ledger;
+  ledger.set("use", rendered ? rendered->text("use") : "").set("session", std::move(session));
+  pending_.back().result.ledgerJson = json::print(ledger);
 }
 
 bool StagePerformer::end(const base::RunId& run, const engine::StepKey& key, flow::Family family,

@@ -49,6 +49,11 @@ struct StepResult {
   std::vector<journal::ResourceRow>
       resources;  ///< Stored already; their rows join the step's commit.
   std::int64_t durationMs = 0;
+  /// Of an agent: what its ledger is to know (AgentLedger.h). Empty: nothing.
+  std::string ledgerJson;
+  /// With a failure: it is tried again after this, whatever retry: says, because a peer said when,
+  /// or because another one is to try.
+  std::optional<std::int64_t> againMs;
 };
 
 /// Takes the result of an attempt. Any thread.

@@ -6,6 +6,7 @@
 #include "agent/engine/Path.h"
 #include "agent/runtime/Gates.h"
 #include "agent/runtime/HostTrust.h"
+#include "agent/runtime/Reviews.h"
 #include "agent/runtime/WaitAnswers.h"
 #include "common/base/Text.h"
 #include "common/crypto/Sha256.h"
@@ -200,7 +201,7 @@ Status RecordedDecisions::verifyReviews(const engine::RunState& state,
   for (const engine::ActiveStep& active : state.active) {
     if (active.phase == engine::StepPhase::kWaiting) continue;
     const flow::Step* step = findStep(active.started.key.path);
-    if (step && step->review) BELAY_TRY(verifyReview(active));
+    if (isReviewed(step, active)) BELAY_TRY(verifyReview(active));
   }
   return {};
 }

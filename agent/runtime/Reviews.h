@@ -20,9 +20,11 @@ class Reviews {
  public:
   Reviews(Core& core, Steps& steps, Waits& waits) : core_(core), steps_(steps), waits_(waits) {}
 
-  /// Asks for the approval of an attempt, when the policy would let it pass.
+  /// Asks for the approval of an attempt, when the policy would let it pass; `question`: of one
+  /// whose step has no review of its own.
   base::Status ask(LiveRun& run, const flow::Step& step, const engine::StepKey& key,
-                   const std::string& renderedJson, std::int64_t timeoutMs);
+                   const std::string& renderedJson, std::int64_t timeoutMs,
+                   const std::string& question = {});
   /// Starts the attempt that was approved; asks anew when the approval does not hold any more.
   base::Status start(LiveRun& run, const engine::StepKey& key);
   /// Whether the approval of a step, if it has one, still holds for a further attempt; why it does
@@ -35,11 +37,15 @@ class Reviews {
                      const trust::RenderedEffect& effect);
 
  private:
-  base::Status open(LiveRun& run, const flow::Step& step, const engine::StepStarted& intended);
+  base::Status open(LiveRun& run, const flow::Step& step, const engine::StepStarted& intended,
+                    const std::string& question);
 
   Core& core_;
   Steps& steps_;
   Waits& waits_;
 };
+
+/// Whether an attempt is only good with an approval: its step has a review, or a person was asked.
+bool isReviewed(const flow::Step* step, const engine::ActiveStep& active);
 
 }  // namespace belay::runtime

@@ -217,6 +217,11 @@ Status Steps::startPerformed(LiveRun& run, const flow::Step& step, const json::V
   auto timeoutMs = timeoutOf(run, step, key);
   if (!timeoutMs) return fail(run, step, std::move(failed), failureOf(timeoutMs.error()));
 
+  if (step.family == flow::Family::kAgent) {
+    rendered = agents_.prepared(run.state.id, key, *rendered);
+    if (!rendered && endsTransaction(rendered.error().code)) return rendered.error();
+    if (!rendered) return fail(run, step, std::move(failed), failureOf(rendered.error()));
+  }
   if (step.review) return reviews_.ask(run, step, key, *rendered, *timeoutMs);
   return startAttempt(run, step, key, std::move(*rendered), *timeoutMs);
 }
@@ -336,78 +341,9 @@ Result<trust::RenderedEffect> Steps::permit(LiveRun& run, const Attempt& attempt
   return effect;
 }
 
-Status Steps::keepResources(LiveRun& run, const StepKey& key,
-                            std::vector<journal::ResourceRow>& rows) {
-  for (journal::ResourceRow& row : rows) {
-    row.run = run.state.id;
-    row.step = key.path;
-    BELAY_TRY(core_.world().journal.addResource(row));
-  }
-  return {};
-}
-
-Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result) {
-  const engine::ActiveStep* active = run.state.findActive(key.path);
-  const bool inFlight = active && (active->phase == engine::StepPhase::kStarted ||
-                                   active->phase == engine::StepPhase::kChild);
-  if (!inFlight || active->started.key != key) return {};
-  // Orders it anew, on the way that asks policy and approval.
-  if (result.orderAnew) return perform(run, key, false);
-  const flow::Step& step = stepAt(run, key.path);
-  if (const Status kept = keepResources(run, key, result.resources); !kept) {
-    if (endsTransaction(kept.error().code)) return kept;
-    // A result that cannot be kept is no success, and a step that nobody ends would run for ever.
-    result.ok = result.ambiguous = false;
-    result.failure = failureOf(kept.error());
-    result.failure->nothingLeft = false;
-  }
-  if (result.ambiguous) return core_.record(run, engine::StepAmbiguous{key, result.reason});
-
-  StepFinished finished;
-  finished.key = key;
-  finished.outputJson = std::move(result.outputJson);
-  finished.durationMs = result.durationMs;
-  if (result.ok) return succeed(run, step, std::move(finished));
-
-  BELAY_CHECK(result.failure.has_value());
-  const flow::FailureClass kind = result.failure->kind;
-  if (result.retryAfterMs > 0 &&
-      (kind == flow::FailureClass::kRateLimited || kind == flow::FailureClass::kUnavailable)) {
-    // The peer means all who come by this connection, not only this step.
-    BELAY_ASSIGN(const auto limit, connectionLimit(run, step, active->started));
-    if (limit) BELAY_TRY(limits_.block(*limit, result.retryAfterMs));
-  }
-  std::array<std::uint8_t, 4> noise{};
-  core_.world().random.fill(noise);
-  const double unit = (noise[0] | (noise[1] << 8) | (noise[2] << 16)) / 16777216.0;
-  const auto retry = engine::decideRetry(step, key, *result.failure, unit, result.retryAfterMs);
-  // A run that stops makes no further attempt, but for those that take effects back.
-  if (retry.retry && (!run.state.stopping || engine::isUndo(key.path))) {
-    return core_.record(run, engine::AttemptFailed{key, std::move(*result.failure), retry.delayMs});
-  }
-  return fail(run, step, std::move(finished), std::move(*result.failure));
-}
-
 std::int64_t Steps::elapsedMs(const LiveRun& run, const StepKey& key) const {
   const engine::ActiveStep* active = run.state.findActive(key.path);
   return active ? std::max<std::int64_t>(core_.world().clock.wallMs() - active->startedAtMs, 0) : 0;
-}
-
-Status Steps::retryNow(LiveRun& run, const std::string& path) {
-  const engine::ActiveStep* active = run.state.findActive(path);
-  // While paused the timer is spent; resuming arms it anew.
-  if (!active || active->phase != engine::StepPhase::kBackoff || run.state.paused) return {};
-  engine::StepStarted again = active->started;
-  const flow::Step& step = stepAt(run, path);
-  again.bootId = core_.world().clock.bootId();
-  const bool held = !active->heldBy.empty();
-  if (!held) ++again.key.attempt;
-  if (step.family == flow::Family::kFlow && !held) return children_.begin(run, std::move(again));
-  BELAY_ASSIGN(const bool holds, reviews_.holds(*active));
-  // One approval, one attempt, where an attempt may have its effect only once.
-  if (!holds || (step.review && !held && step.effect == flow::EffectClass::kOnce))
-    return reviews_.ask(run, step, again.key, again.renderedJson, again.timeoutMs);
-  return begin(run, step, std::move(again), held);
 }
 
 Status Steps::cancel(LiveRun& run, const engine::CancelStep& cancel) {
@@ -461,6 +397,7 @@ Status Steps::finishRun(LiveRun& run, engine::RunEnd end) {
 Status Steps::endRun(LiveRun& run, engine::RunFinished finished) {
   BELAY_TRY(core_.record(run, std::move(finished)));
   BELAY_TRY(core_.world().journal.removeTimersOf(run.head));
+  if (!run.flow->flow.agents.empty()) BELAY_TRY(agents_.drop(run.state.id, core_.wallMs()));
   return children_.ended(run);
 }
 

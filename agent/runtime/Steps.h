@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "agent/runtime/AgentLedger.h"
 #include "agent/runtime/BlockSteps.h"
 #include "agent/runtime/ChildRuns.h"
 #include "agent/runtime/CodeSteps.h"
@@ -31,7 +32,8 @@ class Steps {
         code_(core, *this),
         reviews_(core, *this, waits),
         compensations_(core, *this),
-        limits_(core) {}
+        limits_(core),
+        agents_(core.world().journal) {}
 
   BlockSteps& blocks() { return blocks_; }
   CodeSteps& code() { return code_; }
@@ -94,6 +96,9 @@ class Steps {
   base::Status enterSwitch(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
   base::Status enterInline(LiveRun& run, const flow::Step& step, const json::Value& spec,
                            const engine::StepKey& key);
+  /// Whether the end of this try is the beginning of the next.
+  base::Status tryAgain(LiveRun& run, const flow::Step& step, const engine::StepKey& key,
+                        StepResult& result, bool& again);
   base::Status startPerformed(LiveRun& run, const flow::Step& step, const json::Value& spec,
                               const engine::StepKey& key);
   /// Records the intent, or that it waits for a token; `isTurn`: it has waited.
@@ -125,6 +130,7 @@ class Steps {
   Reviews reviews_;
   Compensations compensations_;
   RateLimits limits_;
+  AgentLedger agents_;
   std::array<Performer*, static_cast<std::size_t>(flow::Family::kCount)> performers_{};
   std::array<InlineStep*, static_cast<std::size_t>(flow::Family::kCount)> inlines_{};
 };

@@ -48,6 +48,13 @@ Status checkBody(const json::Value& request, std::string& bodyJson) {
   return {};
 }
 
+std::optional<std::string> givesUp(const std::string& bodyJson) {
+  const auto body = json::parse(bodyJson.empty() ? "null" : bodyJson);
+  const json::Value* failed = body ? body->find("failed") : nullptr;
+  if (!failed || !failed->isString() || body->asObject().size() != 1) return std::nullopt;
+  return failed->asString();
+}
+
 std::string decisionBody(const json::Value& form, const std::string& comment,
                          const std::vector<crypto::Digest>& unseen) {
   std::string out;
@@ -103,6 +110,13 @@ std::optional<engine::Failure> waitFailure(const engine::WaitOpened& opened,
     failure.code = base::errorText(ErrorCode::kWaitTimeout);
     failure.kind = flow::FailureClass::kTimeout;
     failure.message = "nobody answered the wait of step " + opened.key.path + " in time";
+    return failure;
+  }
+  // Only a handoff, of the waits for a body, fails by its answer.
+  const bool task = failOnReject && opened.kind == flow::WaitKind::kCallback;
+  if (const auto why = task ? givesUp(resolved.bodyJson) : std::nullopt) {
+    failure.code = base::errorText(ErrorCode::kStepFailed);
+    failure.message = "the task of step " + opened.key.path + " failed: " + *why;
     return failure;
   }
   const bool denied =

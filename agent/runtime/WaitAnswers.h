@@ -21,6 +21,8 @@ base::Status checkForm(const json::Value& request, json::Value& form);
 /// kSchemaViolation.
 base::Status checkBody(const json::Value& request, std::string& bodyJson);
 
+/// Whether somebody gives a task back as failed: {"failed": TEXT}; the text.
+std::optional<std::string> givesUp(const std::string& bodyJson);
 /// `{"comment": …, "form": …, "unseen"?: [digest, …]}`
 std::string decisionBody(const json::Value& form, const std::string& comment,
                          const std::vector<crypto::Digest>& unseen = {});

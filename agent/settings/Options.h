@@ -75,6 +75,8 @@ void visitStoreOptions(SettingsType& s, Visitor& v) {
       "Memory of the code of one run, in all; its ticks, stack and results are bounded as those "
       "of an expression,\n"
       "ticks from one result of a step to the next.");
+  v.number("limits.agents", s.jobs.agentsMax, 1, 256,
+           "Coding agents at a time; more wait for their turn.");
   v.number("limits.code_calls", s.limits.codeCalls, 1, 1'000'000,
            "Steps, waits and child runs that the code of one run may ask for in all.");
 }

@@ -12,6 +12,7 @@ Result<Settings> parseSettings(std::string_view text, const std::string& source)
   Settings settings;
   options::OptionReader reader(document, source, "belay config defaults");
   reader.foreignSection("connections");
+  reader.foreignSection("agents");
   visitOptions(settings, reader);
   reader.mustBeAbsolute("state.folder", settings.state.folder);
   reader.mustBeAbsolute("api.socket", settings.api.socket);
@@ -27,6 +28,7 @@ Result<Settings> parseSettings(std::string_view text, const std::string& source)
   }
   if (const json::Value* connections = document.root.find("connections"))
     settings.connections = *connections;
+  if (const json::Value* agents = document.root.find("agents")) settings.agents = *agents;
   return settings;
 }
 

@@ -34,6 +34,17 @@ constexpr std::string_view kConnections =
     "  #   url: https://chat.example.org/hooks/belay\n"
     "  #   signing_secret: {secret: CHAT_SIGNING}\n";
 
+constexpr std::string_view kAgents =
+    "\n# Coding agents that flows may use by name (agents: in a flow); the keys are those of flows. "
+    "Which flows may\n"
+    "# use which of them says the policy. Permissions and budgets here bound those of flows.\n"
+    "agents:\n"
+    "  # claude:\n"
+    "  #   adapter: claude-code\n"
+    "  #   binary: /usr/local/bin/claude\n"
+    "  #   env: {ANTHROPIC_API_KEY: {secret: ANTHROPIC_API_KEY}}\n"
+    "  #   budget: {wall_clock: 2h, usd: 5, no_progress: 10m}\n";
+
 class ToJson {
  public:
   void section(std::string_view name, std::string_view) {
@@ -72,7 +83,7 @@ std::string defaultSettingsText() {
   const Settings defaults;
   options::OptionExample example(kIntro);
   visitOptions(defaults, example);
-  return example.take() + std::string(kConnections);
+  return example.take() + std::string(kAgents) + std::string(kConnections);
 }
 
 json::Value toJson(const Settings& settings) {
@@ -80,6 +91,7 @@ json::Value toJson(const Settings& settings) {
   visitOptions(settings, out);
   json::Value root = out.take();
   root.set("connections", settings.connections);
+  root.set("agents", settings.agents);
   return root;
 }
 

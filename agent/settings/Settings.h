@@ -52,6 +52,7 @@ struct LimitSettings {
 
 struct JobSettings {
   std::int64_t runningMax = 64;
+  std::int64_t agentsMax = 8;  ///< Coding agents at a time, besides.
   std::chrono::milliseconds grace{5000};
   std::uint64_t logBytesMax = 128u << 20;  ///< Of each stream of a job.
   std::uint64_t resultBytesMax = 1u << 20;
@@ -107,6 +108,7 @@ struct Settings {
   DaemonSettings daemon;
   std::string policyFile;   ///< Empty: policy.yaml beside the settings, if it is there.
   json::Value connections;  ///< Read by vault::ConnectionStore.
+  json::Value agents;       ///< Checked by flow::checkHostAgents().
 };
 
 /// Reads YAML. Unknown keys, bad units and values out of range are errors with file, line and the

@@ -94,9 +94,12 @@ RunStep::RunStep(World world, settings::JobSettings settings, runtime::ResultSin
 
 std::string RunStep::executableOf(const RunSpec& spec) const {
   const std::vector<std::string>& argv = spec.command.empty() ? spec.shell : spec.command;
-  const std::string name = argv.empty() ? "/bin/sh" : argv.front();
+  return findProgram(argv.empty() ? "/bin/sh" : argv.front(), settings_.path);
+}
+
+std::string findProgram(const std::string& name, std::string_view path) {
   if (name.find('/') != std::string::npos) return base::resolvePath(name);
-  for (const std::string_view folder : base::split(settings_.path, ':')) {
+  for (const std::string_view folder : base::split(path, ':')) {
     const std::string candidate = std::string(folder) + "/" + name;
     if (base::isExecutable(candidate)) return base::resolvePath(candidate);
   }
@@ -113,23 +116,38 @@ Result<trust::RenderedEffect> RunStep::describe(const Attempt& attempt) const {
     effect.argv.push_back(spec.script);
   }
   effect.cwd = base::resolvePath(spec.cwd.empty() ? settings_.workFolder : spec.cwd);
-  for (const auto& [name, value] : spec.env) {
-    trust::EffectValue shown;
-    shown.name = name;
-    if (const auto* secret = std::get_if<vault::SecretRef>(&value)) {
-      shown.secret = secret->name;
-      BELAY_ASSIGN(shown.secretVersion, world_.secrets.secretVersion(secret->name));
-    } else {
-      shown.text = std::get<std::string>(value);
-    }
-    effect.env.push_back(std::move(shown));
-  }
+  BELAY_ASSIGN(effect.env, shown(spec.env));
   if (!spec.stdinRef.empty())
     effect.stdinDigest = spec.stdinRef.substr(spec.stdinRef.rfind('/') + 1);
   else if (!spec.stdinText.empty())
     effect.stdinDigest = crypto::sha256(spec.stdinText).hex();
   effect.profile = "bare";
   return trust::RenderedEffect{"run", attempt.slug, attempt.key.path, std::move(effect)};
+}
+
+Result<std::vector<trust::EffectValue>> RunStep::shown(
+    const std::vector<std::pair<std::string, vault::TextOrSecret>>& environment) const {
+  std::vector<trust::EffectValue> out;
+  for (const auto& [name, value] : environment) {
+    trust::EffectValue each;
+    each.name = name;
+    if (const auto* secret = std::get_if<vault::SecretRef>(&value)) {
+      each.secret = secret->name;
+      BELAY_ASSIGN(each.secretVersion, world_.secrets.secretVersion(secret->name));
+    } else {
+      each.text = std::get<std::string>(value);
+    }
+    out.push_back(std::move(each));
+  }
+  return out;
+}
+
+Result<jobs::JobSpec> RunStep::bareJob(
+    const Attempt& attempt, std::vector<std::pair<std::string, vault::TextOrSecret>> environment) {
+  RunSpec spec;
+  spec.env = std::move(environment);
+  spec.maxOutput = settings_.logBytesMax;
+  return makeJob(attempt, spec);
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(
@@ -302,7 +320,10 @@ void RunStep::cancel(const base::RunId& run, const engine::StepKey& key) {
 void RunStep::takeEnded() {
   for (const base::JobId& id : world_.jobs.takeEnded()) {
     const auto found = running_.find(id);
-    if (found == running_.end()) continue;
+    if (found == running_.end()) {
+      if (world_.others) world_.others(id);
+      continue;
+    }
     const Attempt attempt = std::move(found->second);
     running_.erase(found);
     finish(attempt, id);

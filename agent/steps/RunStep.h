@@ -61,6 +61,8 @@ class RunStep final : public runtime::Performer {
         onLoop;  ///< Runs something in the loop, soon. Any thread.
     /// The URL at which such a wait is answered from outside; empty without a link.
     std::function<std::string(const std::string& wait)> callbackUrl = {};
+    /// Takes the ends of jobs that are not of run steps.
+    std::function<void(const base::JobId& job)> others = {};
   };
   RunStep(World world, settings::JobSettings settings, runtime::ResultSink sink);
 
@@ -69,6 +71,15 @@ class RunStep final : public runtime::Performer {
   bool recovers() const override { return true; }
   void recover(const runtime::Attempt& attempt) override;
   void cancel(const base::RunId& run, const engine::StepKey& key) override;
+
+  /// A job of another family without its command: environment, deadline and bounds, as those of run
+  /// steps have. Errors: those of the secrets.
+  base::Result<jobs::JobSpec> bareJob(
+      const runtime::Attempt& attempt,
+      std::vector<std::pair<std::string, vault::TextOrSecret>> environment);
+  /// Variables as an effect shows them.
+  base::Result<std::vector<trust::EffectValue>> shown(
+      const std::vector<std::pair<std::string, vault::TextOrSecret>>& environment) const;
 
   /// To be called when the descriptor of the job runner is readable.
   void takeEnded();
@@ -97,6 +108,9 @@ class RunStep final : public runtime::Performer {
   std::deque<runtime::Attempt> waiting_;  ///< For their turn; bounded by the runs in flight.
   std::map<base::JobId, runtime::Attempt> preparing_;  ///< Their input is being copied.
 };
+
+/// A program by its path or its name in `path`, links resolved; the name where it is not there.
+std::string findProgram(const std::string& name, std::string_view path);
 
 /// The job of an attempt: the same after a restart.
 base::JobId jobIdOf(const base::RunId& run, const engine::StepKey& key,

@@ -14,7 +14,7 @@ namespace {
 
 constexpr auto kFamilies = std::to_array<std::string_view>(
     {"run", "http", "notify", "function", "kv", "set", "sleep", "wait", "switch", "parallel",
-     "for_each", "loop", "flow", "emit"});
+     "for_each", "loop", "flow", "emit", "agent"});
 
 bool named(const std::vector<std::string>& patterns, std::string_view name) {
   return std::any_of(patterns.begin(), patterns.end(), [name](const std::string& pattern) {
@@ -34,6 +34,9 @@ std::vector<std::string_view> secretsOf(const RenderedEffect& effect) {
   };
   if (const auto* run = std::get_if<RunEffect>(&effect.what)) {
     for (const EffectValue& value : run->env) add(value.secret);
+  }
+  if (const auto* agent = std::get_if<AgentEffect>(&effect.what)) {
+    for (const EffectValue& value : agent->env) add(value.secret);
   }
   if (const auto* http = std::get_if<HttpEffect>(&effect.what)) {
     add(http->urlSecret);

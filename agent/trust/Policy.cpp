@@ -94,6 +94,26 @@ std::string suggestion(const HttpEffect& http) {
   return rule;
 }
 
+std::string suggestion(const AgentEffect& agent) {
+  std::string rule;
+  json::Writer writer(rule);
+  writer.beginObject().name(agent.agent.empty() ? "executables" : "agents").beginArray();
+  writer.string(agent.agent.empty() ? agent.executable : agent.agent).endArray();
+  writer.name("workspaces").beginArray().string(agent.workspace).endArray();
+  if (!agent.env.empty()) {
+    writer.name("env").beginArray();
+    for (const EffectValue& value : agent.env) writer.string(value.name);
+    writer.endArray();
+  }
+  writer.endObject();
+  return rule;
+}
+
+std::string shown(const AgentEffect& agent) {
+  const std::string who = agent.agent.empty() ? agent.executable : agent.agent;
+  return (who + " (" + agent.adapter + ") in " + base::visible(agent.workspace)).substr(0, 400);
+}
+
 std::string shown(const RunEffect& run) {
   std::string out = run.executable + " with argv";
   for (const std::string& element : run.argv) out += " " + base::visible(element.substr(0, 80));
@@ -133,7 +153,7 @@ Status Verdict::status() const {
 Policy Policy::builtInForUser() {
   auto rules = std::make_shared<PolicyRules>();
   rules->source = kBuiltIn;
-  rules->allRuns = rules->allHttp = rules->loopback = true;
+  rules->allRuns = rules->allHttp = rules->allAgents = rules->loopback = true;
   return Policy(std::move(rules));
 }
 
@@ -172,11 +192,15 @@ Verdict Policy::check(const RenderedEffect& effect, std::int64_t wallMs) const {
     return decide(rules_->httpDeny, rules_->httpAllow, rules_->allHttp, effect, *http, "http",
                   rules_->source);
   }
+  if (const auto* agent = std::get_if<AgentEffect>(&effect.what)) {
+    return decide(rules_->agentDeny, rules_->agentAllow, rules_->allAgents, effect, *agent, "agent",
+                  rules_->source);
+  }
   const bool inner = std::find(kInnerFamilies.begin(), kInnerFamilies.end(), effect.family) !=
                      kInnerFamilies.end();
   if (inner) return allowed("inner");
   return {false, "default", subject(effect) + ": no rule can allow this family",
-          "use a family that the policy knows: run or http"};
+          "use a family that the policy knows: run, agent or http"};
 }
 
 namespace {

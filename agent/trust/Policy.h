@@ -46,6 +46,7 @@ using PathResolver = std::function<std::string(const std::string&)>;
 ///   run:  {allow: [{id, executable, argv, cwd, users, env, flows}], deny: [the same]}
 ///   http: {allow: [{id, hosts, ports, schemes, methods, flows}], deny: [the same],
 ///          addresses: [CIDR]}
+///   agent: {allow: [{id, agents, executables, workspaces, env, flows}], deny: [the same]},
 ///   flows: [{slug, pin, channel}]
 ///   webhook: {unauthenticated: [FLOW/WEBHOOK]}
 ///   families: [FAMILY], secrets: [{id, names, flows}],
@@ -57,7 +58,7 @@ using PathResolver = std::function<std::string(const std::string&)>;
 /// Threads: any; a reload makes a new policy.
 class Policy {
  public:
-  /// Without a policy file, in user mode: all of run, and http to all but link-local and metadata
+  /// Without a policy file, in user mode: all of run and agent, and http to all but link-local and metadata
   /// addresses.
   static Policy builtInForUser();
   /// Without a policy file, in system mode: nothing that leaves the journal.

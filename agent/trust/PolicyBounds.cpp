@@ -1,4 +1,4 @@
-// What PolicyReader reads of `families`, `secrets` and `hours`.
+// What PolicyReader reads of `families`, `secrets`, `hours` and `agent`.
 
 #include <algorithm>
 #include <array>
@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::array<std::string_view, 3> kSecretKeys{"id", "names", "flows"};
 constexpr std::array<std::string_view, 6> kHoursKeys{"id", "flows", "days", "from", "to", "zone"};
+constexpr std::array<std::string_view, 6> kAgentRuleKeys{"id",         "agents", "executables",
+                                                         "workspaces", "env",    "flows"};
 constexpr std::array<std::string_view, 7> kDays{"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
 
 /// "08:30" as minutes of the day; 24:00 is its end.
@@ -29,6 +31,48 @@ std::optional<unsigned> minuteOf(const std::string& text) {
 }
 
 }  // namespace
+
+Result<AgentRule> PolicyReader::agentRule(const json::Value& rule, const std::string& pointer,
+                                          bool allow) const {
+  BELAY_TRY(onlyKeys(rule, pointer, kAgentRuleKeys));
+  AgentRule out;
+  BELAY_ASSIGN(out.label, label(rule, pointer));
+  BELAY_ASSIGN(out.agents, texts(rule, "agents", pointer));
+  BELAY_ASSIGN(out.executables, texts(rule, "executables", pointer));
+  for (std::string& path : out.executables) {
+    if (!path.starts_with('/'))
+      return invalid(pointer + "/executables", "each must be an absolute path");
+    path = resolvePath_(path);
+  }
+  if (allow && out.agents.empty() && out.executables.empty())
+    return invalid(pointer, "agents or executables is missing");
+  BELAY_ASSIGN(out.workspaces, texts(rule, "workspaces", pointer));
+  for (const std::string& place : out.workspaces) {
+    const bool fits = place == "scratch" || place.starts_with('/') || place.starts_with("git:") ||
+                      place.starts_with("dir:/");
+    if (!fits)
+      return invalid(pointer + "/workspaces",
+                     "write scratch, a folder, git:URL, git:/FOLDER or dir:/FOLDER");
+  }
+  BELAY_ASSIGN(out.env, texts(rule, "env", pointer));
+  BELAY_ASSIGN(out.flows, texts(rule, "flows", pointer));
+  return out;
+}
+
+Status PolicyReader::readAgent(const json::Value& section, PolicyRules& out) const {
+  constexpr std::array<std::string_view, 2> kKeys{"allow", "deny"};
+  BELAY_TRY(onlyKeys(section, "/agent", kKeys));
+  for (const bool allow : {true, false}) {
+    std::vector<AgentRule>& into = allow ? out.agentAllow : out.agentDeny;
+    BELAY_TRY(forRules(section, allow ? "allow" : "deny", "/agent",
+                       [&](const json::Value& rule, const std::string& pointer) -> Status {
+                         BELAY_ASSIGN(AgentRule read, agentRule(rule, pointer, allow));
+                         into.push_back(std::move(read));
+                         return {};
+                       }));
+  }
+  return {};
+}
 
 Status PolicyReader::readFamilies(const json::Value& rules, FlowBounds& out) const {
   BELAY_ASSIGN(out.families, texts(rules, "families", ""));

@@ -15,9 +15,9 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 10> kTopKeys{"run",      "http",      "flows",  "webhook",
-                                                    "callback", "approvals", "starts", "families",
-                                                    "secrets",  "hours"};
+constexpr std::array<std::string_view, 11> kTopKeys{
+    "run",       "agent",  "http",     "flows",   "webhook", "callback",
+    "approvals", "starts", "families", "secrets", "hours"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
 constexpr std::array<std::string_view, 1> kUnauthenticatedKeys{"unauthenticated"};
 constexpr std::array<std::string_view, 2> kRunKeys{"allow", "deny"};
@@ -315,6 +315,7 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
   BELAY_TRY(onlyKeys(rules, "", kTopKeys));
   if (const json::Value* run = rules.find("run")) BELAY_TRY(readRun(*run, out));
   if (const json::Value* http = rules.find("http")) BELAY_TRY(readHttp(*http, out));
+  if (const json::Value* agent = rules.find("agent")) BELAY_TRY(readAgent(*agent, out));
   BELAY_TRY(forRules(rules, "flows", "",
                      [&](const json::Value& rule, const std::string& pointer) -> Status {
                        BELAY_ASSIGN(PinRule read, pinRule(rule, pointer));

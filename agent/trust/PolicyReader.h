@@ -40,6 +40,9 @@ class PolicyReader {
   base::Result<HttpRule> httpRule(const json::Value& rule, const std::string& pointer,
                                   bool allow) const;
   base::Status readRun(const json::Value& section, PolicyRules& out) const;
+  base::Result<AgentRule> agentRule(const json::Value& rule, const std::string& pointer,
+                                    bool allow) const;
+  base::Status readAgent(const json::Value& section, PolicyRules& out) const;
   base::Result<PinRule> pinRule(const json::Value& rule, const std::string& pointer) const;
   base::Status readUnauthenticated(const json::Value& rules, const std::string& section,
                                    std::vector<std::string>& out) const;

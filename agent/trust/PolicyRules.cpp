@@ -80,6 +80,24 @@ bool isHostListed(std::string_view host, const std::vector<std::string>& pattern
                      [&](const std::string& pattern) { return matchesHost(host, pattern); });
 }
 
+/// A repository that is a path stands for its folder; of a URL all that begins so fits.
+bool isWorkspaceListed(const std::string& workspace, const std::vector<std::string>& rules) {
+  return std::any_of(rules.begin(), rules.end(), [&](const std::string& rule) {
+    if (rule == "scratch" || workspace == "scratch") return rule == workspace;
+    if (rule.starts_with("git:") && !rule.starts_with("git:/"))
+      return matchesName(workspace, rule) && !hasDotDot(workspace);
+    const std::string_view place = std::string_view(workspace).substr(4);
+    if (!rule.starts_with('/'))
+      return workspace.substr(0, 4) == rule.substr(0, 4) && isBelow(place, rule.substr(4));
+    return isBelow(place, rule);
+  });
+}
+
+bool isNamed(const AgentRule& rule, const AgentEffect& agent) {
+  if (!agent.agent.empty()) return isListed(agent.agent, rule.agents);
+  return contains(rule.executables, agent.executable);
+}
+
 std::uint16_t defaultPort(const http::Url& url) { return url.secure() ? 443 : 80; }
 
 }  // namespace
@@ -126,6 +144,26 @@ bool matchesDeny(const RunRule& rule, const RenderedEffect& effect, const RunEff
   return rule.env.empty() || std::any_of(run.env.begin(), run.env.end(), [&](const EffectValue& v) {
            return isListed(v.name, rule.env);
          });
+}
+
+bool matchesAllow(const AgentRule& rule, const RenderedEffect& effect, const AgentEffect& agent) {
+  if (!isNamed(rule, agent)) return false;
+  if (!rule.workspaces.empty() && !isWorkspaceListed(agent.workspace, rule.workspaces))
+    return false;
+  if (!rule.flows.empty() && !contains(rule.flows, effect.flow)) return false;
+  return std::all_of(agent.env.begin(), agent.env.end(),
+                     [&](const EffectValue& value) { return isListed(value.name, rule.env); });
+}
+
+bool matchesDeny(const AgentRule& rule, const RenderedEffect& effect, const AgentEffect& agent) {
+  const bool all = rule.agents.empty() && rule.executables.empty();
+  if (!all && !isNamed(rule, agent) && !contains(rule.executables, agent.executable)) return false;
+  if (!rule.workspaces.empty() && !isWorkspaceListed(agent.workspace, rule.workspaces))
+    return false;
+  if (!rule.flows.empty() && !contains(rule.flows, effect.flow)) return false;
+  return rule.env.empty() ||
+         std::any_of(agent.env.begin(), agent.env.end(),
+                     [&](const EffectValue& v) { return isListed(v.name, rule.env); });
 }
 
 bool matchesAllow(const HttpRule& rule, const RenderedEffect& effect, const HttpEffect& http) {

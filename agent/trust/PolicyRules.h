@@ -48,6 +48,15 @@ struct HttpRule {
   std::vector<std::string> flows;
 };
 
+struct AgentRule {
+  std::string label;
+  std::vector<std::string> agents;       ///< Of the host's settings, with * at the end.
+  std::vector<std::string> executables;  ///< Links resolved; of agents that flows define.
+  std::vector<std::string> workspaces;   ///< "scratch", "git:…" and folders, with all below.
+  std::vector<std::string> env;
+  std::vector<std::string> flows;
+};
+
 /// Whether a flow runs only what a signed pin names.
 struct PinRule {
   std::string label;  ///< "flows[0] (deploy)"
@@ -61,9 +70,11 @@ struct PolicyRules {
   std::string source;
   bool allRuns = false;
   bool allHttp = false;
+  bool allAgents = false;
   bool loopback = false;  ///< Addresses of this host are reachable without being listed.
   std::vector<RunRule> runAllow, runDeny;
   std::vector<HttpRule> httpAllow, httpDeny;
+  std::vector<AgentRule> agentAllow, agentDeny;
   std::vector<PinRule> pins;            ///< The first one for a flow holds.
   std::vector<AddressBlock> addresses;  ///< Allowed although they are special.
   /// "SLUG/NAME" of webhooks that take deliveries which prove nothing.
@@ -83,5 +94,7 @@ bool matchesAllow(const RunRule& rule, const RenderedEffect& effect, const RunEf
 bool matchesDeny(const RunRule& rule, const RenderedEffect& effect, const RunEffect& run);
 bool matchesAllow(const HttpRule& rule, const RenderedEffect& effect, const HttpEffect& http);
 bool matchesDeny(const HttpRule& rule, const RenderedEffect& effect, const HttpEffect& http);
+bool matchesAllow(const AgentRule& rule, const RenderedEffect& effect, const AgentEffect& agent);
+bool matchesDeny(const AgentRule& rule, const RenderedEffect& effect, const AgentEffect& agent);
 
 }  // namespace belay::trust

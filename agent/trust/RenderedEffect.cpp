@@ -39,6 +39,22 @@ void write(json::Writer& writer, const RunEffect& run) {
       .endObject();
 }
 
+void write(json::Writer& writer, const AgentEffect& agent) {
+  writer.name("agent").beginObject().member("agent", agent.agent);
+  writer.member("adapter", agent.adapter).member("executable", agent.executable);
+  writer.name("args").beginArray();
+  for (const std::string& word : agent.args) writer.string(word);
+  writer.endArray().member("model", agent.model).member("workspace", agent.workspace);
+  writer.member("ref", agent.ref);
+  writeValues(writer, "env", agent.env);
+  writer.member("prompt_sha256", agent.promptDigest);
+  writer.member("permissions_sha256", agent.permissionsDigest).name("files").beginArray();
+  for (const auto& [path, digest] : agent.files)
+    writer.beginObject().member("path", path).member("sha256", digest).endObject();
+  writer.endArray().member("accepted_sha256", agent.accepted);
+  writer.member("profile", agent.profile).endObject();
+}
+
 void write(json::Writer& writer, const HttpEffect& http) {
   writer.name("http").beginObject().member("method", http.method);
   if (http.urlSecret.empty()) {
@@ -73,6 +89,7 @@ std::string effectJson(const RenderedEffect& effect) {
       .member("step", effect.step);
   if (const auto* run = std::get_if<RunEffect>(&effect.what)) write(writer, *run);
   if (const auto* http = std::get_if<HttpEffect>(&effect.what)) write(writer, *http);
+  if (const auto* agent = std::get_if<AgentEffect>(&effect.what)) write(writer, *agent);
   writer.endObject();
   return out;
 }

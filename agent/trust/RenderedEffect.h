@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -36,6 +37,23 @@ struct SecretVersion {
   std::uint64_t version = 0;
 };
 
+/// A coding agent, as it would be let to work.
+struct AgentEffect {
+  std::string agent;              ///< Of the host's settings; empty: the flow defines it.
+  std::string adapter;
+  std::string executable;         ///< Absolute, links resolved.
+  std::vector<std::string> args;  ///< That flow and settings add.
+  std::string model;
+  std::string workspace;  ///< "git:URL", "dir:PATH" with links resolved, "scratch".
+  std::string ref;        ///< Of a repository.
+  std::vector<EffectValue> env;
+  std::string promptDigest;       ///< Hex SHA-256 of prompt and addition to the system prompt.
+  std::string permissionsDigest;  ///< Of the rules, as canonical JSON.
+  std::vector<std::pair<std::string, std::string>> files;  ///< Path below it, and the digest.
+  std::string accepted;  ///< Digest of a program that is not the locked one.
+  std::string profile;
+};
+
 /// A request, exactly as it would be sent.
 struct HttpEffect {
   std::string method;  ///< Upper case.
@@ -57,7 +75,7 @@ struct RenderedEffect {
   std::string family;  ///< "run", "http", "notify", "kv", …
   std::string flow;    ///< Slug.
   std::string step;    ///< Path.
-  std::variant<std::monostate, RunEffect, HttpEffect> what;
+  std::variant<std::monostate, RunEffect, HttpEffect, AgentEffect> what;
 };
 
 /// The effect as JSON, the same bytes for the same effect: what is shown, journaled and signed.

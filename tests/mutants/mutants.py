@@ -63,7 +63,7 @@ MUTANTS = [
     Mutant("once-retried", "a step of class once is not repeated blindly", "agent/engine/Retry.cpp",
            "  if (step.effect == flow::EffectClass::kOnce && !failure.nothingLeft) return {};\n", "",
            ("unit_engine",)),
-    Mutant("key-per-attempt", "the idempotency key is the same over attempts", "agent/runtime/Steps.cpp",
+    Mutant("key-per-attempt", "the idempotency key is the same over attempts", "agent/runtime/StepAttempts.cpp",
            "  if (!held) ++again.key.attempt;\n",
            "  if (!held) ++again.key.attempt;\n  again.idempotencyKey += std::to_string(again.key.attempt);\n",
            ("unit_runtime",)),

@@ -2,8 +2,6 @@
 // ends: what a job is given, what the policy is shown, and what becomes of all that a job may write
 // are the questions.
 
-#include <fcntl.h>
-
 #include <map>
 #include <string>
 #include <vector>
@@ -13,98 +11,30 @@
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 #include "tests/support/MemoryLog.h"
+#include "tests/unit/steps/FakeJobs.h"
 #include "tests/unit/steps/StepsFixture.h"
 
 #include <CppUTest/TestHarness.h>
 
 using belay::base::Error;
 using belay::base::ErrorCode;
-using belay::base::JobId;
-using belay::base::Result;
-using belay::base::Status;
-using belay::base::UniqueFd;
 using belay::flow::EffectClass;
 using belay::flow::FailureClass;
 using belay::flow::Family;
 using belay::jobs::Adoption;
 using belay::jobs::JobKiller;
-using belay::jobs::JobOutcome;
 using belay::jobs::JobSpec;
-using belay::jobs::LogSpan;
 using belay::jobs::LogStream;
 using belay::json::Value;
 using belay::runtime::Attempt;
 using belay::runtime::StepResult;
 using belay::steps::RunStep;
+using belay::test::FakeJobs;
 using belay::test::StepsFixture;
 
 namespace {
 
 const std::string kSecret = "correct-horse-battery";
-
-/// Jobs that run when a test says so, and end as it says.
-class FakeJobs final : public belay::jobs::JobRunner {
- public:
-  explicit FakeJobs(std::string folder) : folder_(std::move(folder)) {}
-
-  Status start(const JobSpec& spec) override {
-    if (startError) return *startError;
-    started.push_back(spec);
-    return {};
-  }
-  Result<Adoption> adopt(const JobId&, std::string_view bootId) override {
-    adoptedFrom = bootId;
-    return adoption;
-  }
-  Status cancel(const JobId& id, std::chrono::milliseconds) override {
-    cancelled.push_back(id.str());
-    return {};
-  }
-  int wakeFd() const override { return -1; }
-  std::vector<JobId> takeEnded() override { return std::exchange(ended, {}); }
-  Result<JobOutcome> collect(const JobId&) override {
-    if (collectError) return *collectError;
-    return outcome;
-  }
-  Result<std::string> readLog(const JobId&, LogStream, std::uint64_t, std::size_t) override {
-    return std::string();
-  }
-  Result<UniqueFd> openLog(const JobId&, LogStream stream) override {
-    const std::string path = folder_ + (stream == LogStream::kStdout ? "/stdout" : "/stderr");
-    BELAY_TRY(belay::base::writeFileDurably(path, logs[stream], 0600));
-    return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  }
-  Result<std::vector<LogSpan>> readLogOrder(const JobId&, std::size_t, std::size_t) override {
-    return std::vector<LogSpan>();
-  }
-  Status remove(const JobId&) override {
-    ++removed;
-    return {};
-  }
-  Result<std::size_t> removeEnded(std::int64_t, std::size_t) override { return std::size_t{0}; }
-
-  /// What the job at hand has written.
-  void write(LogStream stream, const std::string& text) {
-    logs[stream] = text;
-    const bool isOut = stream == LogStream::kStdout;
-    (isOut ? outcome.stdoutHead : outcome.stderrHead) =
-        text.substr(0, belay::jobs::kLogHeadBytesMax);
-    (isOut ? outcome.record.stdoutBytes : outcome.record.stderrBytes) = text.size();
-  }
-
-  std::vector<JobSpec> started;
-  int removed = 0;
-  std::vector<std::string> cancelled;
-  std::vector<JobId> ended;
-  std::string adoptedFrom;
-  Adoption adoption;
-  JobOutcome outcome;
-  std::map<LogStream, std::string> logs;
-  std::optional<Error> startError, collectError;
-
- private:
-  const std::string folder_;
-};
 
 }  // namespace
 
