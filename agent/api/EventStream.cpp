@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "agent/api/JobTails.h"
 #include "agent/api/Routes.h"
 #include "agent/api/RunView.h"
 #include "common/base/Units.h"
@@ -24,10 +26,11 @@ constexpr milliseconds kRetry{50};  ///< When the inbox of the loop is full.
 /// Ownership: held by the run's subscription, and by posts that are under way.
 class EventStream : public std::enable_shared_from_this<EventStream> {
  public:
-  EventStream(Backend& backend, ExchangePtr exchange, std::uint64_t after)
-      : backend_(backend), exchange_(std::move(exchange)), after_(after) {}
+  EventStream(Backend& backend, ExchangePtr exchange, std::uint64_t after, bool beats)
+      : backend_(backend), exchange_(std::move(exchange)), after_(after), beats_(beats) {}
 
-  /// In the server's thread: an empty line now and then, as long as the stream is there.
+  /// In the server's thread: what jobs say, or an empty line, now and then, as long as the stream
+  /// is there.
   static void beat(Backend& backend, const std::weak_ptr<EventStream>& weak, milliseconds every) {
     if (weak.expired()) return;
     post(backend, weak, &EventStream::pulse);
@@ -39,6 +42,7 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
     auto found = findRun(runtime.journal(), exchange_->param("run"));
     if (!found) return exchange_->fail(found.error());
     run_ = *found;
+    if (beats_) noteEarlier();
     const std::weak_ptr<EventStream> weak = weak_from_this();
     stream_ = exchange_->responder().stream(
         http::ServerResponse::of(200, "application/x-ndjson", ""),
@@ -88,6 +92,7 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
       for (const journal::EventRow& row : *rows) {
         const auto line = eventToJson(row);
         if (!line) return finish();
+        if (tails_) tails_->note(*line);
         unsent_ += json::print(*line) + "\n";
         after_ = row.seq;
       }
@@ -95,9 +100,24 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
     }
   }
 
+  /// The jobs that began before what is sent, of a peer that comes back.
+  void noteEarlier() {
+    tails_.emplace(backend_, run_);
+    for (std::uint64_t at = 0; at < after_;) {
+      const auto rows = runtime_->journal().events(run_, at, kEventsPerTurn);
+      if (!rows || rows->empty()) return;
+      for (const journal::EventRow& row : *rows) {
+        const auto line = eventToJson(row);
+        if (line && row.seq <= after_) tails_->note(*line);
+        at = row.seq;
+      }
+    }
+  }
+
   void pulse() {
     if (subscription_ == 0 || !unsent_.empty()) return;
-    if (stream_.write("\n") == http::ResponseStream::Write::kClosed) finish();
+    const std::string said = tails_ ? tails_->next() : std::string();
+    if (stream_.write(said.empty() ? "\n" : said) == http::ResponseStream::Write::kClosed) finish();
   }
 
   void endWhenFinal() {
@@ -110,6 +130,8 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   Backend& backend_;
   ExchangePtr exchange_;
   std::uint64_t after_;
+  const bool beats_;
+  std::optional<JobTails> tails_;
   runtime::Runtime* runtime_ = nullptr;
   RunId run_;
   http::ResponseStream stream_;
@@ -145,7 +167,8 @@ Result<Following> readFollowing(const Exchange& exchange) {
 void followRun(Backend& backend, const ExchangePtr& exchange) {
   const auto following = readFollowing(*exchange);
   if (!following) return exchange->fail(following.error());
-  auto stream = std::make_shared<EventStream>(backend, exchange, following->after);
+  auto stream = std::make_shared<EventStream>(backend, exchange, following->after,
+                                              following->heartbeat.count() > 0);
   const bool posted =
       backend.afterCommit([stream](runtime::Runtime& runtime) { stream->begin(runtime); });
   if (!posted) return exchange->fail(busy());

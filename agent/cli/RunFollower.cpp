@@ -35,6 +35,11 @@ RunFollower::RunFollower(Invocation& invocation, std::string run, RunView& view)
 
 Status RunFollower::takeLine(const std::string& line) {
   BELAY_ASSIGN(const json::Value row, json::parse(line));
+  if (const json::Value* said = row.find("progress")) {
+    view_.progress(line, said->text("step"), said->text("text"));
+    view_.tick(state_, history_);
+    return {};
+  }
   const json::Value* body = row.find("body");
   if (!body) return Error{ErrorCode::kHttpProtocol, "the daemon sent an event without a body"};
   BELAY_ASSIGN(const std::int64_t atMs, base::parseInstant(row.text("at")));

@@ -20,6 +20,10 @@ class RunView {
   /// `line` is the event as it came (JSON, no end of line); `state` and `history` have it in them.
   virtual void event(const std::string& line, const engine::Event& event,
                      const engine::RunState& state, const api::RunHistory& history) = 0;
+  /// A job of a step has said something: its last line. `line` is what came.
+  virtual void progress(const std::string& line, const std::string& step, const std::string& text) {
+    static_cast<void>(line), static_cast<void>(step), static_cast<void>(text);
+  }
   /// Some time has passed.
   virtual void tick(const engine::RunState&, const api::RunHistory&) {}
 };

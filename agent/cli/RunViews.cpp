@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -142,6 +143,9 @@ class LineView final : public RunView {
     since.resize(std::max<std::size_t>(since.size(), 10), ' ');
     write_(style_.dim(since) + " " + words + "\n");
   }
+  void progress(const std::string&, const std::string& step, const std::string& text) override {
+    write_(style_.dim("           " + shown(step) + "  " + shown(text)) + "\n");
+  }
 
  private:
   const Style style_;
@@ -153,6 +157,9 @@ class RawView final : public RunView {
   explicit RawView(Write write) : write_(std::move(write)) {}
   void event(const std::string& line, const engine::Event&, const engine::RunState&,
              const api::RunHistory&) override {
+    write_(line + "\n");
+  }
+  void progress(const std::string& line, const std::string&, const std::string&) override {
     write_(line + "\n");
   }
 
@@ -170,6 +177,9 @@ class LiveView final : public RunView {
     nowMs_ = event.atMs;
     // What was there before we came is drawn once, at its end.
     if (state.finished || clock_.wallMs() - event.atMs < kFreshMs) draw(state, history);
+  }
+  void progress(const std::string&, const std::string& step, const std::string& text) override {
+    said_[step] = text;
   }
   void tick(const engine::RunState& state, const api::RunHistory& history) override {
     draw(state, history);
@@ -205,13 +215,15 @@ class LiveView final : public RunView {
     lines_ = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
   }
 
-  static void addVisit(Table& table, const api::VisitRecord& visit, std::int64_t now) {
+  void addVisit(Table& table, const api::VisitRecord& visit, std::int64_t now) const {
     const std::string word(api::visitStatusName(visit.status));
     std::string note;
     if (visit.wait && !visit.wait->resolved)
       note = std::string(flow::waitKindName(visit.wait->opened.kind));
     else if (visit.finished && visit.finished->failure)
       note = visit.finished->failure->message;
+    else if (const auto said = said_.find(visit.path); visit.active() && said != said_.end())
+      note = shown(said->second);
     else if (visit.attempts.size() > 1)
       note = std::to_string(visit.attempts.size()) + " attempts";
     table.row({visit.path + (visit.visit > 1 ? " #" + std::to_string(visit.visit) : ""),
@@ -225,6 +237,7 @@ class LiveView final : public RunView {
   const base::Clock& clock_;
   std::int64_t nowMs_ = 0;
   std::size_t lines_ = 0;
+  std::map<std::string, std::string> said_;  ///< The last line of each job.
 };
 
 }  // namespace
