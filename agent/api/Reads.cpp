@@ -22,6 +22,8 @@ constexpr std::array kReads{
     ReadRoute{"/v1/runs/{run}/events", "after limit", &readRunEvents},
     ReadRoute{"/v1/waits", "run kind all limit", &readWaits},
     ReadRoute{"/v1/waits/{wait}", "", &readWait},
+    ReadRoute{"/v1/tasks", "", &readTasks},
+    ReadRoute{"/v1/tasks/{task}", "", &readTask},
     ReadRoute{"/v1/flows", "", &readFlows},
     ReadRoute{"/v1/flows/{slug}", "content", &readFlow},
     ReadRoute{"/v1/flows/{slug}/content", "of", &readFlowContent},

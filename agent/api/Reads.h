@@ -98,6 +98,8 @@ base::Result<json::Value> readRun(ReadContext& context, const ReadArguments& arg
 base::Result<json::Value> readRunEvents(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readWaits(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readWait(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readTasks(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readTask(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readFlows(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readFlow(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readFlowContent(ReadContext& context, const ReadArguments& arguments);

@@ -70,6 +70,7 @@ constexpr Row kRows[] = {
     {"POST", "/v1/waits/{wait}/reject", kOperatorClass, true, &reject},
     {"POST", "/v1/callbacks/{wait}", kCallbackClass, true, &answerCallback},
     {"POST", "/v1/events", kOperatorClass, true, &emitEvent},
+    {"POST", "/v1/tasks/{task}/{verb}", kOperatorClass, true, &changeTask},
     {"POST", "/v1/webhooks/{slug}/{webhook}", kOperatorClass, true, &deliverWebhook, ""},
     {"POST", "/v1/kv/{space}", kOperatorClass, true, &changeKv},
     {"GET", "/v1/secrets", kOperatorClass, false, &listSecrets},

@@ -73,6 +73,7 @@ void showOffer(Backend& backend, const ExchangePtr& exchange);
 void decideWait(Backend& backend, const ExchangePtr& exchange, bool approve);
 void answerCallback(Backend& backend, const ExchangePtr& exchange);
 void emitEvent(Backend& backend, const ExchangePtr& exchange);
+void changeTask(Backend& backend, const ExchangePtr& exchange);
 /// Body and header fields of the request are those of the delivery, verbatim.
 void deliverWebhook(Backend& backend, const ExchangePtr& exchange);
 

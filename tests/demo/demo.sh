@@ -1,7 +1,7 @@
 #!/bin/bash
 # The main job of Belay for real, on the embedded defaults: a tool changes a git repository in a worktree, a person
 # approves the diff, exactly that diff is pushed; then the daemon is killed in the middle of a job, which goes on; then
-# a relay carries callbacks and signed releases to it (relay.sh).
+# a coding agent improves a repository (agent.sh); then a relay carries callbacks and signed releases to it (relay.sh).
 #
 #   tests/demo/demo.sh BELAY [FOLDER]         belay-relay lies beside BELAY
 #
@@ -29,6 +29,8 @@ print("" if value is None else value)' "$1"; }
 
 # shellcheck source=tests/demo/relay.sh
 . "$repository/tests/demo/relay.sh"
+# shellcheck source=tests/demo/agent.sh
+. "$repository/tests/demo/agent.sh"
 receiver_pid='' daemon_pid=''
 cleanup() { [ -z "$receiver_pid" ] || kill "$receiver_pid" 2> /dev/null || true; }
 trap cleanup EXIT
@@ -92,6 +94,7 @@ cat >> "$XDG_CONFIG_HOME/belay/belay.yaml" << YAML
     url: http://127.0.0.1:$(cat "$folder/received.port")/
 YAML
 sed -i "/^link:/a\\  ca_file: $relay_folder/ca.crt" "$XDG_CONFIG_HOME/belay/belay.yaml"
+configure_agent
 start_daemon
 echo "   $(run version | head -n 1), $(du -k "$belay" | cut -f1) KiB, $(awk '/VmRSS/ {print $2}' "/proc/$daemon_pid/status") KiB resident"
 
@@ -143,6 +146,7 @@ run run watch "$second" --timeout 30s > /dev/null
 run run show "$second"
 run run logs "$second"
 [ "$(run run show "$second" --json | json data.run.output.lines)" = 4 ]
+demo_agent
 demo_relay
 run journal verify
 
