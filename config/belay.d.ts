@@ -28,6 +28,13 @@ declare global {
 }
 
 export interface RunOutput { exit_code: number; stdout: TextOutput; stderr: TextOutput; result?: any; duration_ms: number; }
+export interface AgentOutput {
+  agent: string; text: TextOutput; structured?: any; session_id: string; model?: string; version?: string;
+  usage: { input: number; output: number; cached: number; reasoning: number }; cost_usd: number | null; turns: number;
+  denials?: { tool: string; what: string; reason: string }[]; exit_code?: number; workspace: string;
+  files_changed?: number; diff?: Resource; branch?: string; base?: string; commit?: string; repository?: string;
+  changes?: { path: string; status: string }[]; files?: { [path: string]: Resource }; duration_ms: number;
+}
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
 export interface EmitOutput {
@@ -167,15 +174,28 @@ export interface Wait {
     /** Over event, evaluated when one comes: the wait takes the first for which it holds. */
     match?: string;
   };
+  /** A task that somebody's own coding agent claims and finishes: belay task. */
+  handoff?: {
+    /** What is to be done, in a line. */
+    title: Text;
+    /** What is to be done, for whoever claims it. */
+    task: Text;
+    /** Values that go along. */
+    context?: Json;
+    /** JSON Schema of the result. */
+    schema?: { [name: string]: any };
+    /** How long a claim holds without being renewed. */
+    lease?: Duration;
+  };
   /** Waits this long. */
   for?: Duration;
   /** Waits for a time, like 2026-11-21T06:00:00Z. */
   until?: Instant;
-  /** How long it waits. Callbacks and events must say it; an approval waits 7d when it does not. */
+  /** How long it waits. Callbacks, events and handoffs must say it; an approval waits 7d when it does not. */
   timeout?: Duration;
   /** Of an approval: go on with output.approved being false, or fail. */
   on_reject?: "continue" | "fail";
-  /** Approvals: reject (default) or fail. Callbacks and events: fail (default) or continue. */
+  /** Approvals: reject (default) or fail. All others: fail (default) or continue. */
   on_timeout?: "reject" | "fail" | "continue";
 }
 
@@ -211,11 +231,48 @@ export interface Emit {
   body?: Json;
 }
 
+/** Lets a coding agent work, as a job. */
+export interface Agent {
+  /** One of the agents of the flow. */
+  use: string;
+  /** What it is to do: a text, or {template: NAME} of the flow's templates. */
+  prompt: Text | { template: string };
+  /** JSON Schema of its answer, where it can be asked for one. */
+  schema?: { [name: string]: any };
+  /** Where it works; an empty folder without it. */
+  workspace?: {
+    /** Path or URL of a repository: it works in a clone, and the diff is a result. */
+    git?: Text;
+    /** Of git: branch, tag or commit to start from; without it, HEAD. */
+    ref?: Text;
+    /** Of git: name of the branch of its work; belay/RUN-STEP without it. */
+    branch?: Text;
+    /** A folder of the host, as it is; absolute. */
+    dir?: Text;
+    /** An empty folder; true. */
+    scratch?: boolean;
+    /** Of dir: take the folder's state before, by git, so that the diff is a result. */
+    diff?: boolean;
+    /** Whether the workspace stays when the run has ended, until the run is removed. */
+    keep?: "never" | "on_failure" | "always";
+  };
+  /** Environment variables; a value may be {secret: NAME}. */
+  env?: { [name: string]: Text | Secret };
+  /** Go on with the session and in the workspace of the last step of this run that used the handle. */
+  resume?: boolean;
+  /** Whether what it was denied fails the step, or only stands in its output. */
+  on_denied?: "continue" | "fail";
+  /** Files to put into the workspace: path below it, and a resource or an output. */
+  files?: { [name: string]: Text };
+  /** Paths of files of the workspace to keep as resources when it has ended. */
+  collect?: Text[];
+}
+
 /** What every step may have. */
 export interface Options {
   /** Name for people. */
   title?: string;
-  /** Of each attempt. Without it: defaults.timeout, else 1h for run, 60s for http, 30s for notify. */
+  /** Of each attempt. Without it: defaults.timeout, else 1h for run, 2h for agent, 60s for http, 30s for notify. */
   timeout?: Duration;
   /** When and how a failed attempt is made again. A step of class once is tried again only when it is proven that nothing left the host. */
   retry?: {
@@ -292,6 +349,82 @@ export interface FlowFile {
     /** The kind of connection. */
     type: "http" | "chat";
   }[];
+  /** Coding agents, by the names under which steps use them. */
+  agents?: { [name: string]: {
+    /** An agent of the host's settings; without it and without adapter, the one that is called as the handle. */
+    agent?: string;
+    /** How to speak to it. Instead of an agent of the host's settings. */
+    adapter?: "claude-code" | "codex" | "gemini" | "opencode" | "acp" | "command";
+    /** Its program: a name, looked up in the PATH of jobs, or an absolute path; without it, what the adapter's agent is called. */
+    binary?: string;
+    /** Further arguments, behind those of the adapter. */
+    args?: string[];
+    /** Its model; without it, its own choice. */
+    model?: string;
+    /** Added to its system prompt, where it takes that. */
+    append_system?: string;
+    /** Environment variables; a value may be {secret: NAME}. */
+    env?: { [name: string]: string | Secret };
+    /** What it may do, given to it in its own way. */
+    permissions?: {
+      /** What no rule names. */
+      default?: "deny" | "allow";
+      /** What it may do without asking; all that a rule names must fit. */
+      allow?: {
+        /** The agent's own name of a tool, as Bash, or a kind: read, edit, execute. */
+        tool?: string;
+        /** What is executed, as in: git *. */
+        command?: string;
+        /** The file: absolute, or below the workspace; * is any text. */
+        path?: string;
+      }[];
+      /** What it may never do; goes before allow. */
+      deny?: {
+        /** The agent's own name of a tool, as Bash, or a kind: read, edit, execute. */
+        tool?: string;
+        /** What is executed, as in: git *. */
+        command?: string;
+        /** The file: absolute, or below the workspace; * is any text. */
+        path?: string;
+      }[];
+    };
+    /** Its bounds; the first that is hit ends it, and what it did until then stays. */
+    budget?: {
+      /** Until its first sign of life. */
+      first_output?: Duration;
+      /** Between two signs of progress; the repetition of a retry is none. */
+      no_progress?: Duration;
+      /** Of one step. It ends the agent gracefully, before timeout ends the job. */
+      wall_clock?: Duration;
+      /** What it writes, both streams together. */
+      output?: Size;
+      /** Input and output, in all steps of the run that use the handle. */
+      tokens?: number;
+      /** Its price as it says it itself, in all steps of the run that use the handle. */
+      usd?: number;
+      /** Answers of the model, in all steps of the run that use the handle. */
+      turns?: number;
+    };
+    /** When its provider takes no more for now: fail, wait until it does and go on, or ask an operator first. */
+    on_quota?: "fail" | "wait" | "ask";
+    /** When its program is not the one that was locked: refuse, ask an operator, or warn in the log. */
+    drift?: "refuse" | "ask" | "warn";
+    /** Handles to go on with, in this order, when it is not there, or its provider refuses or has no quota. */
+    fallback?: string[];
+    /** Of the adapter command: how any other program takes prompt and options. */
+    command?: {
+      /** How it takes the prompt: the last argument, behind prompt_flag, standard input, or the path of a file. */
+      prompt_mode?: "arg" | "flag" | "stdin" | "file";
+      /** Of flag and file, as in -p. */
+      prompt_flag?: string;
+      /** Between the program and all else, as in: exec. */
+      prefix_args?: string[];
+      /** --flag value, or --flag=value. */
+      flag_style?: "space" | "equals";
+      /** Flags with their values; true is the flag alone. */
+      option_flags?: { [name: string]: any };
+    };
+  } };
   /** What starts runs of the live release: schedules, webhooks and events. */
   triggers?: {
     /** Cron expression: minute, hour, day of month, month, day of week; or @daily and the like. */
@@ -346,7 +479,7 @@ export interface FlowFile {
   }[];
   /** For steps that say nothing else. */
   defaults?: {
-    /** Of each attempt of steps of the families run, http and notify that say none. */
+    /** Of each attempt of steps of the families run, agent, http and notify that say none. */
     timeout?: Duration;
     /** Of steps of the same families; what a step says itself goes first, key by key. */
     retry?: {
@@ -421,6 +554,8 @@ export interface Context {
   step(name: string, definition: Options & { flow: Flow }): Promise<any>;
   /** Emits an event to this host, in the transaction of the step. */
   step(name: string, definition: Options & { emit: Emit }): Promise<EmitOutput>;
+  /** Lets a coding agent work, as a job. */
+  step(name: string, definition: Options & { agent: Agent }): Promise<AgentOutput>;
   /** Waits. The name is that of a step. */
   wait(name: string, wait: Wait, options?: Options): Promise<WaitOutput>;
   sleep(name: string, time: Duration | Sleep, options?: Options): Promise<{ at: string }>;
