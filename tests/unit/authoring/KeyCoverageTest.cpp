@@ -67,7 +67,10 @@ class Coverage {
   void key(const json::Value& value, const std::string& path, const KeyRow& row) {
     const std::string name = path + "." + std::string(row.name);
     seen.insert(name);
-    if (row.object && value.isArray()) {
+    if (row.object && row.shape == Shape::kMap && value.isObject()) {
+      for (const json::Member& member : value.asObject())
+        object(member.second, name, row.object->keys);
+    } else if (row.object && value.isArray()) {
       for (const json::Value& item : value.asArray()) object(item, name, row.object->keys);
     } else if (row.object) {
       object(value, name, row.object->keys);
