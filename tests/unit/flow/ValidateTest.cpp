@@ -382,8 +382,8 @@ std::vector<Bad> badFiles() {
        "FLOW-BAD-VALUE 4:55 /steps/0/wait/on_timeout", "only an approval can be rejected", ""},
       {By::kParser, STEP("wait: {for: 1h, timeout: 2h}"),
        "FLOW-BAD-VALUE 4:21 /steps/0/wait/timeout", "means nothing without approval", ""},
-      {By::kSchemaToo, STEP("wait: {callback: {auth: x}, timeout: 1h}"),
-       "FLOW-UNKNOWN-KEY 4:23 /steps/0/wait/callback/auth", "not supported", ""},
+      {By::kSchemaToo, STEP("wait: {handoff: {title: t}, timeout: 1h}"),
+       "FLOW-MISSING-KEY 4:21 /steps/0/wait/handoff", "a handoff needs the key \"task\"", ""},
       // notify
       {By::kSchemaToo, STEP("notify: {text: hi}"), "FLOW-MISSING-KEY 4:13 /steps/0/notify",
        "needs the key \"connection\"", ""},
