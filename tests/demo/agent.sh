@@ -5,8 +5,8 @@
 configure_agent() {
   cat > "$folder/improve.json" << 'JSON'
 [{"say": "I look at what is there, and add a check."},
- {"write": {"path": "demo/check.sh", "content": "#!/bin/sh\n# The readme has to be there.\ntest -s README.md\n"}},
- {"append": {"path": "README.md", "content": "\nChecked by demo/check.sh.\n"}},
+ {"write": {"path": "check-readme.sh", "content": "#!/bin/sh\n# The readme has to be there.\ntest -s README.md\n"}},
+ {"append": {"path": "README.md", "content": "\nChecked by check-readme.sh.\n"}},
  {"say": "The check is there, and the readme names it."}]
 JSON
   sed -i "/^agents:/a\\  coder: {adapter: acp, binary: $repository/tests/support/acp_agent.py, args: [--script, $folder/improve.json]}" \
@@ -16,10 +16,10 @@ JSON
 demo_agent() {
   say "A coding agent improves a repository"
   git clone --quiet "$folder/project.git" "$folder/checkout"
-  show "belay flow run autonomous-improvement.flow.yaml --input repository=… --input task='Add a check' --input test='sh demo/check.sh'"
+  show "belay flow run autonomous-improvement.flow.yaml --input repository=… --input task='Add a check' --input test='sh check-readme.sh'"
   local run_id approval=''
   run_id=$(run flow run "$repository/config/templates/autonomous-improvement.flow.yaml" --input "repository=$folder/checkout" \
-    --input "task=Add a check of the readme." --input "test=sh demo/check.sh" --json | json data.run.id)
+    --input "task=Add a check of the readme." --input "test=sh check-readme.sh" --json | json data.run.id)
   for _ in $(seq 600); do
     approval=$(run wait list --run "$run_id" --json | json data.waits.0.id)
     [ -z "$approval" ] || break
@@ -33,5 +33,5 @@ demo_agent() {
   run run show "$run_id"
   [ "$(run run show "$run_id" --json | json data.run.output.applied)" = True ]
   git -C "$folder/checkout" show --stat --format='%h %s' HEAD
-  git -C "$folder/checkout" grep --quiet 'Checked by demo/check.sh' HEAD -- README.md
+  git -C "$folder/checkout" grep --quiet 'Checked by check-readme.sh' HEAD -- README.md
 }
