@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::int64_t kProtocolVersion = 1;
 constexpr std::int64_t kMethodNotFound = -32601;
+constexpr std::size_t kToolCallsMax = 1000;
 constexpr std::int64_t kAuthRequired = -32000;
 
 struct StopRow {
@@ -84,6 +85,7 @@ class Acp final : public Adapter {
   void takePermission(const Value& request, std::vector<Event>& events);
   void takeUpdate(const Value& update, std::vector<Event>& events);
   void takeToolCall(const Value& update, bool begins, std::vector<Event>& events);
+  Value& told(const std::string& id);
   void fail(Outcome outcome, std::string why, std::vector<Event>& events);
   Action actionOf(const Value& call) const;
 
@@ -261,9 +263,9 @@ void Acp::takeError(const Value& error, std::vector<Event>& events) {
 
 Action Acp::actionOf(const Value& call) const {
   Value known = call;
-  for (const auto& [id, told] : toolCalls_) {
+  for (const auto& [id, before] : toolCalls_) {
     if (id != call.text("toolCallId")) continue;
-    for (const auto& [name, value] : told.asObject()) {
+    for (const auto& [name, value] : before.asObject()) {
       if (!known.find(name)) known.set(name, value);
     }
   }
@@ -318,23 +320,33 @@ void Acp::takeRequest(const Value& request, std::vector<Event>& events) {
   answer(request, "error", std::move(error));
 }
 
+/// What is told of a call comes in pieces; the latest piece counts.
+Value& Acp::told(const std::string& id) {
+  for (auto& [known, call] : toolCalls_) {
+    if (known == id) return call;
+  }
+  // Calls that never end are forgotten, the oldest first.
+  if (toolCalls_.size() >= kToolCallsMax) toolCalls_.erase(toolCalls_.begin());
+  return toolCalls_.emplace_back(id, Value(json::Object{})).second;
+}
+
 void Acp::takeToolCall(const Value& update, bool begins, std::vector<Event>& events) {
   const std::string id = update.text("toolCallId");
   const std::string status = update.text("status");
-  if (begins && toolCalls_.size() < 10'000) {
-    Value told{json::Object{}};
-    for (const char* name : {"kind", "title", "rawInput", "locations"}) {
-      if (const Value* member = update.find(name)) told.set(name, *member);
-    }
-    toolCalls_.emplace_back(id, std::move(told));
+  Value& call = told(id);
+  const Value* before = call.find("rawInput");
+  const std::string whatBefore = before ? describeInput(*before) : std::string();
+  for (const char* name : {"kind", "title", "rawInput", "locations"}) {
+    if (const Value* member = update.find(name)) call.set(name, *member);
   }
-  if (begins) {
-    const Value* input = update.find("rawInput");
-    events.push_back({.kind = Event::Kind::kTurn});
+  const Value* input = call.find("rawInput");
+  const std::string what = input ? describeInput(*input) : std::string();
+  if (begins) events.push_back({.kind = Event::Kind::kTurn});
+  if (begins || what != whatBefore) {
     events.push_back({.kind = Event::Kind::kToolStart,
                       .id = id,
-                      .tool = firstText(update, {"title", "kind"}),
-                      .what = describeInput(input ? *input : Value())});
+                      .tool = firstText(call, {"title", "kind"}),
+                      .what = what});
   }
   if (status != "completed" && status != "failed") return;
   const Value* text = update.at("/content/0/content/text");

@@ -65,6 +65,9 @@ class Adapter {
   /// Whether lines are events: else all output is text for people, and any of it is progress.
   virtual bool hasStream() const { return true; }
 
+  /// Why a line of its standard error means that it must not go on; empty: it may.
+  virtual std::string fatal(std::string_view) const { return {}; }
+
   /// Judges an end that was not forced by a budget.
   virtual Verdict classify(const Ending& ending) const = 0;
 };

@@ -25,7 +25,7 @@ struct ToolRow {
   std::string_view name;
 };
 
-constexpr std::array<ToolRow, 17> kTools{{{"read", "Read"},
+constexpr std::array<ToolRow, 18> kTools{{{"read", "Read"},
                                           {"search", "Glob"},
                                           {"search", "Grep"},
                                           {"search", "LS"},
@@ -38,6 +38,7 @@ constexpr std::array<ToolRow, 17> kTools{{{"read", "Read"},
                                           {"execute", "KillShell"},
                                           {"fetch", "WebFetch"},
                                           {"fetch", "WebSearch"},
+                                          {"other", "Agent"},
                                           {"other", "Task"},
                                           {"other", "TodoWrite"},
                                           {"other", "Skill"},

@@ -272,6 +272,8 @@ void Drive::takeErrors() {
   std::string_view line;
   while (errLines_.next(line)) {
     if (++errShown_ <= kErrorLinesShown) narrator_.show("stderr", line);
+    std::string reason = adapter_->fatal(line);
+    if (!reason.empty()) end(Outcome::kFailed, std::move(reason), {});
   }
 }
 

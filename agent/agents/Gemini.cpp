@@ -70,43 +70,59 @@ std::string quoted(std::string_view text) {
 
 void addTable(std::string& out, std::string_view tool, const std::string& condition, bool allow,
               int priority) {
-  out += "[[rule]]\n";
-  if (!tool.empty()) out += "toolName = " + quoted(tool) + "\n";
-  out += condition;
-  out += std::string("decision = \"") + (allow ? "allow" : "deny") +
-         "\"\npriority = " + std::to_string(priority) + "\n\n";
+  out += "[[rule]]\ntoolName = " + quoted(tool) + "\n" + condition + "decision = \"" +
+         (allow ? "allow" : "deny") + "\"\npriority = " + std::to_string(priority) + "\n";
+  // Else what is allowed would be asked about when it writes to a file by `>`: and nobody answers.
+  if (allow && (tool == "*" || tool == "run_shell_command")) out += "allowRedirection = true\n";
+  out += "\n";
+}
+
+/// `pattern` within a string of JSON: `*` does not go past its end.
+std::string within(std::string_view pattern) {
+  constexpr std::string_view kAny = "[\\s\\S]*";
+  std::string out = regexOf(pattern);
+  out = out.substr(1, out.size() - 2);
+  for (std::size_t at = out.find(kAny); at != std::string::npos; at = out.find(kAny, at)) {
+    out.replace(at, kAny.size(), R"((?:[^"\\]|\\.)*)");
+  }
+  return out;
+}
+
+/// The arguments of a tool are matched as JSON. The names stand in the pattern, because content may
+/// hold any path; a file may be named from the folder in which the agent works, too.
+std::string pathCondition(std::string_view rule, const std::string& cwd) {
+  const std::string path = plainPath(rule, cwd);
+  const std::string inside = plainPath("", cwd) + "/";
+  std::string either = within(path);
+  if (path.starts_with(inside)) {
+    either = "(?:" + either + "|(?:\\./)?" + within(path.substr(inside.size())) + ")";
+  }
+  return "argsPattern = " +
+         quoted(R"x("(?:file_path|absolute_path|dir_path|path)":")x" + either + "\"") + "\n";
 }
 
 Status addRule(const Rule& rule, bool allow, const std::string& cwd, std::string& out) {
   const int priority = allow ? 500 : 900;
+  const bool any = rule.tool.empty() || rule.tool == "*";
   if (!rule.command.empty()) {
     if (!rule.path.empty()) return cannot("has no rules with both a command and a path");
-    if (!rule.tool.empty() && rule.tool != "execute" && rule.tool != "run_shell_command" &&
-        rule.tool != "*") {
+    if (!any && rule.tool != "execute" && rule.tool != "run_shell_command") {
       return cannot("has no rules by command for the tool " + rule.tool);
     }
-    // It puts what follows behind the beginning of the arguments as JSON: {"command":"
-    std::string regex = regexOf(rule.command);
-    regex = regex.substr(1, regex.size() - 2) + (rule.command.ends_with('*') ? "" : "\"");
-    addTable(out, "run_shell_command", "commandRegex = " + quoted(regex) + "\n", allow, priority);
+    // It puts `"command":"` before it.
+    const std::string end = rule.command.ends_with('*') ? "" : "\"";
+    addTable(out, "run_shell_command",
+             "commandRegex = " + quoted(within(rule.command) + end) + "\n", allow, priority);
     return {};
   }
-  std::string condition;
-  if (!rule.path.empty()) {
-    const std::string path = regexOf(plainPath(rule.path, cwd));
-    condition = "argsPattern = " + quoted("\"" + path.substr(1, path.size() - 2) + "\"") + "\n";
-  }
-  if (rule.tool.empty() || rule.tool == "*") {
-    addTable(out, "", condition, allow, priority);
-    return {};
-  }
+  const std::string condition = rule.path.empty() ? "" : pathCondition(rule.path, cwd);
   bool found = false;
   for (const ToolRow& row : kTools) {
-    if (rule.tool != row.kind) continue;
+    if (any || rule.tool != row.kind) continue;
     addTable(out, row.name, condition, allow, priority);
     found = true;
   }
-  if (!found) addTable(out, rule.tool, condition, allow, priority);
+  if (!found) addTable(out, any ? "*" : rule.tool, condition, allow, priority);
   return {};
 }
 
@@ -116,6 +132,7 @@ class Gemini final : public Adapter {
 
   Result<LaunchPlan> launch(const base::EnvironmentLookup& environment) override;
   bool parse(std::string_view line, std::vector<Event>& events) override;
+  std::string fatal(std::string_view errorLine) const override;
   Verdict classify(const Ending& ending) const override;
 
  private:
@@ -135,7 +152,7 @@ Result<LaunchPlan> Gemini::launch(const base::EnvironmentLookup&) {
     BELAY_TRY(addRule(rule, false, spec_.cwd, policy));
   for (const Rule& rule : spec_.permissions.allow)
     BELAY_TRY(addRule(rule, true, spec_.cwd, policy));
-  addTable(policy, "", "", spec_.permissions.defaultAllow, 1);
+  addTable(policy, "*", "", spec_.permissions.defaultAllow, 1);
   plan.files.emplace_back("policy.toml", std::move(policy));
   std::vector<std::string>& argv = plan.arguments;
   argv = {"-o",
@@ -200,6 +217,7 @@ bool Gemini::parse(std::string_view line, std::vector<Event>& events) {
   } else if (type == "message") {
     readMessage(*value, events);
   } else if (type == "tool_use") {
+    events.push_back({.kind = Event::Kind::kTurn});
     const Value* input = value->find("parameters");
     events.push_back({.kind = Event::Kind::kToolStart,
                       .id = value->text("tool_id"),
@@ -226,6 +244,12 @@ bool Gemini::parse(std::string_view line, std::vector<Event>& events) {
     readResult(*value, events);
   }
   return !type.empty();
+}
+
+/// It says so, and goes on without any rule.
+std::string Gemini::fatal(std::string_view errorLine) const {
+  if (errorLine.find("Policy file error") == std::string_view::npos) return {};
+  return "it does not understand its rules (policy.toml)";
 }
 
 Verdict Gemini::classify(const Ending& ending) const {

@@ -121,6 +121,20 @@ TEST(Acp, whatACallWasToldToBeCountsWhenItAsks) {
   STRCMP_EQUAL("a", ask(R"({"toolCallId":"c7"})", kOptions).c_str());
 }
 
+// Regression: opencode tells the command of a call with its first update.
+TEST(Acp, whatACallIsToldToBeLaterCounts) {
+  agent.spec.permissions.allow = {{"execute", "make*", ""}};
+  prompt();
+  update(
+      R"("sessionUpdate":"tool_call","toolCallId":"c7","kind":"execute","title":"bash","rawInput":{"cwd":"/work"})");
+  update(
+      R"("sessionUpdate":"tool_call_update","toolCallId":"c7","status":"in_progress","rawInput":{"command":"make x"})");
+  STRCMP_EQUAL("a", ask(R"({"toolCallId":"c7"})", kOptions).c_str());
+  update(R"("sessionUpdate":"tool_call_update","toolCallId":"c7","rawInput":{"command":"rm x"})");
+  STRCMP_EQUAL("r", ask(R"({"toolCallId":"c7"})", kOptions).c_str());
+  LONGS_EQUAL(1, agent.tally->result().turns);
+}
+
 TEST(Acp, anOfferWithoutAnswerIsCancelled) {
   prompt();
   STRCMP_EQUAL("cancelled", ask(R"({"toolCallId":"c","kind":"edit"})",

@@ -68,7 +68,7 @@ TEST(Launch, claudeIsGivenItsRules) {
       "WebSearch "
       "Edit(//etc/**) Read(//etc/**) ");
   agent.spec.permissions.defaultAllow = true;
-  has(agent, " --permission-mode acceptEdits --allowedTools Bash BashOutput Edit ");
+  has(agent, " --permission-mode acceptEdits --allowedTools Agent Bash BashOutput Edit ");
   agent.spec.permissions.deny = {{"Task", "rm *", ""}};
   refuses(agent, "no rules by command for the tool Task");
   agent.spec.permissions.deny = {{"fetch", "", "/x"}};
@@ -120,13 +120,31 @@ TEST(Launch, geminiIsGivenAPolicyFile) {
   const auto plan = agent.launch();
   STRCMP_EQUAL("policy.toml", plan->files.at(0).first.c_str());
   const std::string& policy = plan->files.at(0).second;
+  STRCMP_CONTAINS(R"x([[rule]]
+toolName = "run_shell_command"
+commandRegex = "git (?:[^\"\\\\]|\\\\.)*"
+decision = "allow"
+priority = 500
+allowRedirection = true
+)x",
+                  policy.c_str());
+  // The name of the argument stands before the path: content may hold any path, too.
   STRCMP_CONTAINS(
-      "toolName = \"run_shell_command\"\ncommandRegex = \"git [\\\\s\\\\S]*\"\ndecision = "
-      "\"allow\"\npriority = 500",
+      R"x(toolName = "write_file"
+argsPattern = "\"(?:file_path|absolute_path|dir_path|path)\":\"\\/etc\\/(?:[^\"\\\\]|\\\\.)*\""
+decision = "deny"
+priority = 900)x",
       policy.c_str());
-  STRCMP_CONTAINS("toolName = \"write_file\"", policy.c_str());
-  STRCMP_CONTAINS("decision = \"deny\"\npriority = 1\n", policy.c_str());
+  STRCMP_CONTAINS("toolName = \"*\"\ndecision = \"deny\"\npriority = 1\n", policy.c_str());
   has(agent, " --approval-mode default --policy /raw/policy.toml ");
+}
+
+// Regression: it warns of a policy file that it does not understand, and goes on without rules.
+TEST(Launch, geminiMustNotGoOnWithoutItsRules) {
+  AgentFixture agent{"gemini"};
+  CHECK(agent.launch().ok());
+  CHECK_FALSE(agent.adapter->fatal("[USER] Policy file error in policy.toml:").empty());
+  CHECK(agent.adapter->fatal("Ripgrep is not available.").empty());
 }
 
 TEST(Launch, opencodeIsGivenItsRulesInOrder) {

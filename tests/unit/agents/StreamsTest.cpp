@@ -234,7 +234,7 @@ TEST(OtherStreams, geminiPutsItsMessagesTogether) {
       R"({"type":"result","status":"success","stats":{"input_tokens":20,"output_tokens":10,"cached":4}})");
   CHECK(agent.end(0).outcome == Outcome::kOk);
   STRCMP_EQUAL("last", agent.tally->result().text.c_str());
-  LONGS_EQUAL(2, agent.tally->result().turns);
+  LONGS_EQUAL(3, agent.tally->result().turns);
   CHECK(agent.tally->result().usage == (Usage{20, 10, 4, 0}));
 }
 
