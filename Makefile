@@ -44,6 +44,10 @@ check:  ## all that a change must pass: build, style, unit, asan, sim, integrati
 check-nightly:  ## the same with more rounds, and tsan, fuzz, mutants, power, bench
 	@tests/run.sh nightly
 
+.PHONY: check-agents
+check-agents: all  ## drive real coding agents, fetched with npm (1.3 GB), against a model of ours
+	@tests/agents/run.sh change
+
 .PHONY: style
 style:  ## the style of the code only
 	@tests/run.sh change style

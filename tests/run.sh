@@ -188,7 +188,7 @@ if [ $# -gt 0 ]; then
 else
   stages=(style unit integration crash web)
   [ "$mode" = change ] || stages+=(tsan fuzz mutants power bench)
-  known=" ${stages[*]} sim asan tsan fuzz mutants power bench demo "
+  known=" ${stages[*]} sim asan tsan fuzz mutants power bench demo agents "
   for script in tests/*/run.sh; do
     stage=$(basename "$(dirname "$script")")
     [ ! -x "$script" ] || [[ $known == *" $stage "* ]] || stages+=("$stage")
