@@ -26,9 +26,10 @@ constexpr std::array<int, 10> kSuites{
     MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     0,
 };
-// P-256 first: its base point has a table, which makes a handshake several times cheaper.
+// X25519 first: with the library's verified code for it (config/cmake/deps/mbedtls-config.h) the
+// exchange costs a fifth of what it costs over P-256.
 constexpr std::array<std::uint16_t, 4> kGroups{
-    MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
+    MBEDTLS_SSL_IANA_TLS_GROUP_X25519, MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1,
     MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 
 }  // namespace

@@ -5,12 +5,17 @@
 #define MBEDTLS_THREADING_C
 #define MBEDTLS_THREADING_PTHREAD
 
-/* Memory: an idle connection gives its record buffers back, and a client may ask for small records. */
+/* Memory: an idle connection gives its record buffers back, and a client may ask for small records.
+ */
 #define MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH
 
 /* Speed: every statement is signed and verified with P-256. */
 #define MBEDTLS_ECP_WINDOW_SIZE 6
 #define MBEDTLS_ECP_FIXED_POINT_OPTIM 1
+
+/* Speed: X25519 from HACL*, verified and part of the library, costs a fifth of P-256 in a
+ * handshake. */
+#define MBEDTLS_ECDH_VARIANT_EVEREST_ENABLED
 
 /* Never spoken: datagrams, shared keys, key exchange without forward secrecy, renegotiation. */
 #undef MBEDTLS_SSL_PROTO_DTLS

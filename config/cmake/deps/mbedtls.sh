@@ -6,6 +6,15 @@ inputs=mbedtls-config.h
 
 build() {
   cat "$recipes/mbedtls-config.h" >> include/mbedtls/mbedtls_config.h
+  # Debian's build leaves the library's 3rdparty folder out.
+  cp -r 3rdparty/everest/include/everest include/
   cmake_build . -DENABLE_PROGRAMS=OFF -DENABLE_TESTING=OFF -DGEN_FILES=OFF -DMBEDTLS_FATAL_WARNINGS=OFF \
     -DUSE_STATIC_MBEDTLS_LIBRARY=ON -DUSE_SHARED_MBEDTLS_LIBRARY=OFF
+  cp -r include/everest "$prefix/include/"
+  local source
+  for source in everest x25519 Hacl_Curve25519_joined; do
+    $CC $flags -Iinclude -Iinclude/everest -Iinclude/everest/kremlib -Ilibrary \
+      -c "3rdparty/everest/library/$source.c" -o "$work/$source.o"
+  done
+  ar rcs "$prefix/lib/libeverest.a" "$work"/{everest,x25519,Hacl_Curve25519_joined}.o
 }
