@@ -82,8 +82,9 @@ TEST(BitFlip, inTheFileIsNoticedOrHarmless) {
   SeededRandom random;
   int noticed = 0;
   for (int i = 0; i < kFlips; ++i) noticed += flip(disk, scenario.on.options.path, random) ? 1 : 0;
-  // The rest fell into pages of tables that are empty here, or into free space.
-  CHECK(noticed > kFlips / 8);
+  // The rest fell into pages of tables that are empty here, or into free space: each table and index
+  // that the scenario does not use is a page more of them.
+  CHECK(noticed > kFlips / 10);
 }
 
 TEST(BitFlip, inTheWalIsNoticedOrHarmless) {
