@@ -24,6 +24,7 @@ for unit in systemd/*.service systemd/*.socket systemd/*.timer systemd/*.slice; 
   # The units are written for /usr.
   sed -i "s|/usr/bin/belay|$PREFIX/bin/belay|g" "$DESTDIR$PREFIX/lib/systemd/system/$(basename "$unit")"
 done
+put 644 systemd/belay-core.conf "$PREFIX/share/doc/belay/belay-core.conf"
 put_all "$PREFIX/lib/sysusers.d" systemd/sysusers.d/*.conf
 put_all "$PREFIX/lib/tmpfiles.d" systemd/tmpfiles.d/*.conf
 
