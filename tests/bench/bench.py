@@ -200,6 +200,26 @@ def processes():
         at_least("steps.process.ratio", statistics.median(o / l for o, l in zip(ours, limit)), "of spawn+fsync", 0.7)
 
 
+def jobs():
+    folder = os.path.join(FOLDER, "jobs-figures")
+    os.makedirs(folder, exist_ok=True)
+    found = run_json(os.path.join(TESTS, "jobs_figures"), folder, os.environ.get("BENCH_KILLS", "1000"))
+    subprocess.run(["rm", "-rf", folder], check=True)
+    if found["private_kib"] > 0:
+        at_most("jobs.supervisor.private", found["private_kib"], "KiB", 1024)
+    at_most("jobs.start.over_exec", found["start_over_exec_ms"], "ms", 10)
+    at_least("jobs.at_once", found["at_once"], "jobs", 500)
+    tell("jobs.at_once.start", found["start_all_s"], "s")
+    at_most("jobs.adopt", found["adopt_s"], "s for 500", 1)
+    # The disk can be slower than the figure; then a supervisor must not be what makes it slow.
+    at_least("jobs.log", max(found["log_mb_s"] / 200, found["log_mb_s"] / (0.7 * found["plain_mb_s"])), "of 200 MB/s or 0.7 of a pipe", 1)
+    tell("jobs.log.speed", found["log_mb_s"], "MB/s")
+    at_most("jobs.kill.sweep", found["sweep_s"], "s for 8 trees", 10)
+    if found["cgroup"]:
+        at_most("jobs.kill.cgroup", found["cgroup_s"], "s for 8 trees", 2)
+    at_most("jobs.kill.survivors", found["sweep_survivors"] + found["cgroup_survivors"], "processes", 0)
+
+
 def approvals():
     samples = []
     for _ in range(3):
@@ -298,7 +318,7 @@ def main():
     os.makedirs(FOLDER, exist_ok=True)
     wanted = sys.argv[1:]
     failed = 0
-    parts = (size_and_start, steps, processes, approvals, many_waits, many_runs, language, code_resume, schedules)
+    parts = (size_and_start, steps, processes, jobs, approvals, many_waits, many_runs, language, code_resume, schedules)
     named = [(part.__name__, part) for part in parts]
     named += [(part.__name__, figures(part)) for part in relay_figures.PARTS]
     for name, part in named:
