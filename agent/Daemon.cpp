@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "agent/JobSetup.h"
 #include "agent/Limits.h"
 #include "agent/Machine.h"
 #include "agent/Maintenance.h"
@@ -21,7 +22,9 @@
 #include "agent/api/ApiServer.h"
 #include "agent/cli/PolicyFile.h"
 #include "agent/flow/AgentRules.h"
+#include "agent/jobs/JobCgroup.h"
 #include "agent/jobs/PosixJobRunner.h"
+#include "agent/jobs/SyscallFilter.h"
 #include "agent/journal/Journal.h"
 #include "agent/link/Link.h"
 #include "agent/link/RelayTransport.h"
@@ -136,6 +139,7 @@ class Daemon {
   std::unique_ptr<vault::ConnectionStore> connections_;
   std::unique_ptr<resources::ResourceStore> resources_;
   std::unique_ptr<jobs::PosixJobRunner> jobs_;
+  std::unique_ptr<jobs::Isolation> isolation_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<steps::Outputs> outputs_;
   std::unique_ptr<script::QuickJsEvaluator> evaluator_;
@@ -170,6 +174,7 @@ class Daemon {
   std::thread drainer_;
   std::atomic<bool> drained_{false};
   bool draining_ = false;
+  bool straysEnded_ = false;
 };
 
 Daemon::~Daemon() {
@@ -231,10 +236,16 @@ Status Daemon::openJobs() {
   for (const char* folder : {"/work", "/material", "/agents"}) BELAY_TRY(base::makeFolders(state() + folder));
   jobs::JobRunnerSettings settings;
   settings.folder = layout().jobs();
-  settings.spawnerCommand = {"/proc/self/exe", "spawner"};
+  settings.nurseryCommand = {"/proc/self/exe", "spawner", "--nursery"};
   settings.runningMax = static_cast<std::size_t>(options_.settings.jobs.runningMax +
                                                  options_.settings.jobs.agentsMax);
+  settings.spawnerSocket = options_.settings.jobs.spawnerSocket;
+  settings.cgroupFolder = jobs::prepareCgroup(jobs::findDelegatedCgroup(), false);
   BELAY_ASSIGN(jobs_, jobs::PosixJobRunner::open(settings, world_.clock));
+  BELAY_ASSIGN(isolation_, makeIsolation(options_.settings.jobs, state(), *jobs_));
+  // From here on this process reads what others write, and starts no program any more.
+  if (isolation_->means().seccomp && !jobs::forbidExecution())
+    return base::errnoError(errno, "give up to execute programs");
   return {};
 }
 
@@ -298,7 +309,7 @@ Status Daemon::makeSteps() {
   if (jobs.workFolder.empty()) jobs.workFolder = state() + "/work";
   runStep_ = std::make_unique<steps::RunStep>(
       steps::RunStep::World{
-          *jobs_, *outputs_, *vault_, *filePool_, world_.clock, world_.environment,
+          *jobs_, *isolation_, *outputs_, *vault_, *filePool_, world_.clock, world_.environment,
           [this](const std::string& wait) { return callbackToken(wait); }, world_.log,
           state() + "/material",
           [this](std::function<void()> call) { loop_->call(std::move(call)); },
@@ -402,6 +413,7 @@ Status Daemon::makeApi() {
   options.rootUid = world_.system ? 0 : ::geteuid();
   options.bodyBytesMax = options_.settings.api.bodyBytesMax;
   options.connectionsMax = static_cast<std::size_t>(options_.settings.api.connectionsMax);
+  options.jobs = describeIsolation(*isolation_, *jobs_);
   BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
   api::ApiDeps deps{*loop_,
                     world_.clock,
@@ -479,7 +491,12 @@ void Daemon::beginDrain() {
   });
 }
 
-void Daemon::round() { serviceManager_.feedWatchdog(); }
+void Daemon::round() {
+  serviceManager_.feedWatchdog();
+  if (straysEnded_ || runtime_->hasOwed()) return;
+  straysEnded_ = true;
+  runStep_->endStrays();
+}
 
 Status Daemon::run() {
   serviceManager_.notify("READY=1");

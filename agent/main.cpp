@@ -16,6 +16,7 @@
 #include "agent/agents/Workspace.h"
 #include "agent/cli/PosixWorld.h"
 #include "agent/jobs/Spawner.h"
+#include "agent/jobs/SpawnerNursery.h"
 #include "common/log/StderrLog.h"
 
 namespace {
@@ -56,9 +57,11 @@ int driveAgent(const std::string& specFile) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 2 && std::strcmp(argv[1], "spawner") == 0) {
+  if (argc >= 2 && std::strcmp(argv[1], "spawner") == 0) {
     belay::liftMemoryLimit();
-    return belay::jobs::runSpawner(belay::jobs::kSpawnerSocketFd);
+    const auto is = [&](const char* word) { return argc == 3 && std::strcmp(argv[2], word) == 0; };
+    if (is("--nursery")) return belay::jobs::runNursery(belay::jobs::kSpawnerSocketFd);
+    return belay::jobs::runSpawner(belay::jobs::kSpawnerSocketFd, is("--accepted"));
   }
   if (argc > 2 && std::strcmp(argv[1], "workspace") == 0)
     return belay::agents::runWorkspace(argc, argv);

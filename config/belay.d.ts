@@ -67,6 +67,8 @@ export interface Run {
   max_output?: Size;
   /** Id of a step that waits for a callback: it is opened first, and the command gets its one-time token as BELAY_CALLBACK_TOKEN. */
   callback?: string;
+  /** How far the command must be kept from the host, at least: bare, user or strong; a host that cannot refuses it. */
+  profile?: "bare" | "user" | "strong";
 }
 
 /** Makes an HTTP request. */

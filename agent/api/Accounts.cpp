@@ -66,6 +66,11 @@ std::optional<gid_t> Accounts::gidOf(std::string_view group) const {
   return found == gids_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::optional<gid_t> Accounts::groupOf(uid_t uid) const {
+  const auto found = users_.find(uid);
+  return found == users_.end() ? std::nullopt : std::optional(found->second.gid);
+}
+
 std::string Accounts::homeOf(uid_t uid) const {
   const auto found = users_.find(uid);
   return found == users_.end() ? std::string() : found->second.home;

@@ -28,6 +28,8 @@ class Accounts {
   std::optional<std::string> nameOf(uid_t uid) const;
   std::optional<uid_t> uidOf(std::string_view name) const;
   std::optional<gid_t> gidOf(std::string_view group) const;
+  /// The user's own group.
+  std::optional<gid_t> groupOf(uid_t uid) const;
   /// Home folder; empty when it is not known.
   std::string homeOf(uid_t uid) const;
   /// True when the group lists the user as a member, or is the user's own group.

@@ -21,6 +21,7 @@
 #include "common/base/Clock.h"
 #include "common/base/Result.h"
 #include "common/crypto/P256.h"
+#include "common/json/Value.h"
 #include "common/log/Log.h"
 
 namespace belay::api {
@@ -35,6 +36,7 @@ struct ApiOptions {
   std::size_t connectionsMax = 256;
   std::size_t workers = 2;  ///< Threads that check flows, sign decisions, and read and seal files.
   std::chrono::milliseconds longPollMax{60'000};
+  json::Value jobs;  ///< How jobs are kept apart and ended, for those who ask about the daemon.
 };
 
 /// What the API works with. All must outlive the server.

@@ -172,8 +172,8 @@ void describeDaemon(Backend& backend, const ExchangePtr& exchange) {
   data.set("version", version::string()).set("pid", static_cast<std::int64_t>(::getpid()));
   data.set("started_at", base::formatInstant(backend.startedWallMs));
   data.set("boot_id", backend.deps.clock.bootId()).set("socket", backend.options.socket);
-  // The daemon's own cgroup decides it, so only the daemon can tell.
-  data.set("job_kill", jobs::findDelegatedCgroup().empty() ? "sweep" : "cgroup");
+  // The daemon's own cgroup and its spawner decide it, so only the daemon can tell.
+  data.set("jobs", backend.options.jobs);
   Value you;
   you.set("uid", static_cast<std::int64_t>(exchange->caller().uid));
   you.set("name", exchange->caller().name).set("role", roleName(exchange->caller().role));

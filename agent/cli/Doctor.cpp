@@ -23,6 +23,40 @@ std::string firstAction(const Error& error) {
                                : error.actions.front();
 }
 
+Check checkEnds(const Value& jobs) {
+  if (jobs.text("kill") == "cgroup")
+    return {"end of jobs", Verdict::kOk, "whole trees at once, by cgroup.kill", ""};
+  return {"end of jobs", Verdict::kInfo,
+          "whole trees by a sweep: the daemon has no cgroup of its own",
+          "run it by systemd with Delegate=yes"};
+}
+
+/// What keeps jobs apart, what could, and what nothing does.
+Check checkIsolation(const Value& jobs) {
+  const std::string profile = jobs.text("profile");
+  const std::string lacks = profile == "strong" ? jobs.text("strong") : jobs.text("user");
+  if (profile == "bare") {
+    return {
+        "jobs", Verdict::kWarn,
+        "profile bare: a job is the daemon's own user and can read its keys and journal, answer "
+        "its approvals, and end the daemon; profile user: " +
+            (lacks.empty() ? "can be asked for" : lacks),
+        "docs/isolation.md: jobs.users and belay-spawner.socket"};
+  }
+  if (!lacks.empty()) {
+    return {"jobs", Verdict::kFail,
+            "profile " + profile + " is set, and no job can start: " + lacks,
+            "belay explain BLY-JOB-PROFILE"};
+  }
+  std::string inForce = "own user, no new privileges, seccomp";
+  inForce += profile == "strong" ? ", bubblewrap"
+                                 : ", Landlock " + std::to_string(jobs.integer("landlock"));
+  const std::string more = jobs.text("strong");
+  if (profile == "user")
+    inForce += more.empty() ? "; strong can be asked for" : "; no strong: " + more;
+  return {"jobs", Verdict::kOk, "profile " + profile + ": " + inForce, ""};
+}
+
 std::vector<Check> checkDaemon(const Invocation& invocation, const Value& daemon) {
   std::vector<Check> out;
   const std::string version = daemon.text("version");
@@ -35,11 +69,14 @@ std::vector<Check> checkDaemon(const Invocation& invocation, const Value& daemon
   if (const Value* you = daemon.find("you")) {
     out.push_back({"your role", Verdict::kOk, you->text("role"), ""});
   }
-  out.push_back(daemon.text("job_kill") == "cgroup"
-                    ? Check{"end of jobs", Verdict::kOk, "whole trees at once, by cgroup.kill", ""}
-                    : Check{"end of jobs", Verdict::kInfo,
-                            "whole trees by a sweep: the daemon has no cgroup of its own",
-                            "run it by systemd with Delegate=yes"});
+  if (const Value* jobs = daemon.find("jobs")) {
+    out.push_back(checkEnds(*jobs));
+    out.push_back(checkIsolation(*jobs));
+    if (!jobs->flag("seccomp"))
+      out.push_back({"daemon", Verdict::kWarn,
+                     "the kernel has no seccomp: nothing keeps the daemon from executing programs",
+                     ""});
+  }
   return out;
 }
 

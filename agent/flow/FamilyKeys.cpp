@@ -10,7 +10,8 @@ using Words = std::string_view;
 
 constexpr double kMiB = 1024.0 * 1024.0;
 
-constexpr std::array<KeyRow, 9> kRunKeys{{
+constexpr std::array<Words, 3> kProfiles{"bare", "user", "strong"};
+constexpr std::array<KeyRow, 10> kRunKeys{{
     {.name = "command",
      .shape = Shape::kTextList,
      .flags = kTemplate | kEmpty,
@@ -60,9 +61,15 @@ constexpr std::array<KeyRow, 9> kRunKeys{{
      .shape = Shape::kIdentifier,
      .help = "Id of a step that waits for a callback: it is opened first, and the command gets its "
              "one-time token as BELAY_CALLBACK_TOKEN."},
+    {.name = "profile",
+     .shape = Shape::kChoice,
+     .choices = kProfiles,
+     .help =
+         "How far the command must be kept from the host, at least: bare, user or strong; a host "
+         "that cannot refuses it."},
 }};
 constexpr std::array<Words, 2> kRunOneOf{"command", "script"};
-constexpr std::array<Words, 2> kRunLater{"args", "profile"};
+constexpr std::array<Words, 1> kRunLater{"args"};
 
 constexpr std::array<Words, 7> kMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 constexpr std::array<Words, 4> kResponses{"auto", "json", "text", "resource"};

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -23,6 +24,7 @@ constexpr std::size_t kStackBytes = 64 * 1024;
 struct Launch {
   const JobRequest& request;
   const JobDescriptors& descriptors;
+  const Confinement& confinement;
   const char* cgroupProcs;
   pid_t supervisor;
   Launched& result;
@@ -71,15 +73,19 @@ bool enterCgroup(Launch& launch) {
 
 bool placeDescriptors(Launch& launch) {
   const JobDescriptors& from = launch.descriptors;
-  const std::array<int, 4> wanted = {from.stdinFd, from.stdoutFd, from.stderrFd, from.resultFd};
-  for (int target = 0; target < 4; ++target) {
-    // The spawner keeps 0 to 3 taken, so none of these is its own target, and CLOEXEC never
-    // survives.
-    if (::dup2(wanted[static_cast<std::size_t>(target)], target) < 0) {
+  const Confinement& cell = launch.confinement;
+  const std::array<int, kJobFds> wanted = {from.stdinFd,      from.stdoutFd,     from.stderrFd,
+                                           from.resultFd,     cell.script.get(), cell.filter.get(),
+                                           cell.ruleset.get()};
+  for (int target = 0; target < kJobFds; ++target) {
+    const int source = wanted[static_cast<std::size_t>(target)];
+    // The spawner keeps these numbers taken, so none is its own target, and CLOEXEC never survives.
+    if (source < 0)
+      ::close(target);
+    else if (::dup2(source, target) < 0)
       return failed(launch, "descriptors", "");
-    }
   }
-  if (::syscall(SYS_close_range, 4u, ~0u, 0u) != 0) return failed(launch, "descriptors", "");
+  if (::syscall(SYS_close_range, kJobFds, ~0u, 0u) != 0) return failed(launch, "descriptors", "");
   return true;
 }
 
@@ -92,7 +98,11 @@ bool setLimits(Launch& launch) {
   };
   for (const auto& [resource, value] : limits) {
     if (value < 0) continue;
-    const rlimit limit{static_cast<rlim_t>(value), static_cast<rlim_t>(value)};
+    rlimit limit{};
+    if (::getrlimit(resource, &limit) != 0) return failed(launch, "limits", "");
+    // What the host bounds closer stays so; to raise it would take a privilege.
+    limit.rlim_max = std::min(limit.rlim_max, static_cast<rlim_t>(value));
+    limit.rlim_cur = limit.rlim_max;
     if (::setrlimit(resource, &limit) != 0) return failed(launch, "limits", "");
   }
   return true;
@@ -100,7 +110,7 @@ bool setLimits(Launch& launch) {
 
 bool becomeUser(Launch& launch) {
   const JobRequest& request = launch.request;
-  if (request.user < 0) return true;
+  if (request.user < 0) return dropCapabilities() || failed(launch, "capabilities", "");
   // The system calls themselves: glibc's wrappers talk to all threads of a process, and the memory
   // is our parent's.
   const auto gid = static_cast<gid_t>(request.group < 0 ? request.user : request.group);
@@ -109,7 +119,7 @@ bool becomeUser(Launch& launch) {
       ::syscall(SYS_setresuid, uid, uid, uid) != 0) {
     return failed(launch, "user", "");
   }
-  return true;
+  return dropCapabilities() || failed(launch, "capabilities", "");
 }
 
 /// The job ends with its supervisor. Set after the change of user, which resets it.
@@ -117,6 +127,16 @@ bool dieWithSupervisor(Launch& launch) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return failed(launch, "parent death signal", "");
   errno = ESRCH;
   return ::getppid() == launch.supervisor || failed(launch, "parent death signal", "");
+}
+
+bool enterFolder(Launch& launch) {
+  return ::chdir(launch.request.workFolder) == 0 ||
+         failed(launch, "work folder", launch.request.workFolder);
+}
+
+bool confine(Launch& launch) {
+  const char* stage = confineSelf(launch.request);
+  return stage == nullptr || failed(launch, stage, launch.request.folder);
 }
 
 void execute(Launch& launch) {
@@ -140,24 +160,22 @@ int runChild(void* opaque) {
   Launch& launch = *static_cast<Launch*>(opaque);
   ::setsid();
   if (enterCgroup(launch) && placeDescriptors(launch) && setLimits(launch) && becomeUser(launch) &&
-      dieWithSupervisor(launch)) {
-    if (::chdir(launch.request.workFolder) == 0) {
-      execute(launch);
-    } else {
-      failed(launch, "work folder", launch.request.workFolder);
-    }
+      dieWithSupervisor(launch) && enterFolder(launch) && confine(launch)) {
+    execute(launch);
   }
   ::_exit(127);
 }
 
 }  // namespace
 
-Launched launchJob(const JobRequest& request, const JobDescriptors& descriptors) {
+Launched launchJob(const JobRequest& request, const JobDescriptors& descriptors,
+                   const Confinement& confinement) {
   std::array<char, 4200> cgroupProcs;
   Launched result;
   const bool inCgroup = request.cgroup[0] != '\0';
   std::snprintf(cgroupProcs.data(), cgroupProcs.size(), "%s/cgroup.procs", request.cgroup);
-  Launch launch{request, descriptors, inCgroup ? cgroupProcs.data() : nullptr, ::getpid(), result};
+  Launch launch{request,    descriptors, confinement, inCgroup ? cgroupProcs.data() : nullptr,
+                ::getpid(), result};
   const ChildStack stack;
   pid_t pid = -1;
   if (stack.top() != nullptr) {

@@ -2,11 +2,12 @@
 
 #include <sys/types.h>
 
+#include "agent/jobs/Confinement.h"
 #include "agent/jobs/JobRequest.h"
 
 namespace belay::jobs {
 
-/// What the main process gets as descriptors 0 to 3; it has no others.
+/// What the main process gets as descriptors 0 to 3; it has no others but those of its confinement.
 struct JobDescriptors {
   int stdinFd = -1;
   int stdoutFd = -1;
@@ -27,6 +28,7 @@ struct Launched {
 ///
 /// The child shares our memory until it executes (as vfork does), so that its failure is known
 /// exactly, and no page is copied. All signals must be blocked.
-Launched launchJob(const JobRequest& request, const JobDescriptors& descriptors);
+Launched launchJob(const JobRequest& request, const JobDescriptors& descriptors,
+                   const Confinement& confinement);
 
 }  // namespace belay::jobs

@@ -41,7 +41,8 @@ std::string printClaimRecord(const ClaimRecord& record) {
   json.beginObject().member("v", std::int64_t{1});
   json.member("boot_id", record.bootId).member("pid", std::int64_t{record.pid});
   json.member("start_time", static_cast<std::int64_t>(record.startTime));
-  json.member("cgroup", record.cgroup).endObject();
+  json.member("cgroup", record.cgroup).member("user", record.user);
+  json.member("supervisor", record.supervisor).endObject();
   out.push_back('\n');
   return out;
 }
@@ -64,6 +65,9 @@ Result<ClaimRecord> parseClaimRecord(std::string_view line) {
   record.startTime = static_cast<std::uint64_t>(startTime->asInteger());
   record.bootId = value.text("boot_id");
   record.cgroup = value.text("cgroup");
+  // What an older supervisor did not know.
+  if (value.find("user")) record.user = value.integer("user");
+  if (value.find("supervisor")) record.supervisor = value.integer("supervisor");
   if (record.bootId.empty()) return damaged("boot_id");
   return record;
 }
@@ -96,6 +100,9 @@ std::optional<ProcessStat> parseProcessStat(std::string_view text) {
   const std::size_t nameEnd = text.rfind(')');
   if (nameEnd == std::string_view::npos || nameEnd + 2 >= text.size()) return std::nullopt;
   ProcessStat stat;
+  const std::size_t nameBegin = text.find('(');
+  stat.namedSupervisor =
+      nameBegin < nameEnd && text.substr(nameBegin + 1, nameEnd - nameBegin - 1) == kSupervisorName;
   std::string_view rest = text.substr(nameEnd + 2);
   // proc(5): field 3 is the state, 4 the parent, 22 the start time.
   for (int field = 3; field <= 22; ++field) {
@@ -104,6 +111,8 @@ std::optional<ProcessStat> parseProcessStat(std::string_view text) {
     const char* end = word.data() + word.size();
     if (field == 3) stat.state = word[0];
     if (field == 4 && std::from_chars(word.data(), end, stat.parent).ptr != end)
+      return std::nullopt;
+    if (field == 20 && std::from_chars(word.data(), end, stat.threads).ptr != end)
       return std::nullopt;
     if (field == 22 && std::from_chars(word.data(), end, stat.startTime).ptr != end) {
       return std::nullopt;

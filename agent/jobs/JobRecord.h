@@ -28,7 +28,11 @@ struct ClaimRecord {
   pid_t pid = 0;  ///< Of the supervisor.
   std::uint64_t startTime =
       0;  ///< Of the supervisor, in clock ticks since boot: with the pid it names one process.
-  std::string cgroup;  ///< The job's own cgroup folder, or empty.
+  std::string cgroup;      ///< The job's own cgroup folder, or empty.
+  std::int64_t user = -1;  ///< Whom nothing but jobs is, where the job is such a user.
+  /// The layout that its supervisor works with (kRequestLayout). One of another binary than the
+  /// daemon's is adopted all the same: both only know the files of jobs.
+  std::int64_t supervisor = 1;
 };
 
 std::string printClaimRecord(const ClaimRecord& record);
@@ -43,11 +47,19 @@ struct JobRecord {
 };
 JobRecord parseJobRecord(std::string_view text);
 
+/// The name of supervisors in lists of processes.
+inline constexpr const char* kSupervisorName = "belay-job";
+
 /// What /proc says about a process.
 struct ProcessStat {
+  bool namedSupervisor = false;  ///< Its name is kSupervisorName; anybody can call itself so.
   char state = '?';
   pid_t parent = 0;
+  std::uint64_t threads = 0;
   std::uint64_t startTime = 0;
+
+  /// A process whose first thread has ended looks like a zombie, and goes on in its others.
+  bool ended() const { return (state == 'Z' || state == 'X') && threads <= 1; }
 };
 
 /// Nothing when there is no such process. `procName` is a pid, or "self".

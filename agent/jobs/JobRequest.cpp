@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "agent/jobs/Confinement.h"
+
 namespace belay::jobs {
 
 using base::Error;
@@ -12,6 +14,9 @@ namespace {
 
 constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 constexpr std::uint32_t kListMax = 8192;
+/// Where a job above kBare finds its script, in a folder that it cannot reach.
+constexpr const char* kScriptPath = "/dev/fd/4";
+static_assert(kScriptFd == 4);
 
 class PayloadWriter {
  public:
@@ -106,6 +111,28 @@ std::vector<std::string> candidates(const std::string& program, std::string_view
   return out;
 }
 
+/// The command as the only thing that a view of the host has room for: the system to read, the
+/// folder of the flow to write, and nothing of what other processes are.
+std::vector<std::string> inBubblewrap(const JobSpec& spec,
+                                      const std::vector<std::string>& command) {
+  const JobCell& cell = spec.cell;
+  std::vector<std::string> out = {cell.bubblewrap,    "--unshare-user-try", "--unshare-ipc",
+                                  "--unshare-pid",    "--unshare-uts",      "--unshare-cgroup-try",
+                                  "--die-with-parent"};
+  if (!cell.hostNetwork) out.emplace_back("--unshare-net");
+  const auto bind = [&out](const char* how, const std::string& path) {
+    out.insert(out.end(), {how, path, path});
+  };
+  for (const char* path : kSystemPaths) bind("--ro-bind-try", path);
+  out.insert(out.end(), {"--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"});
+  for (const std::string& path : cell.readPaths) bind("--ro-bind-try", path);
+  for (const std::string& path : cell.writePaths) bind("--bind-try", path);
+  bind("--bind", cell.folder);
+  out.insert(out.end(), {"--chdir", spec.workFolder, "--seccomp", std::to_string(kFilterFd), "--"});
+  out.insert(out.end(), command.begin(), command.end());
+  return out;
+}
+
 }  // namespace
 
 std::string encodeRequest(const JobSpec& spec, const std::string& scriptPath,
@@ -122,8 +149,9 @@ std::string encodeRequest(const JobSpec& spec, const std::string& scriptPath,
   std::vector<std::string> arguments = spec.command;
   if (!spec.script.empty()) {
     arguments = spec.shell;
-    arguments.push_back(scriptPath);
+    arguments.push_back(spec.cell.profile == JobProfile::kBare ? scriptPath : kScriptPath);
   }
+  if (spec.cell.profile == JobProfile::kStrong) arguments = inBubblewrap(spec, arguments);
 
   PayloadWriter out;
   out.number(spec.deadline ? static_cast<std::int64_t>(spec.deadline->count()) : std::int64_t{-1});
@@ -137,10 +165,17 @@ std::string encodeRequest(const JobSpec& spec, const std::string& scriptPath,
   out.number(orNone(spec.limits.openFiles));
   out.number(orNone(spec.limits.fileBytes));
   out.number(orNone(spec.limits.cpuSeconds));
+  out.number(orNone(spec.limits.treeMemoryBytes));
+  out.number(orNone(spec.limits.treeProcesses));
+  out.number(static_cast<std::uint8_t>(spec.cell.profile));
+  out.number(static_cast<std::uint8_t>(spec.cell.ownsUser));
   out.string(spec.id.str());
   out.string(spec.workFolder);
   out.string(cgroup);
   out.string(spec.script);
+  out.string(spec.cell.folder);
+  out.list(spec.cell.readPaths);
+  out.list(spec.cell.writePaths);
   out.list(candidates(arguments[0], path));
   out.list(arguments);
   out.list(environment);
@@ -161,18 +196,29 @@ Result<JobRequest> parseRequest(std::span<char> payload) {
   in.number(request.openFiles);
   in.number(request.fileBytes);
   in.number(request.cpuSeconds);
+  in.number(request.treeMemoryBytes);
+  in.number(request.treeProcesses);
+  std::uint8_t profile = 0;
+  std::uint8_t ownsUser = 0;
+  in.number(profile);
+  in.number(ownsUser);
   request.id = in.string();
   request.workFolder = in.string();
   request.cgroup = in.string();
   std::size_t scriptBytes = 0;
   const char* script = in.string(&scriptBytes);
+  request.folder = in.string();
+  in.list(request.readPaths);
+  in.list(request.writePaths);
   in.list(request.programs);
   in.list(request.arguments);
   in.list(request.environment);
-  if (!in.atEnd() || request.arguments.size() < 2) {
+  if (!in.atEnd() || request.arguments.size() < 2 || profile > 2) {
     return Error{ErrorCode::kJobSpec, "the request for a job is damaged"};
   }
   request.script = {script, scriptBytes};
+  request.profile = static_cast<JobProfile>(profile);
+  request.ownsUser = ownsUser != 0;
   return request;
 }
 

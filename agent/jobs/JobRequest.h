@@ -12,7 +12,26 @@
 namespace belay::jobs {
 
 // What goes through the socket between the daemon and its spawner, one SOCK_SEQPACKET message each.
-// Both ends are the same binary, so the layout has no version.
+// Both ends are the same binary; the spawner's first message lets the daemon see that.
+
+/// What the spawner says first. Behind it stands the cgroup folder in which jobs get theirs, where
+/// it is the one who has been given one.
+struct SpawnerHello {
+  static constexpr std::uint32_t kMagic = 0x424C5931;
+  std::uint32_t magic;
+  std::uint32_t layout;     ///< kRequestLayout
+  std::uint32_t mayBecome;  ///< 1: it may run jobs as other users.
+  std::uint32_t unused;
+};
+inline constexpr std::size_t kCgroupBytesMax = 1024;
+
+/// To be raised with each change of what is sent.
+inline constexpr std::uint32_t kRequestLayout = 2;
+
+enum class RequestKind : std::uint16_t {
+  kJob,
+  kSweep,  ///< Kill what a job left whose supervisor was killed.
+};
 
 /// In front of each request. Its descriptors come in this order: the standard input if `hasStdin`,
 /// a memfd with the payload if `payloadInFile`.
@@ -21,7 +40,7 @@ struct RequestHeader {
   std::uint32_t payloadBytes;
   std::uint8_t hasStdin;
   std::uint8_t payloadInFile;
-  std::uint16_t unused;
+  RequestKind kind;
 };
 
 /// The answer: the supervisor's pid with its pidfd, or the errno that kept it from being forked.
@@ -55,10 +74,16 @@ struct JobRequest {
   std::int64_t openFiles = -1;
   std::int64_t fileBytes = -1;
   std::int64_t cpuSeconds = -1;
+  std::int64_t treeMemoryBytes = -1;
+  std::int64_t treeProcesses = -1;
+  JobProfile profile = JobProfile::kBare;
+  bool ownsUser = false;
+  const char* folder = "";  ///< Of the flow; above kBare.
+  std::vector<char*> readPaths;
+  std::vector<char*> writePaths;
 };
 
-/// The payload for a spec that checkJobSpec() accepted. `folder` is the absolute path of the job's
-/// folder.
+/// The payload for a spec that checkJobSpec() accepted.
 std::string encodeRequest(const JobSpec& spec, const std::string& scriptPath,
                           const std::string& cgroup);
 

@@ -38,6 +38,12 @@ struct Adoption {
   std::uint32_t orphansKilled = 0;  ///< Processes of a lost job that were found and killed.
 };
 
+/// What a runner can do for its jobs.
+struct JobMechanisms {
+  bool otherUsers = false;   ///< Jobs can run as other users than the spawner.
+  std::string cgroupFolder;  ///< In which each job has a cgroup v2 of its own; empty: none has.
+};
+
 /// Starts jobs, finds them again, and tells how they ended.
 ///
 /// A job lives under a supervisor of its own, which outlives the daemon. All that is known of it
@@ -65,6 +71,13 @@ class JobRunner {
   /// the whole tree. Returns at once; success too when the job has just ended. Errors: kNotFound,
   /// when no such job is running here.
   virtual base::Status cancel(const base::JobId& id, std::chrono::milliseconds grace) = 0;
+
+  /// What holds now; while there is no spawner, what the last one said. Never waits.
+  virtual JobMechanisms mechanisms() const { return {}; }
+
+  /// The jobs of this boot that live, and that neither start() nor adopt() of this runner has seen.
+  /// Reads the records of all jobs. Errors: kIo.
+  virtual base::Result<std::vector<base::JobId>> strays() { return std::vector<base::JobId>(); }
 
   /// A descriptor for the loop's poll: readable when takeEnded() has something to do. It never
   /// changes; -1 in fakes.

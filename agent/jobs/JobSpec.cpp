@@ -100,6 +100,10 @@ Status checkJobSpec(const JobSpec& spec) {
     BELAY_TRY(checkPath(spec.stdinPath, "the path of the standard input"));
     if (!spec.stdinText.empty()) return invalid("the standard input is given as text and as path");
   }
+  if (spec.cell.profile != JobProfile::kBare) {
+    if (!spec.user || *spec.user == 0) return invalid("a profile above bare needs a user");
+    BELAY_TRY(checkPath(spec.cell.folder, "the folder of the flow"));
+  }
   if (spec.group && !spec.user) return invalid("a group needs a user");
   if (spec.grace.count() < 0 || spec.grace > std::chrono::hours(24)) {
     return invalid("the grace must be between 0 and 24 hours");

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/jobs/JobProfile.h"
 #include "common/base/Ids.h"
 #include "common/base/Result.h"
 
@@ -21,6 +22,9 @@ struct JobLimits {
   std::optional<std::uint64_t> openFiles;   ///< RLIMIT_NOFILE
   std::optional<std::uint64_t> fileBytes;   ///< RLIMIT_FSIZE
   std::optional<std::uint64_t> cpuSeconds;  ///< RLIMIT_CPU
+  // Of the whole tree, by its cgroup; nothing where the job has none.
+  std::optional<std::uint64_t> treeMemoryBytes;
+  std::optional<std::uint64_t> treeProcesses;
 };
 
 /// What a job is to do, rendered completely: no expression and no name of a secret is left in it.
@@ -59,6 +63,7 @@ struct JobSpec {
 
   std::optional<std::uint32_t> user;   ///< Run as this uid; the daemon's own without it.
   std::optional<std::uint32_t> group;  ///< With `user`; supplementary groups are dropped.
+  JobCell cell;                        ///< A profile above kBare needs `user`.
 };
 
 /// Refuses what could not be passed on byte by byte: NUL, names that are not

@@ -16,12 +16,14 @@
 #include <optional>
 #include <unordered_map>
 
+#include "agent/jobs/JobCgroup.h"
 #include "agent/jobs/JobFiles.h"
 #include "agent/jobs/JobRecord.h"
 #include "agent/jobs/JobRequest.h"
 #include "agent/jobs/Pidfd.h"
 #include "agent/jobs/ProcessTree.h"
 #include "agent/jobs/SpawnerLink.h"
+#include "agent/jobs/SpawnerNursery.h"
 #include "common/base/Files.h"
 #include "common/base/FreeWith.h"
 #include "common/base/UniqueFd.h"
@@ -41,7 +43,6 @@ namespace {
 using Folder = std::unique_ptr<DIR, base::FreeWith<&::closedir>>;
 
 constexpr std::uint64_t kLinkTicket = 0;
-constexpr milliseconds kOrphanBound{2000};
 
 /// A job whose supervisor lives, or is being forked.
 struct Running {
@@ -91,6 +92,13 @@ void askToEnd(const UniqueFd& pidfd, milliseconds grace) {
   static_cast<void>(signalPidfd(pidfd, SIGTERM, &info));
 }
 
+Error noCgroup() {
+  return {ErrorCode::kJobProfile,
+          "jobs.tree_memory_max and jobs.tree_processes_max need a cgroup v2 that is delegated to "
+          "Belay",
+          {"enable belay-spawner.socket, or set both to 0"}};
+}
+
 /// The folder of jobs with its lock: no request of an earlier spawner is under way any more.
 Result<UniqueFd> lockFolder(const std::string& path, milliseconds wait) {
   UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
@@ -131,6 +139,7 @@ struct PosixJobRunner::State {
       : settings(std::move(givenSettings)), clock(givenClock) {}
 
   Status startSpawner();
+  Result<std::unique_ptr<SpawnerLink>> reachSpawner(int lockedFolder);
   Status watch(const JobId& id, UniqueFd pidfd);
   void takeReplies();
   void answer(ReceivedReply received);
@@ -138,13 +147,18 @@ struct PosixJobRunner::State {
   void settle(Running job);
   Result<Adoption> decide(const JobId& id, std::string_view intentBootId);
   Result<Adoption> decideByClaim(const JobId& id, const ClaimRecord& claim);
+  std::uint32_t endOrphans(const JobId& id, const ClaimRecord& claim);
+  void askToSweep(const std::string& payload);
   bool isRunning(const JobId& id) const { return tickets.contains(id); }
 
   const JobRunnerSettings settings;
   const base::Clock& clock;
   UniqueFd folder;
   UniqueFd epoll;
+  std::unique_ptr<SpawnerNursery> nursery;
   std::unique_ptr<SpawnerLink> link;
+  JobMechanisms mechanisms;
+  std::vector<std::string> sweeps;  // Not yet asked for: there was no spawner.
   std::uint64_t lastTicket = kLinkTicket;
   std::unordered_map<std::uint64_t, Running> running;
   std::unordered_map<JobId, std::uint64_t> tickets;
@@ -159,12 +173,27 @@ Status PosixJobRunner::State::startSpawner() {
   link.reset();
   BELAY_ASSIGN(const UniqueFd locked, lockFolder(settings.folder, settings.lockWait));
   takeUnanswered();
-  BELAY_ASSIGN(link, SpawnerLink::start(settings.spawnerCommand, locked.get()));
+  BELAY_ASSIGN(link, reachSpawner(locked.get()));
+  mechanisms = {link->mayBecomeOthers(),
+                link->cgroupFolder().empty() ? settings.cgroupFolder : link->cgroupFolder()};
+  for (const std::string& owed : std::exchange(sweeps, {})) askToSweep(owed);
   epoll_event event{.events = EPOLLIN, .data = {.u64 = kLinkTicket}};
   if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, link->fd(), &event) != 0) {
     return base::errnoError(errno, "watch the spawner");
   }
   return {};
+}
+
+Result<std::unique_ptr<SpawnerLink>> PosixJobRunner::State::reachSpawner(int lockedFolder) {
+  if (!settings.spawnerSocket.empty())
+    return SpawnerLink::connect(settings.spawnerSocket, lockedFolder);
+  if (settings.nurseryCommand.empty())
+    return SpawnerLink::start(settings.spawnerCommand, lockedFolder);
+  if (!nursery) {
+    BELAY_ASSIGN(nursery, SpawnerNursery::start(settings.nurseryCommand));
+  }
+  BELAY_ASSIGN(UniqueFd socket, nursery->makeSpawner(lockedFolder));
+  return SpawnerLink::adopt(std::move(socket));
 }
 
 Status PosixJobRunner::State::watch(const JobId& id, UniqueFd pidfd) {
@@ -257,8 +286,23 @@ Result<Adoption> PosixJobRunner::State::decideByClaim(const JobId& id, const Cla
   if (record && record->exit) return became(Adoption::State::kEnded);
   Adoption adoption = lost("its supervisor ended without an exit record");
   if (record && !record->damage.empty()) adoption.reason += " (" + record->damage + ")";
-  adoption.orphansKilled = killOrphans(id.str(), claim.cgroup, kOrphanBound);
+  adoption.orphansKilled = endOrphans(id, claim);
+  if (!claim.cgroup.empty() && isPopulated(claim.cgroup))
+    adoption.reason += "; something in its cgroup does not die";
   return adoption;
+}
+
+/// By itself, and by the spawner where they are somebody else's.
+std::uint32_t PosixJobRunner::State::endOrphans(const JobId& id, const ClaimRecord& claim) {
+  const std::uint32_t killed = killOrphans({id.str(), claim.cgroup, claim.user}, kOrphanBound);
+  if (claim.user >= 0 && ::geteuid() != 0) askToSweep(id.str() + "\n" + printClaimRecord(claim));
+  return killed;
+}
+
+/// Its end is not waited for: what it kills can do nothing to the daemon.
+void PosixJobRunner::State::askToSweep(const std::string& payload) {
+  const bool asked = link && link->send(++lastTicket, payload, -1, RequestKind::kSweep).ok();
+  if (!asked) sweeps.push_back(payload);
 }
 
 PosixJobRunner::PosixJobRunner(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -286,6 +330,27 @@ Result<std::unique_ptr<PosixJobRunner>> PosixJobRunner::open(JobRunnerSettings s
   return std::unique_ptr<PosixJobRunner>(new PosixJobRunner(std::move(state)));
 }
 
+Result<std::vector<JobId>> PosixJobRunner::strays() {
+  State& state = *state_;
+  std::vector<JobId> found;
+  BELAY_ASSIGN(const std::vector<std::string> names, base::listFolder(state.settings.folder));
+  for (std::string_view name : names) {
+    if (!name.ends_with(kRecordSuffix)) continue;
+    name.remove_suffix(kRecordSuffix.size());
+    const auto id = JobId::parse(name);
+    if (!id.ok() || state.isRunning(*id)) continue;
+    BELAY_ASSIGN(const auto record, readRecord(state.folder.get(), *id));
+    const bool open = record && record->claim && !record->exit;
+    if (open && record->claim->bootId == state.clock.bootId() &&
+        openSupervisor(*record->claim).valid()) {
+      found.push_back(*id);
+    }
+  }
+  return found;
+}
+
+JobMechanisms PosixJobRunner::mechanisms() const { return state_->mechanisms; }
+
 Status PosixJobRunner::start(const JobSpec& spec) {
   BELAY_TRY(checkJobSpec(spec));
   State& state = *state_;
@@ -302,11 +367,19 @@ Status PosixJobRunner::start(const JobSpec& spec) {
   }
   const std::string script = state.settings.folder + "/" + jobFile(spec.id.str(), kScriptSuffix);
   std::string cgroup;
-  if (!state.settings.cgroupFolder.empty()) {
-    cgroup = state.settings.cgroupFolder + "/job-" + spec.id.str();
-  }
+  if (!state.mechanisms.cgroupFolder.empty())
+    cgroup = state.mechanisms.cgroupFolder + "/job-" + spec.id.str();
+  else if (spec.limits.treeMemoryBytes || spec.limits.treeProcesses)
+    return noCgroup();
   const std::uint64_t ticket = ++state.lastTicket;
-  BELAY_TRY(state.link->send(ticket, encodeRequest(spec, script, cgroup), stdinFd.get()));
+  const std::string payload = encodeRequest(spec, script, cgroup);
+  Status sent = state.link->send(ticket, payload, stdinFd.get());
+  if (!sent && state.link->broken()) {
+    // It died since it was looked at; what was not sent can go to the next one.
+    BELAY_TRY(state.startSpawner());
+    sent = state.link->send(ticket, payload, stdinFd.get());
+  }
+  BELAY_TRY(sent);
   state.running[ticket] = Running{spec.id, {}, {}};
   state.tickets[spec.id] = ticket;
   return {};

@@ -23,6 +23,11 @@ struct JobRunnerSettings {
   /// Folder of the cgroup v2 tree that this host delegated to Belay; empty = none, trees are killed
   /// by the sweep.
   std::string cgroupFolder = {};
+  /// argv of a program that calls runNursery(kSpawnerSocketFd): then it is started instead, at
+  /// once, and all that this process ever executes.
+  std::vector<std::string> nurseryCommand = {};
+  /// Where a spawner with privileges listens: then nothing is started.
+  std::string spawnerSocket = {};
 };
 
 /// Real jobs: files in `settings.folder`, supervisors forked by a spawner process.
@@ -35,6 +40,9 @@ class PosixJobRunner final : public JobRunner {
   static base::Result<std::unique_ptr<PosixJobRunner>> open(JobRunnerSettings settings,
                                                             const base::Clock& clock);
   ~PosixJobRunner() override;
+
+  JobMechanisms mechanisms() const override;
+  base::Result<std::vector<base::JobId>> strays() override;
 
   base::Status start(const JobSpec& spec) override;
   base::Result<Adoption> adopt(const base::JobId& id, std::string_view intentBootId) override;

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <unordered_set>
 
 #include "agent/jobs/BootClock.h"
@@ -29,6 +31,9 @@ namespace {
 using Folder = std::unique_ptr<DIR, base::FreeWith<&::closedir>>;
 
 constexpr std::size_t kEnvironBytesMax = 2u << 20;
+constexpr std::size_t kChildrenBytesMax = 8u << 20;
+/// Between two sweeps, at most: many trees that end at once must leave each other the processor.
+constexpr std::chrono::milliseconds kSweepPauseMax{80};
 
 void waitForChild(std::chrono::milliseconds bound) {
   sigset_t child;
@@ -45,6 +50,56 @@ bool startedWith(pid_t pid, const std::string& marker) {
   return environ.ok() && (std::string(1, '\0') + *environ).find(marker) != std::string::npos;
 }
 
+/// From its status: the owner of its folder is root as soon as it must not be traced. Where that is
+/// somebody else than root and `asked`, it is not looked at further.
+std::optional<std::uint64_t> realUserOf(pid_t pid, uid_t asked) {
+  struct stat info {};
+  if (::stat(("/proc/" + std::to_string(pid)).c_str(), &info) != 0) return std::nullopt;
+  if (info.st_uid != 0 && info.st_uid != asked) return info.st_uid;
+  const auto status = base::readFile("/proc/" + std::to_string(pid) + "/status", 64 * 1024);
+  const std::size_t at = status.ok() ? status->find("\nUid:\t") : std::string::npos;
+  if (at == std::string::npos) return std::nullopt;
+  const std::string_view rest = std::string_view(*status).substr(at + 6);
+  return base::parseUnsigned(rest.substr(0, rest.find('\t')));
+}
+
+constexpr pid_t kKernelThreads = 2;
+
+/// Of `all`, those of `user` that no supervisor stands above. A process of the user itself that
+/// calls itself so is none.
+std::vector<SeenProcess> unsupervised(uid_t user, const std::vector<SeenProcess>& all) {
+  std::unordered_set<pid_t> answeredFor;
+  for (const SeenProcess& process : all) {
+    if (!process.namedSupervisor || process.pid == ::getpid()) continue;
+    if (realUserOf(process.pid, user).value_or(user) == user) continue;
+    for (const SeenProcess& below : descendantsOf(process.pid, all)) answeredFor.insert(below.pid);
+  }
+  std::vector<SeenProcess> out;
+  for (const SeenProcess& process : all) {
+    if (process.parent == kKernelThreads) continue;
+    if (!answeredFor.contains(process.pid) && realUserOf(process.pid, user) == user)
+      out.push_back(process);
+  }
+  return out;
+}
+
+/// Of all its threads: a child is that of the thread that forked it.
+std::vector<pid_t> childrenOf(pid_t parent) {
+  std::vector<pid_t> out;
+  const std::string path = "/proc/" + std::to_string(parent) + "/task";
+  const Folder folder(::opendir(path.c_str()));
+  if (!folder) return out;
+  while (const dirent* entry = ::readdir(folder.get())) {
+    if (entry->d_name[0] == '.') continue;
+    const auto text = base::readFile(path + "/" + entry->d_name + "/children", kChildrenBytesMax);
+    if (!text.ok()) continue;
+    for (const std::string_view word : base::split(*text, ' ')) {
+      if (const auto pid = base::parseUnsigned(word)) out.push_back(static_cast<pid_t>(*pid));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<SeenProcess> listProcesses() {
@@ -55,8 +110,8 @@ std::vector<SeenProcess> listProcesses() {
     const auto pid = base::parseUnsigned(entry->d_name);
     if (!pid) continue;
     const auto stat = readProcessStat(entry->d_name);
-    if (!stat || stat->state == 'Z' || stat->state == 'X') continue;
-    out.push_back({static_cast<pid_t>(*pid), stat->parent, stat->startTime});
+    if (!stat || stat->ended()) continue;
+    out.push_back({static_cast<pid_t>(*pid), stat->parent, stat->startTime, stat->namedSupervisor});
   }
   return out;
 }
@@ -76,6 +131,27 @@ std::vector<SeenProcess> descendantsOf(pid_t ancestor, const std::vector<SeenPro
   return out;
 }
 
+std::vector<SeenProcess> descendantsNow(pid_t ancestor) {
+  // Not all kernels are built with it.
+  if (!base::fileExists("/proc/self/task/" + std::to_string(::getpid()) + "/children"))
+    return descendantsOf(ancestor, listProcesses());
+  std::vector<SeenProcess> out;
+  std::unordered_set<pid_t> known = {ancestor};
+  std::vector<pid_t> next = {ancestor};
+  while (!next.empty()) {
+    const pid_t parent = next.back();
+    next.pop_back();
+    for (const pid_t child : childrenOf(parent)) {
+      if (!known.insert(child).second) continue;
+      const auto stat = readProcessStat(std::to_string(child).c_str());
+      if (!stat || stat->ended()) continue;
+      out.push_back({child, parent, stat->startTime, stat->namedSupervisor});
+      next.push_back(child);
+    }
+  }
+  return out;
+}
+
 bool signalExactly(const SeenProcess& process, int signal) {
   const base::UniqueFd pidfd = openPidfd(process.pid);
   if (!pidfd.valid()) return false;
@@ -86,10 +162,29 @@ bool signalExactly(const SeenProcess& process, int signal) {
   return signalPidfd(pidfd, signal);
 }
 
-std::uint32_t killOrphans(const std::string& jobId, const std::string& cgroup,
-                          std::chrono::milliseconds bound) {
+std::uint32_t killUser(uid_t user, std::chrono::milliseconds bound) {
+  const std::int64_t until = bootMs() + bound.count();
+  std::unordered_set<pid_t> killed;
+  while (bootMs() < until) {
+    const std::vector<SeenProcess> found = unsupervised(user, listProcesses());
+    if (found.empty()) break;
+    // Stopped first, so that none forks between the looks.
+    for (const int signal : {SIGSTOP, SIGKILL}) {
+      for (const SeenProcess& process : found) {
+        if (signalExactly(process, signal)) killed.insert(process.pid);
+      }
+    }
+    const timespec pause{0, 2'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  return static_cast<std::uint32_t>(killed.size());
+}
+
+std::uint32_t killOrphans(const OrphanTraces& traces, std::chrono::milliseconds bound) {
+  const std::string& cgroup = traces.cgroup;
   if (!cgroup.empty()) killCgroup(cgroup);
-  const std::string marker = std::string(1, '\0') + "BELAY_JOB_ID=" + jobId + std::string(1, '\0');
+  const std::string marker =
+      std::string(1, '\0') + "BELAY_JOB_ID=" + traces.jobId + std::string(1, '\0');
   const std::int64_t until = bootMs() + bound.count();
   std::unordered_set<pid_t> killed;
   while (bootMs() < until) {
@@ -109,7 +204,9 @@ std::uint32_t killOrphans(const std::string& jobId, const std::string& cgroup,
     ::nanosleep(&pause, nullptr);
   }
   if (!cgroup.empty()) removeCgroup(cgroup);
-  return static_cast<std::uint32_t>(killed.size());
+  auto count = static_cast<std::uint32_t>(killed.size());
+  if (traces.user > 0) count += killUser(static_cast<uid_t>(traces.user), bound);
+  return count;
 }
 
 void ProcessTree::reap() {
@@ -141,8 +238,14 @@ void ProcessTree::reap() {
 
 void ProcessTree::signalGroup(int signal) const {
   if (mainEnded_) return;
-  ::kill(-main_, signal);
-  ::kill(-main_, SIGCONT);
+  if (!wrapped_) {
+    ::kill(-main_, signal);
+    ::kill(-main_, SIGCONT);
+    return;
+  }
+  for (const SeenProcess& process : descendantsNow(main_)) {
+    static_cast<void>(signalExactly(process, signal) && signalExactly(process, SIGCONT));
+  }
 }
 
 void ProcessTree::stopAll(std::int64_t untilMs) const {
@@ -151,7 +254,7 @@ void ProcessTree::stopAll(std::int64_t untilMs) const {
   // nothing is new.
   for (bool grew = true; grew && bootMs() < untilMs;) {
     grew = false;
-    for (const SeenProcess& process : descendantsOf(::getpid(), listProcesses())) {
+    for (const SeenProcess& process : descendantsNow(::getpid())) {
       if (!stopped.insert(process.pid).second) continue;
       grew = signalExactly(process, SIGSTOP) || grew;
     }
@@ -170,19 +273,20 @@ void ProcessTree::killAll(std::chrono::milliseconds bound) {
   // Against a fork bomb the sweep must get the processor more often than the bomb does; refused
   // without privilege.
   static_cast<void>(::setpriority(PRIO_PROCESS, 0, -20));
+  std::chrono::milliseconds pause{5};
   while (!empty_ && bootMs() < until) {
     stopAll(until);
-    for (const SeenProcess& process : descendantsOf(::getpid(), listProcesses())) {
+    for (const SeenProcess& process : descendantsNow(::getpid()))
       static_cast<void>(signalExactly(process, SIGKILL));
-    }
-    waitForChild(std::chrono::milliseconds(5));
+    waitForChild(pause);
+    pause = std::min(2 * pause, kSweepPauseMax);
     reap();
   }
 }
 
 std::uint32_t ProcessTree::survivors() const {
   if (empty_) return 0;
-  return static_cast<std::uint32_t>(descendantsOf(::getpid(), listProcesses()).size());
+  return static_cast<std::uint32_t>(descendantsNow(::getpid()).size());
 }
 
 }  // namespace belay::jobs

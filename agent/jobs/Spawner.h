@@ -11,8 +11,11 @@ namespace belay::jobs {
 /// main() calls it before anything else is set up: the process must have one thread. All other
 /// descriptors are closed.
 ///
+/// `accepted`: the socket is one that the service manager accepted for us, and the folder comes in
+/// its first message.
+///
 /// Returns the exit code of the process. In a supervisor it does not return.
-int runSpawner(int socketFd);
+int runSpawner(int socketFd, bool accepted = false);
 
 /// The number under which PosixJobRunner passes the socket to `belay spawner`.
 inline constexpr int kSpawnerSocketFd = 3;

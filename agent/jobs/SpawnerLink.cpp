@@ -2,9 +2,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/jobs/Spawner.h"
+#include "agent/jobs/SpawnerNursery.h"
 #include "common/base/Files.h"
 
 namespace belay::jobs {
@@ -26,19 +26,7 @@ using base::UniqueFd;
 namespace {
 
 constexpr int kSendWaitMs = 2000;
-
-/// Owns the actions of a posix_spawn.
-class SpawnActions {
- public:
-  SpawnActions() { ::posix_spawn_file_actions_init(&raw_); }
-  ~SpawnActions() { ::posix_spawn_file_actions_destroy(&raw_); }
-  SpawnActions(const SpawnActions&) = delete;
-  SpawnActions& operator=(const SpawnActions&) = delete;
-  posix_spawn_file_actions_t* get() { return &raw_; }
-
- private:
-  posix_spawn_file_actions_t raw_;
-};
+constexpr int kHelloWaitMs = 10'000;
 
 Error sendError(int error) {
   if (error == EAGAIN) return Error{ErrorCode::kBusy, "the spawner does not take more requests"};
@@ -60,42 +48,79 @@ Result<UniqueFd> sealedMemory(std::string_view content) {
 
 Result<std::unique_ptr<SpawnerLink>> SpawnerLink::start(const std::vector<std::string>& command,
                                                         int lockedFolder) {
-  if (command.empty()) return Error{ErrorCode::kJobSpawn, "no spawner command is set"};
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     return base::errnoError(errno, "make a socket for the spawner");
   }
   UniqueFd ours(ends[0]);
-  // dup2 onto itself would keep CLOEXEC, so neither may have a number that it or the other one is
-  // to get.
-  const UniqueFd theirs(::fcntl(ends[1], F_DUPFD_CLOEXEC, kSpawnerSocketFd + 2));
-  const UniqueFd folder(::fcntl(lockedFolder, F_DUPFD_CLOEXEC, kSpawnerSocketFd + 2));
-  ::close(ends[1]);
-  SpawnActions actions;
-  ::posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), kSpawnerSocketFd);
-  ::posix_spawn_file_actions_adddup2(actions.get(), folder.get(), kSpawnerSocketFd + 1);
-  std::vector<char*> arguments;
-  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  char* environment[] = {nullptr};
-  pid_t pid = -1;
-  const int error =
-      ::posix_spawn(&pid, arguments[0], actions.get(), nullptr, arguments.data(), environment);
-  if (error != 0) {
+  const UniqueFd theirs(ends[1]);
+  BELAY_ASSIGN(const pid_t pid, startProgram(command, theirs.get(), lockedFolder));
+  std::unique_ptr<SpawnerLink> link(new SpawnerLink(std::move(ours), pid));
+  BELAY_TRY(link->takeHello());
+  return link;
+}
+
+Result<std::unique_ptr<SpawnerLink>> SpawnerLink::adopt(UniqueFd socket) {
+  std::unique_ptr<SpawnerLink> link(new SpawnerLink(std::move(socket), -1));
+  BELAY_TRY(link->takeHello());
+  return link;
+}
+
+Result<std::unique_ptr<SpawnerLink>> SpawnerLink::connect(const std::string& socketPath,
+                                                          int lockedFolder) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socketPath.size() >= sizeof address.sun_path)
+    return Error{ErrorCode::kJobSpawn, "the path of the spawner's socket is too long"};
+  socketPath.copy(address.sun_path, sizeof address.sun_path - 1);
+  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  const auto* raw = reinterpret_cast<const sockaddr*>(&address);
+  if (!socket.valid() || ::connect(socket.get(), raw, sizeof address) != 0) {
     return Error{ErrorCode::kJobSpawn,
-                 "start the spawner " + command[0] + ": " + std::strerror(error)};
+                 "reach the spawner at " + socketPath + ": " + std::strerror(errno),
+                 {"systemctl enable --now belay-spawner.socket"}};
   }
-  return std::unique_ptr<SpawnerLink>(new SpawnerLink(std::move(ours), pid));
+  std::unique_ptr<SpawnerLink> link(new SpawnerLink(std::move(socket), -1));
+  RequestHeader header{};
+  std::array<iovec, 1> parts{{{&header, sizeof header}}};
+  BELAY_TRY(link->sendParts(parts, {&lockedFolder, 1}));
+  BELAY_TRY(link->takeHello());
+  return link;
+}
+
+Status SpawnerLink::takeHello() {
+  SpawnerHello hello{};
+  std::array<char, sizeof hello + kCgroupBytesMax> message;
+  pollfd polled{socket_.get(), POLLIN, 0};
+  ssize_t got = -1;
+  if (::poll(&polled, 1, kHelloWaitMs) > 0)
+    got = ::recv(socket_.get(), message.data(), message.size(), 0);
+  if (got >= static_cast<ssize_t>(sizeof hello)) {
+    std::memcpy(&hello, message.data(), sizeof hello);
+    cgroupFolder_.assign(message.data() + sizeof hello,
+                         static_cast<std::size_t>(got) - sizeof hello);
+  }
+  if (hello.magic != SpawnerHello::kMagic)
+    return Error{ErrorCode::kJobSpawn, "the spawner ended before it was ready"};
+  if (hello.layout != kRequestLayout) {
+    return Error{ErrorCode::kJobSpawn,
+                 "the spawner is of another version than the daemon",
+                 {"restart the daemon, so that both are of the same version"}};
+  }
+  mayBecomeOthers_ = hello.mayBecome != 0;
+  return {};
 }
 
 SpawnerLink::~SpawnerLink() {
   socket_.reset();
+  if (pid_ < 0) return;
   // It ends as soon as it has read what is in the socket.
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
 
-Status SpawnerLink::send(std::uint64_t ticket, std::string_view payload, int stdinFd) {
+Status SpawnerLink::send(std::uint64_t ticket, std::string_view payload, int stdinFd,
+                         RequestKind kind) {
   const bool inFile = payload.size() > kInlinePayloadMax;
   if (payload.size() > kPayloadMax)
     return Error{ErrorCode::kLimit, "the request for a job is too long"};
@@ -108,6 +133,7 @@ Status SpawnerLink::send(std::uint64_t ticket, std::string_view payload, int std
   header.payloadBytes = static_cast<std::uint32_t>(payload.size());
   header.hasStdin = stdinFd >= 0;
   header.payloadInFile = inFile;
+  header.kind = kind;
   std::array<iovec, 2> parts{
       {{&header, sizeof header}, {const_cast<char*>(payload.data()), inFile ? 0 : payload.size()}}};
   std::array<int, 2> descriptors{-1, -1};

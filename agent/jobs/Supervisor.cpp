@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "agent/jobs/BootClock.h"
+#include "agent/jobs/Confinement.h"
 #include "agent/jobs/JobCgroup.h"
 #include "agent/jobs/JobFiles.h"
 #include "agent/jobs/JobLauncher.h"
@@ -122,6 +123,7 @@ void Supervisor::run() {
   if (launch()) {
     superviseMain();
     tree_->killAll(kKillBound);
+    if (request_.ownsUser) killUser(static_cast<uid_t>(request_.user), kKillBound);
     record_.leftoverKilled = tree_->killedAfterMain();
     record_.unkillable = tree_->survivors();
     drain();
@@ -138,6 +140,8 @@ bool Supervisor::claimJob() {
   claim.pid = ::getpid();
   claim.startTime = self->startTime;
   claim.cgroup = request_.cgroup;
+  claim.user = request_.ownsUser ? request_.user : -1;
+  claim.supervisor = kRequestLayout;
   recordFd_.reset(createFile(kRecordSuffix, 0600));
   const std::string line = printClaimRecord(claim);
   claimBytes_ = static_cast<off_t>(line.size());
@@ -159,7 +163,7 @@ void Supervisor::failSpawn(const char* stage, const char* what, int error) {
 }
 
 bool Supervisor::writeScript() {
-  if (request_.script.empty()) return true;
+  if (request_.script.empty() || request_.profile != JobProfile::kBare) return true;
   const UniqueFd fd(createFile(kScriptSuffix, 0500));
   if (!fd.valid() || !base::writeAll(fd.get(), request_.script, "script").ok()) return false;
   if (request_.user < 0) return true;
@@ -168,6 +172,9 @@ bool Supervisor::writeScript() {
 
 bool Supervisor::launch() {
   if (!writeScript()) return failSpawn("script", "", errno), false;
+  Confinement confinement;
+  if (const char* stage = confinement.prepare(request_); stage != nullptr)
+    return failSpawn(stage, request_.folder, errno), false;
   for (Pipe& pipe : pipes_) {
     if (!pipe.make()) return failSpawn("pipe", "", errno), false;
   }
@@ -178,7 +185,8 @@ bool Supervisor::launch() {
   if (!signals_.valid()) return failSpawn("signals", "", errno), false;
   if (request_.deadlineBootMs >= 0) armTimer(request_.deadlineBootMs);
   if (request_.cgroup[0] != '\0') {
-    const int error = makeCgroup(request_.cgroup);
+    const int error =
+        makeCgroup(request_.cgroup, {request_.treeMemoryBytes, request_.treeProcesses});
     if (error != 0) return failSpawn("cgroup", request_.cgroup, error), false;
   }
 
@@ -187,14 +195,15 @@ bool Supervisor::launch() {
   descriptors.stdoutFd = pipes_[0].writeEnd.get();
   descriptors.stderrFd = pipes_[1].writeEnd.get();
   descriptors.resultFd = pipes_[2].writeEnd.get();
-  const Launched launched = launchJob(request_, descriptors);
+  const Launched launched = launchJob(request_, descriptors, confinement);
   if (launched.pid < 0) {
     failSpawn(launched.failedStage, launched.failedWhat, launched.failedErrno);
     if (request_.cgroup[0] != '\0') removeCgroup(request_.cgroup);
     return false;
   }
   if (task_.stdinFd >= 0) ::close(task_.stdinFd);
-  tree_.emplace(launched.pid, request_.cgroup);
+  const bool wrapped = request_.profile == JobProfile::kStrong;
+  tree_.emplace(launched.pid, request_.cgroup, wrapped);
   return true;
 }
 
@@ -364,7 +373,7 @@ void superviseJob(const SupervisorTask& task) {
   // The spawner lets the kernel reap its supervisors; a supervisor needs the status of its own
   // children.
   ::signal(SIGCHLD, SIG_DFL);
-  ::prctl(PR_SET_NAME, "belay-job");
+  ::prctl(PR_SET_NAME, kSupervisorName);
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0) {
     const auto request = parseRequest(task.payload);
     if (request.ok()) Supervisor(task, *request).run();

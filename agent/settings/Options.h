@@ -81,6 +81,46 @@ void visitStoreOptions(SettingsType& s, Visitor& v) {
            "Steps, waits and child runs that the code of one run may ask for in all.");
 }
 
+/// Of the jobs: as whom they run, and what they may touch.
+template <typename SettingsType, typename Visitor>
+void visitIsolation(SettingsType& s, Visitor& v) {
+  v.bytes(
+      "jobs.tree_memory_max", s.jobs.treeMemoryBytes, 0, 1ull << 42,
+      "Memory of all processes of a job together; needs a cgroup v2 with the memory controller; "
+      "0: no bound.");
+  v.number("jobs.tree_processes_max", s.jobs.treeProcessesMax, 0, 1'000'000,
+           "Processes of a job; needs a cgroup v2 with the pids controller; 0: no bound.");
+  v.text("jobs.profile", s.jobs.profile,
+         "How far jobs are kept from this host, at least: \"bare\" (the daemon's own user), "
+         "\"user\" (a "
+         "user of their\n"
+         "own) or \"strong\" (in a view of the host of their own as well). A step may ask for "
+         "more, never "
+         "for less.\n"
+         "Empty: user where jobs.users names somebody, else bare. docs/isolation.md says what each "
+         "one "
+         "stops.");
+  v.list(
+      "jobs.users", s.jobs.users,
+      "Users of jobs: names, uids and ranges such as 70000-70063. Each flow gets one of them for "
+      "good.");
+  v.text(
+      "jobs.user_folder", s.jobs.userFolder,
+      "Where such jobs work: one folder for each flow. Empty: the state folder with -jobs at its "
+      "end.");
+  v.list("jobs.read_paths", s.jobs.readPaths,
+         "What such jobs may read besides the system's own folders and what they may write.");
+  v.list("jobs.write_paths", s.jobs.writePaths,
+         "What such jobs may write besides their folder, where its owner and mode allow it.");
+  v.text("jobs.strong_network", s.jobs.strongNetwork,
+         "\"none\": jobs of profile strong reach no network; \"host\": they share the host's.");
+  v.text("jobs.spawner_socket", s.jobs.spawnerSocket,
+         "Socket of a spawner that may become other users (belay-spawner.socket). Empty: the "
+         "daemon starts "
+         "its own,\n"
+         "which may do what the daemon may.");
+}
+
 /// The other half of the list: what steps and the process itself are bounded by.
 template <typename SettingsType, typename Visitor>
 void visitWorkOptions(SettingsType& s, Visitor& v) {
@@ -110,6 +150,7 @@ void visitWorkOptions(SettingsType& s, Visitor& v) {
           "Address space of a process; 0: as the host has it.");
   v.bytes("jobs.file_max", s.jobs.fileBytes, 0, 1ull << 50,
           "Largest file that a process may write; 0: as the host has it.");
+  visitIsolation(s, v);
 
   v.section("http", "Requests of `http` and `notify` steps.");
   v.text("http.proxy", s.http.proxy,

@@ -7,6 +7,31 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 
+namespace {
+
+base::Status checkIsolation(const JobSettings& jobs, const std::string& source) {
+  const auto wrong = [&](const char* what) {
+    return Error{ErrorCode::kSettingsInvalid, source + ": " + what};
+  };
+  const bool known = jobs.profile.empty() || jobs.profile == "bare" || jobs.profile == "user" ||
+                     jobs.profile == "strong";
+  if (!known) return wrong("jobs.profile must be bare, user, strong or empty");
+  if (jobs.strongNetwork != "none" && jobs.strongNetwork != "host")
+    return wrong("jobs.strong_network must be none or host");
+  const bool asUser = jobs.profile == "user" || jobs.profile == "strong";
+  if (asUser && jobs.users.empty())
+    return wrong("jobs.profile needs users: name them in jobs.users, as 70000-70063");
+  for (const auto* paths : {&jobs.readPaths, &jobs.writePaths}) {
+    for (const std::string& path : *paths) {
+      if (path.empty() || path.front() != '/')
+        return wrong("jobs.read_paths and jobs.write_paths must be absolute paths");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Settings> parseSettings(std::string_view text, const std::string& source) {
   BELAY_ASSIGN(const yaml::Document document, options::parseOptionsFile(text, source));
   Settings settings;
@@ -17,10 +42,13 @@ Result<Settings> parseSettings(std::string_view text, const std::string& source)
   reader.mustBeAbsolute("state.folder", settings.state.folder);
   reader.mustBeAbsolute("api.socket", settings.api.socket);
   reader.mustBeAbsolute("jobs.work_folder", settings.jobs.workFolder);
+  reader.mustBeAbsolute("jobs.user_folder", settings.jobs.userFolder);
+  reader.mustBeAbsolute("jobs.spawner_socket", settings.jobs.spawnerSocket);
   reader.mustBeAbsolute("http.ca_file", settings.http.caFile);
   reader.mustBeAbsolute("link.ca_file", settings.link.caFile);
   reader.mustBeAbsolute("policy.file", settings.policyFile);
   BELAY_TRY(reader.finish());
+  BELAY_TRY(checkIsolation(settings.jobs, source));
   constexpr std::uint64_t kLeastMemory = 64u << 20;
   if (settings.limits.memoryBytes != 0 && settings.limits.memoryBytes < kLeastMemory) {
     return Error{ErrorCode::kSettingsInvalid,

@@ -64,6 +64,15 @@ struct JobSettings {
   std::int64_t openFilesMax = 0;
   std::uint64_t memoryBytes = 0;  ///< RLIMIT_AS of each process.
   std::uint64_t fileBytes = 0;
+  std::uint64_t treeMemoryBytes = 0;   ///< memory.max of the job's cgroup; 0: none.
+  std::int64_t treeProcessesMax = 0;   ///< pids.max of the job's cgroup; 0: none.
+  std::string profile;                 ///< "bare", "user", "strong"; empty: by `users`.
+  std::vector<std::string> users;      ///< Names, uids and ranges "FIRST-LAST" that jobs may have.
+  std::string userFolder;              ///< One folder for each flow; empty: <state>-jobs.
+  std::vector<std::string> readPaths;  ///< That jobs of profile user may read besides the system.
+  std::vector<std::string> writePaths;
+  std::string strongNetwork = "none";  ///< "none" or "host".
+  std::string spawnerSocket;           ///< Of a spawner with privileges; empty: the daemon's own.
 };
 
 struct HttpSettings {

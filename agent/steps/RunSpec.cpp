@@ -62,6 +62,7 @@ Result<RunSpec> readRunSpec(const runtime::Attempt& attempt,
   BELAY_ASSIGN(spec.maxOutput, fields.bytes("max_output", settings.logBytesMax));
   spec.maxOutput = std::min(spec.maxOutput, settings.logBytesMax);
   BELAY_ASSIGN(spec.callback, fields.text("callback"));
+  BELAY_ASSIGN(spec.profile, fields.text("profile"));
   return spec;
 }
 

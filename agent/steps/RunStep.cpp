@@ -115,13 +115,14 @@ Result<trust::RenderedEffect> RunStep::describe(const Attempt& attempt) const {
     if (effect.argv.empty()) effect.argv = {"/bin/sh", "-e"};
     effect.argv.push_back(spec.script);
   }
-  effect.cwd = base::resolvePath(spec.cwd.empty() ? settings_.workFolder : spec.cwd);
+  BELAY_ASSIGN(const jobs::IsolationPlan plan, world_.isolation.plan(attempt.slug, spec.profile));
+  effect.cwd = base::resolvePath(workFolderOf(spec, plan));
   BELAY_ASSIGN(effect.env, shown(spec.env));
   if (!spec.stdinRef.empty())
     effect.stdinDigest = spec.stdinRef.substr(spec.stdinRef.rfind('/') + 1);
   else if (!spec.stdinText.empty())
     effect.stdinDigest = crypto::sha256(spec.stdinText).hex();
-  effect.profile = "bare";
+  effect.profile = profileName(plan.profile);
   return trust::RenderedEffect{"run", attempt.slug, attempt.key.path, std::move(effect)};
 }
 
@@ -144,6 +145,11 @@ Result<std::vector<trust::EffectValue>> RunStep::shown(
 
 Result<jobs::JobSpec> RunStep::bareJob(
     const Attempt& attempt, std::vector<std::pair<std::string, vault::TextOrSecret>> environment) {
+  if (world_.isolation.least() != jobs::JobProfile::kBare) {
+    return Error{ErrorCode::kJobProfile,
+                 "steps of this family have profile bare, and this host demands " +
+                     std::string(profileName(world_.isolation.least()))};
+  }
   RunSpec spec;
   spec.env = std::move(environment);
   spec.maxOutput = settings_.logBytesMax;
@@ -151,9 +157,10 @@ Result<jobs::JobSpec> RunStep::bareJob(
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(
-    const Attempt& attempt, const RunSpec& spec) {
+    const Attempt& attempt, const RunSpec& spec, jobs::JobProfile profile) {
   std::map<std::string, std::string> out{{"PATH", settings_.path}, {"LANG", "C.UTF-8"}};
-  std::vector<std::string> passed{"HOME", "USER", "TZ"};
+  std::vector<std::string> passed{"TZ"};
+  if (profile == jobs::JobProfile::kBare) passed.insert(passed.end(), {"HOME", "USER"});
   passed.insert(passed.end(), settings_.passEnvironment.begin(), settings_.passEnvironment.end());
   for (const std::string& name : passed) {
     if (auto value = world_.environment(name)) out[name] = std::move(*value);
@@ -182,14 +189,20 @@ Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(
   return std::vector<std::pair<std::string, std::string>>(out.begin(), out.end());
 }
 
+std::string RunStep::workFolderOf(const RunSpec& spec, const jobs::IsolationPlan& plan) const {
+  if (!spec.cwd.empty()) return spec.cwd;
+  return plan.folder.empty() ? settings_.workFolder : plan.folder;
+}
+
 Result<jobs::JobSpec> RunStep::makeJob(const Attempt& attempt, const RunSpec& spec) {
+  BELAY_ASSIGN(const jobs::IsolationPlan plan, world_.isolation.plan(attempt.slug, spec.profile));
   jobs::JobSpec job;
   job.id = jobIdOf(attempt);
   job.command = spec.command;
   job.script = spec.script;
   if (!spec.shell.empty()) job.shell = spec.shell;
-  job.workFolder = spec.cwd.empty() ? settings_.workFolder : spec.cwd;
-  BELAY_ASSIGN(job.environment, environmentOf(attempt, spec));
+  job.workFolder = workFolderOf(spec, plan);
+  BELAY_ASSIGN(job.environment, environmentOf(attempt, spec, plan.profile));
   job.stdinText = spec.stdinText;
   if (attempt.timeoutMs > 0) {
     job.deadline = world_.clock.sinceBoot() + std::chrono::milliseconds{attempt.timeoutMs};
@@ -203,6 +216,10 @@ Result<jobs::JobSpec> RunStep::makeJob(const Attempt& attempt, const RunSpec& sp
     job.limits.openFiles = static_cast<std::uint64_t>(settings_.openFilesMax);
   if (settings_.memoryBytes > 0) job.limits.addressSpaceBytes = settings_.memoryBytes;
   if (settings_.fileBytes > 0) job.limits.fileBytes = settings_.fileBytes;
+  if (settings_.treeMemoryBytes > 0) job.limits.treeMemoryBytes = settings_.treeMemoryBytes;
+  if (settings_.treeProcessesMax > 0)
+    job.limits.treeProcesses = static_cast<std::uint64_t>(settings_.treeProcessesMax);
+  BELAY_TRY(world_.isolation.apply(attempt.slug, plan, job));
   return job;
 }
 
@@ -314,6 +331,18 @@ void RunStep::cancel(const base::RunId& run, const engine::StepKey& key) {
     if (!cancelled && cancelled.error().code != ErrorCode::kNotFound) {
       world_.log.error("job.cancel_failed", cancelled.error(), {{"job", id.str()}});
     }
+  }
+}
+
+void RunStep::endStrays() {
+  const auto strays = world_.jobs.strays();
+  if (!strays) return world_.log.error("job.strays_unknown", strays.error(), {});
+  for (const base::JobId& id : *strays) {
+    if (running_.contains(id)) continue;
+    const auto adopted = world_.jobs.adopt(id, world_.clock.bootId());
+    if (!adopted || adopted->state != jobs::Adoption::State::kRunning) continue;
+    world_.log.warning("job.stray", {{"job", id.str()}});
+    static_cast<void>(world_.jobs.cancel(id, settings_.grace));
   }
 }
 

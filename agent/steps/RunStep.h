@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/jobs/Isolation.h"
 #include "agent/jobs/JobRunner.h"
 #include "agent/runtime/Performer.h"
 #include "agent/settings/Settings.h"
@@ -34,6 +35,7 @@ struct RunSpec {
   std::vector<int> okExitCodes;
   std::uint64_t maxOutput = 0;
   std::string callback;  ///< Step whose wait this one hands out.
+  std::string profile;   ///< What the step demands, or empty.
 };
 base::Result<RunSpec> readRunSpec(const runtime::Attempt& attempt,
                                   const settings::JobSettings& settings);
@@ -49,6 +51,7 @@ class RunStep final : public runtime::Performer {
  public:
   struct World {
     jobs::JobRunner& jobs;
+    jobs::Isolation& isolation;
     Outputs& outputs;
     const vault::SecretSource& secrets;
     WorkerPool& pool;
@@ -73,7 +76,7 @@ class RunStep final : public runtime::Performer {
   void cancel(const base::RunId& run, const engine::StepKey& key) override;
 
   /// A job of another family without its command: environment, deadline and bounds, as those of run
-  /// steps have. Errors: those of the secrets.
+  /// steps have. Errors: those of the secrets; kJobProfile where jobs must have more than `bare`.
   base::Result<jobs::JobSpec> bareJob(
       const runtime::Attempt& attempt,
       std::vector<std::pair<std::string, vault::TextOrSecret>> environment);
@@ -81,13 +84,19 @@ class RunStep final : public runtime::Performer {
   base::Result<std::vector<trust::EffectValue>> shown(
       const std::vector<std::pair<std::string, vault::TextOrSecret>>& environment) const;
 
+  /// Ends the jobs that no step waits for: what asked for their end was recorded, and the daemon
+  /// died before it passed that on. To be called once, when all that was owed at the start is taken
+  /// up.
+  void endStrays();
+
   /// To be called when the descriptor of the job runner is readable.
   void takeEnded();
 
  private:
   base::Result<jobs::JobSpec> makeJob(const runtime::Attempt& attempt, const RunSpec& spec);
   base::Result<std::vector<std::pair<std::string, std::string>>> environmentOf(
-      const runtime::Attempt& attempt, const RunSpec& spec);
+      const runtime::Attempt& attempt, const RunSpec& spec, jobs::JobProfile profile);
+  std::string workFolderOf(const RunSpec& spec, const jobs::IsolationPlan& plan) const;
   std::string executableOf(const RunSpec& spec) const;
   base::Status launch(const runtime::Attempt& attempt);
   void launchWithInput(const runtime::Attempt& attempt, const std::string& ref);

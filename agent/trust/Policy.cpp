@@ -143,6 +143,9 @@ Verdict decide(const std::vector<Rule>& deny, const std::vector<Rule>& allow, bo
           "add to " + section + ".allow in " + source + ": " + suggestion(what)};
 }
 
+/// Of the profiles of jobs, from the one that keeps least apart.
+int rankOf(std::string_view profile) { return profile == "strong" ? 2 : profile == "user" ? 1 : 0; }
+
 }  // namespace
 
 Status Verdict::status() const {
@@ -185,6 +188,13 @@ Verdict Policy::check(const RenderedEffect& effect, std::int64_t wallMs) const {
     if (!refusal.rule.empty()) return refusedBy(refusal, subject(effect));
   }
   if (const auto* run = std::get_if<RunEffect>(&effect.what)) {
+    if (rankOf(run->profile) < rankOf(rules_->runProfile)) {
+      return {
+          false, "run.profile",
+          subject(effect) + ": it would run with profile " + run->profile +
+              ", and commands must have " + rules_->runProfile + " at least",
+          "set profile: " + rules_->runProfile + " on the step, or jobs.profile in the settings"};
+    }
     return decide(rules_->runDeny, rules_->runAllow, rules_->allRuns, effect, *run, "run",
                   rules_->source);
   }

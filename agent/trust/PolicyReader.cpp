@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 11> kTopKeys{
     "approvals", "starts", "families", "secrets", "hours"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
 constexpr std::array<std::string_view, 1> kUnauthenticatedKeys{"unauthenticated"};
-constexpr std::array<std::string_view, 2> kRunKeys{"allow", "deny"};
+constexpr std::array<std::string_view, 3> kRunKeys{"allow", "deny", "profile"};
 constexpr std::array<std::string_view, 3> kHttpKeys{"allow", "deny", "addresses"};
 constexpr std::array<std::string_view, 7> kRunRuleKeys{"id",    "executable", "argv", "cwd",
                                                        "users", "env",        "flows"};
@@ -238,6 +238,12 @@ Result<HttpRule> PolicyReader::httpRule(const json::Value& rule, const std::stri
 
 Status PolicyReader::readRun(const json::Value& section, PolicyRules& out) const {
   BELAY_TRY(onlyKeys(section, "/run", kRunKeys));
+  if (const json::Value* least = section.find("profile")) {
+    const std::string name = least->isString() ? least->asString() : std::string();
+    if (name != "bare" && name != "user" && name != "strong")
+      return invalid("/run/profile", "must be bare, user or strong");
+    out.runProfile = name;
+  }
   const auto reader = [&](bool allow, std::vector<RunRule>& into) {
     return [&, allow](const json::Value& rule, const std::string& pointer) -> Status {
       BELAY_ASSIGN(RunRule read, runRule(rule, pointer, allow));

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
@@ -191,4 +192,23 @@ TEST(JobKill, aSupervisorIsSmallAndCannotBeTraced) {
   const long kib = std::strtol(rollup->c_str() + at + 14, nullptr, 10);
   CHECK(kib > 0);
   CHECK(kib < 1024);
+}
+
+TEST(JobKill, aBoundWithoutItsControllerIsAnError) {
+  // A folder that is no cgroup stands for one without controllers.
+  const std::string parent = jobs.folder.at("cgroup");
+  CHECK(belay::base::makeFolders(parent).ok());
+  LONGS_EQUAL(0, makeCgroup(parent + "/plain"));
+  LONGS_EQUAL(ENOTSUP, makeCgroup(parent + "/bound", {1 << 20, -1}));
+  CHECK_FALSE(belay::base::fileExists(parent + "/bound"));
+  CHECK_FALSE(isPopulated(parent + "/plain"));
+  STRCMP_EQUAL("", prepareCgroup("", true).c_str());
+  STRCMP_EQUAL((parent + "/jobs").c_str(), prepareCgroup(parent, false).c_str());
+  CHECK(belay::base::fileExists(parent + "/jobs"));
+}
+
+TEST(JobKill, aBoundThatTheHostCannotKeepStartsNothing) {
+  JobSpec spec = jobs.shell("bounded", "exit 0");
+  spec.limits.treeProcesses = 5;
+  CHECK(jobs.runner->start(spec).error().code == ErrorCode::kJobProfile);
 }

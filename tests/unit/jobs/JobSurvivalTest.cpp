@@ -308,3 +308,38 @@ TEST(JobSurvival, aFullDiskCostsOutputButNeverTheEndOfAJob) {
   CHECK(WIFEXITED(status));
   LONGS_EQUAL(0, WEXITSTATUS(status));
 }
+
+TEST(JobSurvival, aSupervisorOfAnotherBinaryIsAdoptedAndCollected) {
+  jobs.open();
+  // What an older one writes, what this one does, and what one to come may add.
+  const char* tails[] = {R"(,"cgroup":""})", R"(,"cgroup":"","user":-1,"supervisor":2})",
+                         R"(,"cgroup":"","user":-1,"supervisor":99,"of_a_later_one":[1]})"};
+  int number = 0;
+  for (const char* tail : tails) {
+    const JobId job = id("other-" + std::to_string(number++));
+    const pid_t supervisor = ::fork();
+    if (supervisor == 0) {
+      const std::string claim = R"({"v":1,"boot_id":")" + jobs.clock.bootId() + R"(","pid":)" +
+                                std::to_string(::getpid()) + R"(,"start_time":)" +
+                                std::to_string(readProcessStat("self")->startTime) + tail + "\n";
+      put(job.str() + ".record", claim);
+      while (!belay::base::fileExists(file("go"))) static_cast<void>(::poll(nullptr, 0, 2));
+      ExitRecord exit;
+      exit.exitCode = 42;
+      exit.bootId = jobs.clock.bootId();
+      std::string line = printExitRecord(exit);
+      line.insert(line.size() - 2, R"(,"of_a_later_one":true)");
+      put(job.str() + ".record", claim + line);
+      ::_exit(0);
+    }
+    CHECK(jobs.waitUntil(
+        [&] { return belay::base::fileExists(file("jobs/" + job.str() + ".record")); }));
+    const auto adoption = jobs.runner->adopt(job, jobs.clock.bootId());
+    CHECK(adoption.ok() && adoption->state == Adoption::State::kRunning);
+    CHECK(belay::base::writeFileDurably(file("go"), "").ok());
+    CHECK(jobs.waitEnded(job));
+    LONGS_EQUAL(42, jobs.runner->collect(job)->record.exitCode);
+    CHECK(belay::base::removeFile(file("go")).ok());
+    ::waitpid(supervisor, nullptr, 0);
+  }
+}

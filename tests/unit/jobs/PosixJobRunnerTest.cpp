@@ -11,6 +11,7 @@
 #include <csignal>
 
 #include "agent/jobs/PosixJobRunner.h"
+#include "agent/jobs/ProcessTree.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 #include "tests/unit/jobs/JobsFixture.h"
@@ -369,18 +370,47 @@ TEST(PosixJobRunner, refusesMoreJobsThanItsBound) {
   CHECK(jobs.waitUntil([&] { return (*runner)->takeEnded().size() == 1; }));
 }
 
-TEST(PosixJobRunner, makesANewSpawnerWhenTheFormerOneEnds) {
+TEST(PosixJobRunner, aSpawnerThatDoesNotComeUpIsAnError) {
   JobRunnerSettings settings = jobs.settingsFor(jobs.folder.at("broken"));
   settings.spawnerCommand = {"/bin/false"};
+  CHECK(PosixJobRunner::open(settings, jobs.clock).error().code == ErrorCode::kJobSpawn);
+  settings.spawnerCommand = {"/not/there"};
+  CHECK(PosixJobRunner::open(settings, jobs.clock).error().code == ErrorCode::kJobSpawn);
+  settings.spawnerSocket = jobs.folder.at("no-socket");
+  CHECK(PosixJobRunner::open(settings, jobs.clock).error().code == ErrorCode::kJobSpawn);
+}
+
+TEST(PosixJobRunner, makesANewSpawnerWhenTheFormerOneEnds) {
+  JobRunnerSettings settings = jobs.settingsFor(jobs.folder.at("nursed"));
+  settings.nurseryCommand = {"/proc/self/exe", "nursery-of-the-test"};
   auto runner = PosixJobRunner::open(settings, jobs.clock);
   CHECK(runner.ok());
-  const JobSpec spec = jobs.shell("unlucky", "exit 0");
-  // Either the spawner is gone already, or it goes with the request in its socket: nothing ran in
-  // both cases.
-  if ((*runner)->start(spec).ok()) {
+  const auto run = [&](const char* id) {
+    const JobSpec spec = jobs.shell(id, "exit 3");
+    CHECK((*runner)->start(spec).ok());
     CHECK(jobs.waitUntil([&] { return (*runner)->takeEnded().size() == 1; }));
-    CHECK((*runner)->collect(spec.id).error().code == ErrorCode::kJobSpawn);
+    LONGS_EQUAL(3, (*runner)->collect(spec.id)->record.exitCode);
+  };
+  run("first");
+  const JobSpec going = jobs.shell("going", "sleep 1; exit 7");
+  CHECK((*runner)->start(going).ok());
+  // The spawner of the fixture has this process as its parent; this one has the nursery.
+  pid_t spawner = 0;
+  for (const SeenProcess& process : descendantsOf(::getpid(), listProcesses())) {
+    const auto name = belay::base::readFile("/proc/" + std::to_string(process.pid) + "/comm", 64);
+    if (name.ok() && *name == "belay-spawner\n" && process.parent != ::getpid())
+      spawner = process.pid;
   }
+  CHECK(spawner > 0);
+  CHECK(jobs.waitUntil([&] { return jobs.processesOf(going.id).size() > 0; }));
+  LONGS_EQUAL(0, ::kill(spawner, SIGKILL));
+  std::vector<JobId> ended;
+  CHECK(jobs.waitUntil([&] {
+    for (JobId& id : (*runner)->takeEnded()) ended.push_back(std::move(id));
+    return ended.size() == 1;
+  }));
+  LONGS_EQUAL(7, (*runner)->collect(going.id)->record.exitCode);
+  run("second");
 }
 
 TEST(PosixJobRunner, leavesNothingBehindAfterManyJobs) {

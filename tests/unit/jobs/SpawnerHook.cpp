@@ -11,6 +11,7 @@
 #include <string>
 
 #include "agent/jobs/Spawner.h"
+#include "agent/jobs/SpawnerNursery.h"
 
 namespace {
 
@@ -28,6 +29,8 @@ void noteSync(int fd) {
 }
 
 __attribute__((constructor)) void becomeSpawner(int argc, char** argv, char**) {
+  if (argc == 2 && std::strcmp(argv[1], "nursery-of-the-test") == 0)
+    ::_exit(belay::jobs::runNursery(belay::jobs::kSpawnerSocketFd));
   if (argc < 2 || std::strcmp(argv[1], "spawner-of-the-test") != 0) return;
   if (argc == 3) syncNotes = argv[2];
   ::_exit(belay::jobs::runSpawner(belay::jobs::kSpawnerSocketFd));

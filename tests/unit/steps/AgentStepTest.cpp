@@ -69,6 +69,8 @@ TEST_GROUP(AgentStep) {
   StepsFixture on;
   belay::test::MemoryLog log;
   FakeJobs jobs{on.folder.path()};
+  belay::jobs::Isolation isolation{
+      {}, *belay::jobs::UserPool::open(on.folder.at("job-users"), {}), {}, [] { return false; }};
   belay::settings::JobSettings settings;
   belay::base::BoundedQueue<std::function<void()>> calls{100};
   std::unique_ptr<RunStep> runs;
@@ -82,7 +84,7 @@ TEST_GROUP(AgentStep) {
       BELAY_CHECK(calls.tryPush(std::move(call)));
     };
     runs = std::make_unique<RunStep>(
-        RunStep::World{jobs, *on.outputs, *on.vault, on.pool, on.clock,
+        RunStep::World{jobs, isolation, *on.outputs, *on.vault, on.pool, on.clock,
                        [](const std::string&) { return std::optional<std::string>(); },
                        [](const std::string&) { return std::string(); }, log, on.folder.path(),
                        onLoop},

@@ -23,6 +23,7 @@ class FakeJobs final : public jobs::JobRunner {
     started.push_back(spec);
     return {};
   }
+  base::Result<std::vector<base::JobId>> strays() override { return unknown; }
   base::Result<jobs::Adoption> adopt(const base::JobId& id, std::string_view bootId) override {
     adoptedFrom = bootId;
     const auto own = adoptions.find(id.str());
@@ -70,6 +71,7 @@ class FakeJobs final : public jobs::JobRunner {
   std::vector<jobs::JobSpec> started;
   int removed = 0;
   std::vector<std::string> cancelled;
+  std::vector<base::JobId> unknown;  ///< What strays() tells.
   std::vector<base::JobId> ended;
   std::string adoptedFrom;
   jobs::Adoption adoption;

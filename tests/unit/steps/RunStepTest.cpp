@@ -42,6 +42,8 @@ TEST_GROUP(RunStep) {
   StepsFixture on;
   belay::test::MemoryLog log;
   FakeJobs jobs{on.folder.path()};
+  belay::jobs::Isolation isolation{
+      {}, *belay::jobs::UserPool::open(on.folder.at("job-users"), {}), {}, [] { return false; }};
   belay::settings::JobSettings settings;
   std::unique_ptr<RunStep> step;
 
@@ -52,7 +54,7 @@ TEST_GROUP(RunStep) {
   }
   void make() {
     step = std::make_unique<RunStep>(
-        RunStep::World{jobs, *on.outputs, *on.vault, on.pool, on.clock,
+        RunStep::World{jobs, isolation, *on.outputs, *on.vault, on.pool, on.clock,
                        [](const std::string&) { return std::optional<std::string>(); },
                        [](const std::string& wait) { return "token-of-" + wait; }, log,
                        on.folder.path(), [](std::function<void()> work) { work(); }},
@@ -308,4 +310,27 @@ TEST(RunStep, leavesNothingBehindWhenNoJobCanBeStarted) {
   CHECK(!result.ok && !result.ambiguous);
   CHECK(result.failure->nothingLeft);
   CHECK(result.failure->kind == FailureClass::kUnavailable);
+}
+
+TEST(RunStep, jobsThatNoStepWaitsForAreEnded) {
+  jobs.adoption.state = Adoption::State::kRunning;
+  step->recover(echo());
+  jobs.unknown = {belay::steps::jobIdOf(echo()), JobId::parse("stray").value()};
+  step->endStrays();
+  LONGS_EQUAL(1, jobs.cancelled.size());
+  STRCMP_EQUAL("stray", jobs.cancelled.front().c_str());
+  // Its end is nobody's.
+  jobs.ended.push_back(jobs.unknown.back());
+  step->takeEnded();
+  CHECK(log.contains("job.stray"));
+}
+
+TEST(RunStep, whatIsDemandedOfAHostThatCannotIsRefused) {
+  const Attempt demanding = echo(R"(, "profile": "user")");
+  CHECK(step->describe(demanding).error().code == ErrorCode::kJobProfile);
+  step->start(demanding);
+  const StepResult result = on.result();
+  STRCMP_EQUAL("BLY-JOB-PROFILE", result.failure->code.c_str());
+  CHECK(result.failure->nothingLeft);
+  CHECK(jobs.started.empty());
 }
