@@ -18,6 +18,7 @@
 
 using belay::base::Error;
 using belay::base::ErrorCode;
+using belay::base::JobId;
 using belay::flow::EffectClass;
 using belay::flow::FailureClass;
 using belay::flow::Family;
