@@ -174,6 +174,7 @@ bool OpenCode::parse(std::string_view line, std::vector<Event>& events) {
   const auto value = parseLine(line);
   if (!value) return false;
   const std::string type = value->text("type");
+  if (type.empty()) return false;
   const Value* found = value->find("part");
   const Value& part = found ? *found : *value;
   if (const std::string id = value->text("sessionID"); !started_ && !id.empty()) {
@@ -200,7 +201,7 @@ bool OpenCode::parse(std::string_view line, std::vector<Event>& events) {
     last.retryAfterMs = retryAfterIn(last.text);
     events.push_back(std::move(last));
   }
-  return !type.empty();
+  return true;
 }
 
 Verdict OpenCode::classify(const Ending& ending) const { return judgeEnding(ending); }

@@ -117,7 +117,9 @@ std::string Tally::overBudget() const {
 DriveResult& Tally::result() {
   result_.text = cutText(text_, kTextBytesMax);
   result_.textTruncated = result_.text.size() < text_.size();
-  if (!base::isUtf8(result_.text)) result_.text = base::visible(result_.text, true);
+  // The text of a command is any bytes; a result is strict JSON.
+  if (!base::isUtf8(result_.text) || result_.text.find('\0') != std::string::npos)
+    result_.text = base::visible(result_.text, true);
   return result_;
 }
 

@@ -288,6 +288,14 @@ TEST(OtherStreams, aCommandIsJudgedByItsExitStatus) {
   CHECK(agent.end(2, "bad\n").outcome == Outcome::kFailed);
 }
 
+// Regression: found by fuzz_agent; the result could not be read.
+TEST(OtherStreams, aCommandMayPrintAnyBytes) {
+  AgentFixture agent{"command"};
+  agent.spec.permissions.defaultAllow = true;
+  agent.feed(std::string_view("a\0b\xff\n", 5));
+  CHECK(parseDriveResult(printDriveResult(agent.tally->result())).ok());
+}
+
 TEST(OtherStreams, budgetsAreHitByWhatWasAddedUp) {
   AgentFixture agent{"opencode"};
   agent.spec.budgets.tokens = 30;
