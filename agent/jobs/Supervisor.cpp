@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -38,6 +39,19 @@ using base::UniqueFd;
 using std::chrono::milliseconds;
 
 namespace {
+
+/// A job of the same user can lower the limits of this process below what poll() asks for
+/// (prlimit): what there is, is then looked for now and then, which must not take a processor.
+/// Signals and timer, which do not block, come first.
+void lookInTurns(std::array<pollfd, 5>& polled) {
+  constexpr timespec kTurn{0, 20'000'000};
+  ::nanosleep(&kTurn, nullptr);
+  for (std::size_t i = 0; i < polled.size(); ++i) {
+    int waiting = 0;
+    const bool ready = i < 2 || (::ioctl(polled[i].fd, FIONREAD, &waiting) == 0 && waiting > 0);
+    polled[i].revents = ready ? POLLIN : 0;
+  }
+}
 
 constexpr milliseconds kKillBound{10'000};
 constexpr std::size_t kDrainMax =
@@ -214,7 +228,10 @@ void Supervisor::superviseMain() {
                                   {pipes_[0].readEnd.get(), POLLIN, 0},
                                   {pipes_[1].readEnd.get(), POLLIN, 0},
                                   {pipes_[2].readEnd.get(), POLLIN, 0}}};
-    if (::poll(polled.data(), polled.size(), waitMs()) < 0) continue;
+    if (::poll(polled.data(), polled.size(), waitMs()) < 0) {
+      if (errno == EINTR) continue;
+      lookInTurns(polled);
+    }
     for (std::size_t i = 0; i < pipes_.size(); ++i) {
       if (polled[i + 2].revents != 0) copy(i);
     }

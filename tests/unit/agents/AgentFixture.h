@@ -14,8 +14,8 @@ namespace belay::agents {
 
 /// An adapter with a task, fed with recorded lines.
 struct AgentFixture {
-  explicit AgentFixture(std::string adapter) {
-    spec.adapter = std::move(adapter);
+  explicit AgentFixture(std::string name) {
+    spec.adapter = std::move(name);
     spec.binary = "/bin/agent";
     spec.prompt = "do it";
     spec.cwd = "/work";
