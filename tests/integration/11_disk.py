@@ -42,7 +42,7 @@ def test_a_full_disk_lets_cancel_and_approve_through():
         host.start()
         runs = [host.start_run(ASK) for _ in range(3)]
         waits = {run: host.open_wait(run)["id"] for run in runs}
-        with open(small.folder + "/ballast", "wb") as file:
+        with open(small.folder + "/ballast", "wb", buffering=0) as file:
             try:
                 while True:
                     file.write(b"x" * 65536)

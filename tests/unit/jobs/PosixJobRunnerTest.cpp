@@ -261,11 +261,11 @@ TEST(PosixJobRunner, startsJobsInASessionOfTheirOwn) {
 
 TEST(PosixJobRunner, putsLimitsOnTheJob) {
   JobSpec spec = jobs.shell("limits", "ulimit -n; ulimit -v; ulimit -f; ulimit -t; ulimit -u");
-  spec.limits = {.addressSpaceBytes = 1u << 30,
-                 .processes = 5000,
-                 .openFiles = 77,
-                 .fileBytes = 512 * 1000,
-                 .cpuSeconds = 9};
+  spec.limits.addressSpaceBytes = 1u << 30;
+  spec.limits.processes = 5000;
+  spec.limits.openFiles = 77;
+  spec.limits.fileBytes = 512 * 1000;
+  spec.limits.cpuSeconds = 9;
   spec.command[0] = "/bin/bash";
   const JobOutcome outcome = jobs.outcomeOf(spec);
   STRCMP_EQUAL("77\n1048576\n500\n9\n5000\n", outcome.stdoutHead.c_str());
