@@ -58,7 +58,7 @@ TEST(AuthoringCommands, docsOfStepsNameFamiliesKeysAndOptions) {
   }
   LONGS_EQUAL(8, world.run({"flow", "steps", "docs", "htp"}));
   CHECK(has(world.console.errText, "did you mean \"http\"?"));
-  LONGS_EQUAL(8, world.run({"flow", "steps", "examples", "agent"}));
+  LONGS_EQUAL(8, world.run({"flow", "steps", "examples", "poem"}));
 }
 
 TEST(AuthoringCommands, aSearchNamesTheCommandThatOpensThePage) {

@@ -55,6 +55,8 @@ TEST(PolicyFile, showsRulesThatAreValid) {
   run.executable = "/usr/bin/ls";
   run.argv = {"ls", "-l", "x"};
   run.cwd = "/srv";
+  CHECK_FALSE(policy->check({"run", "f", "s", run}, 0).allowed);  // It asks for a profile.
+  run.profile = "user";
   CHECK(policy->check({"run", "f", "s", run}, 0).allowed);
   run.cwd = "/tmp";
   CHECK_FALSE(policy->check({"run", "f", "s", run}, 0).allowed);
