@@ -10,11 +10,13 @@
 #include <csignal>
 
 #include "common/base/Files.h"
+#include "common/base/Pipe.h"
 
 namespace belay::agents {
 
 using base::Error;
 using base::ErrorCode;
+using base::Pipe;
 using base::Status;
 using base::UniqueFd;
 
@@ -24,19 +26,6 @@ namespace {
 struct Failure {
   char stage = 0;  // 'f'older, 'e'xec, 's'etup
   int error = 0;
-};
-
-struct Pipe {
-  UniqueFd readEnd;
-  UniqueFd writeEnd;
-
-  bool make() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
-    readEnd.reset(ends[0]);
-    writeEnd.reset(ends[1]);
-    return true;
-  }
 };
 
 std::vector<char*> pointersTo(const std::vector<std::string>& texts) {

@@ -63,16 +63,6 @@ void readOutcome(Members& members, Outcome& out) {
   members.wrong("outcome", "is none that is known");
 }
 
-void readUsage(Members& members, std::string_view name, Usage& out) {
-  const Value* value = members.take(name);
-  if (!value) return;
-  auto usage = parseUsage(*value, members.pathOf(name));
-  if (usage)
-    out = *usage;
-  else
-    members.keep(usage.error());
-}
-
 void readDenials(Members& members, std::vector<Denial>& out) {
   const Value* list = members.take("denials");
   if (!list) return;
@@ -98,23 +88,19 @@ void readNumber(Members& members, std::string_view name, std::optional<int>& out
 }
 
 void readExit(Members& outer, DriveResult& out) {
-  const Value* value = outer.take("exit");
-  if (!value) return;
-  Members members(*value, "exit");
-  readNumber(members, "code", out.exitCode);
-  readNumber(members, "signal", out.exitSignal);
-  outer.keep(members.finish());
+  outer.object("exit", [&](Members& members) {
+    readNumber(members, "code", out.exitCode);
+    readNumber(members, "signal", out.exitSignal);
+  });
 }
 
 void readAgent(Members& outer, DriveResult& out) {
-  const Value* value = outer.take("agent");
-  if (!value) return;
-  Members members(*value, "agent");
-  members.text("name", out.agentName);
-  members.text("version", out.agentVersion);
-  members.text("binary", out.binary);
-  members.text("digest", out.digest);
-  outer.keep(members.finish());
+  outer.object("agent", [&](Members& members) {
+    members.text("name", out.agentName);
+    members.text("version", out.agentVersion);
+    members.text("binary", out.binary);
+    members.text("digest", out.digest);
+  });
 }
 
 Value denialsValue(const std::vector<Denial>& denials) {

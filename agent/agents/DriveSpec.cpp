@@ -18,7 +18,6 @@ using json::Value;
 
 namespace {
 
-constexpr std::size_t kSpecBytesMax = 4u << 20;
 constexpr std::size_t kRulesMax = 1000;
 constexpr std::array<std::string_view, 6> kAdapters = {"claude-code", "codex", "gemini",
                                                        "opencode",    "acp",   "command"};
@@ -40,6 +39,13 @@ std::size_t choose(Members& members, std::string_view name,
   return field;
 }
 
+void readCounts(Members& members, Usage& out) {
+  members.count("input", out.input);
+  members.count("output", out.output);
+  members.count("cached", out.cached);
+  members.count("reasoning", out.reasoning);
+}
+
 void readRules(Members& members, std::string_view name, std::vector<Rule>& rules) {
   const Value* list = members.take(name);
   if (!list) return;
@@ -57,47 +63,35 @@ void readRules(Members& members, std::string_view name, std::vector<Rule>& rules
 }
 
 void readPermissions(Members& outer, Permissions& out) {
-  const Value* value = outer.take("permissions");
-  if (!value) return;
   constexpr std::array<std::string_view, 2> kDefaults = {"deny", "allow"};
   constexpr std::array<std::string_view, 2> kOnDenied = {"continue", "fail"};
-  Members members(*value, "permissions");
-  out.defaultAllow = choose(members, "default", kDefaults, out.defaultAllow ? 1 : 0) == 1;
-  out.failOnDenied = choose(members, "on_denied", kOnDenied, out.failOnDenied ? 1 : 0) == 1;
-  readRules(members, "allow", out.allow);
-  readRules(members, "deny", out.deny);
-  outer.keep(members.finish());
+  outer.object("permissions", [&](Members& members) {
+    out.defaultAllow = choose(members, "default", kDefaults, out.defaultAllow ? 1 : 0) == 1;
+    out.failOnDenied = choose(members, "on_denied", kOnDenied, out.failOnDenied ? 1 : 0) == 1;
+    readRules(members, "allow", out.allow);
+    readRules(members, "deny", out.deny);
+  });
 }
 
 void readSession(Members& outer, SessionSpec& out) {
-  const Value* value = outer.take("session");
-  if (!value) return;
-  Members members(*value, "session");
-  members.text("id", out.id);
-  members.flag("resume", out.resume);
-  if (const Value* used = members.take("used")) {
-    auto usage = parseUsage(*used, "session.used");
-    if (usage)
-      out.used = *usage;
-    else
-      members.keep(usage.error());
-  }
-  if (out.resume && out.id.empty()) members.wrong("id", "is missing, and resume is true");
-  outer.keep(members.finish());
+  outer.object("session", [&](Members& members) {
+    members.text("id", out.id);
+    members.flag("resume", out.resume);
+    readUsage(members, "used", out.used);
+    if (out.resume && out.id.empty()) members.wrong("id", "is missing, and resume is true");
+  });
 }
 
 void readBudgets(Members& outer, Budgets& out) {
-  const Value* value = outer.take("budgets");
-  if (!value) return;
-  Members members(*value, "budgets");
-  members.count("first_output_ms", out.firstOutputMs);
-  members.count("no_progress_ms", out.noProgressMs);
-  members.count("wall_ms", out.wallMs);
-  members.count("output_bytes", out.outputBytes);
-  members.count("turns", out.turns);
-  members.count("tokens", out.tokens);
-  members.amount("usd", out.usd);
-  outer.keep(members.finish());
+  outer.object("budgets", [&](Members& members) {
+    members.count("first_output_ms", out.firstOutputMs);
+    members.count("no_progress_ms", out.noProgressMs);
+    members.count("wall_ms", out.wallMs);
+    members.count("output_bytes", out.outputBytes);
+    members.count("turns", out.turns);
+    members.count("tokens", out.tokens);
+    members.amount("usd", out.usd);
+  });
 }
 
 void readOptionFlags(Members& members, CommandShape& out) {
@@ -117,20 +111,17 @@ void readOptionFlags(Members& members, CommandShape& out) {
 }
 
 void readCommand(Members& outer, CommandShape& out) {
-  const Value* value = outer.take("command");
-  if (!value) return;
-  Members members(*value, "command");
-  out.prompt = static_cast<CommandShape::Prompt>(
-      choose(members, "prompt_mode", kPromptModes, static_cast<std::size_t>(out.prompt)));
-  members.text("prompt_flag", out.promptFlag);
-  members.texts("prefix_args", out.prefixArgs);
-  out.flagStyle = static_cast<CommandShape::FlagStyle>(
-      choose(members, "flag_style", kFlagStyles, static_cast<std::size_t>(out.flagStyle)));
-  readOptionFlags(members, out);
-  if (out.prompt == CommandShape::Prompt::kFlag && out.promptFlag.empty()) {
-    members.wrong("prompt_flag", "is missing, and prompt_mode is flag");
-  }
-  outer.keep(members.finish());
+  outer.object("command", [&](Members& members) {
+    out.prompt = static_cast<CommandShape::Prompt>(
+        choose(members, "prompt_mode", kPromptModes, static_cast<std::size_t>(out.prompt)));
+    members.text("prompt_flag", out.promptFlag);
+    members.texts("prefix_args", out.prefixArgs);
+    out.flagStyle = static_cast<CommandShape::FlagStyle>(
+        choose(members, "flag_style", kFlagStyles, static_cast<std::size_t>(out.flagStyle)));
+    readOptionFlags(members, out);
+    if (out.prompt == CommandShape::Prompt::kFlag && out.promptFlag.empty())
+      members.wrong("prompt_flag", "is missing, and prompt_mode is flag");
+  });
 }
 
 void requireAbsolute(Members& members, std::string_view name, const std::string& path) {
@@ -184,12 +175,13 @@ Value budgetsValue(const Budgets& budgets) {
 Result<Usage> parseUsage(const Value& value, const std::string& where) {
   Usage usage;
   Members members(value, where);
-  members.count("input", usage.input);
-  members.count("output", usage.output);
-  members.count("cached", usage.cached);
-  members.count("reasoning", usage.reasoning);
+  readCounts(members, usage);
   BELAY_TRY(members.finish());
   return usage;
+}
+
+void readUsage(Members& outer, std::string_view name, Usage& out) {
+  outer.object(name, [&](Members& members) { readCounts(members, out); });
 }
 
 Value usageValue(const Usage& usage) {
@@ -202,7 +194,8 @@ Value usageValue(const Usage& usage) {
 }
 
 Result<DriveSpec> parseDriveSpec(std::string_view text) {
-  BELAY_ASSIGN(const Value value, json::parse(text, {.bytesMax = kSpecBytesMax, .depthMax = 64}));
+  BELAY_ASSIGN(const Value value,
+               json::parse(text, {.bytesMax = kDriveSpecBytesMax, .depthMax = 64}));
   DriveSpec spec;
   Members members(value, "");
   spec.adapter = kAdapters[choose(members, "adapter", kAdapters, 0)];

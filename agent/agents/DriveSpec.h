@@ -10,6 +10,8 @@
 
 namespace belay::agents {
 
+class Members;
+
 /// Tokens of a model. `cached` is a part of `input`, `reasoning` one of `output`.
 struct Usage {
   std::int64_t input = 0;
@@ -88,12 +90,16 @@ struct DriveSpec {
   std::int64_t graceMs = 10'000;  ///< For the agent, between being asked to end and the kill.
 };
 
-/// Errors: kJsonSyntax, kLimit (4 MiB), kInvalidArgument with the member's path.
+inline constexpr std::size_t kDriveSpecBytesMax = 4u << 20;
+
+/// Errors: kJsonSyntax, kLimit (kDriveSpecBytesMax), kInvalidArgument with the member's path.
 base::Result<DriveSpec> parseDriveSpec(std::string_view text);
 /// Reads back the same.
 std::string printDriveSpec(const DriveSpec& spec);
 
 base::Result<Usage> parseUsage(const json::Value& value, const std::string& where);
+/// The member of an object that is being read.
+void readUsage(Members& outer, std::string_view name, Usage& out);
 json::Value usageValue(const Usage& usage);
 
 }  // namespace belay::agents

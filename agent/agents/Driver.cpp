@@ -1,28 +1,17 @@
 #include "agent/agents/Driver.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <csignal>
 #include <map>
-#include <memory>
 #include <optional>
 
-#include "agent/agents/ChildProcess.h"
 #include "agent/agents/Classify.h"
 #include "agent/agents/Drive.h"
-#include "agent/agents/LineSplitter.h"
 #include "agent/agents/Narrator.h"
-#include "agent/agents/ProgramDigest.h"
-#include "agent/agents/Tally.h"
-#include "agent/agents/Watchdog.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 #include "common/json/Json.h"
@@ -34,11 +23,9 @@ using base::ErrorCode;
 using base::Result;
 using base::Status;
 using base::UniqueFd;
-using std::chrono::milliseconds;
 
 namespace {
 
-constexpr std::size_t kSpecBytesMax = 4u << 20;
 constexpr std::size_t kResultBytesMax = 1'000'000;
 
 /// Errors: kInvalidArgument. Its number must not reach the agent, whatever happens to it later.
@@ -86,7 +73,7 @@ int runDriver(const std::string& specFile, const DriverWorld& world) {
                                                  world.environment.end());
   auto resultFd = takeResultFd(environment);
   if (!resultFd) return report(resultFd.error());
-  const auto text = base::readFile(specFile, kSpecBytesMax);
+  const auto text = base::readFile(specFile, kDriveSpecBytesMax);
   if (!text) return report(text.error());
   const auto spec = parseDriveSpec(*text);
   if (!spec) return report(Error(spec.error()).in(specFile));

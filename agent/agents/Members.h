@@ -29,6 +29,16 @@ class Members {
   void count(std::string_view name, std::int64_t& field);
   void amount(std::string_view name, double& field);
 
+  /// An object below this one, read by `read(Members&)`; nothing when it is missing or null.
+  template <typename Read>
+  void object(std::string_view name, const Read& read) {
+    const json::Value* found = take(name);
+    if (!found) return;
+    Members below(*found, pathOf(name));
+    read(below);
+    keep(below.finish());
+  }
+
   /// The member as it is, for whoever reads on below it; null pointer when it is missing or null.
   const json::Value* take(std::string_view name);
   std::string pathOf(std::string_view name) const;

@@ -17,9 +17,12 @@ namespace belay::cli {
 
 inline constexpr Flag kHostFlag{"host", 0, "THUMBPRINT",
                                 "the host that is believed, as `belay host key` prints it there"};
+inline constexpr Flag kHostCardFlag{
+    "card", 0, "FILE",
+    "its card, where the relay has none; with --root, --root-digest and --roster"};
 inline constexpr Flag kFleetRootFlag{"root", 0, "FILE", "the root document of the fleet"};
 inline constexpr Flag kFleetDigestFlag{"root-digest", 0, "DIGEST",
-                                      "its digest, which came another way"};
+                                       "its digest, which came another way"};
 inline constexpr Flag kFleetRosterFlag{"roster", 0, "FILE", "the roster in force"};
 
 struct HostBelief {

@@ -30,6 +30,7 @@
 #include "agent/jobs/ProcessTree.h"
 #include "common/base/Check.h"
 #include "common/base/Files.h"
+#include "common/base/Pipe.h"
 #include "common/base/Text.h"
 #include "common/base/UniqueFd.h"
 
@@ -58,21 +59,6 @@ constexpr std::size_t kDrainMax =
     1u << 20;  // The largest pipe that a process without privilege can have.
 constexpr std::int64_t kRecordRetryMs = 10 * 60 * 1000;
 constexpr std::int64_t kHoldMs = 100;  // Until output goes to files, where others can read it.
-
-/// The supervisor keeps the write end too, so that a job that ends wakes it once, by SIGCHLD, and
-/// not before by the end of each pipe.
-struct Pipe {
-  UniqueFd readEnd;
-  UniqueFd writeEnd;
-
-  bool make() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return false;
-    readEnd.reset(ends[0]);
-    writeEnd.reset(ends[1]);
-    return true;
-  }
-};
 
 std::string printable(const char* text) {
   std::string out = std::string(text).substr(0, 1024);
@@ -117,7 +103,9 @@ class Supervisor {
   BoundedFile stderr_;
   BoundedFile result_;
   OrderFile order_;
-  std::array<Pipe, 3> pipes_;  // stdout, stderr, result
+  // stdout, stderr, result. The write ends are kept too, so that a job that ends wakes this once,
+  // by SIGCHLD, and not before by the end of each pipe.
+  std::array<base::Pipe, 3> pipes_;
   UniqueFd signals_;
   UniqueFd timer_;
   std::optional<ProcessTree> tree_;
@@ -189,7 +177,7 @@ bool Supervisor::launch() {
   Confinement confinement;
   if (const char* stage = confinement.prepare(request_); stage != nullptr)
     return failSpawn(stage, request_.folder, errno), false;
-  for (Pipe& pipe : pipes_) {
+  for (base::Pipe& pipe : pipes_) {
     if (!pipe.make()) return failSpawn("pipe", "", errno), false;
   }
   sigset_t wanted;
