@@ -146,7 +146,12 @@ void Drive::loop() {
                                   {child_.outFd(), POLLIN, 0},
                                   {child_.errFd(), POLLIN, 0},
                                   {input_.empty() ? -1 : child_.inFd(), POLLOUT, 0}}};
-    if (::poll(polled.data(), polled.size(), waitMs()) < 0 && errno != EINTR) break;
+    if (::poll(polled.data(), polled.size(), waitMs()) < 0 && errno != EINTR) {
+      // An agent can lower the limits of its driver (prlimit) below what is looked at here.
+      end(Outcome::kFailed, base::errnoError(errno, "wait for the agent").message, {});
+      child_.signal(SIGKILL);
+      continue;
+    }
     if (polled[0].revents != 0) takeSignals();
     if (polled[1].revents != 0) takeOutput();
     if (polled[2].revents != 0) takeErrors();

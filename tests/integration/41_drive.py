@@ -186,6 +186,17 @@ def test_the_agent_dies_with_its_driver():
         check.equal([], alive(drive.folder))
 
 
+def test_an_agent_that_lowers_the_limits_of_its_driver_has_failed():
+    play = ("import os, resource, time\n"
+            "resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (2, 2))\n"
+            "print('done', flush=True)\ntime.sleep(60)\n")
+    with Drive("command", binary="/usr/bin/python3", args=["-c", play], permissions=ALLOW,
+               command={"prompt_mode": "stdin"}) as drive:
+        result = drive.run()
+    check.equal("failed", result["outcome"], result)
+    check.equal(None, result["exit"]["code"], result)
+
+
 def test_a_child_that_escapes_does_not_hold_the_end_up():
     with Drive("claude-code", "claude_forks") as drive:
         result = drive.run()

@@ -259,6 +259,12 @@ TEST(PosixJobRunner, startsJobsInASessionOfTheirOwn) {
   STRCMP_EQUAL("0022\n0\n", outcome.stdoutHead.c_str());
 }
 
+TEST(PosixJobRunner, aJobThatLowersTheLimitsOfItsSupervisorLosesNothing) {
+  JobSpec spec = jobs.shell("prlimit", "prlimit --pid $PPID --nofile=2:2; sleep 0.2; echo said");
+  const JobOutcome outcome = jobs.outcomeOf(spec);
+  STRCMP_EQUAL("said\n", outcome.stdoutHead.c_str());
+}
+
 TEST(PosixJobRunner, putsLimitsOnTheJob) {
   JobSpec spec = jobs.shell("limits", "ulimit -n; ulimit -v; ulimit -f; ulimit -t; ulimit -u");
   spec.limits.addressSpaceBytes = 1u << 30;
