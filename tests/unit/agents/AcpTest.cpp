@@ -102,12 +102,12 @@ TEST(Acp, rulesAnswerWhatItAsks) {
                .c_str());
   STRCMP_EQUAL(
       "r",
-      ask(R"({"toolCallId":"c","kind":"edit","title":"t","locations":[{"path":"/work/src/../x"}]})",
+      ask(R"({"toolCallId":"c","kind":"edit","title":"t","locations":[{"path":"/repo/src/../x"}]})",
           kOptions)
           .c_str());
   STRCMP_EQUAL(
       "a",
-      ask(R"({"toolCallId":"c","kind":"delete","title":"t","locations":[{"path":"/work/src/x"}]})",
+      ask(R"({"toolCallId":"c","kind":"delete","title":"t","locations":[{"path":"/repo/src/x"}]})",
           kOptions)
           .c_str());
   LONGS_EQUAL(2, agent.tally->result().denials.size());
@@ -126,7 +126,7 @@ TEST(Acp, whatACallIsToldToBeLaterCounts) {
   agent.spec.permissions.allow = {{"execute", "make*", ""}};
   prompt();
   update(
-      R"("sessionUpdate":"tool_call","toolCallId":"c7","kind":"execute","title":"bash","rawInput":{"cwd":"/work"})");
+      R"("sessionUpdate":"tool_call","toolCallId":"c7","kind":"execute","title":"bash","rawInput":{"cwd":"/repo"})");
   update(
       R"("sessionUpdate":"tool_call_update","toolCallId":"c7","status":"in_progress","rawInput":{"command":"make x"})");
   STRCMP_EQUAL("a", ask(R"({"toolCallId":"c7"})", kOptions).c_str());

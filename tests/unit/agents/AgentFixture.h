@@ -18,7 +18,7 @@ struct AgentFixture {
     spec.adapter = std::move(name);
     spec.binary = "/bin/agent";
     spec.prompt = "do it";
-    spec.cwd = "/work";
+    spec.cwd = "/repo";
     spec.rawFolder = "/raw";
   }
 

@@ -29,7 +29,7 @@ DriveSpec wholeSpec() {
   spec.prompt = "do it\nnow";
   spec.appendSystem = "be short";
   spec.outputSchema.set("type", "object");
-  spec.cwd = "/work tree";
+  spec.cwd = "/repo tree";
   spec.session = {"s-1", true, {10, 20, 3, 4}};
   spec.permissions = {true, true, {{"Bash", "git *", ""}}, {{"", "", "/etc/*"}}};
   spec.budgets = {1, 2, 3, 4, 5, 6, 7.5};

@@ -150,7 +150,7 @@ TEST(Launch, geminiMustNotGoOnWithoutItsRules) {
 TEST(Launch, opencodeIsGivenItsRulesInOrder) {
   AgentFixture agent{"opencode"};
   agent.spec.permissions.allow = {{"", "git *", ""}, {"edit", "", ""}};
-  agent.spec.permissions.deny = {{"", "git push*", ""}, {"edit", "", "/work/secret/*"}};
+  agent.spec.permissions.deny = {{"", "git push*", ""}, {"edit", "", "/repo/secret/*"}};
   const auto plan = agent.launch();
   STRCMP_EQUAL("OPENCODE_CONFIG_CONTENT", plan->environment.at(0).first.c_str());
   STRCMP_CONTAINS(
@@ -190,7 +190,7 @@ TEST(Launch, aCommandThatKnowsNoRulesIsGivenNone) {
 
 TEST_GROUP(Rules) {
   Permissions permissions;
-  bool may(const Action& action) { return decide(permissions, action, "/work").allowed; }
+  bool may(const Action& action) { return decide(permissions, action, "/repo").allowed; }
 };
 
 TEST(Rules, aStarFitsAnyText) {
@@ -209,18 +209,18 @@ TEST(Rules, denyGoesBeforeAllowAndTheDefaultComesLast) {
   CHECK(may({"Bash", "execute", "git status", ""}));
   CHECK_FALSE(may({"Bash", "execute", "git push", ""}));
   CHECK_FALSE(may({"Bash", "execute", "ls", ""}));
-  CHECK_FALSE(may({"Edit", "edit", "", "/work/a"}));
+  CHECK_FALSE(may({"Edit", "edit", "", "/repo/a"}));
   permissions.defaultAllow = true;
   CHECK(may({"Bash", "execute", "ls", ""}));
   STRCMP_EQUAL("permissions.deny[0]",
-               decide(permissions, {"Bash", "execute", "git push", ""}, "/work").rule.c_str());
+               decide(permissions, {"Bash", "execute", "git push", ""}, "/repo").rule.c_str());
 }
 
 TEST(Rules, pathsAreComparedWithoutTheirTurns) {
   permissions.allow = {{"edit", "", "src/*"}};
-  CHECK(may({"Edit", "edit", "", "/work/src/a"}));
+  CHECK(may({"Edit", "edit", "", "/repo/src/a"}));
   CHECK(may({"Edit", "edit", "", "src/./a"}));
-  CHECK_FALSE(may({"Edit", "edit", "", "/work/src/../secret"}));
-  CHECK_FALSE(may({"Edit", "edit", "", "/work/src/../../etc/passwd"}));
+  CHECK_FALSE(may({"Edit", "edit", "", "/repo/src/../secret"}));
+  CHECK_FALSE(may({"Edit", "edit", "", "/repo/src/../../etc/passwd"}));
   CHECK_FALSE(may({"Edit", "edit", "", ""}));
 }
