@@ -4,6 +4,7 @@ series=0.11.
 needs=mbedtls
 
 build() {
+  flags=${flags/-O2/-Os}  # the ciphers are those of Mbed TLS
   local tls=${prefix_of[mbedtls]}
   cmake_build . -DWITH_MBEDTLS=ON -DWITH_GSSAPI=OFF -DWITH_ZLIB=OFF -DWITH_SERVER=OFF -DWITH_NACL=OFF \
     -DWITH_PCAP=OFF -DWITH_EXAMPLES=OFF -DWITH_SYMBOL_VERSIONING=OFF -DWITH_EXEC=OFF -DWITH_GEX=OFF \

@@ -6,6 +6,10 @@ inputs=mbedtls-config.h
 
 build() {
   cat "$recipes/mbedtls-config.h" >> include/mbedtls/mbedtls_config.h
+  # What runs once a handshake or less is built for size; arithmetic, ciphers and hashes stay fast.
+  echo 'file(GLOB belay_cold RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ssl_*.c x509*.c pk*.c psa*.c pem.c asn1*.c oid.c
+    error.c md.c cipher*.c pkcs*.c base64.c entropy*.c version*.c debug.c)
+    set_source_files_properties(${belay_cold} PROPERTIES COMPILE_OPTIONS -Os)' >> library/CMakeLists.txt
   # Debian's build leaves the library's 3rdparty folder out.
   cp -r 3rdparty/everest/include/everest include/
   cmake_build . -DENABLE_PROGRAMS=OFF -DENABLE_TESTING=OFF -DGEN_FILES=OFF -DMBEDTLS_FATAL_WARNINGS=OFF \
