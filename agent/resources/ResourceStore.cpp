@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/resources/ResourceStream.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 
@@ -28,15 +29,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::string_view kRefPrefix = "res://sha256/";
-constexpr std::size_t kPieceBytes = 64u << 10;
 constexpr std::size_t kShards = 256;
 constexpr const char* kTemporary = "/tmp";
-
-Error damaged(const Digest& digest) {
-  return Error{ErrorCode::kResourceDamaged,
-               "resource " + resourceRef(digest) + " does not match its digest",
-               {"check the disk", "run the step that made it again"}};
-}
 
 std::string shardName(std::size_t shard) {
   const std::array<std::uint8_t, 1> byte{static_cast<std::uint8_t>(shard)};
@@ -55,15 +49,6 @@ Result<std::vector<std::string>> filesOf(const std::string& folder) {
   return files;
 }
 
-/// Reads once, again after a signal; 0 at the end.
-Result<std::size_t> readPiece(int fd, std::span<char> buffer, const std::string& what) {
-  while (true) {
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
-    if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) return base::errnoError(errno, "read " + what);
-  }
-}
-
 }  // namespace
 
 std::string resourceRef(const Digest& digest) { return std::string(kRefPrefix) + digest.hex(); }
@@ -76,21 +61,6 @@ Result<Digest> parseResourceRef(std::string_view ref) {
                "\"" + base::visible(ref.substr(0, 100)) + "\" is not a resource; write " +
                    std::string(kRefPrefix) + " and 64 hexadecimal digits"};
 }
-
-/// Removes its file unless publish() has given it its name.
-struct ResourceStore::Pending {
-  std::string path;
-  UniqueFd fd;
-  Resource resource;
-
-  Pending() = default;
-  Pending(Pending&& other) noexcept
-      : path(std::exchange(other.path, {})), fd(std::move(other.fd)), resource(other.resource) {}
-  Pending& operator=(Pending&&) = delete;
-  ~Pending() {
-    if (!path.empty()) static_cast<void>(base::removeFile(path));
-  }
-};
 
 ResourceStore::ResourceStore(Private, std::string folder, const base::Clock& clock,
                              base::Random& random)
@@ -204,36 +174,6 @@ Result<std::vector<Resource>> ResourceStore::putAll(std::span<const std::string_
   return out;
 }
 
-Result<Resource> ResourceStore::putPieces(const Source& next, std::uint64_t bytesMax) {
-  BELAY_ASSIGN(Pending pending, begin());
-  crypto::Sha256 hash;
-  while (true) {
-    BELAY_ASSIGN(const std::string_view piece, next());
-    if (piece.empty()) break;
-    pending.resource.size += piece.size();
-    if (pending.resource.size > bytesMax) {
-      return Error{ErrorCode::kLimit,
-                   "the content is larger than " + std::to_string(bytesMax) + " bytes"};
-    }
-    hash.update(piece);
-    BELAY_TRY(base::writeAll(pending.fd.get(), piece, pending.path));
-  }
-  pending.resource.digest = hash.finish();
-  noteUse(pending.resource.digest);
-  const Resource resource = pending.resource;
-  BELAY_TRY(publish({&pending, 1}));
-  return resource;
-}
-
-Result<Resource> ResourceStore::putStream(int fd, std::uint64_t bytesMax) {
-  std::vector<char> buffer(kPieceBytes);
-  const Source source = [&]() -> Result<std::string_view> {
-    BELAY_ASSIGN(const std::size_t got, readPiece(fd, buffer, "content of a resource"));
-    return std::string_view(buffer.data(), got);
-  };
-  return putPieces(source, bytesMax);
-}
-
 Status ResourceStore::touch(const std::string& path) {
   // The time of the file is what sweep() goes by after a restart.
   const timespec now{static_cast<time_t>(clock_.wallMs() / 1000),
@@ -260,23 +200,6 @@ Result<std::uint64_t> ResourceStore::size(const Digest& digest) const {
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return base::errnoError(errno, "stat " + pathOf(digest));
   return static_cast<std::uint64_t>(info.st_size);
-}
-
-Status ResourceStore::stream(const Digest& digest,
-                             const std::function<Status(std::string_view)>& sink) const {
-  BELAY_ASSIGN(const UniqueFd fd, openContent(digest));
-  const std::string path = pathOf(digest);
-  crypto::Sha256 hash;
-  std::vector<char> buffer(kPieceBytes);
-  while (true) {
-    BELAY_ASSIGN(const std::size_t got, readPiece(fd.get(), buffer, path));
-    if (got == 0) break;
-    const std::string_view piece(buffer.data(), got);
-    hash.update(piece);
-    BELAY_TRY(sink(piece));
-  }
-  if (hash.finish() != digest) return damaged(digest);
-  return {};
 }
 
 Result<std::string> ResourceStore::read(const Digest& digest, std::uint64_t bytesMax) const {

@@ -74,6 +74,11 @@ class ResourceStore {
   base::Result<Resource> put(std::string_view content);
   /// The same for several, with their syncs made together; results in the order of `contents`.
   base::Result<std::vector<Resource>> putAll(std::span<const std::string_view> contents);
+  class Writer;  ///< ResourceStream.h
+  class Reader;
+  /// For a content that comes in pieces: it is there when the writer's commit() has returned.
+  base::Result<std::unique_ptr<Writer>> write(std::uint64_t bytesMax);
+  base::Result<std::unique_ptr<Reader>> reader(const crypto::Digest& digest) const;
   /// Gives the next piece of a content; an empty one is the end.
   using Source = std::function<base::Result<std::string_view>()>;
   /// Takes pieces until the end, in bounded memory. Errors: kLimit after `bytesMax` bytes; those of

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/resources/ResourceStore.h"
+#include "agent/resources/ResourceStream.h"
 #include "common/base/Files.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/SimClock.h"
@@ -341,4 +342,56 @@ TEST(ResourceStore, sweepsAndPutsAtOnce) {
   for (int i = 0; i < 40; ++i) CHECK(store->sweep(plan()).ok());
   for (std::thread& thread : threads) thread.join();
   for (const int count : lost) LONGS_EQUAL(0, count);
+}
+
+TEST(ResourceStore, takesAContentAsItComes) {
+  std::string all;
+  {
+    auto writer = std::move(*store->write(1000));
+    for (const char* piece : {"one ", "two ", "", "three"}) {
+      CHECK(writer->write(piece).ok());
+      all += piece;
+    }
+    LONGS_EQUAL(all.size(), writer->size());
+    CHECK_FALSE(store->exists(sha256(all)));
+    const auto resource = writer->commit();
+    CHECK(resource->digest == sha256(all));
+    LONGS_EQUAL(all.size(), resource->size);
+  }
+  CHECK(store->read(sha256(all), 100).value() == all);
+  LONGS_EQUAL(0, leftovers());
+}
+
+TEST(ResourceStore, aWriterThatIsDroppedLeavesNothing) {
+  {
+    auto writer = std::move(*store->write(5));
+    CHECK(writer->write("12345").ok());
+    CHECK(writer->write("6").error().code == ErrorCode::kLimit);
+    LONGS_EQUAL(1, leftovers());
+  }
+  LONGS_EQUAL(0, leftovers());
+  CHECK_FALSE(store->exists(sha256("12345")));
+}
+
+TEST(ResourceStore, aReaderGivesPiecesAndNoticesDamageAtTheEnd) {
+  const std::string content(200'000, 'x');
+  const auto resource = store->put(content);
+  auto reader = std::move(*store->reader(resource->digest));
+  LONGS_EQUAL(content.size(), reader->size());
+  std::string got;
+  while (true) {
+    const auto piece = reader->next();
+    CHECK(piece.ok());
+    if (piece->empty()) break;
+    CHECK(piece->size() <= 65536);
+    got += *piece;
+  }
+  CHECK(got == content);
+  CHECK(reader->next().value().empty());
+  damage(resource->digest, std::string(199'999, 'x'));
+  auto again = std::move(*store->reader(resource->digest));
+  Result<std::string_view> piece = again->next();
+  while (piece.ok() && !piece->empty()) piece = again->next();
+  CHECK(piece.error().code == ErrorCode::kResourceDamaged);
+  CHECK(store->reader(sha256("nothing")).error().code == ErrorCode::kResourceNotFound);
 }
