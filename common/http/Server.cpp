@@ -377,6 +377,10 @@ Status Server::Implementation::step(milliseconds maxWait) {
   expireTimers();
   deliverPosts();
   freeDead();
+  if (context_.inHandshake == 0 && context_.handshakes >= context_.settings.calmAfter) {
+    context_.handshakes = 0;
+    if (context_.settings.onCalm) context_.settings.onCalm();
+  }
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -35,6 +36,10 @@ struct ServerSettings {
   std::chrono::milliseconds writeTimeout{
       60'000};  ///< A peer that takes no byte of an answer for so long is cut.
   std::chrono::milliseconds lingerTimeout{1'000};  ///< To read what a refused peer still sends.
+  /// Called in the server's thread when nobody is in a handshake any more, and `calmAfter` were:
+  /// their buffers have left holes, which the program may give back. Must not block; may be empty.
+  std::function<void()> onCalm = {};
+  std::size_t calmAfter = 1'000;
 };
 
 /// How a listening socket treats its connections.

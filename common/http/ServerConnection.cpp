@@ -114,14 +114,21 @@ void ServerConnection::onEvents(std::uint32_t events) {
 /// From room to room: to those in a handshake, and to those who are served.
 void ServerConnection::onHandshake() {
   const int before = watcher();
-  continueHandshake();
+  if (!begun_) ++context_.inHandshake;
   begun_ = true;
+  continueHandshake();
+  if (handshaken_) endHandshake();
   if (dead_ || watcher() == before) return;
   epoll_event none{};
   static_cast<void>(::epoll_ctl(before, EPOLL_CTL_DEL, transport_->fd(), &none));
   if (!watch(EPOLL_CTL_ADD, EPOLLIN)) return die();
   // The first request may have come with the end of the handshake, and would raise no event.
   if (handshaken_) readSome();
+}
+
+void ServerConnection::endHandshake() {
+  --context_.inHandshake;
+  ++context_.handshakes;
 }
 
 void ServerConnection::readSome() {
@@ -355,6 +362,7 @@ void ServerConnection::updateInterest() {
 void ServerConnection::die() {
   if (dead_) return;
   dead_ = true;
+  if (begun_ && !handshaken_) endHandshake();
   forgetBody();
   context_.timers.start(timer_, Phase::kNone, context_.now);
   context_.dead.push_back(slot_);

@@ -43,6 +43,8 @@ struct ConnectionContext {
   std::string date;              // For the Date field.
   std::vector<char> readBuffer;  // One for all: a connection that waits has none.
   std::size_t bodiesBytes = 0;   // Of all unfinished requests.
+  std::size_t inHandshake = 0;   // Have begun one and not ended it.
+  std::size_t handshakes = 0;    // Ended since the last calm.
   bool draining = false;
   std::vector<std::uint32_t> again;  // Slots that have more to read without a new event.
   std::vector<std::uint32_t> dead;   // Slots to be freed at the end of the step.
@@ -75,6 +77,7 @@ class ServerConnection {
  private:
   void continueHandshake();
   void onHandshake();
+  void endHandshake();
   void readSome();
   void onInput(std::string_view bytes);
   bool advance();

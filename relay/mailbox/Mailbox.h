@@ -191,12 +191,15 @@ class Mailbox {
   /// Those that have changed after `after`, in that order, without their contents.
   virtual base::Result<std::vector<ApprovalRow>> approvals(std::int64_t after,
                                                            std::size_t most) = 0;
-  /// False when this very decision is there already. `token`: digest of the credential that handed
+  /// False when this very decision is there already. `token`: digest of the credential that hands
   /// it in. Errors: kRelayQuota above `most` of one request and token, so that nobody uses up the
   /// room of others.
-  virtual base::Result<bool> handIn(std::string_view request, std::string_view decision,
-                                    std::string_view token, std::int64_t nowMs,
-                                    std::size_t most) = 0;
+  virtual base::Result<bool> isNewDecision(std::string_view request, std::string_view decision,
+                                           std::string_view token, std::size_t most) = 0;
+  /// Records one that is new, when its message has found room: what is recorded is not passed on
+  /// again.
+  virtual base::Status handIn(std::string_view request, std::string_view decision,
+                              std::string_view token, std::int64_t nowMs) = 0;
   /// In the order in which they came.
   virtual base::Result<std::vector<HandedRow>> handedIn(std::string_view request) = 0;
   /// Of this host's own requests only. `decision` empty: it is about the request alone. A request

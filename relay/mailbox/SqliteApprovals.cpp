@@ -56,23 +56,25 @@ Result<std::vector<ApprovalRow>> SqliteMailbox::approvals(std::int64_t after, st
   }
 }
 
-Result<bool> SqliteMailbox::handIn(std::string_view request, std::string_view decision,
-                                   std::string_view token, std::int64_t nowMs, std::size_t most) {
+Result<bool> SqliteMailbox::isNewDecision(std::string_view request, std::string_view decision,
+                                          std::string_view token, std::size_t most) {
   BELAY_ASSIGN(const std::vector<HandedRow> before, handedIn(request));
   for (const HandedRow& each : before) {
     if (each.decision == decision) return false;
   }
-  {
-    sqlite::Execution rows(statements_->countHandedIn, request, token);
-    BELAY_ASSIGN(const bool found, rows.next());
-    if (found && rows.integer(0) >= static_cast<std::int64_t>(most)) {
-      return Error{ErrorCode::kRelayQuota, "this token has handed in " + std::to_string(most) +
-                                               " decisions about the request"};
-    }
+  sqlite::Execution rows(statements_->countHandedIn, request, token);
+  BELAY_ASSIGN(const bool found, rows.next());
+  if (found && rows.integer(0) >= static_cast<std::int64_t>(most)) {
+    return Error{ErrorCode::kRelayQuota, "this token has handed in " + std::to_string(most) +
+                                             " decisions about the request"};
   }
-  BELAY_TRY(write(statements_->handIn, request, decision, token, nowMs));
-  BELAY_TRY(write(statements_->touchApproval, request));
   return true;
+}
+
+Status SqliteMailbox::handIn(std::string_view request, std::string_view decision,
+                             std::string_view token, std::int64_t nowMs) {
+  BELAY_TRY(write(statements_->handIn, request, decision, token, nowMs));
+  return write(statements_->touchApproval, request);
 }
 
 Result<std::vector<HandedRow>> SqliteMailbox::handedIn(std::string_view request) {

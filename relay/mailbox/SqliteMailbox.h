@@ -66,8 +66,10 @@ class SqliteMailbox final : public Mailbox {
   base::Status openApproval(const ApprovalRow& row, std::int64_t most) override;
   base::Result<std::optional<ApprovalRow>> approval(std::string_view request) override;
   base::Result<std::vector<ApprovalRow>> approvals(std::int64_t after, std::size_t most) override;
-  base::Result<bool> handIn(std::string_view request, std::string_view decision,
-                            std::string_view token, std::int64_t nowMs, std::size_t most) override;
+  base::Result<bool> isNewDecision(std::string_view request, std::string_view decision,
+                                   std::string_view token, std::size_t most) override;
+  base::Status handIn(std::string_view request, std::string_view decision,
+                      std::string_view token, std::int64_t nowMs) override;
   base::Result<std::vector<HandedRow>> handedIn(std::string_view request) override;
   base::Status addReceipt(std::string_view host, std::string_view request,
                           std::string_view decision, std::string_view receipt, bool closed,

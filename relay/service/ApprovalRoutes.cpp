@@ -90,8 +90,8 @@ Result<Outcome> handIn(Context& context, Mailbox& mailbox, const Handed& handed)
     return Error{ErrorCode::kWaitClosed, "request " + handed.request + " is closed"};
   }
   const std::int64_t nowMs = context.clock.wallMs();
-  BELAY_ASSIGN(const bool fresh,
-               mailbox.handIn(handed.request, handed.decision, handed.token, nowMs, kDecisionsMax));
+  BELAY_ASSIGN(const bool fresh, mailbox.isNewDecision(handed.request, handed.decision,
+                                                       handed.token, kDecisionsMax));
   Outcome outcome;
   if (fresh) {
     Value body;
@@ -99,6 +99,7 @@ Result<Outcome> handIn(Context& context, Mailbox& mailbox, const Handed& handed)
     const mailbox::Quota quota{context.settings.messagesMax,
                                static_cast<std::int64_t>(context.settings.bytesMax)};
     BELAY_TRY(mailbox.put(row->host, wire::kDecision, json::print(body), nowMs, quota));
+    BELAY_TRY(mailbox.handIn(handed.request, handed.decision, handed.token, nowMs));
     outcome.woken.push_back(row->host);
     outcome.approvalsChanged = true;
   }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/crypto/Sha256.h"
 #include "common/wire/CallbackProof.h"
 
 namespace belay::service {
@@ -36,14 +37,15 @@ std::string Credentials::roleOf(std::string_view bearer, std::int64_t nowMs) con
 }
 
 void Credentials::openSession(std::string_view bearer, Session session) {
-  std::string digest = wire::digestOf(bearer);
+  const crypto::Digest digest = crypto::sha256(bearer);
   MutexLock lock(mutex_);
-  Open& open = sessions_[session.host];
+  const auto [at, first] = sessions_.try_emplace(std::move(session.host));
+  Open& open = at->second;
   // Of a host's sessions the newest is open, the one before is remembered as fenced.
-  hosts_.erase(open.fencedDigest);
-  open.fencedDigest = std::move(open.digest);
-  hosts_[digest] = session.host;
-  open.digest = std::move(digest);
+  if (open.fenced) hosts_.erase(*open.fenced);
+  if (!first) open.fenced = open.digest;
+  hosts_[digest] = &*at;
+  open.digest = digest;
   open.epoch = session.epoch;
 }
 
@@ -52,21 +54,17 @@ void Credentials::endSession(std::string_view host) {
   const auto found = sessions_.find(host);
   if (found == sessions_.end()) return;
   hosts_.erase(found->second.digest);
-  hosts_.erase(found->second.fencedDigest);
+  if (found->second.fenced) hosts_.erase(*found->second.fenced);
   sessions_.erase(found);
 }
 
 std::optional<Session> Credentials::sessionOf(std::string_view bearer, bool& fenced) const {
-  const std::string digest = wire::digestOf(bearer);
-  fenced = false;
+  const crypto::Digest digest = crypto::sha256(bearer);
   MutexLock lock(mutex_);
   const auto host = hosts_.find(digest);
-  if (host == hosts_.end()) return std::nullopt;
-  const auto open = sessions_.find(host->second);
-  if (open == sessions_.end()) return std::nullopt;
-  if (open->second.digest == digest) return Session{host->second, open->second.epoch};
-  fenced = true;
-  return std::nullopt;
+  fenced = host != hosts_.end() && host->second->second.digest != digest;
+  if (host == hosts_.end() || fenced) return std::nullopt;
+  return Session{host->second->first, host->second->second.epoch};
 }
 
 std::size_t Credentials::sessions() const {

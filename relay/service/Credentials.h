@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/Mutex.h"
+#include "common/crypto/Digest.h"
 #include "relay/mailbox/Mailbox.h"
 
 namespace belay::service {
@@ -46,16 +47,17 @@ class Credentials {
     std::int64_t expiresMs = 0;
   };
   struct Open {
-    std::string digest;
-    std::string fencedDigest;  // Of the session before.
+    crypto::Digest digest;
+    std::optional<crypto::Digest> fenced;  // Of the session before.
     std::int64_t epoch = 0;
   };
 
   mutable base::Mutex mutex_;
   std::map<std::string, Token, std::less<>> tokens_ BELAY_GUARDED_BY(mutex_);
-  std::map<std::string, std::string, std::less<>> hosts_
+  using Sessions = std::map<std::string, Open, std::less<>>;
+  Sessions sessions_ BELAY_GUARDED_BY(mutex_);  // By host.
+  std::map<crypto::Digest, const Sessions::value_type*> hosts_
       BELAY_GUARDED_BY(mutex_);  // By the digest of a session, the last fenced one too.
-  std::map<std::string, Open, std::less<>> sessions_ BELAY_GUARDED_BY(mutex_);  // By host.
 };
 
 }  // namespace belay::service

@@ -1,6 +1,5 @@
 #include "relay/service/Nonces.h"
 
-#include <array>
 #include <cstdint>
 #include <cstring>
 
@@ -38,24 +37,35 @@ std::string Nonces::make(std::chrono::milliseconds now) {
   return base::toBase64Url(head + macOf(head));
 }
 
-bool Nonces::fresh(std::string_view nonce, std::chrono::milliseconds now) const {
+std::optional<Nonces::Head> Nonces::headOf(std::string_view nonce, std::string& mac) {
   const auto bytes = base::fromBase64Url(nonce);
-  if (!bytes || bytes->size() != kHeadBytes + kMacBytes) return false;
-  const std::string head = bytes->substr(0, kHeadBytes);
-  if (!base::equalsInConstantTime(macOf(head), bytes->substr(kHeadBytes))) return false;
+  if (!bytes || bytes->size() != kHeadBytes + kMacBytes) return std::nullopt;
+  Head head{};
+  static_assert(sizeof(head) == kHeadBytes);
+  std::memcpy(head.data(), bytes->data(), kHeadBytes);
+  mac = bytes->substr(kHeadBytes);
+  return head;
+}
+
+bool Nonces::fresh(std::string_view nonce, std::chrono::milliseconds now) const {
+  std::string mac;
+  const auto head = headOf(nonce, mac);
+  if (!head || !base::equalsInConstantTime(macOf({head->data(), head->size()}), mac)) return false;
   std::int64_t made = 0;
-  std::memcpy(&made, head.data(), kTimeBytes);
+  std::memcpy(&made, head->data(), kTimeBytes);
   base::MutexLock lock(mutex_);
-  return now - std::chrono::milliseconds{made} < kLifetime && used_.find(nonce) == used_.end();
+  return now - std::chrono::milliseconds{made} < kLifetime && !used_.contains(*head);
 }
 
 void Nonces::use(std::string_view nonce, std::chrono::milliseconds now) {
+  std::string mac;
+  const auto head = headOf(nonce, mac);
   base::MutexLock lock(mutex_);
   while (!order_.empty() && order_.front().first + kLifetime <= now) {
     used_.erase(order_.front().second);
     order_.pop_front();
   }
-  if (used_.emplace(nonce).second) order_.emplace_back(now, nonce);
+  if (head && used_.insert(*head).second) order_.emplace_back(now, *head);
 }
 
 }  // namespace belay::service

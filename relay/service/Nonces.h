@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -29,6 +31,9 @@ class Nonces {
   void use(std::string_view nonce, std::chrono::milliseconds now);
 
  private:
+  /// Time and random bytes: what one nonce is told from another by, however it is spelt.
+  using Head = std::array<char, 16>;
+  static std::optional<Head> headOf(std::string_view nonce, std::string& mac);
   std::string macOf(std::string_view head) const;
 
   // Constant after construction.
@@ -36,8 +41,8 @@ class Nonces {
   const std::string key_;
 
   mutable base::Mutex mutex_;
-  std::set<std::string, std::less<>> used_ BELAY_GUARDED_BY(mutex_);
-  std::deque<std::pair<std::chrono::milliseconds, std::string>> order_
+  std::set<Head> used_ BELAY_GUARDED_BY(mutex_);
+  std::deque<std::pair<std::chrono::milliseconds, Head>> order_
       BELAY_GUARDED_BY(mutex_);  // Of their use.
 };
 

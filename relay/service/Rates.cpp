@@ -20,7 +20,7 @@ bool Rates::take(const std::string& key, std::int64_t perMinute, std::chrono::mi
       buckets_.pop_back();
     }
     buckets_.push_front({key, burst, now});
-    found = byKey_.emplace(key, buckets_.begin()).first;
+    found = byKey_.emplace(buckets_.front().key, buckets_.begin()).first;
   } else {
     buckets_.splice(buckets_.begin(), buckets_, found->second);
   }

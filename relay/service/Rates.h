@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace belay::service {
@@ -30,7 +31,7 @@ class Rates {
 
   const std::size_t keysMax_;
   std::list<Bucket> buckets_;  // The one that asked last comes first.
-  std::unordered_map<std::string, std::list<Bucket>::iterator> byKey_;
+  std::unordered_map<std::string_view, std::list<Bucket>::iterator> byKey_;  // Keys of buckets_.
 };
 
 }  // namespace belay::service

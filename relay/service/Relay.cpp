@@ -1,5 +1,6 @@
 #include "relay/service/Relay.h"
 
+#include <malloc.h>
 #include <pthread.h>
 
 #include <atomic>
@@ -207,6 +208,7 @@ class Relay::Implementation {
     bounds.idleTimeout = std::chrono::seconds{60};
     // When all hosts come at once, some wait for their turn; who is slow himself costs two pages.
     bounds.handshakeTimeout = std::chrono::seconds{30};
+    bounds.onCalm = [] { static_cast<void>(::malloc_trim(0)); };
     BELAY_ASSIGN(server_, http::Server::create(bounds, *table_, clock_, log_));
     // First the socket: whoever reaches the relay from outside may call its administrator.
     BELAY_TRY(server_->listenUnix(settings_.socket, 0600));

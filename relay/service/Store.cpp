@@ -287,8 +287,8 @@ Result<std::optional<http::ServerResponse>> Store::collect(const Poll& poll) {
 void Store::park(http::Responder responder, const Poll& poll) {
   unpark(poll.session.host, noMessages());
   const milliseconds until = clock_.sinceBoot() + poll.wait;
-  deadlines_.emplace(until, poll.session.host);
-  parked_.emplace(poll.session.host, Parked{std::move(responder), poll, until});
+  const auto at = parked_.emplace(poll.session.host, Parked{std::move(responder), poll, until}).first;
+  deadlines_.emplace(until, &at->first);
   parkedCount_.store(parked_.size(), std::memory_order_relaxed);
 }
 
@@ -297,7 +297,7 @@ void Store::unpark(const std::string& host, http::ServerResponse response) {
   if (found == parked_.end()) return;
   const auto [first, last] = deadlines_.equal_range(found->second.until);
   const auto deadline =
-      std::find_if(first, last, [&](const auto& each) { return each.second == host; });
+      std::find_if(first, last, [&](const auto& each) { return each.second == &found->first; });
   if (deadline != last) deadlines_.erase(deadline);
   found->second.responder.send(std::move(response));
   parked_.erase(found);
@@ -319,7 +319,7 @@ Status Store::wake(const std::string& host) {
 void Store::expire(bool all) {
   const milliseconds now = clock_.sinceBoot();
   while (!deadlines_.empty() && (all || deadlines_.begin()->first <= now)) {
-    const std::string host = deadlines_.begin()->second;
+    const std::string host = *deadlines_.begin()->second;
     unpark(host, noMessages());
   }
 }

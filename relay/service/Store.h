@@ -156,7 +156,7 @@ class Store {
 
   // Owner only.
   std::map<std::string, Parked, std::less<>> parked_;  // By host: one poll each.
-  std::multimap<std::chrono::milliseconds, std::string> deadlines_;
+  std::multimap<std::chrono::milliseconds, const std::string*> deadlines_;  // Keys of parked_.
   std::chrono::milliseconds nextSweep_{0};
   std::chrono::milliseconds lastCommit_{0};  // So long it took.
   std::size_t deferred_ = 0;                 // Words of polls that are not on disk.

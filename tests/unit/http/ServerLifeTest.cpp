@@ -158,6 +158,27 @@ TEST(ServerLife, servesTheOthersBetweenHandshakes) {
   }
 }
 
+TEST(ServerLife, saysWhenManyHandshakesAreOver) {
+  int calm = 0;
+  settings.onCalm = [&calm] { ++calm; };
+  settings.calmAfter = 3;
+  auto& s = start();
+  DearTransports transports;
+  std::vector<UniqueFd> all;
+  for (int i = 0; i < 3; ++i) {
+    all.push_back(s.connect({&transports, false}));
+    s.send(all.back(), "a");
+  }
+  for (int i = 0; i < 2; ++i) s.send(all[static_cast<std::size_t>(i)], "bc");
+  LONGS_EQUAL(0, calm);  // One is still in its handshake.
+  all.pop_back();        // One that breaks off has ended too.
+  s.pass(settings.handshakeTimeout);
+  LONGS_EQUAL(1, calm);
+  all.push_back(s.connect({&transports, false}));
+  s.send(all.back(), "abc");
+  LONGS_EQUAL(1, calm);
+}
+
 TEST(ServerLife, cutsAHandshakeThatTakesTooLong) {
   auto& s = start();
   DearTransports transports;

@@ -299,7 +299,7 @@ TEST(MailboxContract, approvalsAreListedByTheirChanges) {
   STRCMP_EQUAL(R"({"sealed":"x"})", (*store->approval("r1"))->content.c_str());
   const std::int64_t last = (*all)[1].change;
   CHECK(store->approvals(last, 10)->empty());
-  CHECK(*store->handIn("r1", "d1", "t", kNow, 10));
+  CHECK(store->handIn("r1", "d1", "t", kNow).ok());
   const auto changed = store->approvals(last, 10);
   LONGS_EQUAL(1, changed->size());
   STRCMP_EQUAL("r1", (*changed)[0].request.c_str());
@@ -329,12 +329,15 @@ TEST(MailboxContract, decisionsAreKeptOnceWithTheirReceipts) {
   host("a");
   host("b");
   CHECK(store->openApproval(approvalRow("r1", "a"), 10).ok());
-  CHECK(*store->handIn("r1", "d1", "t", kNow, 2));
-  CHECK(!*store->handIn("r1", "d1", "t", kNow, 2));
-  CHECK(*store->handIn("r1", "d2", "t", kNow, 2));
-  CHECK(store->handIn("r1", "d3", "t", kNow, 2).error().code == ErrorCode::kRelayQuota);
+  CHECK(*store->isNewDecision("r1", "d1", "t", 2));
+  CHECK(*store->isNewDecision("r1", "d1", "t", 2));  // to ask writes nothing
+  CHECK(store->handIn("r1", "d1", "t", kNow).ok());
+  CHECK(!*store->isNewDecision("r1", "d1", "t", 2));
+  CHECK(store->handIn("r1", "d2", "t", kNow).ok());
+  CHECK(store->isNewDecision("r1", "d3", "t", 2).error().code == ErrorCode::kRelayQuota);
   // Whose room is used up is nobody else's loss.
-  CHECK(*store->handIn("r1", "d4", "other", kNow, 2));
+  CHECK(*store->isNewDecision("r1", "d4", "other", 2));
+  CHECK(store->handIn("r1", "d4", "other", kNow).ok());
   CHECK(store->addReceipt("b", "r1", "d1", "lie", true, kNow).ok());
   CHECK(store->addReceipt("a", "r1", "d2", "first", false, kNow).ok());
   CHECK(store->addReceipt("a", "r1", "d2", "second", false, kNow).ok());
@@ -349,7 +352,7 @@ TEST(MailboxContract, approvalsGoADayAfterTheirEnd) {
   constexpr std::int64_t kDay = 24 * 3'600'000;
   host("a");
   CHECK(store->openApproval(approvalRow("r1", "a"), 10).ok());
-  CHECK(*store->handIn("r1", "d1", "t", kNow, 2));
+  CHECK(store->handIn("r1", "d1", "t", kNow).ok());
   CHECK(store->openApproval(approvalRow("r2", "a", kNow + 9 * kDay), 10).ok());
   CHECK(store->sweep(kNow + 1001, 100).ok());
   CHECK(store->approval("r1")->has_value());

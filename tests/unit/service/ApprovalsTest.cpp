@@ -90,6 +90,22 @@ TEST(Approvals, aDecisionIsPassedOnOnceAndItsReceiptComesBack) {
   STRCMP_EQUAL("a.b.c", decision.text("receipt").c_str());
 }
 
+TEST(Approvals, aDecisionThatFoundNoRoomMayComeAgain) {
+  relay.settings.messagesMax = 1;
+  open(request);
+  const std::string other = statement(request, "another");
+  LONGS_EQUAL(202, decide(other).status);
+  const auto refused = decide(statement(request));
+  LONGS_EQUAL(429, refused.status);
+  STRCMP_EQUAL("BLY-RELAY-QUOTA", refused.code.c_str());
+  LONGS_EQUAL(1, relay.poll(session).data.find("messages")->asArray().size());
+  relay.poll(session, 1);
+  const auto again = decide(statement(request));
+  LONGS_EQUAL(202, again.status);
+  CHECK(!again.data.flag("existing"));
+  LONGS_EQUAL(1, relay.poll(session, 1).data.find("messages")->asArray().size());
+}
+
 TEST(Approvals, whatIsNoDecisionAboutThisRequestIsNotTaken) {
   open(request);
   LONGS_EQUAL(400, decide(statement(crypto::sha256("another").hex())).status);
