@@ -4,7 +4,7 @@ add_custom_target(product)
 
 # belay_program(name source libraries...): name in the build folder, stripped; its symbols in name.debug.
 function(belay_program name sources)
-  add_executable(${name} ${sources})
+  add_executable(${name} ${sources} "${PROJECT_SOURCE_DIR}/common/base/Terminate.cpp")
   target_link_libraries(${name} PRIVATE ${ARGN})
   if(BELAY_OPTIMIZED)
     target_compile_options(${name} PRIVATE -Os -fno-exceptions -fno-asynchronous-unwind-tables)
