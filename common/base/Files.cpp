@@ -25,27 +25,6 @@ std::string parentOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Status removeBelow(int folderFd, const std::string& shown) {
-  Folder folder(::fdopendir(folderFd));
-  if (!folder) {
-    ::close(folderFd);
-    return errnoError(errno, "open folder " + shown);
-  }
-  while (const dirent* entry = ::readdir(folder.get())) {
-    const std::string name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    const int at = ::dirfd(folder.get());
-    if (::unlinkat(at, name.c_str(), 0) == 0 || errno == ENOENT) continue;
-    if (errno != EISDIR && errno != EPERM) return errnoError(errno, "remove " + shown + "/" + name);
-    const int below = ::openat(at, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (below < 0) return errnoError(errno, "open folder " + shown + "/" + name);
-    BELAY_TRY(removeBelow(below, shown + "/" + name));
-    if (::unlinkat(at, name.c_str(), AT_REMOVEDIR) != 0)
-      return errnoError(errno, "remove " + shown + "/" + name);
-  }
-  return {};
-}
-
 }  // namespace
 
 Error errnoError(int error, const std::string& what) {
@@ -170,14 +149,6 @@ Result<std::uint64_t> treeBytes(const std::string& path) {
 
 Status removeFile(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errnoError(errno, "remove " + path);
-  return {};
-}
-
-Status removeTree(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return errno == ENOENT ? Status{} : Status{errnoError(errno, "open folder " + path)};
-  BELAY_TRY(removeBelow(fd, path));
-  if (::rmdir(path.c_str()) != 0) return errnoError(errno, "remove folder " + path);
   return {};
 }
 

@@ -88,6 +88,23 @@ TEST(Files, listsInOrder) {
   CHECK(listFolder(folder.at("none")).error().code == ErrorCode::kNotFound);
 }
 
+// Regression: a tree of a job that is deeper than there are descriptors.
+TEST(Files, removesATreeOfAnyDepthAndFoldersThatCannotBeEntered) {
+  const std::string top = folder.at("deep");
+  CHECK_EQUAL(0, ::mkdir(top.c_str(), 0700));
+  UniqueFd at(::open(top.c_str(), O_RDONLY | O_DIRECTORY));
+  for (int depth = 0; depth < 5000; ++depth) {
+    CHECK_EQUAL(0, ::mkdirat(at.get(), "d", 0700));
+    at.reset(::openat(at.get(), "d", O_RDONLY | O_DIRECTORY));
+  }
+  CHECK_EQUAL(0, ::mkdirat(at.get(), "closed", 0000));
+  CHECK_EQUAL(0, ::mkdir((top + "/x").c_str(), 0700));
+  CHECK(writeFileDurably(top + "/x/file", "").ok());
+  CHECK_EQUAL(0, ::chmod((top + "/x").c_str(), 0500));
+  CHECK(removeTree(top).ok());
+  CHECK_FALSE(fileExists(top));
+}
+
 TEST(Files, removesWhatIsThereAndWhatIsNot) {
   CHECK(writeFileDurably(folder.at("file"), "x").ok());
   CHECK(removeFile(folder.at("file")).ok());
