@@ -26,10 +26,14 @@ NOT_BARE = {"replace_own_folder", "fill_the_disk", "many_files", "race_links", "
 
 
 def names():
+    """By the program that has each."""
     words = dict.fromkeys(("STATE", "SOCKET", "PUBLIC"), "x") | dict.fromkeys(("DAEMON", "SPAWNER", "VICTIM"), "1")
-    listed = subprocess.run([sys.executable, HERE + "/attacks.py", "--list"], env={**os.environ, **words},
-                            capture_output=True, text=True, check=True)
-    return listed.stdout.split()
+    found = {}
+    for program in ("attacks.py", "call_attacks.py"):
+        listed = subprocess.run([sys.executable, HERE + "/" + program, "--list"], env={**os.environ, **words},
+                                capture_output=True, text=True, check=True)
+        found.update(dict.fromkeys(listed.stdout.split(), program))
+    return found
 
 
 def processes_of(uid):
@@ -74,7 +78,9 @@ class Arena:
         self.host = belay.Host(settings)
         self.host.socket = self.public + "/s"
         self.open_abstract()
-        shutil.copy(HERE + "/attacks.py", self.public)
+        for program in ("attacks.py", "call_attacks.py"):
+            shutil.copy(HERE + "/" + program, self.public)
+        self.programs = names()
         shutil.copy("/usr/bin/id", self.public + "/setuid-id")
         os.chmod(self.public + "/setuid-id", 0o4755)
 
@@ -142,8 +148,9 @@ class Arena:
         timeout = "2s" if name in ("fork_bomb", "stay_by_forking_on") else "%ds" % seconds
         run = self.host.start_run({"slug": "attacker", "steps": [{
             "id": "a", "timeout": timeout,
-            "run": {"command": ["/usr/bin/python3", "-I", self.public + "/attacks.py", name],
-                    "env": self.environment()}}]})
+            "run": {"command": ["/usr/bin/python3", "-I", self.public + "/" + self.programs[name], name],
+                    "env": self.environment(), "payload": {},
+                    **({"collect": ["bait", "deep/local.key"]} if name.startswith("bait") else {})}}]})
         shown = self.host.wait_run(run, seconds=seconds + 20)
         out = self.host.cli("run", "logs", run, json_out=False).out
         return shown, out
@@ -175,6 +182,9 @@ def judge(arena, name, before):
     """What the attack won, as a list; empty: nothing."""
     shown, out = arena.attack(name)
     wins = re.findall(r"^WON .*", out, re.M)
+    output = belay.step_of(shown, "a").get("output") or {}
+    if name in arena.programs and arena.programs[name] == "call_attacks.py":
+        wins += ["kept: %s" % output[key] for key in ("files", "attachments", "result") if key in output]
     if name not in SILENT and not wins and not re.search(r"^(.*\| )?tried$", out, re.M):
         wins.append("it did not try: %s %s" % (out[-600:], shown["run"].get("error")))
     left = processes_of(arena.uid) if arena.profile == "user" else []

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 shift $(($# > 0))
 export BELAY=${BELAY:-$PWD/build/belay} PYTHONPATH=$PWD/tests/support/py PYTHONDONTWRITEBYTECODE=1
 passed=0 failed=0
-for file in malicious survival canaries; do
+for file in malicious survival trees canaries; do
   [[ " ${*:-$file} " == *" $file "* ]] || continue
   echo "$file:"
   log=$(timeout -k 5 3000 python3 "tests/jobs/$file.py" 2>&1 < /dev/null)
