@@ -9,7 +9,9 @@ export BELAY=${BELAY:-$PWD/build/belay} BELAY_AGENTS=${BELAY_AGENTS:-$PWD/build/
 export PYTHONPATH=$PWD/tests/support/py PYTHONDONTWRITEBYTECODE=1
 agents=(@anthropic-ai/claude-code@2.1.197 @openai/codex@0.169.0 @google/gemini-cli@0.61.0 opencode-ai@1.18.33)
 
-if [ ! -d "$BELAY_AGENTS/node_modules" ]; then
+# What an installation left that was stopped is no installation.
+stamp=$BELAY_AGENTS/installed
+if [ "$(cat "$stamp" 2> /dev/null)" != "${agents[*]}" ]; then
   command -v npm > /dev/null || { echo "npm is not installed"; echo "0 passed, 1 failed"; exit 1; }
   mkdir -p "$BELAY_AGENTS"
   if ! (cd "$BELAY_AGENTS" && npm init -y && npm install --no-audit --no-fund "${agents[@]}") > "$BELAY_AGENTS/npm.log" 2>&1; then
@@ -17,6 +19,7 @@ if [ ! -d "$BELAY_AGENTS/node_modules" ]; then
     echo "0 passed, 1 failed"
     exit 1
   fi
+  echo "${agents[*]}" > "$stamp"
 fi
 # shellcheck disable=SC2016  # the inner shell's
 exec unshare -rn sh -c 'ip link set lo up && exec python3 tests/agents/agents.py "$@"' - "$@"
