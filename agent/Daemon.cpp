@@ -29,6 +29,7 @@
 #include "agent/link/Link.h"
 #include "agent/link/RelayTransport.h"
 #include "agent/resources/ResourceStore.h"
+#include "agent/runtime/AgentLedger.h"
 #include "agent/runtime/Loop.h"
 #include "agent/runtime/LoopRunner.h"
 #include "agent/runtime/ServiceManager.h"
@@ -349,6 +350,9 @@ Status Daemon::makeAgentStep(const settings::JobSettings& jobs) {
             const std::string& name = plan.hostAgent.empty() ? plan.name : plan.hostAgent;
             const auto* found = agents::findLocked(locked, name, plan.drive.binary);
             return found ? found->digest : std::string();
+          },
+          [this](const base::RunId& run, const std::string& use) {
+            return runtime::AgentLedger(runtime_->journal()).spent(run, use);
           }},
       jobs, options_.settings.agents, loop_->resultSink());
   return {};

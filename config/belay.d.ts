@@ -69,6 +69,10 @@ export interface Run {
   callback?: string;
   /** How far the command must be kept from the host, at least: bare, user or strong; a host that cannot refuses it. */
   profile?: "bare" | "user" | "strong";
+  /** What it finds as payload.json in the folder BELAY_JOB_DIR, beside context.json; result.json there is its result. */
+  payload?: Json;
+  /** Paths of files below cwd to keep as resources when it has ended. */
+  collect?: Text[];
 }
 
 /** Makes an HTTP request. */
@@ -406,6 +410,8 @@ export interface FlowFile {
       usd?: number;
       /** Answers of the model, in all steps of the run that use the handle. */
       turns?: number;
+      /** Memory that it and what it starts have for themselves, all processes together. */
+      memory?: Size;
     };
     /** When its provider takes no more for now: fail, wait until it does and go on, or ask an operator first. */
     on_quota?: "fail" | "wait" | "ask";
@@ -426,6 +432,8 @@ export interface FlowFile {
       /** Flags with their values; true is the flag alone. */
       option_flags?: { [name: string]: any };
     };
+    /** How far it must be kept from the host, at least; a host that cannot refuses it. */
+    profile?: "bare" | "user" | "strong";
   } };
   /** What starts runs of the live release: schedules, webhooks and events. */
   triggers?: {

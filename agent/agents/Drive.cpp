@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/agents/Classify.h"
+#include "agent/agents/OwnMemory.h"
 #include "agent/agents/ProgramDigest.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
@@ -33,6 +34,7 @@ constexpr std::size_t kErrorTailBytes = 16u << 10;
 constexpr std::int64_t kErrorLinesShown = 500;
 constexpr std::uint64_t kRawBytesMax = 256u << 20;
 constexpr std::size_t kDrainBytesMax = 64u << 20;
+constexpr std::int64_t kMemoryEveryMs = 500;
 constexpr std::int64_t kLeaveMs = 30'000;  // After its last word.
 
 /// No agent replaces itself while it is watched: for all of them at once, an agent may start
@@ -133,6 +135,7 @@ Status Drive::start(const LaunchPlan& plan) {
   BELAY_TRY(child_.start(child));
   startedMs_ = nowMs();
   watchdog_.emplace(spec_.budgets, startedMs_);
+  if (spec_.budgets.memoryBytes > 0) nextMemoryMs_ = startedMs_ + kMemoryEveryMs;
   narrator_.show("start", spec_.adapter + " " + spec_.binary);
   return {};
 }
@@ -166,6 +169,7 @@ int Drive::waitMs() const {
   if (phase_ == Phase::kRunning && !tally_.finished()) {
     const std::int64_t budget = watchdog_->nextMs();
     if (budget >= 0) next = next < 0 ? budget : std::min(next, budget);
+    if (nextMemoryMs_ >= 0) next = next < 0 ? nextMemoryMs_ : std::min(next, nextMemoryMs_);
   }
   if (next < 0) return -1;
   return static_cast<int>(std::clamp<std::int64_t>(next - nowMs(), 0, 60'000));
@@ -233,8 +237,19 @@ void Drive::checkBudgets() {
   if (spec_.permissions.failOnDenied && tally_.denied()) {
     return end(Outcome::kDenied, "it was denied " + tally_.result().denials[0].tool, {});
   }
+  checkMemory();
   const std::string budget = tally_.overBudget();
   if (!budget.empty()) end(Outcome::kOverBudget, "budgets." + budget + " is used up", budget);
+}
+
+void Drive::checkMemory() {
+  const std::int64_t now = nowMs();
+  if (nextMemoryMs_ < 0 || now < nextMemoryMs_) return;
+  nextMemoryMs_ = now + kMemoryEveryMs;
+  if (ownMemory() <= static_cast<std::uint64_t>(spec_.budgets.memoryBytes)) return;
+  end(Outcome::kOverBudget, "budgets.memory_bytes is used up", "memory_bytes");
+  // Its grace would be time to take more.
+  child_.signal(SIGKILL);
 }
 
 void Drive::keepRaw(UniqueFd& file, std::uint64_t& kept, std::string_view bytes) {

@@ -56,6 +56,7 @@ class Drive {
   void giveInput();
   void keepRaw(base::UniqueFd& file, std::uint64_t& kept, std::string_view bytes);
   void checkBudgets();
+  void checkMemory();
   /// The first reason counts. Does not wait.
   void end(Outcome outcome, std::string detail, std::string budget);
   void drain();
@@ -82,6 +83,7 @@ class Drive {
   std::string input_;
   bool keepInput_ = false;
   std::int64_t startedMs_ = 0;
+  std::int64_t nextMemoryMs_ = -1;  // When the memory is looked at next; -1: it has no bound.
   std::optional<Watchdog> watchdog_;
   Phase phase_ = Phase::kRunning;
   std::int64_t nextPhaseMs_ = -1;  // When the next phase of its end begins, or it has to have left.

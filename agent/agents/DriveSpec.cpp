@@ -91,6 +91,7 @@ void readBudgets(Members& outer, Budgets& out) {
     members.count("turns", out.turns);
     members.count("tokens", out.tokens);
     members.amount("usd", out.usd);
+    members.count("memory_bytes", out.memoryBytes);
   });
 }
 
@@ -166,7 +167,8 @@ Value budgetsValue(const Budgets& budgets) {
       .set("output_bytes", budgets.outputBytes)
       .set("turns", budgets.turns)
       .set("tokens", budgets.tokens)
-      .set("usd", budgets.usd);
+      .set("usd", budgets.usd)
+      .set("memory_bytes", budgets.memoryBytes);
   return out;
 }
 

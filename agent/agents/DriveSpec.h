@@ -55,6 +55,7 @@ struct Budgets {
   std::int64_t turns = 0;
   std::int64_t tokens = 0;  ///< Input and output of this run.
   double usd = 0;
+  std::int64_t memoryBytes = 0;  ///< That agent, driver and what they started have for themselves.
 };
 
 /// How a program that has no adapter of its own takes its prompt and options (adapter `command`).

@@ -23,6 +23,13 @@ constexpr std::array<KnownAgent, 9> kKnown{{{"claude-code", "claude-code", "clau
 
 std::span<const KnownAgent> knownAgents() { return kKnown; }
 
+std::string_view programOf(std::string_view adapter) {
+  for (const KnownAgent& agent : kKnown) {
+    if (agent.adapter == adapter && agent.name == adapter) return agent.program;
+  }
+  return {};
+}
+
 const KnownAgent* findKnownAgent(std::string_view name) {
   for (const KnownAgent& agent : kKnown) {
     if (agent.name == name) return &agent;

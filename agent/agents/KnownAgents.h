@@ -17,6 +17,8 @@ struct KnownAgent {
 };
 
 std::span<const KnownAgent> knownAgents();
+/// What the agent of an adapter is called; empty for acp and command.
+std::string_view programOf(std::string_view adapter);
 /// Null when there is none of that name.
 const KnownAgent* findKnownAgent(std::string_view name);
 

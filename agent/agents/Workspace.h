@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,7 +13,7 @@ namespace belay::agents {
 
 enum class WorkspaceKind { kScratch, kDir, kGit };
 
-/// Where an agent works, and what becomes of it: the file that `belay workspace` reads.
+/// Where an agent works, and what becomes of it: what `belay workspace` is told.
 ///
 /// `folder` is Belay's own and holds `repo.git`, which nobody configures but Belay, and for scratch
 /// and git `tree`, where the agent works. The agent has a repository of its own in `tree`; what it
@@ -25,8 +27,7 @@ struct WorkspaceSpec {
   std::string title;   ///< Of the commit.
   bool diff = false;   ///< Whether `end` says what has changed.
   bool made = false;   ///< It is there from an earlier step.
-  /// Files to put into it: where they are, and where they go, below it.
-  std::vector<std::pair<std::string, std::string>> files;
+  bool foreign = false;  ///< The repository may belong to somebody else than who clones it.
 
   std::string tree() const { return kind == WorkspaceKind::kDir ? place : folder + "/tree"; }
 };
@@ -35,13 +36,29 @@ struct WorkspaceSpec {
 base::Result<WorkspaceSpec> parseWorkspaceSpec(std::string_view text);
 std::string printWorkspaceSpec(const WorkspaceSpec& spec);
 
-/// The main function of `belay workspace begin SPEC COMMAND…` and `belay workspace end SPEC`, which
-/// run in jobs, git through no shell, without hooks and without the settings of `tree`.
+/// What `belay workspace` finds on its standard input: one line of JSON, and behind it the contents
+/// of `files`, one after the other. So a job of another user needs no file of the daemon's.
+struct WorkOrder {
+  std::string folder;  ///< Of the attempt; absolute; made by `begin`, with raw/ in it.
+  WorkspaceSpec workspace;
+  std::string drive;  ///< A DriveSpec as text; for `begin`.
+  /// How many bytes each has, and where it goes, below the workspace.
+  std::vector<std::pair<std::uint64_t, std::string>> files;
+};
+inline constexpr std::size_t kWorkOrderBytesMax = 8u << 20;
+
+/// With the end of its line.
+std::string printWorkOrder(const WorkOrder& order);
+/// Errors: kInvalidArgument, kJsonSyntax.
+base::Result<WorkOrder> parseWorkOrder(std::string_view line);
+
+/// The main function of `belay workspace begin`, `end` and `remove FOLDER`, which run in jobs: git
+/// through no shell, without hooks and without the settings of `tree`.
 ///
-/// `begin` makes the workspace and becomes COMMAND. `end`, to be run when everything that worked in
-/// it is dead, writes the diff to standard output and one JSON object to the result descriptor:
-/// base, commit, branch, files_changed, changes (the first 1,000). Where either fails, that object
-/// is {"workspace_error": TEXT}, and the exit code 1.
+/// `begin` makes the workspace and becomes `belay drive`. `end`, to be run when everything that
+/// worked in it is dead, writes the diff to standard output and one JSON object to the result
+/// descriptor: base, commit, branch, files_changed, changes (the first 1,000). Where either fails,
+/// that object is {"workspace_error": TEXT}, and the exit code 1. `remove` removes a tree.
 int runWorkspace(int argc, char** argv);
 
 }  // namespace belay::agents

@@ -3,8 +3,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <string_view>
+#include <vector>
 
 #include "agent/agents/Beneath.h"
 #include "agent/agents/Git.h"
@@ -25,6 +27,7 @@ using json::Value;
 namespace {
 
 constexpr int kResultFd = 3;
+constexpr int kCallFd = 4;
 constexpr std::size_t kChangesMax = 1'000;
 constexpr const char* kBase = "refs/belay/base";
 
@@ -38,8 +41,13 @@ Status cloneRepository(const WorkspaceSpec& spec) {
   const std::string repository = spec.folder + "/repo.git";
   const std::string tree = spec.tree();
   // What is local is copied as from far away: nothing is linked, nothing of its settings is taken.
-  BELAY_TRY(Git(true).ask({"clone", "--quiet", "--bare", "--no-local", "--template=", "--",
-                           spec.place, repository}));
+  std::vector<std::string> clone{"clone", "--quiet", "--bare", "--no-local", "--template="};
+  // Git gives nothing out of a repository of another user unless its reader says that it may; no
+  // setting of it starts a program there.
+  if (spec.foreign && spec.place.starts_with('/'))
+    clone.emplace_back("--upload-pack=git -c safe.directory=* upload-pack");
+  clone.insert(clone.end(), {"--", spec.place, repository});
+  BELAY_TRY(Git(true).ask(std::move(clone)));
   const Git bare = Git().in(repository);
   const std::string wanted = spec.ref.empty() ? "HEAD" : spec.ref;
   BELAY_ASSIGN(const std::string base, bare.ask({"rev-parse", "--verify", "--quiet",
@@ -81,26 +89,33 @@ Status snapshotFolder(const WorkspaceSpec& spec) {
              : Status{Error{ErrorCode::kAgentWorkspace, "git cannot keep the state of " + spec.place}};
 }
 
-Status putFiles(const WorkspaceSpec& spec) {
-  for (const auto& [from, to] : spec.files) {
-    BELAY_ASSIGN(const UniqueFd source, base::openForReading(from));
-    BELAY_ASSIGN(const UniqueFd target, createBeneath(spec.tree(), to));
-    while (true) {
-      const ssize_t sent = ::sendfile(target.get(), source.get(), nullptr, 1u << 20);
-      if (sent == 0) break;
+/// From standard input, behind the order.
+Status putFiles(const WorkOrder& order) {
+  for (const auto& [bytes, to] : order.files) {
+    BELAY_ASSIGN(const UniqueFd target, createBeneath(order.workspace.tree(), to));
+    for (std::uint64_t left = bytes; left > 0;) {
+      const std::size_t most = std::min<std::uint64_t>(left, 1u << 20);
+      const ssize_t sent = ::sendfile(target.get(), STDIN_FILENO, nullptr, most);
+      if (sent == 0) return Error{ErrorCode::kIo, "the content of " + to + " is not whole"};
       if (sent < 0) return base::errnoError(errno, "write " + to);
+      left -= static_cast<std::uint64_t>(sent);
     }
   }
   return {};
 }
 
-Status make(const WorkspaceSpec& spec) {
+Status make(const WorkOrder& order) {
+  const WorkspaceSpec& spec = order.workspace;
+  // What a start left that nobody knows of.
+  BELAY_TRY(base::removeTree(order.folder));
+  BELAY_TRY(base::makeFolders(order.folder + "/raw"));
   if (!spec.made) {
     if (spec.kind == WorkspaceKind::kGit) BELAY_TRY(cloneRepository(spec));
     if (spec.kind == WorkspaceKind::kScratch) BELAY_TRY(makeFolder(spec.tree()));
     if (spec.kind == WorkspaceKind::kDir && spec.diff) BELAY_TRY(snapshotFolder(spec));
   }
-  return putFiles(spec);
+  BELAY_TRY(putFiles(order));
+  return base::writeFileDurably(order.folder + "/drive.json", order.drive);
 }
 
 /// "A\0path\0M\0other\0"
@@ -162,11 +177,17 @@ int failWith(const Error& error) {
   return 1;
 }
 
-Status begin(const WorkspaceSpec& spec, char** command) {
-  BELAY_TRY(make(spec));
-  ::fcntl(kResultFd, F_SETFD, 0);
-  ::execv(command[0], command);
-  return base::errnoError(errno, std::string("execute ") + command[0]);
+Status begin(const WorkOrder& order) {
+  BELAY_TRY(make(order));
+  const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (::dup2(nothing.get(), STDIN_FILENO) < 0) return base::errnoError(errno, "open /dev/null");
+  for (const int fd : {kResultFd, kCallFd}) ::fcntl(fd, F_SETFD, 0);
+  std::string program = "/proc/self/exe";
+  std::string verb = "drive";
+  std::string file = order.folder + "/drive.json";
+  char* const command[] = {program.data(), verb.data(), file.data(), nullptr};
+  ::execv(program.c_str(), command);
+  return base::errnoError(errno, "become the driver");
 }
 
 Status end(const WorkspaceSpec& spec) {
@@ -174,15 +195,37 @@ Status end(const WorkspaceSpec& spec) {
   return base::writeAll(kResultFd, json::print(changes), "result");
 }
 
+/// The line of the order; standard input stands behind it then.
+Result<std::string> readOrder() {
+  std::string text(kWorkOrderBytesMax, '\0');
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t got = ::pread(STDIN_FILENO, text.data() + done, text.size() - done,
+                                static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return base::errnoError(errno, "read the order for a workspace");
+    const std::size_t end = text.find('\n', done);
+    done += static_cast<std::size_t>(got);
+    if (end != std::string::npos && end < done) {
+      ::lseek(STDIN_FILENO, static_cast<off_t>(end + 1), SEEK_SET);
+      text.resize(end);
+      return text;
+    }
+    if (got == 0) break;
+  }
+  return Error{ErrorCode::kInvalidArgument, "standard input holds no order for a workspace"};
+}
+
 Status work(int argc, char** argv) {
-  const bool begins = argc > 4 && std::strcmp(argv[2], "begin") == 0;
-  if (!begins && !(argc == 4 && std::strcmp(argv[2], "end") == 0))
-    return Error{ErrorCode::kUsage, "belay workspace begin SPEC COMMAND…, or end SPEC"};
+  const std::string_view verb = argc > 2 ? argv[2] : "";
   // For whoever comes after begin, and not for git.
-  ::fcntl(kResultFd, F_SETFD, FD_CLOEXEC);
-  BELAY_ASSIGN(const std::string text, base::readFile(argv[3], 1u << 20));
-  BELAY_ASSIGN(const WorkspaceSpec spec, parseWorkspaceSpec(text));
-  return begins ? begin(spec, argv + 4) : end(spec);
+  for (const int fd : {kResultFd, kCallFd}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (argc == 4 && verb == "remove") return base::removeTree(argv[3]);
+  if (argc != 3 || (verb != "begin" && verb != "end"))
+    return Error{ErrorCode::kUsage, "belay workspace begin, end, or remove FOLDER"};
+  BELAY_ASSIGN(const std::string line, readOrder());
+  BELAY_ASSIGN(const WorkOrder order, parseWorkOrder(line));
+  return verb == "begin" ? begin(order) : end(order.workspace);
 }
 
 }  // namespace

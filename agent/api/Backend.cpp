@@ -46,6 +46,16 @@ bool Backend::afterCommit(std::function<void(runtime::Runtime&)> work) {
   });
 }
 
+ReadContext Backend::contextOf(runtime::Runtime& runtime) const {
+  const auto progressOf = [this](const runtime::Attempt& attempt) -> std::string {
+    const std::string said = deps.jobs.lastProgress(deps.jobId(attempt));
+    if (said.empty()) return said;
+    const auto redactor = deps.vault.redactor();
+    return redactor ? (*redactor)->redact(said) : std::string();
+  };
+  return {runtime.journal(), runtime.flows(), deps.clock.wallMs(), progressOf};
+}
+
 void Backend::read(const ExchangePtr& exchange, std::function<Result<Value>(ReadContext&)> read) {
   const bool posted =
       afterCommit([this, exchange, read = std::move(read)](runtime::Runtime& runtime) {

@@ -51,9 +51,7 @@ class Backend {
   void work(const ExchangePtr& exchange, Workers::Work work);
   void later(std::chrono::milliseconds delay, std::function<void()> work);
 
-  ReadContext contextOf(runtime::Runtime& runtime) const {
-    return ReadContext{runtime.journal(), runtime.flows(), deps.clock.wallMs()};
-  }
+  ReadContext contextOf(runtime::Runtime& runtime) const;
 };
 
 /// The answer when a queue is full.

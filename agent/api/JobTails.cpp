@@ -37,8 +37,13 @@ void JobTails::note(const json::Value& event) {
 
 std::string JobTails::lastLine(Tail& tail) {
   std::string last;
+  if (tail.stream == jobs::LogStream::kStdout && !backend_.deps.jobs.lastProgress(tail.job).empty()) {
+    tail.stream = jobs::LogStream::kProgress;
+    tail.offset = 0;
+    tail.unfinished.clear();
+  }
   for (std::size_t i = 0; i < kPiecesMax; ++i) {
-    const auto piece = backend_.deps.jobs.readLog(tail.job, jobs::LogStream::kStdout, tail.offset,
+    const auto piece = backend_.deps.jobs.readLog(tail.job, tail.stream, tail.offset,
                                                   kPieceBytes);
     if (!piece || piece->empty()) break;
     tail.offset += piece->size();

@@ -28,6 +28,8 @@ class JobTails {
  private:
   struct Tail {
     base::JobId job;
+    /// What it says of its progress, as soon as it does so; until then its standard output.
+    jobs::LogStream stream = jobs::LogStream::kStdout;
     std::uint64_t offset = 0;
     std::shared_ptr<vault::RedactingStream> masked;
     std::string unfinished;

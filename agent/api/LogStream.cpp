@@ -1,6 +1,7 @@
 #include "agent/api/LogStream.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "agent/api/Routes.h"
@@ -23,7 +24,8 @@ constexpr std::size_t kEventsPerRead = 512;
 constexpr std::chrono::milliseconds kLookAgain{150};  ///< A log that grows tells nobody.
 
 std::string_view streamName(jobs::LogStream stream) {
-  return stream == jobs::LogStream::kStdout ? "stdout" : "stderr";
+  constexpr std::array<std::string_view, jobs::kLogStreams> kNames{"stdout", "stderr", "progress"};
+  return kNames[static_cast<std::size_t>(stream)];
 }
 
 /// The output of a job belongs to no event, so its lines are not part of what this reads.
@@ -180,7 +182,8 @@ Result<bool> LogStream::readSome(Source& source) {
 }
 
 void LogStream::finishSource(Source& source) {
-  for (const jobs::LogStream stream : {jobs::LogStream::kStdout, jobs::LogStream::kStderr}) {
+  for (std::size_t i = 0; i < jobs::kLogStreams; ++i) {
+    const auto stream = static_cast<jobs::LogStream>(i);
     append(source, jobs::LogSpan{lastSpan_.bootMs, stream, 0, 0},
            source.streams[static_cast<std::size_t>(stream)]->finish());
   }

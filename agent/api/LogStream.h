@@ -43,7 +43,7 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
     bool ended = false;
     std::size_t spans = 0;         ///< Sent whole.
     std::uint64_t spanOffset = 0;  ///< Sent of the next one.
-    std::unique_ptr<vault::RedactingStream> streams[2];
+    std::unique_ptr<vault::RedactingStream> streams[jobs::kLogStreams];
   };
 
   base::Status findSources();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "agent/journal/Journal.h"
 #include "agent/runtime/FlowCache.h"
+#include "agent/runtime/Performer.h"
 #include "common/base/Result.h"
 #include "common/json/Value.h"
 
@@ -20,6 +22,8 @@ struct ReadContext {
   journal::Journal& journal;
   runtime::FlowCache& flows;
   std::int64_t nowMs = 0;  ///< Wall.
+  /// What the job of an attempt said last of its progress, or empty; none when the daemon is down.
+  std::function<std::string(const runtime::Attempt&)> progressOf = {};
 };
 
 /// The names and values of a request, decoded.

@@ -182,6 +182,15 @@ Result<Value> readRun(ReadContext& context, const ReadArguments& arguments) {
   const auto loaded = context.flows.get(row->flowDigest);
   const flow::Flow* flow = loaded ? &(*loaded)->flow : nullptr;
   BELAY_ASSIGN(options.children, childrenOf(context.journal, history));
+  if (context.progressOf) {
+    options.progressOf = [&](const VisitRecord& visit) {
+      runtime::Attempt attempt;
+      attempt.run = id;
+      attempt.key = {visit.path, visit.visit, visit.attempts.back().attempt};
+      attempt.idempotencyKey = visit.started->idempotencyKey;
+      return context.progressOf(attempt);
+    };
+  }
   Value out = viewRun(*row, history, flow, options, context.nowMs);
   if (cut || history.dropped() != 0) out.set("truncated", true);
   return out;

@@ -124,6 +124,10 @@ Value visitToJson(const VisitRecord& visit, const flow::Flow* flow, const RunVie
   json::Array attempts;
   for (const AttemptRecord& attempt : visit.attempts) attempts.push_back(attemptToJson(attempt));
   if (!attempts.empty()) out.set("attempts", std::move(attempts));
+  if (options.progressOf && visit.active() && visit.started && !visit.attempts.empty()) {
+    const std::string said = options.progressOf(visit);
+    if (!said.empty()) out.set("progress", said);
+  }
   if (!visit.heldBy.empty()) {
     Value held;
     held.set("by", visit.heldBy).set("until", base::formatInstant(visit.heldUntilMs));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -20,6 +21,8 @@ struct RunViewOptions {
   ChildRows children;  ///< Of the visits that started runs; may lack some.
   /// Set while the run is queued.
   std::optional<journal::QueuePlace> queue;
+  /// Of the visits that are under way, or null.
+  std::function<std::string(const VisitRecord&)> progressOf;
   bool fullOutputs = false;  ///< False: what is longer than 2 KiB is left out and its size told.
 };
 

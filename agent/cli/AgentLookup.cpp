@@ -4,6 +4,7 @@
 
 #include "agent/agents/KnownAgents.h"
 #include "agent/agents/ProgramDigest.h"
+#include "agent/flow/AgentRules.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 
@@ -12,6 +13,7 @@ namespace belay::cli {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
+using base::Status;
 
 namespace {
 
@@ -25,6 +27,38 @@ HostAgent fromTable(const agents::KnownAgent& known, const std::string& path) {
   return out;
 }
 
+/// One of `agents:` of the settings, as steps see it.
+HostAgent fromSettings(const std::string& name, const json::Value& agent, const std::string& path) {
+  HostAgent out;
+  out.name = name;
+  out.adapter = agent.text("adapter");
+  out.program = agent.text("binary");
+  if (out.program.empty()) out.program = agents::programOf(out.adapter);
+  const json::Value* args = agent.find("args");
+  for (std::size_t i = 0; args && args->isArray() && i < args->asArray().size(); ++i)
+    out.arguments.push_back(args->asArray()[i].asString());
+  // Steps resolve links, so that a lock is of what they run.
+  const auto found = agents::findProgram(out.program, path);
+  if (found) out.path = base::resolvePath(*found);
+  return out;
+}
+
+bool isThere(const HostAgents& agents, std::string_view name) {
+  return std::any_of(agents.all.begin(), agents.all.end(),
+                     [name](const HostAgent& each) { return each.name == name; });
+}
+
+/// Those of the settings go before what is known by itself.
+Status addFromSettings(const Installation& where, HostAgents& out) {
+  const json::Value& given = where.settings.agents;
+  BELAY_TRY(flow::checkHostAgents(given));
+  for (std::size_t i = 0; given.isObject() && i < given.asObject().size(); ++i) {
+    const auto& [name, agent] = given.asObject()[i];
+    out.all.push_back(fromSettings(name, agent, where.settings.jobs.path));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<HostAgents> findHostAgents(Invocation& invocation) {
@@ -32,11 +66,13 @@ Result<HostAgents> findHostAgents(Invocation& invocation) {
   HostAgents out;
   out.lockFile = agents::lockFilePath(where->paths.configFile);
   BELAY_ASSIGN(out.locked, agents::readLockFile(out.lockFile));
+  BELAY_TRY(addFromSettings(*where, out));
   for (const agents::KnownAgent& known : agents::knownAgents()) {
-    out.all.push_back(fromTable(known, where->settings.jobs.path));
+    if (!isThere(out, known.name))
+      out.all.push_back(fromTable(known, where->settings.jobs.path));
   }
   for (const agents::LockedAgent& locked : out.locked) {
-    if (agents::findKnownAgent(locked.name)) continue;
+    if (isThere(out, locked.name)) continue;
     HostAgent agent{locked.name, locked.adapter, locked.binary, {}, {}};
     if (base::isExecutable(locked.binary)) agent.path = locked.binary;
     out.all.push_back(std::move(agent));

@@ -62,7 +62,9 @@ class LogPrinter {
                                        : "");
     if (job != job_) invocation_.note(invocation_.style().dim("— " + shown(job) + " —"));
     job_ = job;
-    if (row.text("stream") == "stderr")
+    if (row.text("stream") == "progress")
+      console.err(base::visible(text, true));
+    else if (row.text("stream") == "stderr")
       console.err(text);
     else
       console.out(text);
@@ -100,7 +102,8 @@ const Command kRunLogsCommand{
     "run logs",
     "RUN",
     "print what the jobs of a run wrote",
-    "What a job wrote to standard error goes to standard error. Values of secrets are masked. On a "
+    "What a job wrote to standard error goes to standard error, and so does what it said by `belay "
+    "job progress`. Values of secrets are masked. On a "
     "terminal, control characters are made visible.",
     kFlags,
     &logs,

@@ -49,6 +49,7 @@ std::string noteOf(const Value& step) {
     if (attempts->asArray().size() > 1)
       return std::to_string(attempts->asArray().size()) + " attempts";
   }
+  if (!step.text("progress").empty()) return step.text("progress");
   if (!step.text("ambiguous").empty()) return step.text("ambiguous");
   if (const Value* agent = step.find("agent")) return agentText(*agent);
   return step.text("title");
@@ -158,6 +159,7 @@ std::string stepPage(const Style& style, const Value& data, std::int64_t nowMs) 
     out += field(style, "started", relative(step.text("started_at"), nowMs));
     out += field(style, "took", lasting(step.integer("duration_ms")));
     if (const Value* error = step.find("error")) out += field(style, "error", errorText(*error));
+    if (!step.text("progress").empty()) out += field(style, "progress", step.text("progress"));
     if (!step.text("idempotency_key").empty())
       out += field(style, "key", step.text("idempotency_key"));
     if (const Value* child = step.find("child")) {

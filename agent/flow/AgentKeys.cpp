@@ -46,7 +46,7 @@ constexpr std::array<KeyRow, 3> kPermissionsKeys{{
 }};
 constexpr ObjectRow kPermissions{.what = "permissions", .keys = kPermissionsKeys};
 
-constexpr std::array<KeyRow, 7> kBudgetKeys{{
+constexpr std::array<KeyRow, 8> kBudgetKeys{{
     {.name = "first_output",
      .shape = Shape::kDuration,
      .least = 1,
@@ -81,6 +81,11 @@ constexpr std::array<KeyRow, 7> kBudgetKeys{{
      .least = 1,
      .most = 1e6,
      .help = "Answers of the model, in all steps of the run that use the handle."},
+    {.name = "memory",
+     .shape = Shape::kSize,
+     .least = 1024.0 * 1024.0,
+     .most = kTiB,
+     .help = "Memory that it and what it starts have for themselves, all processes together."},
 }};
 constexpr ObjectRow kBudget{.what = "a budget", .keys = kBudgetKeys};
 
@@ -117,7 +122,8 @@ constexpr std::array<Words, 6> kAdapters{"claude-code", "codex", "gemini",
                                          "opencode",    "acp",   "command"};
 constexpr std::array<Words, 3> kOnQuotas{"fail", "wait", "ask"};
 constexpr std::array<Words, 3> kDrifts{"refuse", "ask", "warn"};
-constexpr std::array<KeyRow, 13> kHandleKeys{{
+constexpr std::array<Words, 3> kProfiles{"bare", "user", "strong"};
+constexpr std::array<KeyRow, 14> kHandleKeys{{
     {.name = "agent",
      .shape = Shape::kIdentifier,
      .help = "An agent of the host's settings; without it and without adapter, the one that is "
@@ -176,8 +182,11 @@ constexpr std::array<KeyRow, 13> kHandleKeys{{
      .shape = Shape::kObject,
      .object = &kCommand,
      .help = "Of the adapter command: how any other program takes prompt and options."},
+    {.name = "profile",
+     .shape = Shape::kChoice,
+     .choices = kProfiles,
+     .help = "How far it must be kept from the host, at least; a host that cannot refuses it."},
 }};
-constexpr std::array<Words, 2> kHandleLater{"profile", "memory"};
 
 constexpr std::array<Words, 3> kKeeps{"never", "on_failure", "always"};
 constexpr std::array<KeyRow, 7> kWorkspaceKeys{{
@@ -267,7 +276,7 @@ constexpr std::array<KeyRow, 9> kAgentKeys{{
 }  // namespace
 
 constinit const ObjectRow kHandleObject{
-    .what = "an agent", .keys = kHandleKeys, .later = kHandleLater};
+    .what = "an agent", .keys = kHandleKeys};
 
 constinit const ObjectRow kAgentObject{.what = "an agent step", .keys = kAgentKeys};
 

@@ -11,7 +11,7 @@ using Words = std::string_view;
 constexpr double kMiB = 1024.0 * 1024.0;
 
 constexpr std::array<Words, 3> kProfiles{"bare", "user", "strong"};
-constexpr std::array<KeyRow, 10> kRunKeys{{
+constexpr std::array<KeyRow, 12> kRunKeys{{
     {.name = "command",
      .shape = Shape::kTextList,
      .flags = kTemplate | kEmpty,
@@ -67,6 +67,16 @@ constexpr std::array<KeyRow, 10> kRunKeys{{
      .help =
          "How far the command must be kept from the host, at least: bare, user or strong; a host "
          "that cannot refuses it."},
+    {.name = "payload",
+     .shape = Shape::kAny,
+     .flags = kTemplate,
+     .help = "What it finds as payload.json in the folder BELAY_JOB_DIR, beside context.json; "
+             "result.json there is its result."},
+    {.name = "collect",
+     .shape = Shape::kTextList,
+     .flags = kTemplate,
+     .most = 64,
+     .help = "Paths of files below cwd to keep as resources when it has ended."},
 }};
 constexpr std::array<Words, 2> kRunOneOf{"command", "script"};
 constexpr std::array<Words, 1> kRunLater{"args"};

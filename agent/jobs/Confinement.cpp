@@ -67,15 +67,16 @@ const char* Confinement::prepare(const JobRequest& request) {
     if (!file.ok()) return "script";
     script = std::move(file).value();
   }
-  if (request.profile == JobProfile::kStrong) {
-    filter = filterInMemory();
-    return filter.valid() ? nullptr : "filter";
-  }
+  // Under bubblewrap it holds only who opens what the job leaves.
   ruleset = makeRuleset(request);
-  return ruleset.valid() ? nullptr : "landlock";
+  if (request.profile == JobProfile::kUser) return ruleset.valid() ? nullptr : "landlock";
+  filter = filterInMemory();
+  return filter.valid() ? nullptr : "filter";
 }
 
 // From here on: in the child, on borrowed memory.
+
+namespace {
 
 bool dropCapabilities() {
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return false;
@@ -84,6 +85,21 @@ bool dropCapabilities() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct none[2]{};
   return ::syscall(SYS_capset, &header, none) == 0;
+}
+
+}  // namespace
+
+const char* becomeJobUser(const JobRequest& request) {
+  if (request.user < 0) return dropCapabilities() ? nullptr : "capabilities";
+  // The system calls themselves: glibc's wrappers talk to all threads of a process, and the memory
+  // may be our parent's.
+  const auto gid = static_cast<gid_t>(request.group < 0 ? request.user : request.group);
+  const auto uid = static_cast<uid_t>(request.user);
+  if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, gid, gid, gid) != 0 ||
+      ::syscall(SYS_setresuid, uid, uid, uid) != 0) {
+    return "user";
+  }
+  return dropCapabilities() ? nullptr : "capabilities";
 }
 
 const char* confineSelf(const JobRequest& request) {

@@ -9,11 +9,11 @@
 
 namespace belay::jobs {
 
-// The descriptors that the main process of a job can have besides 0 to 3.
-inline constexpr int kScriptFd = 4;   ///< The text of its script; above kBare.
-inline constexpr int kFilterFd = 5;   ///< The seccomp program that bubblewrap installs; kStrong.
-inline constexpr int kRulesetFd = 6;  ///< The Landlock ruleset, closed before it executes; kUser.
-inline constexpr int kJobFds = 7;     ///< So many numbers the spawner keeps free.
+// The descriptors that the main process of a job can have besides 0 to 4.
+inline constexpr int kScriptFd = 5;   ///< The text of its script; above kBare.
+inline constexpr int kFilterFd = 6;   ///< The seccomp program that bubblewrap installs; kStrong.
+inline constexpr int kRulesetFd = 7;  ///< The Landlock ruleset, closed before it executes; kUser.
+inline constexpr int kJobFds = 8;     ///< So many numbers the spawner keeps free.
 
 /// What every job can read and execute.
 inline constexpr std::array kSystemPaths = {"/usr",
@@ -35,7 +35,7 @@ inline constexpr std::array kSystemPaths = {"/usr",
 struct Confinement {
   base::UniqueFd script;
   base::UniqueFd filter;
-  base::UniqueFd ruleset;
+  base::UniqueFd ruleset;  ///< Where the kernel has Landlock; kUser needs it.
 
   /// Makes the folder of the flow for its user, and what the profile needs. Null, or the step that
   /// failed, with errno.
@@ -46,7 +46,8 @@ struct Confinement {
 /// already. Null, or the step that failed, with errno.
 const char* confineSelf(const JobRequest& request);
 
-/// Gives up what a spawner with privileges passed on. For the child as well.
-bool dropCapabilities();
+/// Takes the user of the job, its group and no other, and gives up what a spawner with privileges
+/// passed on. System calls only. Null, or the step that failed, with errno.
+const char* becomeJobUser(const JobRequest& request);
 
 }  // namespace belay::jobs

@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "agent/jobs/JobLog.h"
+#include "agent/jobs/KeptFiles.h"
 #include "agent/jobs/SpawnerLink.h"
 #include "common/base/Files.h"
 #include "common/base/UniqueFd.h"
@@ -24,7 +26,8 @@ using base::UniqueFd;
 namespace {
 
 std::string logFile(const JobId& id, LogStream stream) {
-  return jobFile(id.str(), stream == LogStream::kStdout ? kStdoutSuffix : kStderrSuffix);
+  constexpr std::array kSuffixes{kStdoutSuffix, kStderrSuffix, kProgressSuffix};
+  return jobFile(id.str(), kSuffixes[static_cast<std::size_t>(stream)]);
 }
 
 /// Without O_NOATIME the first read of a fresh file writes its inode, and waits for the file
@@ -63,7 +66,7 @@ std::string_view piece(const std::string& whole, std::uint64_t offset, std::size
 /// What the exit record holds of a log whose file is not there; empty when the job has not ended.
 Result<std::string> heldLog(int jobsFd, const JobId& id, LogStream stream) {
   BELAY_ASSIGN(auto record, readRecord(jobsFd, id));
-  if (!record || !record->exit) return std::string();
+  if (!record || !record->exit || stream == LogStream::kProgress) return std::string();
   return std::move(stream == LogStream::kStdout ? record->exit->stdoutHeld
                                                 : record->exit->stderrHeld);
 }
@@ -90,6 +93,12 @@ Status readResult(int jobsFd, const JobId& id, JobOutcome& outcome) {
         Error{ErrorCode::kJobResult, "the result of job " + id.str() + " " + what};
     return Status{};
   };
+  if (record.resultTwice) {
+    outcome.resultError = Error{ErrorCode::kJobResultTwice,
+                                "job " + id.str() + " gave more than one result",
+                                {"give one, by one of the ways that there are"}};
+    return {};
+  }
   if (record.resultTooLarge) {
     return wrong("is larger than its bound of " + std::to_string(record.resultBytes) + " bytes");
   }
@@ -149,6 +158,9 @@ Result<JobOutcome> readOutcome(int jobsFd, const JobId& id, const ExitRecord& re
   BELAY_TRY(readResult(jobsFd, id, outcome));
   BELAY_ASSIGN(outcome.stdoutHead, readHead(jobsFd, id, LogStream::kStdout, record));
   BELAY_ASSIGN(outcome.stderrHead, readHead(jobsFd, id, LogStream::kStderr, record));
+  if (record.files > 0) {
+    BELAY_ASSIGN(outcome.files, readKeptFiles(jobsFd, id.str()));
+  }
   return outcome;
 }
 
@@ -162,6 +174,18 @@ Result<std::string> readLogPiece(int jobsFd, const JobId& id, LogStream stream,
   }
   out.resize(*got);
   return out;
+}
+
+std::string readLastProgress(int jobsFd, const JobId& id) {
+  const UniqueFd fd = openForReading(jobsFd, logFile(id, LogStream::kProgress));
+  std::array<char, kCallTextMax + 2> tail;
+  const off_t size = fd.valid() ? ::lseek(fd.get(), 0, SEEK_END) : 0;
+  const off_t from = std::max<off_t>(0, size - static_cast<off_t>(tail.size()));
+  const ssize_t got = size > 0 ? ::pread(fd.get(), tail.data(), tail.size(), from) : 0;
+  std::string_view text(tail.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  text = text.substr(0, text.rfind('\n'));
+  const std::size_t before = text.rfind('\n');
+  return std::string(before == std::string_view::npos ? text : text.substr(before + 1));
 }
 
 Result<UniqueFd> openLogFile(int jobsFd, const JobId& id, LogStream stream) {
@@ -187,23 +211,45 @@ Result<std::vector<LogSpan>> readOrder(int jobsFd, const JobId& id, std::size_t 
   std::vector<LogSpan> spans;
   spans.reserve(rows.size());
   for (const OrderRow& row : rows) {
-    if (row.stream != 1 && row.stream != 2) {
+    if (row.stream < 1 || row.stream > kLogStreams) {
       return Error{ErrorCode::kJobSpec,
                    "the order of the output of job " + id.str() + " is damaged"};
     }
-    const LogStream stream = row.stream == 1 ? LogStream::kStdout : LogStream::kStderr;
+    const auto stream = static_cast<LogStream>(row.stream - 1);
     spans.push_back({static_cast<std::int64_t>(row.bootMs), stream, row.offset, row.length});
   }
   return spans;
 }
 
+Result<UniqueFd> openKeptFile(int jobsFd, const JobId& id, std::size_t number) {
+  const std::string name = keptFileName(id.str(), number);
+  UniqueFd fd = openForReading(jobsFd, name);
+  if (!fd.valid()) return base::errnoError(errno, "open " + name);
+  return fd;
+}
+
 Status removeFiles(int jobsFd, const JobId& id) {
-  for (const std::string_view suffix :
-       {kStdoutSuffix, kStderrSuffix, kOrderSuffix, kResultSuffix, kScriptSuffix, kRecordSuffix}) {
-    const std::string name = jobFile(id.str(), suffix);
-    if (::unlinkat(jobsFd, name.c_str(), 0) != 0 && errno != ENOENT) {
-      return base::errnoError(errno, "remove " + name);
+  const auto remove = [&](const std::string& name) -> Result<bool> {
+    if (::unlinkat(jobsFd, name.c_str(), 0) == 0) return true;
+    if (errno == ENOENT) return false;
+    return base::errnoError(errno, "remove " + name);
+  };
+  const std::string list = jobFile(id.str(), kFilesSuffix);
+  if (::faccessat(jobsFd, list.c_str(), F_OK, 0) == 0) {
+    for (std::size_t number = 0; number < KeptFiles::kFilesMax; ++number) {
+      BELAY_TRY(remove(keptFileName(id.str(), number)));
     }
+  }
+  // Its supervisor has removed it, unless that took too long.
+  const std::string folder = jobFile(id.str(), kFolderSuffix);
+  const bool gone = ::unlinkat(jobsFd, folder.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT;
+  if (!gone && errno == ENOTDIR)
+    BELAY_TRY(remove(folder));
+  else if (!gone)
+    BELAY_TRY(base::removeTree("/proc/self/fd/" + std::to_string(jobsFd) + "/" + folder));
+  for (const std::string_view suffix : {kFilesSuffix, kStdoutSuffix, kStderrSuffix, kProgressSuffix,
+                                        kOrderSuffix, kResultSuffix, kScriptSuffix, kRecordSuffix}) {
+    BELAY_TRY(remove(jobFile(id.str(), suffix)));
   }
   return {};
 }

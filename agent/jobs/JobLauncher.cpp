@@ -15,6 +15,8 @@
 #include <csignal>
 #include <cstdio>
 
+#include "agent/jobs/JobFolder.h"
+
 namespace belay::jobs {
 
 namespace {
@@ -74,9 +76,10 @@ bool enterCgroup(Launch& launch) {
 bool placeDescriptors(Launch& launch) {
   const JobDescriptors& from = launch.descriptors;
   const Confinement& cell = launch.confinement;
-  const std::array<int, kJobFds> wanted = {from.stdinFd,      from.stdoutFd,     from.stderrFd,
-                                           from.resultFd,     cell.script.get(), cell.filter.get(),
-                                           cell.ruleset.get()};
+  const bool ruled = launch.request.profile == JobProfile::kUser;
+  const std::array<int, kJobFds> wanted = {
+      from.stdinFd, from.stdoutFd,     from.stderrFd,     from.resultFd,
+      from.callFd,  cell.script.get(), cell.filter.get(), ruled ? cell.ruleset.get() : -1};
   for (int target = 0; target < kJobFds; ++target) {
     const int source = wanted[static_cast<std::size_t>(target)];
     // The spawner keeps these numbers taken, so none is its own target, and CLOEXEC never survives.
@@ -109,17 +112,12 @@ bool setLimits(Launch& launch) {
 }
 
 bool becomeUser(Launch& launch) {
-  const JobRequest& request = launch.request;
-  if (request.user < 0) return dropCapabilities() || failed(launch, "capabilities", "");
-  // The system calls themselves: glibc's wrappers talk to all threads of a process, and the memory
-  // is our parent's.
-  const auto gid = static_cast<gid_t>(request.group < 0 ? request.user : request.group);
-  const auto uid = static_cast<uid_t>(request.user);
-  if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::syscall(SYS_setresgid, gid, gid, gid) != 0 ||
-      ::syscall(SYS_setresuid, uid, uid, uid) != 0) {
-    return failed(launch, "user", "");
-  }
-  return dropCapabilities() || failed(launch, "capabilities", "");
+  const char* stage = becomeJobUser(launch.request);
+  return stage == nullptr || failed(launch, stage, "");
+}
+
+bool makeFolder(Launch& launch) {
+  return makeJobFolder(launch.request) || failed(launch, "folder of the job", launch.request.jobFolder);
 }
 
 /// The job ends with its supervisor. Set after the change of user, which resets it.
@@ -160,7 +158,7 @@ int runChild(void* opaque) {
   Launch& launch = *static_cast<Launch*>(opaque);
   ::setsid();
   if (enterCgroup(launch) && placeDescriptors(launch) && setLimits(launch) && becomeUser(launch) &&
-      dieWithSupervisor(launch) && enterFolder(launch) && confine(launch)) {
+      dieWithSupervisor(launch) && enterFolder(launch) && makeFolder(launch) && confine(launch)) {
     execute(launch);
   }
   ::_exit(127);

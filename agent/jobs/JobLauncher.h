@@ -7,12 +7,13 @@
 
 namespace belay::jobs {
 
-/// What the main process gets as descriptors 0 to 3; it has no others but those of its confinement.
+/// What the main process gets as descriptors 0 to 4; it has no others but those of its confinement.
 struct JobDescriptors {
   int stdinFd = -1;
   int stdoutFd = -1;
   int stderrFd = -1;
   int resultFd = -1;
+  int callFd = -1;
 };
 
 /// A started main process, or the step at which nothing could be started.

@@ -67,7 +67,7 @@ void BoundedFile::sync() {
 }
 
 void OrderFile::add(LogStream stream, std::uint64_t bootMs, std::size_t length) {
-  const std::uint32_t index = stream == LogStream::kStdout ? 0 : 1;
+  const auto index = static_cast<std::uint32_t>(stream);
   length_[index] += length;
   if (rows_ < kRowsMax) cover(index, bootMs);
   if (spilled_ || held_.size() >= kHeldRowsMax) spill();
@@ -84,7 +84,7 @@ void OrderFile::spill() {
 }
 
 void OrderFile::finish(std::uint64_t bootMs) {
-  for (std::uint32_t index = 0; index < 2; ++index) cover(index, bootMs);
+  for (std::uint32_t index = 0; index < kLogStreams; ++index) cover(index, bootMs);
   if (spilled_ || (length_[0] > 0 && length_[1] > 0)) spill();
 }
 

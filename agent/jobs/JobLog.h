@@ -58,11 +58,11 @@ struct OrderRow {
   std::uint64_t bootMs;
   std::uint64_t offset;
   std::uint32_t length;
-  std::uint32_t stream;  ///< 1 = stdout, 2 = stderr
+  std::uint32_t stream;  ///< 1 = stdout, 2 = stderr, 3 = progress
 };
 static_assert(sizeof(OrderRow) == 24);
 
-/// Writes in which order the two logs grew. Rows are only ever appended, so that whoever follows a
+/// Writes in which order the logs grew. Rows are only ever appended, so that whoever follows a
 /// running job has seen a row for good. After kRowsMax rows the order is not recorded any more;
 /// finish() then covers the rest of each log.
 ///
@@ -88,8 +88,8 @@ class OrderFile {
   bool spilled_ = false;
   std::vector<OrderRow> held_;  // Not yet in the file.
   std::uint64_t rows_ = 0;
-  std::array<std::uint64_t, 2> length_{};   // Of each log.
-  std::array<std::uint64_t, 2> covered_{};  // By rows.
+  std::array<std::uint64_t, kLogStreams> length_{};   // Of each log.
+  std::array<std::uint64_t, kLogStreams> covered_{};  // By rows.
 };
 
 }  // namespace belay::jobs

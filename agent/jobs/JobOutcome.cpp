@@ -124,6 +124,8 @@ std::string printExitRecord(const ExitRecord& record) {
   json.member("killed_by", wordFor(kKillers, record.killedBy));
   json.member("core_dumped", record.coreDumped);
   json.member("result_too_large", record.resultTooLarge);
+  json.member("result_twice", record.resultTwice);
+  json.member("files", static_cast<std::int64_t>(record.files));
   json.member("boot_id", record.bootId);
   json.member("spawn_stage", record.spawnStage);
   json.member("spawn_what", record.spawnWhat);
@@ -156,6 +158,9 @@ Result<ExitRecord> parseExitRecord(std::string_view text) {
   BELAY_TRY(readBytes(value, "stderr", record.stderrHeld));
   BELAY_TRY(readBytes(value, "result", record.resultHeld));
   BELAY_TRY(readNumbers(value, record));
+  // What an older supervisor did not know.
+  record.resultTwice = value.flag("result_twice");
+  record.files = static_cast<std::size_t>(std::max<std::int64_t>(value.integer("files"), 0));
   if (record.end == JobEnd::kSignalled && record.signal == 0) return damaged("signal");
   if (record.exitCode > 255 || record.signal > 64) return damaged("exit_code");
   return record;

@@ -5,7 +5,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "agent/jobs/KeptFiles.h"
 #include "common/base/Result.h"
 #include "common/json/Value.h"
 
@@ -53,6 +55,8 @@ struct ExitRecord {
   std::string stderrHeld;
   std::string resultHeld;
   bool resultTooLarge = false;
+  bool resultTwice = false;  ///< It gave more than one.
+  std::size_t files = 0;     ///< That it left, those that could not be kept too.
   int logErrno = 0;  ///< Why output was dropped, where the disk was the reason (ENOSPC, EIO).
   std::uint32_t leftoverKilled = 0;  ///< Descendants that were alive when the main process ended.
   std::uint32_t unkillable =
@@ -67,9 +71,10 @@ std::string printExitRecord(const ExitRecord& record);
 /// A job that has ended: its record, its result, and the beginning of its output.
 struct JobOutcome {
   ExitRecord record;
-  /// What came through the result descriptor. Nothing when nothing came.
+  /// What came by one of the ways for results. Nothing when nothing came.
   std::optional<json::Value> result;
-  /// kJobResult, where something came that is not one JSON text within its bound. The log is never
+  std::vector<KeptFile> files;  ///< That it handed over, or that were collected.
+  /// kJobResultTwice; kJobResult, where something came that is not one JSON text within its bound. The log is never
   /// read for results.
   std::optional<base::Error> resultError;
   std::string
@@ -82,7 +87,8 @@ struct JobOutcome {
 inline constexpr std::size_t kLogHeadBytesMax = 64 * 1024;
 
 /// The verdict on a job, as an error of its step: kJobSpawn (nothing ran), kStepTimeout,
-/// kCancelled, kJobSignalled, kStepExitCode (not in `okExitCodes`), kJobResult; in this order.
+/// kCancelled, kJobSignalled, kStepExitCode (not in `okExitCodes`), kJobResult, kJobResultTwice; in
+/// this order.
 base::Status judge(const JobOutcome& outcome, std::span<const int> okExitCodes);
 
 }  // namespace belay::jobs

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "agent/jobs/Confinement.h"
+#include "agent/jobs/JobFiles.h"
 
 namespace belay::jobs {
 
@@ -15,8 +16,8 @@ namespace {
 constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 constexpr std::uint32_t kListMax = 8192;
 /// Where a job above kBare finds its script, in a folder that it cannot reach.
-constexpr const char* kScriptPath = "/dev/fd/4";
-static_assert(kScriptFd == 4);
+constexpr const char* kScriptPath = "/dev/fd/5";
+static_assert(kScriptFd == 5);
 
 class PayloadWriter {
  public:
@@ -135,21 +136,30 @@ std::vector<std::string> inBubblewrap(const JobSpec& spec,
 
 }  // namespace
 
-std::string encodeRequest(const JobSpec& spec, const std::string& scriptPath,
+std::string encodeRequest(const JobSpec& spec, const std::string& jobsFolder,
                           const std::string& cgroup) {
+  const bool bare = spec.cell.profile == JobProfile::kBare;
+  std::string jobFolder;
+  if (!spec.payload.empty() || !spec.context.empty()) {
+    jobFolder = bare ? jobsFolder + "/" + jobFile(spec.id.str(), kFolderSuffix)
+                     : spec.cell.folder + "/job-" + spec.id.str();
+  }
   std::string_view path = kDefaultPath;
   std::vector<std::string> environment;
-  environment.reserve(spec.environment.size() + 2);
+  environment.reserve(spec.environment.size() + 4);
   for (const auto& [name, value] : spec.environment) {
     if (name == "PATH") path = value;
     environment.push_back(name + "=" + value);
   }
   environment.push_back("BELAY_JOB_ID=" + spec.id.str());
   environment.push_back("BELAY_RESULT_FD=3");
+  environment.push_back("BELAY_JOB_FD=4");
+  if (!jobFolder.empty()) environment.push_back("BELAY_JOB_DIR=" + jobFolder);
   std::vector<std::string> arguments = spec.command;
   if (!spec.script.empty()) {
     arguments = spec.shell;
-    arguments.push_back(spec.cell.profile == JobProfile::kBare ? scriptPath : kScriptPath);
+    arguments.push_back(bare ? jobsFolder + "/" + jobFile(spec.id.str(), kScriptSuffix)
+                             : std::string(kScriptPath));
   }
   if (spec.cell.profile == JobProfile::kStrong) arguments = inBubblewrap(spec, arguments);
 
@@ -174,6 +184,12 @@ std::string encodeRequest(const JobSpec& spec, const std::string& scriptPath,
   out.string(cgroup);
   out.string(spec.script);
   out.string(spec.cell.folder);
+  out.string(jobFolder);
+  out.string(spec.payload);
+  out.string(spec.context);
+  out.number(spec.filesBytesMax);
+  out.string(spec.collectFolder.empty() ? spec.workFolder : spec.collectFolder);
+  out.list(spec.collect);
   out.list(spec.cell.readPaths);
   out.list(spec.cell.writePaths);
   out.list(candidates(arguments[0], path));
@@ -208,6 +224,14 @@ Result<JobRequest> parseRequest(std::span<char> payload) {
   std::size_t scriptBytes = 0;
   const char* script = in.string(&scriptBytes);
   request.folder = in.string();
+  request.jobFolder = in.string();
+  std::size_t payloadBytes = 0;
+  std::size_t contextBytes = 0;
+  const char* given = in.string(&payloadBytes);
+  const char* context = in.string(&contextBytes);
+  in.number(request.filesBytesMax);
+  request.collectFolder = in.string();
+  in.list(request.collect);
   in.list(request.readPaths);
   in.list(request.writePaths);
   in.list(request.programs);
@@ -217,6 +241,8 @@ Result<JobRequest> parseRequest(std::span<char> payload) {
     return Error{ErrorCode::kJobSpec, "the request for a job is damaged"};
   }
   request.script = {script, scriptBytes};
+  request.payload = {given, payloadBytes};
+  request.context = {context, contextBytes};
   request.profile = static_cast<JobProfile>(profile);
   request.ownsUser = ownsUser != 0;
   return request;

@@ -26,7 +26,7 @@ struct SpawnerHello {
 inline constexpr std::size_t kCgroupBytesMax = 1024;
 
 /// To be raised with each change of what is sent.
-inline constexpr std::uint32_t kRequestLayout = 2;
+inline constexpr std::uint32_t kRequestLayout = 3;
 
 enum class RequestKind : std::uint16_t {
   kJob,
@@ -79,12 +79,19 @@ struct JobRequest {
   JobProfile profile = JobProfile::kBare;
   bool ownsUser = false;
   const char* folder = "";  ///< Of the flow; above kBare.
+  std::vector<char*> collect;      ///< Below collectFolder.
+  const char* collectFolder = "";
+  const char* jobFolder = "";      ///< To be made for the job, or empty.
+  std::string_view payload;
+  std::string_view context;
+  std::uint64_t filesBytesMax = 0;
   std::vector<char*> readPaths;
   std::vector<char*> writePaths;
 };
 
 /// The payload for a spec that checkJobSpec() accepted.
-std::string encodeRequest(const JobSpec& spec, const std::string& scriptPath,
+/// `jobsFolder`: of all jobs, where files of profile kBare are.
+std::string encodeRequest(const JobSpec& spec, const std::string& jobsFolder,
                           const std::string& cgroup);
 
 /// Reads a payload; nothing outside of it is touched, whatever it holds.

@@ -15,7 +15,9 @@
 
 namespace belay::jobs {
 
-enum class LogStream { kStdout, kStderr };
+/// kProgress: what the job said by `belay job progress`, a line each.
+enum class LogStream { kStdout, kStderr, kProgress };
+inline constexpr std::size_t kLogStreams = 3;
 
 /// A piece of output in the order in which it came: `length` bytes at `offset` of the stream's log.
 struct LogSpan {
@@ -95,11 +97,18 @@ class JobRunner {
   virtual base::Result<std::string> readLog(const base::JobId& id, LogStream stream,
                                             std::uint64_t offset, std::size_t bytesMax) = 0;
 
+  /// The last line that a job said of its progress, without its end; empty: none. Never fails.
+  virtual std::string lastProgress(const base::JobId&) { return {}; }
+
   /// A log of an ended job, for a thread that reads all of it; empty where nothing was written.
   /// Errors: kIo.
   virtual base::Result<base::UniqueFd> openLog(const base::JobId& id, LogStream stream) = 0;
 
-  /// The order in which both streams were written, from the `skip`-th span on, at most `spansMax`.
+  /// A file that the job left, as its outcome names it, for a thread that reads all of it.
+  /// Errors: kIo.
+  virtual base::Result<base::UniqueFd> openFile(const base::JobId& id, std::size_t number) = 0;
+
+  /// The order in which the streams were written, from the `skip`-th span on, at most `spansMax`.
   virtual base::Result<std::vector<LogSpan>> readLogOrder(const base::JobId& id, std::size_t skip,
                                                           std::size_t spansMax) = 0;
 

@@ -3,6 +3,9 @@
 #include <set>
 #include <string_view>
 
+#include "agent/jobs/CallMessage.h"
+#include "common/base/Text.h"
+
 namespace belay::jobs {
 
 using base::Error;
@@ -13,6 +16,7 @@ namespace {
 
 constexpr std::size_t kStringsMax = 4096;
 constexpr std::size_t kBytesMax = 1u << 20;
+constexpr std::size_t kCollectMax = 100;
 // MAX_ARG_STRLEN of Linux: execve() refuses a longer string with E2BIG, whatever the stack allows.
 constexpr std::size_t kStringBytesMax = 128 * 1024;
 
@@ -52,7 +56,8 @@ Status checkEnvironment(const JobSpec& spec, std::size_t& bytes) {
   if (spec.environment.size() > kStringsMax) {
     return tooLarge("the environment has too many variables", kStringsMax);
   }
-  std::set<std::string_view> seen = {"BELAY_JOB_ID", "BELAY_RESULT_FD"};
+  std::set<std::string_view> seen = {"BELAY_JOB_ID", "BELAY_RESULT_FD", "BELAY_JOB_FD",
+                                     "BELAY_JOB_DIR"};
   for (const auto& [name, value] : spec.environment) {
     if (!isVariableName(name)) {
       return invalid("the variable name \"" + name.substr(0, 80) +
@@ -77,6 +82,21 @@ Status checkPath(const std::string& path, const char* what) {
   return {};
 }
 
+Status checkFiles(const JobSpec& spec) {
+  if (!spec.collectFolder.empty())
+    BELAY_TRY(checkPath(spec.collectFolder, "the folder to collect from"));
+  if (spec.collect.size() > kCollectMax) return tooLarge("too many files to collect", kCollectMax);
+  for (const std::string& path : spec.collect) {
+    if (!isFileName(path))
+      return invalid("\"" + base::visible(path.substr(0, 200)) +
+                     "\" is no path of a file below the work folder");
+  }
+  if (spec.payload.size() > kBytesMax || spec.context.size() > kBytesMax)
+    return tooLarge("the payload of a job is too long", kBytesMax);
+  if (hasNul(spec.payload) || hasNul(spec.context)) return invalid("the payload has a NUL byte");
+  return {};
+}
+
 }  // namespace
 
 Status checkJobSpec(const JobSpec& spec) {
@@ -96,6 +116,7 @@ Status checkJobSpec(const JobSpec& spec) {
   BELAY_TRY(checkEnvironment(spec, bytes));
   if (bytes > kBytesMax) return tooLarge("arguments and environment are too long", kBytesMax);
   BELAY_TRY(checkPath(spec.workFolder, "the work folder"));
+  BELAY_TRY(checkFiles(spec));
   if (!spec.stdinPath.empty()) {
     BELAY_TRY(checkPath(spec.stdinPath, "the path of the standard input"));
     if (!spec.stdinText.empty()) return invalid("the standard input is given as text and as path");

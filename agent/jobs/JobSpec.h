@@ -42,8 +42,8 @@ struct JobSpec {
 
   std::string workFolder;  ///< Absolute; must exist.
 
-  /// The whole environment of the job, but BELAY_JOB_ID and BELAY_RESULT_FD, which are added.
-  /// Nothing is inherited.
+  /// The whole environment of the job, but BELAY_JOB_ID, BELAY_RESULT_FD, BELAY_JOB_FD and
+  /// BELAY_JOB_DIR, which are added. Nothing is inherited.
   std::vector<std::pair<std::string, std::string>> environment;
 
   // At most one of these; /dev/null without them.
@@ -58,7 +58,15 @@ struct JobSpec {
 
   std::uint64_t logBytesMax =
       64u << 20;  ///< Of each stream; what comes after is drained and counted, not kept.
-  std::uint64_t resultBytesMax = 1u << 20;  ///< Of the result descriptor.
+  std::uint64_t resultBytesMax = 1u << 20;  ///< Of a result, whichever way it comes.
+
+  /// Files to keep when it has ended: below `collectFolder`, opened as the job's user.
+  std::vector<std::string> collect;
+  std::string collectFolder;  ///< Absolute; empty: the work folder.
+  std::uint64_t filesBytesMax = 256u << 20;  ///< Of these and those that it hands over, together.
+  /// What payload.json and context.json of BELAY_JOB_DIR hold; no such folder where both are empty.
+  std::string payload;
+  std::string context;
   JobLimits limits;
 
   std::optional<std::uint32_t> user;   ///< Run as this uid; the daemon's own without it.
@@ -69,8 +77,8 @@ struct JobSpec {
 /// Refuses what could not be passed on byte by byte: NUL, names that are not
 /// [A-Za-z_][A-Za-z0-9_]*, names given twice, relative folders, no command, command and script
 /// both, more than 4,096 arguments or variables, more than 1 MiB of arguments and environment, a
-/// single string of 128 KiB or more (the kernel's own bound). Errors: kInvalidArgument, kLimit; the
-/// value of a variable is never part of a message.
+/// collected path beyond its folder, a string of 128 KiB or more (the kernel's bound). Errors:
+/// kInvalidArgument, kLimit; the value of a variable is never part of a message.
 base::Status checkJobSpec(const JobSpec& spec);
 
 }  // namespace belay::jobs

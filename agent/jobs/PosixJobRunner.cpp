@@ -365,14 +365,13 @@ Status PosixJobRunner::start(const JobSpec& spec) {
   if (state.isRunning(spec.id) || ::faccessat(state.folder.get(), record.c_str(), F_OK, 0) == 0) {
     return Error{ErrorCode::kConflict, "job " + spec.id.str() + " has been started before"};
   }
-  const std::string script = state.settings.folder + "/" + jobFile(spec.id.str(), kScriptSuffix);
   std::string cgroup;
   if (!state.mechanisms.cgroupFolder.empty())
     cgroup = state.mechanisms.cgroupFolder + "/job-" + spec.id.str();
   else if (spec.limits.treeMemoryBytes || spec.limits.treeProcesses)
     return noCgroup();
   const std::uint64_t ticket = ++state.lastTicket;
-  const std::string payload = encodeRequest(spec, script, cgroup);
+  const std::string payload = encodeRequest(spec, state.settings.folder, cgroup);
   Status sent = state.link->send(ticket, payload, stdinFd.get());
   if (!sent && state.link->broken()) {
     // It died since it was looked at; what was not sent can go to the next one.
@@ -455,8 +454,16 @@ Result<std::string> PosixJobRunner::readLog(const JobId& id, LogStream stream, s
   return readLogPiece(state_->folder.get(), id, stream, offset, bytesMax);
 }
 
+std::string PosixJobRunner::lastProgress(const JobId& id) {
+  return readLastProgress(state_->folder.get(), id);
+}
+
 Result<UniqueFd> PosixJobRunner::openLog(const JobId& id, LogStream stream) {
   return openLogFile(state_->folder.get(), id, stream);
+}
+
+Result<UniqueFd> PosixJobRunner::openFile(const JobId& id, std::size_t number) {
+  return openKeptFile(state_->folder.get(), id, number);
 }
 
 Result<std::vector<LogSpan>> PosixJobRunner::readLogOrder(const JobId& id, std::size_t skip,

@@ -52,7 +52,9 @@ class PosixJobRunner final : public JobRunner {
   base::Result<JobOutcome> collect(const base::JobId& id) override;
   base::Result<std::string> readLog(const base::JobId& id, LogStream stream, std::uint64_t offset,
                                     std::size_t bytesMax) override;
+  std::string lastProgress(const base::JobId& id) override;
   base::Result<base::UniqueFd> openLog(const base::JobId& id, LogStream stream) override;
+  base::Result<base::UniqueFd> openFile(const base::JobId& id, std::size_t number) override;
   base::Result<std::vector<LogSpan>> readLogOrder(const base::JobId& id, std::size_t skip,
                                                   std::size_t spansMax) override;
   base::Status remove(const base::JobId& id) override;

@@ -20,13 +20,16 @@
 
 #include "agent/jobs/BootClock.h"
 #include "agent/jobs/Confinement.h"
+#include "agent/jobs/JobCalls.h"
 #include "agent/jobs/JobCgroup.h"
 #include "agent/jobs/JobFiles.h"
+#include "agent/jobs/JobFolder.h"
 #include "agent/jobs/JobLauncher.h"
 #include "agent/jobs/JobLog.h"
 #include "agent/jobs/JobOutcome.h"
 #include "agent/jobs/JobRecord.h"
 #include "agent/jobs/JobRequest.h"
+#include "agent/jobs/KeptFiles.h"
 #include "agent/jobs/ProcessTree.h"
 #include "common/base/Check.h"
 #include "common/base/Files.h"
@@ -41,10 +44,12 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr std::size_t kPolled = 6;
+
 /// A job of the same user can lower the limits of this process below what poll() asks for
 /// (prlimit): what there is, is then looked for now and then, which must not take a processor.
 /// Signals and timer, which do not block, come first.
-void lookInTurns(std::array<pollfd, 5>& polled) {
+void lookInTurns(std::array<pollfd, kPolled>& polled) {
   constexpr timespec kTurn{0, 20'000'000};
   ::nanosleep(&kTurn, nullptr);
   for (std::size_t i = 0; i < polled.size(); ++i) {
@@ -58,6 +63,7 @@ constexpr milliseconds kKillBound{10'000};
 constexpr std::size_t kDrainMax =
     1u << 20;  // The largest pipe that a process without privilege can have.
 constexpr std::int64_t kRecordRetryMs = 10 * 60 * 1000;
+constexpr std::uint64_t kProgressBytesMax = 1u << 20;
 constexpr std::int64_t kHoldMs = 100;  // Until output goes to files, where others can read it.
 
 std::string printable(const char* text) {
@@ -73,6 +79,8 @@ class Supervisor {
         stdout_(task.jobsFd, jobFile(request.id, kStdoutSuffix), request.logBytesMax),
         stderr_(task.jobsFd, jobFile(request.id, kStderrSuffix), request.logBytesMax),
         result_(task.jobsFd, jobFile(request.id, kResultSuffix), request.resultBytesMax),
+        progress_(task.jobsFd, jobFile(request.id, kProgressSuffix), kProgressBytesMax),
+        kept_(task.jobsFd, request.id, request.filesBytesMax),
         order_(task.jobsFd, jobFile(request.id, kOrderSuffix)) {}
 
   void run();
@@ -89,6 +97,13 @@ class Supervisor {
   void onTimer();
   int waitMs() const;
   void spillWhenDue();
+  void spill();
+  void takeCall();
+  CallAnswer perform(JobCalls::Call& call);
+  CallAnswer takeProgress(std::string line);
+  CallAnswer takeResult(int memory);
+  void takeResultFile(int file);
+  void takeLeftFiles();
   void copy(std::size_t stream);
   void drain();
   void writeRecord();
@@ -102,6 +117,11 @@ class Supervisor {
   BoundedFile stdout_;
   BoundedFile stderr_;
   BoundedFile result_;
+  BoundedFile progress_;
+  KeptFiles kept_;
+  JobCalls calls_;
+  Confinement confinement_;
+  bool resultGiven_ = false;  // By a call, or as a file.
   OrderFile order_;
   // stdout, stderr, result. The write ends are kept too, so that a job that ends wakes this once,
   // by SIGCHLD, and not before by the end of each pipe.
@@ -129,6 +149,10 @@ void Supervisor::run() {
     record_.leftoverKilled = tree_->killedAfterMain();
     record_.unkillable = tree_->survivors();
     drain();
+    takeLeftFiles();
+  } else {
+    // Its folder can be there already.
+    openLeftFiles(request_, confinement_.ruleset.get(), [](const std::string&, UniqueFd, int) {});
   }
   writeRecord();
 }
@@ -174,12 +198,12 @@ bool Supervisor::writeScript() {
 
 bool Supervisor::launch() {
   if (!writeScript()) return failSpawn("script", "", errno), false;
-  Confinement confinement;
-  if (const char* stage = confinement.prepare(request_); stage != nullptr)
+  if (const char* stage = confinement_.prepare(request_); stage != nullptr)
     return failSpawn(stage, request_.folder, errno), false;
   for (base::Pipe& pipe : pipes_) {
     if (!pipe.make()) return failSpawn("pipe", "", errno), false;
   }
+  if (!calls_.open(request_.cgroup)) return failSpawn("socket", "", errno), false;
   sigset_t wanted;
   ::sigemptyset(&wanted);
   for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) ::sigaddset(&wanted, signal);
@@ -197,7 +221,8 @@ bool Supervisor::launch() {
   descriptors.stdoutFd = pipes_[0].writeEnd.get();
   descriptors.stderrFd = pipes_[1].writeEnd.get();
   descriptors.resultFd = pipes_[2].writeEnd.get();
-  const Launched launched = launchJob(request_, descriptors, confinement);
+  descriptors.callFd = calls_.jobEnd();
+  const Launched launched = launchJob(request_, descriptors, confinement_);
   if (launched.pid < 0) {
     failSpawn(launched.failedStage, launched.failedWhat, launched.failedErrno);
     if (request_.cgroup[0] != '\0') removeCgroup(request_.cgroup);
@@ -211,11 +236,12 @@ bool Supervisor::launch() {
 
 void Supervisor::superviseMain() {
   while (!tree_->mainEnded()) {
-    std::array<pollfd, 5> polled{{{signals_.get(), POLLIN, 0},
-                                  {timer_.get(), POLLIN, 0},
-                                  {pipes_[0].readEnd.get(), POLLIN, 0},
-                                  {pipes_[1].readEnd.get(), POLLIN, 0},
-                                  {pipes_[2].readEnd.get(), POLLIN, 0}}};
+    std::array<pollfd, kPolled> polled{{{signals_.get(), POLLIN, 0},
+                                        {timer_.get(), POLLIN, 0},
+                                        {pipes_[0].readEnd.get(), POLLIN, 0},
+                                        {pipes_[1].readEnd.get(), POLLIN, 0},
+                                        {pipes_[2].readEnd.get(), POLLIN, 0},
+                                        {calls_.fd(), POLLIN, 0}}};
     if (::poll(polled.data(), polled.size(), waitMs()) < 0) {
       if (errno == EINTR) continue;
       lookInTurns(polled);
@@ -223,6 +249,7 @@ void Supervisor::superviseMain() {
     for (std::size_t i = 0; i < pipes_.size(); ++i) {
       if (polled[i + 2].revents != 0) copy(i);
     }
+    if (polled[kPolled - 1].revents != 0) takeCall();
     if (polled[0].revents != 0) takeSignals();
     if (polled[1].revents != 0) onTimer();
     spillWhenDue();
@@ -235,8 +262,11 @@ int Supervisor::waitMs() const {
 }
 
 void Supervisor::spillWhenDue() {
-  if (spillAtMs_ < 0 || bootMs() < spillAtMs_) return;
-  for (BoundedFile* file : {&stdout_, &stderr_, &result_}) file->spill();
+  if (spillAtMs_ >= 0 && bootMs() >= spillAtMs_) spill();
+}
+
+void Supervisor::spill() {
+  for (BoundedFile* file : {&stdout_, &stderr_, &result_, &progress_}) file->spill();
   order_.spill();
   spillAtMs_ = -1;
   holding_ = false;
@@ -297,7 +327,8 @@ void Supervisor::copy(std::size_t stream) {
   const std::int64_t now = bootMs();
   if (holding_ && spillAtMs_ < 0) spillAtMs_ = now + kHoldMs;
   if (stream == 2) {
-    result_.append(copyBuffer_.data(), count);
+    record_.resultTwice = record_.resultTwice || resultGiven_;
+    if (!resultGiven_) result_.append(copyBuffer_.data(), count);
     return;
   }
   BoundedFile& log = stream == 0 ? stdout_ : stderr_;
@@ -316,6 +347,79 @@ void Supervisor::drain() {
       copy(i);
     }
   }
+}
+
+void Supervisor::takeCall() {
+  auto call = calls_.next();
+  if (call) JobCalls::answer(*call, perform(*call));
+}
+
+CallAnswer Supervisor::perform(JobCalls::Call& call) {
+  switch (call.kind) {
+    case CallKind::kProgress:
+      return takeProgress(std::move(call.text));
+    case CallKind::kAttach:
+      return kept_.attach(std::move(call.text), std::move(call.file));
+    case CallKind::kResult:
+      return takeResult(call.file.get());
+  }
+  return CallAnswer::kNoSuch;
+}
+
+/// It is there for readers at once: a job says it for them.
+CallAnswer Supervisor::takeProgress(std::string line) {
+  if (line.empty() || !base::isUtf8(line) || base::visible(line) != line)
+    return CallAnswer::kNoSuch;
+  line += '\n';
+  if (progress_.kept() + line.size() > kProgressBytesMax) return CallAnswer::kTooLarge;
+  spill();
+  const std::size_t kept = progress_.append(line.data(), line.size());
+  order_.add(LogStream::kProgress, static_cast<std::uint64_t>(bootMs()), kept);
+  return CallAnswer::kDone;
+}
+
+CallAnswer Supervisor::takeResult(int memory) {
+  // What nobody can change any more is memory, which never lets its reader wait.
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+  struct stat info {};
+  const int seals = memory < 0 ? -1 : ::fcntl(memory, F_GET_SEALS);
+  if (seals < 0 || (seals & kSeals) != kSeals || ::fstat(memory, &info) != 0 || info.st_size <= 0)
+    return CallAnswer::kNoSuch;
+  if (static_cast<std::uint64_t>(info.st_size) > request_.resultBytesMax)
+    return CallAnswer::kTooLarge;
+  int waiting = 0;
+  if (::ioctl(pipes_[2].readEnd.get(), FIONREAD, &waiting) == 0 && waiting > 0) copy(2);
+  if (resultGiven_ || result_.kept() + result_.dropped() > 0) {
+    record_.resultTwice = true;
+    return CallAnswer::kTwice;
+  }
+  takeResultFile(memory);
+  return CallAnswer::kDone;
+}
+
+/// Of a file, as much as its bound lets it, and a byte more where there is one.
+void Supervisor::takeResultFile(int file) {
+  resultGiven_ = true;
+  for (std::uint64_t done = 0; done <= request_.resultBytesMax;) {
+    const ssize_t got =
+        ::pread(file, copyBuffer_.data(), copyBuffer_.size(), static_cast<off_t>(done));
+    if (got <= 0) return;
+    result_.append(copyBuffer_.data(), static_cast<std::size_t>(got));
+    done += static_cast<std::uint64_t>(got);
+  }
+}
+
+void Supervisor::takeLeftFiles() {
+  openLeftFiles(request_, confinement_.ruleset.get(),
+                [this](const std::string& name, UniqueFd file, int error) {
+                  struct stat info {};
+                  if (name != kResultName) return kept_.collect(name, std::move(file), error);
+                  if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;
+                  const bool before = resultGiven_ || result_.kept() + result_.dropped() > 0;
+                  record_.resultTwice = record_.resultTwice || before;
+                  if (!before) takeResultFile(file.get());
+                });
+  record_.files = kept_.store();
 }
 
 /// Can be repeated: it writes the same line at the same place.
@@ -349,7 +453,7 @@ void Supervisor::writeRecord() {
   record_.endedWallMs = wallMs();
   record_.endedBootMs = bootMs();
   order_.finish(static_cast<std::uint64_t>(record_.endedBootMs));
-  for (BoundedFile* file : {&stdout_, &stderr_, &result_}) {
+  for (BoundedFile* file : {&stdout_, &stderr_, &result_, &progress_}) {
     file->sync();
     if (record_.logErrno == 0) record_.logErrno = file->error();
   }

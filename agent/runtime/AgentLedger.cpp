@@ -67,6 +67,12 @@ Result<std::string> AgentLedger::prepared(const base::RunId& run, const engine::
   return json::print(spec);
 }
 
+Result<Value> AgentLedger::spent(const base::RunId& run, std::string_view use) {
+  BELAY_ASSIGN(const Value known, row(run, use));
+  const Value* found = known.find("spent");
+  return found ? *found : Value();
+}
+
 Status AgentLedger::record(const base::RunId& run, const engine::StepKey& key,
                            const std::string& ledgerJson, std::int64_t nowMs) {
   BELAY_ASSIGN(const Value told, json::parse(ledgerJson));

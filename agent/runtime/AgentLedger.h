@@ -24,6 +24,8 @@ class AgentLedger {
   /// `spent`, `session`, `accepted` (the digest of a program that is not the locked one).
   base::Result<std::string> prepared(const base::RunId& run, const engine::StepKey& key,
                                      const std::string& renderedJson);
+  /// What the steps of a run have used of a handle: {"usd","tokens","turns"}, or null.
+  base::Result<json::Value> spent(const base::RunId& run, std::string_view use);
   /// Takes what an attempt says of itself (StepResult::ledgerJson).
   base::Status record(const base::RunId& run, const engine::StepKey& key,
                       const std::string& ledgerJson, std::int64_t nowMs);

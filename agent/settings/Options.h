@@ -81,9 +81,11 @@ void visitStoreOptions(SettingsType& s, Visitor& v) {
            "Steps, waits and child runs that the code of one run may ask for in all.");
 }
 
-/// Of the jobs: as whom they run, and what they may touch.
+/// Of the jobs: what they may leave, as whom they run, and what they may touch.
 template <typename SettingsType, typename Visitor>
 void visitIsolation(SettingsType& s, Visitor& v) {
+  v.bytes("jobs.files_max", s.jobs.filesBytesMax, 0, 1ull << 40,
+          "The files of a job that are kept when it has ended, together.");
   v.bytes(
       "jobs.tree_memory_max", s.jobs.treeMemoryBytes, 0, 1ull << 42,
       "Memory of all processes of a job together; needs a cgroup v2 with the memory controller; "
@@ -134,7 +136,7 @@ void visitWorkOptions(SettingsType& s, Visitor& v) {
           "Kept of each output stream of a job; what comes after is counted and dropped, and the "
           "job goes on.");
   v.bytes("jobs.result_max", s.jobs.resultBytesMax, 1u << 10, 16u << 20,
-          "What a job may write to its result descriptor.");
+          "What a job may give as its result.");
   v.text("jobs.path", s.jobs.path, "PATH of jobs.");
   v.list("jobs.pass_environment", s.jobs.passEnvironment,
          "Variables of the daemon's environment that jobs get as well. Without this they get PATH, "

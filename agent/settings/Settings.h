@@ -56,6 +56,7 @@ struct JobSettings {
   std::chrono::milliseconds grace{5000};
   std::uint64_t logBytesMax = 128u << 20;  ///< Of each stream of a job.
   std::uint64_t resultBytesMax = 1u << 20;
+  std::uint64_t filesBytesMax = 256u << 20;  ///< Of the files that a job leaves, together.
   std::string path =
       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";  ///< PATH of jobs.
   std::vector<std::string> passEnvironment;  ///< Variables of the daemon that jobs get too.

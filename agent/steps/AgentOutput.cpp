@@ -1,13 +1,9 @@
 #include "agent/steps/AgentOutput.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "agent/agents/Beneath.h"
-#include "common/base/Files.h"
 #include "common/json/Json.h"
 
 namespace belay::steps {
@@ -25,7 +21,6 @@ namespace {
 
 constexpr std::int64_t kQuotaWaitMs = 5 * 60 * 1000;  // Where its provider says no time.
 constexpr std::uint32_t kTriesMax = 200;
-constexpr std::uint64_t kCollectedMax = 256u << 20;
 
 struct ClassRow {
   ErrorCode code;
@@ -168,16 +163,13 @@ class Gathering {
 
   Status putText() {
     const std::string name = attempt_.key.path + ".text";
-    if (drive_.textTruncated) {
-      const auto whole = agents::openBeneath(ended_.folder + "/raw", "text.txt");
-      struct stat info {};
-      if (whole && ::fstat(whole->get(), &info) == 0) {
-        const auto size = static_cast<std::uint64_t>(info.st_size);
-        BELAY_ASSIGN(Value text, outputs_.keepFile(drive_.text, size, whole->get(),
-                                                   attempt_.persist, name, rows_));
-        output_.set("text", std::move(text));
-        return {};
-      }
+    const jobs::KeptFile* whole = drive_.textTruncated ? fileOf("text.txt", false) : nullptr;
+    if (whole && whole->problem.empty()) {
+      BELAY_ASSIGN(const int file, openedOf(*whole));
+      BELAY_ASSIGN(Value text, outputs_.keepFile(drive_.text, whole->bytes, file, attempt_.persist,
+                                                 name, rows_));
+      output_.set("text", std::move(text));
+      return {};
     }
     BELAY_ASSIGN(Value text, outputs_.keepText(drive_.text, attempt_.persist, name, rows_));
     output_.set("text", std::move(text));
@@ -220,21 +212,30 @@ class Gathering {
     if (plan_.collect.empty()) return {};
     Value files(json::Object{});
     for (const std::string& path : plan_.collect) {
-      auto file = agents::openBeneath(plan_.workspace.tree(), path);
-      struct stat info {};
-      if (file && ::fstat(file->get(), &info) != 0) file = base::errnoError(errno, "look at " + path);
-      const auto size = static_cast<std::uint64_t>(info.st_size);
-      if (file && size > kCollectedMax)
-        file = Error{ErrorCode::kLimit, path + " is larger than 256 MiB"};
-      if (!file) {
-        fail(result, std::move(file).error().in("collect"));
+      const jobs::KeptFile* file = fileOf(path, true);
+      const std::string problem = file ? file->problem : "it was not looked for";
+      if (!problem.empty()) {
+        fail(result, Error{ErrorCode::kJobResult, "collect " + path + ": " + problem});
         continue;
       }
-      BELAY_ASSIGN(Value kept, keep(file->get(), size, "application/octet-stream", path));
+      BELAY_ASSIGN(const int opened, openedOf(*file));
+      BELAY_ASSIGN(Value kept, keep(opened, file->bytes, "application/octet-stream", path));
       files.set(path, std::move(kept));
     }
     output_.set("files", std::move(files));
     return {};
+  }
+
+  const jobs::KeptFile* fileOf(const std::string& name, bool collected) const {
+    for (const jobs::KeptFile& file : ended_.agent.files) {
+      if (file.name == name && file.collected == collected) return &file;
+    }
+    return nullptr;
+  }
+  Result<int> openedOf(const jobs::KeptFile& file) const {
+    const auto& opened = ended_.files[static_cast<std::size_t>(&file - ended_.agent.files.data())];
+    if (!opened) return opened.error();
+    return opened->get();
   }
 
   const runtime::Attempt& attempt_;

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/agents/DriveResult.h"
 #include "agent/jobs/JobOutcome.h"
@@ -17,7 +18,8 @@ struct AgentEnd {
   jobs::JobOutcome agent;
   std::optional<jobs::JobOutcome> end;  ///< Of the job that says what has changed.
   base::UniqueFd diff;                  ///< Its standard output.
-  std::string folder;                   ///< Of the attempt.
+  /// As in agent.files; invalid for those with a problem.
+  std::vector<base::Result<base::UniqueFd>> files;
 };
 
 engine::Failure failureOf(const base::Error& error, bool nothingLeft);

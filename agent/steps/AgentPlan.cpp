@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/agents/KnownAgents.h"
+#include "agent/jobs/JobProfile.h"
 #include "agent/script/TextOutput.h"
 #include "agent/steps/Fields.h"
 #include "agent/steps/RunStep.h"
@@ -20,15 +22,6 @@ using base::Status;
 using json::Value;
 
 namespace {
-
-struct AdapterName {
-  std::string_view adapter;
-  std::string_view program;
-};
-constexpr std::array<AdapterName, 4> kPrograms{{{"claude-code", "claude"},
-                                                {"codex", "codex"},
-                                                {"gemini", "gemini"},
-                                                {"opencode", "opencode"}}};
 
 const Value& memberOf(const Value& object, std::string_view name) {
   static const Value kNone;
@@ -72,6 +65,12 @@ void boundBy(agents::Budgets& out, const Value& budget) {
   }
   bound(out.turns, budget.integer("turns"));
   bound(out.tokens, budget.integer("tokens"));
+  const Value& memory = memberOf(budget, "memory");
+  if (memory.isInteger()) bound(out.memoryBytes, memory.asInteger());
+  if (memory.isString()) {
+    if (const auto bytes = base::parseBytes(memory.asString()))
+      bound(out.memoryBytes, static_cast<std::int64_t>(*bytes));
+  }
   const Value& usd = memberOf(budget, "usd");
   if (usd.isNumber()) bound(out.usd, usd.asNumber());
 }
@@ -170,9 +169,7 @@ class PlanReader {
     const Value& from = plan_.hostAgent.empty() ? handle_ : host_;
     drive.adapter = from.text("adapter");
     std::string program = from.text("binary");
-    for (const AdapterName& row : kPrograms) {
-      if (program.empty() && row.adapter == drive.adapter) program = row.program;
-    }
+    if (program.empty()) program = agents::programOf(drive.adapter);
     if (program.empty()) return fields_.wrong("agents", "need binary for " + drive.adapter);
     drive.binary = findProgram(program, path);
     Value args;
@@ -190,6 +187,11 @@ class PlanReader {
                   : drift == "warn" ? OnDrift::kWarn
                                     : OnDrift::kRefuse;
     plan_.accepted = spec_.text("accepted");
+    for (const Value* each : {&host_, &handle_}) {
+      const auto asked = jobs::parseProfile(each->text("profile"));
+      if (asked && *asked >= jobs::parseProfile(plan_.profile).value_or(jobs::JobProfile::kBare))
+        plan_.profile = each->text("profile");
+    }
     return readEnvironment();
   }
 

@@ -28,6 +28,7 @@ struct AgentPlan {
   /// Without files, and without folder where it is to be made; of a session as it was.
   agents::WorkspaceSpec workspace;
   std::string keep;                 ///< "never", "on_failure", "always"
+  std::string profile;              ///< Of jobs, that it needs at least; empty: none is named.
   std::vector<std::pair<std::string, vault::TextOrSecret>> env;
   /// Path below the workspace, and "res://…" or the text itself.
   std::vector<std::pair<std::string, std::string>> files;
@@ -36,6 +37,10 @@ struct AgentPlan {
   OnDrift drift = OnDrift::kRefuse;
   std::string accepted;  ///< Digest of a program that is not the locked one, and may run.
 
+  /// Whether what other steps of the run use counts against a budget of it.
+  bool sharesBudget() const {
+    return drive.budgets.usd > 0 || drive.budgets.tokens > 0 || drive.budgets.turns > 0;
+  }
   /// Whether an end job says what has changed.
   bool hasEnd() const { return workspace.diff; }
 };

@@ -1,6 +1,10 @@
 #include "agent/steps/AgentStep.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <utility>
 
 #include "agent/agents/DriveResult.h"
@@ -23,6 +27,7 @@ using runtime::StepResult;
 namespace {
 
 constexpr std::string_view kSelf = "/proc/self/exe";
+constexpr std::string_view kWhereFile = "/where";
 constexpr std::chrono::minutes kEndBound{10};
 /// The driver ends its agent within its own grace, and itself at most 2 s later.
 constexpr std::chrono::milliseconds kDriverGrace{4'000};
@@ -72,25 +77,62 @@ Result<trust::RenderedEffect> AgentStep::describe(const Attempt& attempt) const 
                                         : crypto::sha256(content).hex());
   }
   effect.accepted = plan.accepted;
-  effect.profile = "bare";
+  BELAY_ASSIGN(const jobs::IsolationPlan isolation,
+               world_.runs.isolationOf(attempt.slug, plan.profile));
+  effect.profile = profileName(isolation.profile);
   return trust::RenderedEffect{"agent", attempt.slug, attempt.key.path, std::move(effect)};
 }
 
 Result<AgentStep::WorkPtr> AgentStep::workOf(const Attempt& attempt) const {
-  BELAY_ASSIGN(AgentPlan plan, readAgentPlan(attempt, hostAgents_, settings_.path));
+  // What was used since the intent was recorded counts as well.
+  BELAY_ASSIGN(json::Value spec, json::parse(attempt.renderedJson));
+  BELAY_ASSIGN(json::Value spent, world_.spent(attempt.run, spec.text("use")));
+  Attempt now = attempt;
+  if (spent.isObject()) now.renderedJson = json::print(spec.set("spent", std::move(spent)));
+  BELAY_ASSIGN(AgentPlan plan, readAgentPlan(now, hostAgents_, settings_.path));
+  BELAY_ASSIGN(const jobs::IsolationPlan isolation,
+               world_.runs.isolationOf(attempt.slug, plan.profile));
   auto work = std::make_shared<Work>();
   work->attempt = attempt;
   work->agentJob = jobIdOf(attempt);
   work->endJob = endJobOf(work->agentJob);
-  work->folder = world_.folder + "/" + attempt.run.str() + "/" +
+  const bool away = !isolation.folder.empty();
+  work->home = away ? isolation.folder : world_.folder;
+  work->folder = work->home + (away ? "/agents/" : "/") + attempt.run.str() + "/" +
                  work->agentJob.str().substr(attempt.run.str().size() + 1);
   work->plan = std::move(plan);
+  work->plan.workspace.foreign = away;
   if (!work->plan.workspace.made) work->plan.workspace.folder = work->folder;
   return work;
 }
 
 bool AgentStep::hasTurn() const {
   return running_.size() + preparing_.size() < static_cast<std::size_t>(settings_.agentsMax);
+}
+
+/// What one of its steps will have used is known when it has ended, so those that share a budget
+/// work one after the other.
+bool AgentStep::mustWaitFor(const AgentPlan& plan, const base::RunId& run) const {
+  if (!plan.sharesBudget()) return false;
+  const auto uses = [&](const auto& entry) {
+    return entry.second->attempt.run == run && entry.second->plan.use == plan.use;
+  };
+  for (const auto* works : {&running_, &preparing_, &collecting_}) {
+    if (std::any_of(works->begin(), works->end(), uses)) return true;
+  }
+  return false;
+}
+
+/// Ordered anew, behind the result of the one that it waited for: so the ledger knows of that.
+void AgentStep::releaseHeld(const base::RunId& run) {
+  for (const Attempt& attempt : held_) {
+    if (attempt.run != run) continue;
+    StepResult anew;
+    anew.ok = false;
+    anew.orderAnew = true;
+    sink_(attempt.run, attempt.key, std::move(anew));
+  }
+  std::erase_if(held_, [&](const Attempt& each) { return each.run == run; });
 }
 
 void AgentStep::start(const Attempt& attempt) {
@@ -100,6 +142,10 @@ void AgentStep::start(const Attempt& attempt) {
   }
   auto work = workOf(attempt);
   if (!work) return fail(attempt, work.error(), true);
+  if (mustWaitFor((*work)->plan, attempt.run)) {
+    held_.push_back(attempt);
+    return;
+  }
   if (const Status launched = launch(*work); !launched) fail(attempt, launched.error(), true);
 }
 
@@ -129,65 +175,119 @@ Status AgentStep::launch(const WorkPtr& work) {
 }
 
 Status AgentStep::prepare(const Work& work) {
-  // What a start left that the journal does not know of.
-  BELAY_TRY(base::removeTree(work.folder));
-  for (const char* name : {"/raw", "/in"}) BELAY_TRY(base::makeFolders(work.folder + name));
-  if (work.plan.keep != "never") {
-    BELAY_TRY(base::writeFileDurably(world_.folder + "/" + work.attempt.run.str() + "/keep",
-                                     work.plan.keep));
+  const std::string mark = world_.folder + "/" + work.attempt.run.str();
+  BELAY_TRY(base::makeFolders(mark));
+  if (work.plan.keep != "never")
+    BELAY_TRY(base::writeFileDurably(mark + "/keep", work.plan.keep));
+  if (work.home != world_.folder) {
+    json::Value where;
+    where.set("slug", work.attempt.slug).set("profile", work.plan.profile);
+    where.set("folder", work.home + "/agents/" + work.attempt.run.str());
+    BELAY_TRY(base::writeFileDurably(mark + std::string(kWhereFile), json::print(where)));
   }
-  agents::WorkspaceSpec workspace = work.plan.workspace;
-  workspace.files.clear();
+  return writeOrder(work);
+}
+
+std::string AgentStep::orderOf(const Work& work) const {
+  return world_.folder + "/" + work.attempt.run.str() + "/" + work.agentJob.str() + ".order";
+}
+
+/// The order, and behind it the contents of the files: all that the job reads of the daemon's, by
+/// the descriptor of its standard input.
+Status AgentStep::writeOrder(const Work& work) {
+  agents::WorkOrder order;
+  order.folder = work.folder;
+  order.workspace = work.plan.workspace;
   for (const auto& [path, content] : work.plan.files) {
-    const std::string copy = work.folder + "/in/" + std::to_string(workspace.files.size());
+    std::uint64_t bytes = content.size();
     if (content.starts_with("res://")) {
       BELAY_ASSIGN(const crypto::Digest digest, resources::parseResourceRef(content));
-      BELAY_TRY(world_.outputs.resources().copyTo(digest, copy));
-    } else {
-      BELAY_TRY(base::writeFileDurably(copy, content));
+      BELAY_ASSIGN(bytes, world_.outputs.resources().size(digest));
     }
-    workspace.files.emplace_back(copy, path);
+    order.files.emplace_back(bytes, path);
   }
-  BELAY_TRY(base::writeFileDurably(work.folder + "/workspace.json",
-                                   agents::printWorkspaceSpec(workspace)));
   agents::DriveSpec drive = work.plan.drive;
-  drive.cwd = workspace.tree();
+  drive.cwd = order.workspace.tree();
   drive.rawFolder = work.folder + "/raw";
   drive.graceMs = settings_.grace.count();
   drive.digest = work.plan.accepted;
   if (drive.digest.empty()) {
     BELAY_ASSIGN(drive.digest, world_.locked(work.plan));
   }
-  return base::writeFileDurably(work.folder + "/drive.json", agents::printDriveSpec(drive));
+  order.drive = agents::printDriveSpec(drive);
+  const std::string path = orderOf(work);
+  BELAY_TRY(base::removeFile(path));
+  const base::UniqueFd file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.valid()) return base::errnoError(errno, "create " + path);
+  const auto put = [&](std::string_view piece) { return base::writeAll(file.get(), piece, path); };
+  BELAY_TRY(put(agents::printWorkOrder(order)));
+  for (const auto& [to, content] : work.plan.files) {
+    if (!content.starts_with("res://")) {
+      BELAY_TRY(put(content));
+      continue;
+    }
+    BELAY_ASSIGN(const crypto::Digest digest, resources::parseResourceRef(content));
+    BELAY_TRY(world_.outputs.resources().stream(digest, put));
+  }
+  return {};
 }
 
-Status AgentStep::startJob(const WorkPtr& work, const JobId& id,
-                           std::vector<std::string> command) {
-  BELAY_ASSIGN(jobs::JobSpec job, world_.runs.bareJob(work->attempt, work->plan.env));
+Result<jobs::JobSpec> AgentStep::makeJob(const WorkPtr& work, const JobId& id,
+                                         std::string_view verb) {
+  BELAY_ASSIGN(jobs::JobSpec job,
+               world_.runs.otherJob(work->attempt, work->plan.env, work->plan.profile));
   job.id = id;
-  job.command = std::move(command);
-  job.workFolder = work->folder;
+  job.workFolder = work->home;
   job.grace = settings_.grace + kDriverGrace;
-  if (work->ending) job.deadline = world_.clock.sinceBoot() + kEndBound;
+  std::string self(kSelf);
+  if (job.cell.profile != jobs::JobProfile::kBare) {
+    // Bubblewrap would find itself there.
+    self = base::resolvePath(self);
+    if (self == kSelf) {
+      return Error{ErrorCode::kJobProfile, "the program of this daemon is not where it was",
+                   {"restart the daemon"}};
+    }
+    job.cell.readPaths.push_back(self);
+  }
+  job.command = {self, "workspace", std::string(verb)};
+  return job;
+}
+
+Status AgentStep::startJob(const WorkPtr& work, const jobs::JobSpec& job) {
   BELAY_TRY(world_.jobs.start(job));
-  running_.emplace(id, work);
+  running_.emplace(job.id, work);
   return {};
 }
 
 Status AgentStep::startAgent(const WorkPtr& work) {
-  const std::string self(kSelf);
-  return startJob(work, work->agentJob,
-                  {self, "workspace", "begin", work->folder + "/workspace.json", self, "drive",
-                   work->folder + "/drive.json"});
+  BELAY_ASSIGN(jobs::JobSpec job, makeJob(work, work->agentJob, "begin"));
+  job.stdinPath = orderOf(*work);
+  job.collect = work->plan.collect;
+  job.collectFolder = work->plan.workspace.tree();
+  const Status started = startJob(work, job);
+  // The job has it open, or nobody wants it.
+  static_cast<void>(base::removeFile(job.stdinPath));
+  return started;
 }
 
 Status AgentStep::startEnd(const WorkPtr& work) {
   work->ending = true;
-  return startJob(work, work->endJob,
-                  {std::string(kSelf), "workspace", "end", work->folder + "/workspace.json"});
+  BELAY_ASSIGN(jobs::JobSpec job, makeJob(work, work->endJob, "end"));
+  agents::WorkOrder order;
+  order.folder = work->folder;
+  order.workspace = work->plan.workspace;
+  job.stdinText = agents::printWorkOrder(order);
+  job.deadline = world_.clock.sinceBoot() + kEndBound;
+  return startJob(work, job);
 }
 
 void AgentStep::takeEnded(const JobId& id) {
+  if (const auto away = away_.find(id); away != away_.end()) {
+    const std::string run = std::move(away->second);
+    away_.erase(away);
+    return endAway(run, id);
+  }
   const auto found = running_.find(id);
   if (found != running_.end()) {
     const WorkPtr work = std::move(found->second);
@@ -214,7 +314,7 @@ void AgentStep::agentEnded(const WorkPtr& work) {
 }
 
 void AgentStep::finish(const WorkPtr& work) {
-  if (work->cancelled) return;
+  if (work->cancelled) return releaseHeld(work->attempt.run);
   auto agent = world_.jobs.collect(work->agentJob);
   if (!agent && agent.error().code == ErrorCode::kJobLost) {
     StepResult lost;
@@ -235,7 +335,11 @@ void AgentStep::finish(const WorkPtr& work) {
     if (!diff) return fail(work->attempt, diff.error(), false);
     gathering->diff = std::move(*diff);
   }
-  gathering->folder = work->folder;
+  for (const jobs::KeptFile& file : gathering->agent.files) {
+    gathering->files.push_back(file.problem.empty()
+                                   ? world_.jobs.openFile(work->agentJob, file.number)
+                                   : Result<base::UniqueFd>(base::UniqueFd()));
+  }
   collecting_.emplace(work->agentJob, work);
   const auto gather = [this, work, gathering] {
     StepResult result = gatherAgent(work->attempt, work->plan, *gathering, world_.outputs);
@@ -248,7 +352,7 @@ void AgentStep::finish(const WorkPtr& work) {
 }
 
 void AgentStep::giveBack(const WorkPtr& work, StepResult result) {
-  if (work->cancelled) return;
+  if (work->cancelled) return releaseHeld(work->attempt.run);
   if (result.againMs && result.failure) {
     world_.log.warning("agent.again", {{"run", work->attempt.run.str()},
                                        {"step", work->attempt.key.path},
@@ -257,6 +361,7 @@ void AgentStep::giveBack(const WorkPtr& work, StepResult result) {
                                        {"in_ms", *result.againMs}});
   }
   sink_(work->attempt.run, work->attempt.key, std::move(result));
+  releaseHeld(work->attempt.run);
 }
 
 void AgentStep::fail(const Attempt& attempt, const Error& error, bool nothingLeft) {
@@ -264,6 +369,7 @@ void AgentStep::fail(const Attempt& attempt, const Error& error, bool nothingLef
   result.ok = false;
   result.failure = failureOf(error, nothingLeft);
   sink_(attempt.run, attempt.key, std::move(result));
+  releaseHeld(attempt.run);
 }
 
 void AgentStep::recover(const Attempt& attempt) {
@@ -322,6 +428,7 @@ void AgentStep::cancel(const base::RunId& run, const engine::StepKey& key) {
     return attempt.run == run && attempt.key.path == key.path;
   };
   std::erase_if(waiting_, isIt);
+  std::erase_if(held_, isIt);
   std::erase_if(preparing_, [&](const auto& entry) { return isIt(entry.second->attempt); });
   for (const auto& [id, work] : collecting_) work->cancelled |= isIt(work->attempt);
   for (const auto& [id, work] : running_) {
@@ -351,13 +458,56 @@ void AgentStep::sweep(const std::function<Fate(const base::RunId&)>& fateOf) {
     hasFolders_ = hasFolders_ || !kept;
     if (fate == Fate::kKeep || kept) continue;
     removing_.insert(name);
-    const bool posted = world_.pool.post([this, folder, name] {
-      const Status removed = base::removeTree(folder);
-      if (!removed) world_.log.error("workspace.remove_failed", removed.error());
-      world_.onLoop([this, name] { removing_.erase(name); });
-    });
-    if (!posted) removing_.erase(name);
+    const auto where = base::readFile(folder + std::string(kWhereFile), 8192);
+    const Status begun = where ? removeAway(*run, *where) : Status{};
+    if (!begun) world_.log.error("workspace.remove_failed", begun.error(), {{"run", name}});
+    if (!where) removeHere(name);
   }
+}
+
+void AgentStep::removeHere(const std::string& name) {
+  const bool posted = world_.pool.post([this, name] {
+    const Status removed = base::removeTree(world_.folder + "/" + name);
+    if (!removed) world_.log.error("workspace.remove_failed", removed.error());
+    world_.onLoop([this, name] { removing_.erase(name); });
+  });
+  if (!posted) removing_.erase(name);
+}
+
+/// Workspaces of another user are removed by a job of that user.
+Status AgentStep::removeAway(const base::RunId& run, const std::string& where) {
+  BELAY_ASSIGN(const json::Value known, json::parse(where));
+  Attempt attempt;
+  attempt.run = run;
+  attempt.slug = known.text("slug");
+  auto work = std::make_shared<Work>();
+  work->attempt = attempt;
+  work->plan.profile = known.text("profile");
+  BELAY_ASSIGN(const jobs::IsolationPlan isolation,
+               world_.runs.isolationOf(attempt.slug, work->plan.profile));
+  work->home = isolation.folder;
+  BELAY_ASSIGN(const JobId id, JobId::parse(run.str() + "-remove"));
+  BELAY_ASSIGN(jobs::JobSpec job, makeJob(work, id, "remove"));
+  job.command.push_back(known.text("folder"));
+  job.deadline = world_.clock.sinceBoot() + kEndBound;
+  // One of an earlier daemon, which ended with it or goes on.
+  static_cast<void>(world_.jobs.remove(id));
+  BELAY_TRY(world_.jobs.start(job));
+  away_.emplace(id, run.str());
+  return {};
+}
+
+void AgentStep::endAway(const std::string& run, const JobId& id) {
+  const auto outcome = world_.jobs.collect(id);
+  const Status judged = outcome ? jobs::judge(*outcome, std::array{0}) : Status(outcome.error());
+  // Left where it is: the next daemon tries again.
+  if (!judged) {
+    const Error error = outcome ? Error{judged.error().code, outcome->stderrHead.substr(0, 500)}
+                                : judged.error();
+    return world_.log.error("workspace.remove_failed", error, {{"run", run}});
+  }
+  static_cast<void>(world_.jobs.remove(id));
+  removeHere(run);
 }
 
 }  // namespace belay::steps

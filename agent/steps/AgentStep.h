@@ -7,6 +7,9 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "agent/jobs/JobRunner.h"
 #include "agent/runtime/Performer.h"
@@ -34,10 +37,14 @@ class AgentStep final : public runtime::Performer {
     WorkerPool& pool;
     const base::Clock& clock;
     log::Log& log;
-    std::string folder;  ///< Of the workspaces: one folder for each run.
+    /// One folder for each run: its workspaces, but for those of jobs of users of their own, which
+    /// lie in agents/ of the folder of their flow, and what is known of them.
+    std::string folder;
     std::function<void(std::function<void()>)> onLoop;  ///< As RunStep's.
     /// Digest of the locked program of an agent; empty: it is not locked.
     std::function<base::Result<std::string>(const AgentPlan&)> locked;
+    /// What the steps of a run have used of a handle until now, as the ledger has it.
+    std::function<base::Result<json::Value>(const base::RunId&, const std::string& use)> spent;
   };
   AgentStep(World world, settings::JobSettings settings, json::Value hostAgents,
             runtime::ResultSink sink);
@@ -63,6 +70,7 @@ class AgentStep final : public runtime::Performer {
   struct Work {
     runtime::Attempt attempt;
     AgentPlan plan;
+    std::string home;     ///< The folder in which its jobs begin.
     std::string folder;   ///< Of the attempt.
     base::JobId agentJob;
     base::JobId endJob;
@@ -73,12 +81,20 @@ class AgentStep final : public runtime::Performer {
 
   base::Result<WorkPtr> workOf(const runtime::Attempt& attempt) const;
   bool hasTurn() const;
+  bool mustWaitFor(const AgentPlan& plan, const base::RunId& run) const;
+  void releaseHeld(const base::RunId& run);
+  std::string orderOf(const Work& work) const;
+  base::Status writeOrder(const Work& work);
   base::Status launch(const WorkPtr& work);
   base::Status prepare(const Work& work);
   base::Status startAgent(const WorkPtr& work);
   base::Status startEnd(const WorkPtr& work);
-  base::Status startJob(const WorkPtr& work, const base::JobId& id,
-                        std::vector<std::string> command);
+  base::Result<jobs::JobSpec> makeJob(const WorkPtr& work, const base::JobId& id,
+                                      std::string_view verb);
+  base::Status startJob(const WorkPtr& work, const jobs::JobSpec& job);
+  base::Status removeAway(const base::RunId& run, const std::string& where);
+  void endAway(const std::string& run, const base::JobId& id);
+  void removeHere(const std::string& name);
   void agentEnded(const WorkPtr& work);
   void finish(const WorkPtr& work);
   void giveBack(const WorkPtr& work, runtime::StepResult result);
@@ -95,6 +111,9 @@ class AgentStep final : public runtime::Performer {
   std::map<base::JobId, WorkPtr> preparing_;     ///< By the job of the agent.
   std::map<base::JobId, WorkPtr> collecting_;    ///< Likewise.
   std::deque<runtime::Attempt> waiting_;         ///< Bounded by the runs in flight.
+  /// Whose handle has a budget that another step is using; likewise.
+  std::vector<runtime::Attempt> held_;
+  std::map<base::JobId, std::string> away_;      ///< Jobs that remove, and the run of each.
   std::set<std::string> removing_;               ///< Folders that the pool removes.
   bool hasFolders_ = true;
 };

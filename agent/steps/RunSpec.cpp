@@ -63,6 +63,8 @@ Result<RunSpec> readRunSpec(const runtime::Attempt& attempt,
   spec.maxOutput = std::min(spec.maxOutput, settings.logBytesMax);
   BELAY_ASSIGN(spec.callback, fields.text("callback"));
   BELAY_ASSIGN(spec.profile, fields.text("profile"));
+  if (const json::Value* payload = values.find("payload")) spec.payload = json::print(*payload);
+  BELAY_ASSIGN(spec.collect, fields.texts("collect"));
   return spec;
 }
 

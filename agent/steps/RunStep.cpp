@@ -50,12 +50,50 @@ struct Ended {
   base::JobId id;
   jobs::JobOutcome outcome;
   std::vector<int> okExitCodes;
+  std::vector<Result<base::UniqueFd>> files;  // As in outcome.files.
 };
 
-StepResult resultOf(const Ended& ended, json::Value out, json::Value err,
-                    std::vector<journal::ResourceRow> rows) {
+/// What payload.json of a job stands beside.
+std::string contextOf(const Attempt& attempt) {
+  json::Value out;
+  out.set("v", std::int64_t{1}).set("run", attempt.run.str()).set("flow", attempt.slug);
+  out.set("step", attempt.key.path).set("visit", static_cast<std::int64_t>(attempt.key.visit));
+  out.set("attempt", static_cast<std::int64_t>(attempt.key.attempt));
+  out.set("idempotency_key", attempt.idempotencyKey);
+  return json::print(out);
+}
+
+/// Stores the files that a job left, as `files` and `attachments` of its output. The first that
+/// could not be kept is an error.
+Status keepFiles(Ended& ended, Outputs& outputs, json::Value& output,
+                 std::vector<journal::ResourceRow>& rows) {
+  json::Value collected(json::Object{});
+  json::Value attached(json::Object{});
+  Status verdict;
+  for (std::size_t i = 0; i < ended.outcome.files.size(); ++i) {
+    const jobs::KeptFile& file = ended.outcome.files[i];
+    if (!file.problem.empty()) {
+      if (verdict) {
+        verdict = Error{ErrorCode::kJobResult,
+                        (file.collected ? "collect " : "attach ") + base::visible(file.name) + ": " +
+                            file.problem};
+      }
+      continue;
+    }
+    if (!ended.files[i]) return ended.files[i].error();
+    BELAY_TRY(outputs.keepFile({}, file.bytes, ended.files[i]->get(), flow::Persist::kAlways,
+                               file.name, rows));
+    rows.back().mediaType = "application/octet-stream";
+    (file.collected ? collected : attached).set(file.name, Outputs::describe(rows.back()));
+  }
+  if (!collected.asObject().empty()) output.set("files", std::move(collected));
+  if (!attached.asObject().empty()) output.set("attachments", std::move(attached));
+  return verdict;
+}
+
+Result<StepResult> resultOf(Ended& ended, Outputs& outputs, json::Value out, json::Value err,
+                            std::vector<journal::ResourceRow> rows) {
   StepResult result;
-  result.resources = std::move(rows);
   result.durationMs = ended.outcome.durationMs();
   const jobs::ExitRecord& record = ended.outcome.record;
   json::Value output;
@@ -65,8 +103,12 @@ StepResult resultOf(const Ended& ended, json::Value out, json::Value err,
   output.set("stderr", std::move(err));
   if (ended.outcome.result) output.set("result", *ended.outcome.result);
   output.set("duration_ms", result.durationMs);
+  const Status kept = keepFiles(ended, outputs, output, rows);
+  if (!kept && kept.error().code != ErrorCode::kJobResult) return kept.error();
+  result.resources = std::move(rows);
   result.outputJson = json::print(output);
-  const Status verdict = jobs::judge(ended.outcome, ended.okExitCodes);
+  Status verdict = jobs::judge(ended.outcome, ended.okExitCodes);
+  if (verdict) verdict = kept;
   if (!verdict) {
     result.ok = false;
     result.failure = failureFrom(verdict.error(), verdict.error().code == ErrorCode::kJobSpawn);
@@ -122,6 +164,8 @@ Result<trust::RenderedEffect> RunStep::describe(const Attempt& attempt) const {
     effect.stdinDigest = spec.stdinRef.substr(spec.stdinRef.rfind('/') + 1);
   else if (!spec.stdinText.empty())
     effect.stdinDigest = crypto::sha256(spec.stdinText).hex();
+  if (!spec.payload.empty()) effect.payloadDigest = crypto::sha256(spec.payload).hex();
+  effect.collect = spec.collect;
   effect.profile = profileName(plan.profile);
   return trust::RenderedEffect{"run", attempt.slug, attempt.key.path, std::move(effect)};
 }
@@ -143,16 +187,18 @@ Result<std::vector<trust::EffectValue>> RunStep::shown(
   return out;
 }
 
-Result<jobs::JobSpec> RunStep::bareJob(
-    const Attempt& attempt, std::vector<std::pair<std::string, vault::TextOrSecret>> environment) {
-  if (world_.isolation.least() != jobs::JobProfile::kBare) {
-    return Error{ErrorCode::kJobProfile,
-                 "steps of this family have profile bare, and this host demands " +
-                     std::string(profileName(world_.isolation.least()))};
-  }
+Result<jobs::IsolationPlan> RunStep::isolationOf(const std::string& slug,
+                                                 const std::string& profile) const {
+  return world_.isolation.plan(slug, profile);
+}
+
+Result<jobs::JobSpec> RunStep::otherJob(
+    const Attempt& attempt, std::vector<std::pair<std::string, vault::TextOrSecret>> environment,
+    const std::string& profile) {
   RunSpec spec;
   spec.env = std::move(environment);
   spec.maxOutput = settings_.logBytesMax;
+  spec.profile = profile;
   return makeJob(attempt, spec);
 }
 
@@ -210,6 +256,12 @@ Result<jobs::JobSpec> RunStep::makeJob(const Attempt& attempt, const RunSpec& sp
   job.grace = settings_.grace;
   job.logBytesMax = spec.maxOutput;
   job.resultBytesMax = settings_.resultBytesMax;
+  job.filesBytesMax = settings_.filesBytesMax;
+  job.collect = spec.collect;
+  if (!spec.payload.empty()) {
+    job.payload = spec.payload;
+    job.context = contextOf(attempt);
+  }
   if (settings_.processesMax > 0)
     job.limits.processes = static_cast<std::uint64_t>(settings_.processesMax);
   if (settings_.openFilesMax > 0)
@@ -375,7 +427,11 @@ void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
   if (!outcome) return fail(attempt, outcome.error(), outcome.error().code == ErrorCode::kJobSpawn);
   const auto spec = readRunSpec(attempt, settings_);
   if (!spec) return fail(attempt, spec.error(), false);
-  auto ended = std::make_shared<Ended>(Ended{attempt, id, std::move(*outcome), spec->okExitCodes});
+  auto ended = std::make_shared<Ended>(Ended{attempt, id, std::move(*outcome), spec->okExitCodes, {}});
+  for (const jobs::KeptFile& file : ended->outcome.files) {
+    ended->files.push_back(file.problem.empty() ? world_.jobs.openFile(id, file.number)
+                                                : Result<base::UniqueFd>(base::UniqueFd()));
+  }
   const auto log = [&](jobs::LogStream stream, std::uint64_t bytes) {
     const bool needed = world_.outputs.needsFile(bytes, attempt.persist);
     return std::make_shared<Result<base::UniqueFd>>(needed ? world_.jobs.openLog(id, stream)
@@ -403,7 +459,7 @@ void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
                    world_.outputs.keepFile(ended->outcome.stderrHead, record.stderrBytes,
                                            (*standardErr)->get(), ended->attempt.persist,
                                            ended->attempt.key.path + ".stderr", rows));
-      return resultOf(*ended, std::move(out), std::move(err), std::move(rows));
+      return resultOf(*ended, world_.outputs, std::move(out), std::move(err), std::move(rows));
     };
     auto result = keep();
     if (result)
@@ -414,7 +470,7 @@ void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
   const jobs::ExitRecord& record = ended->outcome.record;
   const bool small = record.stdoutBytes <= jobs::kLogHeadBytesMax &&
                      record.stderrBytes <= jobs::kLogHeadBytesMax &&
-                     attempt.persist != flow::Persist::kAlways;
+                     attempt.persist != flow::Persist::kAlways && ended->files.empty();
   // Storing megabytes would hold up the loop; what is small is done before a thread would wake.
   if (small || !world_.pool.post(collect)) collect();
 }

@@ -36,6 +36,8 @@ struct RunSpec {
   std::uint64_t maxOutput = 0;
   std::string callback;  ///< Step whose wait this one hands out.
   std::string profile;   ///< What the step demands, or empty.
+  std::string payload;   ///< JSON; empty: none is given.
+  std::vector<std::string> collect;  ///< Below its folder.
 };
 base::Result<RunSpec> readRunSpec(const runtime::Attempt& attempt,
                                   const settings::JobSettings& settings);
@@ -75,11 +77,15 @@ class RunStep final : public runtime::Performer {
   void recover(const runtime::Attempt& attempt) override;
   void cancel(const base::RunId& run, const engine::StepKey& key) override;
 
-  /// A job of another family without its command: environment, deadline and bounds, as those of run
-  /// steps have. Errors: those of the secrets; kJobProfile where jobs must have more than `bare`.
-  base::Result<jobs::JobSpec> bareJob(
+  /// A job of another family without its command: environment, deadline, bounds and isolation, as
+  /// those of run steps have. Errors: those of the secrets and of jobs::Isolation.
+  base::Result<jobs::JobSpec> otherJob(
       const runtime::Attempt& attempt,
-      std::vector<std::pair<std::string, vault::TextOrSecret>> environment);
+      std::vector<std::pair<std::string, vault::TextOrSecret>> environment,
+      const std::string& profile);
+  /// How that job is kept apart. Errors: kJobProfile.
+  base::Result<jobs::IsolationPlan> isolationOf(const std::string& slug,
+                                                const std::string& profile) const;
   /// Variables as an effect shows them.
   base::Result<std::vector<trust::EffectValue>> shown(
       const std::vector<std::pair<std::string, vault::TextOrSecret>>& environment) const;

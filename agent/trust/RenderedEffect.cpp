@@ -33,8 +33,15 @@ void write(json::Writer& writer, const RunEffect& run) {
   for (const std::string& element : run.argv) writer.string(element);
   writer.endArray().member("cwd", run.cwd);
   writeValues(writer, "env", run.env);
-  writer.member("stdin_sha256", run.stdinDigest)
-      .member("user", run.user)
+  writer.member("stdin_sha256", run.stdinDigest);
+  // Of steps that have them only: what was signed before they were there stays the same bytes.
+  if (!run.payloadDigest.empty()) writer.member("payload_sha256", run.payloadDigest);
+  if (!run.collect.empty()) {
+    writer.name("collect").beginArray();
+    for (const std::string& path : run.collect) writer.string(path);
+    writer.endArray();
+  }
+  writer.member("user", run.user)
       .member("profile", run.profile)
       .endObject();
 }

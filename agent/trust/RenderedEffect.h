@@ -27,6 +27,8 @@ struct RunEffect {
   std::string cwd;                ///< Absolute, links resolved.
   std::vector<EffectValue> env;
   std::string stdinDigest;  ///< Hex SHA-256; empty: no input.
+  std::string payloadDigest;         ///< Of payload.json; empty: there is none.
+  std::vector<std::string> collect;  ///< Files that are kept.
   std::string user;         ///< Empty: the daemon's own.
   std::string profile;      ///< "bare", "user", "strong"
 };

@@ -73,7 +73,7 @@ belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto b
 belay_layer(agent/resources  USES belay_base belay_crypto)
 belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_http)
 belay_layer(agent/jobs       USES belay_base belay_json)
-belay_layer(agent/agents     USES belay_base belay_json belay_crypto)
+belay_layer(agent/agents     USES belay_base belay_json belay_crypto belay_jobs)
 belay_layer(agent/steps      USES belay_base belay_log belay_json belay_settings belay_tls belay_http belay_script belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
                                   belay_jobs belay_agents deps::libssh)

@@ -226,7 +226,7 @@ def test_what_a_hostile_repository_and_agent_leave_runs_nowhere():
         check.has(host.cli("resource", "cat", told["diff"]["ref"], json_out=False).out, "+/etc/passwd")
         check.has(error(shown)["message"], "stolen")
         check.equal("BLY-AGENT-WORKSPACE", error(shown, "s1")["code"])
-        check.has(error(shown, "s2")["message"], "no path below a workspace")
+        check.has(error(shown, "s2")["message"], "no path of a file")
         if os.path.exists("/etc/escaped"):
             os.remove("/etc/escaped")  # The agent's own hand: profile bare does not keep it from that.
 

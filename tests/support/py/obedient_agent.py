@@ -79,6 +79,9 @@ def obey(prompt):
 
 def main():
     arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        print("0.0.0 (obedient)")
+        return 0
     prompt = sys.stdin.read() if not sys.stdin.isatty() else ""
     if not prompt.strip():
         prompt = arguments[-1]

@@ -34,7 +34,7 @@ class ScriptedJobs final : public jobs::JobRunner {
   void write(const base::JobId& id, jobs::LogStream stream, std::string_view text) {
     base::MutexLock lock(mutex_);
     Job& job = jobs_[id.str()];
-    std::string& log = stream == jobs::LogStream::kStdout ? job.out : job.err;
+    std::string& log = job.logs[stream];
     job.spans.push_back({1, stream, log.size(), text.size()});
     log += text;
   }
@@ -49,6 +49,9 @@ class ScriptedJobs final : public jobs::JobRunner {
   base::Result<base::UniqueFd> openLog(const base::JobId&, jobs::LogStream) override {
     return base::UniqueFd();
   }
+  base::Result<base::UniqueFd> openFile(const base::JobId&, std::size_t) override {
+    return base::UniqueFd();
+  }
   base::Status remove(const base::JobId&) override { return {}; }
   base::Result<std::size_t> removeEnded(std::int64_t, std::size_t) override {
     return std::size_t{0};
@@ -57,7 +60,10 @@ class ScriptedJobs final : public jobs::JobRunner {
                                     std::uint64_t offset, std::size_t bytesMax) override {
     base::MutexLock lock(mutex_);
     const Job& job = jobs_[id.str()];
-    return (stream == jobs::LogStream::kStdout ? job.out : job.err).substr(offset, bytesMax);
+    const auto found = job.logs.find(stream);
+    return found == job.logs.end() || offset > found->second.size()
+               ? std::string()
+               : found->second.substr(offset, bytesMax);
   }
   base::Result<std::vector<jobs::LogSpan>> readLogOrder(const base::JobId& id, std::size_t skip,
                                                         std::size_t spansMax) override {
@@ -73,7 +79,7 @@ class ScriptedJobs final : public jobs::JobRunner {
 
  private:
   struct Job {
-    std::string out, err;
+    std::map<jobs::LogStream, std::string> logs;
     std::vector<jobs::LogSpan> spans;
   };
   base::Mutex mutex_;

@@ -236,7 +236,7 @@ TEST(JobOfItsOwnUser, hasItsFolderAndNothingElse) {
                         "/proc/self/fd | wc -l"));
   STRCMP_EQUAL(("70321\n" + flow +
                 "\nmade\ntmp\nkept\nno tmp\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\n"
-                "NoNewPrivs:\t1\nSeccomp:\t2\n6\n")
+                "NoNewPrivs:\t1\nSeccomp:\t2\n7\n")
                    .c_str(),
                outcome.stdoutHead.c_str());
 }

@@ -105,7 +105,7 @@ spec.workFolder = "/work";
 spec.environment = {{"PATH", "/a:relative::/b"}, {"EMPTY", ""}};
 spec.deadline = std::chrono::milliseconds(77);
 spec.limits.openFiles = 9;
-return encodeRequest(spec, "/jobs/job.script", "/cgroup");
+return encodeRequest(spec, "/jobs", "/cgroup");
 }
 }
 ;

@@ -75,6 +75,7 @@ TEST_GROUP(AgentStep) {
   belay::base::BoundedQueue<std::function<void()>> calls{100};
   std::unique_ptr<RunStep> runs;
   std::unique_ptr<AgentStep> step;
+  Value spent;  ///< What the ledger says.
 
   void setup() override {
     on.secret("AGENT_KEY", "correct-horse-battery");
@@ -91,7 +92,10 @@ TEST_GROUP(AgentStep) {
         settings, on.sink());
     step = std::make_unique<AgentStep>(
         AgentStep::World{*runs, jobs, *on.outputs, on.pool, on.clock, log, folder(), onLoop,
-                         [](const AgentPlan&) { return belay::base::Result<std::string>(""); }},
+                         [](const AgentPlan&) { return belay::base::Result<std::string>(""); },
+                         [this](const belay::base::RunId&, const std::string&) {
+                           return belay::base::Result<Value>(spent);
+                         }},
         settings, parsed(kHost), on.sink());
   }
   std::string folder() const { return on.folder.at("agents"); }
@@ -120,10 +124,15 @@ TEST_GROUP(AgentStep) {
     pump();
     return on.result();
   }
-  DriveSpec specOf(const Attempt& of) {
-    const std::string path = folder() + "/" + of.run.str() + "/" +
-                             jobOf(of).substr(of.run.str().size() + 1) + "/drive.json";
-    auto spec = belay::agents::parseDriveSpec(*belay::base::readFile(path, 1u << 20));
+  /// What the first job was told.
+  belay::agents::WorkOrder order() {
+    const std::string& input = jobs.inputs.back();
+    auto order = belay::agents::parseWorkOrder(input.substr(0, input.find('\n')));
+    CHECK(order.ok());
+    return std::move(*order);
+  }
+  DriveSpec specOf(const Attempt&) {
+    auto spec = belay::agents::parseDriveSpec(order().drive);
     CHECK(spec.ok());
     return std::move(*spec);
   }
@@ -215,7 +224,6 @@ TEST(AgentStep, aScratchWorkspaceIsOneJobAndItsResultIsTheOutput) {
   CHECK(result.ok);
   const std::vector<std::string>& command = jobs.started.front().command;
   STRCMP_EQUAL("begin", command[2].c_str());
-  STRCMP_EQUAL("drive", command[5].c_str());
   const DriveSpec spec = specOf(of);
   STRCMP_EQUAL("Tidy up", spec.prompt.c_str());
   CHECK(spec.cwd.ends_with("/tree"));
@@ -360,7 +368,72 @@ TEST(AgentStep, anAgentThatIsLostIsAmbiguousAndOneThatNeverStartedIsOrderedAnew)
 TEST(AgentStep, aFileThatTheAgentDidNotMakeFailsTheStep) {
   const StepResult result = perform(attempt(R"(, "collect": ["report.md"])"), done());
   CHECK(!result.ok);
-  CHECK(result.failure->message.starts_with("collect: "));
+  CHECK(result.failure->message.starts_with("collect report.md: "));
+}
+
+TEST(AgentStep, whatItLeavesIsKeptByDescriptor) {
+  const Attempt of = attempt(R"(, "collect": ["report.md"], "workspace": {"dir": "/srv"}, "files": {"in.txt": "abc"})");
+  step->start(of);
+  pump();
+  STRCMP_EQUAL("/srv", jobs.started.front().collectFolder.c_str());
+  LONGS_EQUAL(3, order().files.front().first);
+  CHECK(jobs.inputs.front().ends_with("\nabc"));
+  CHECK_FALSE(belay::base::fileExists(jobs.started.front().stdinPath));
+  DriveResult result = done();
+  result.textTruncated = true;
+  JobOutcome outcome = outcomeOf(result);
+  outcome.files.push_back({"text.txt", 0, 9, false, {}});
+  outcome.files.push_back({"report.md", 1, 4, true, {}});
+  jobs.files[0] = "all of it";
+  jobs.files[1] = "done";
+  jobs.outcomes[jobOf(of)] = outcome;
+  end(jobOf(of));
+  pump();
+  const StepResult told = on.result();
+  CHECK(told.ok);
+  const Value output = parsed(told.outputJson);
+  STRCMP_EQUAL("done", on.outputs->load(output.find("files")->find("report.md")->text("ref"))->c_str());
+}
+
+TEST(AgentStep, stepsThatShareABudgetWorkOneAfterTheOther) {
+  const std::string handle = R"([{"name": "coder", "adapter": "acp", "binary": "/bin/true",
+    "budget": {"tokens": 100}}])";
+  const Attempt first = attempt("", handle);
+  Attempt second = attempt("", handle);
+  second.key.path = "second";
+  second.idempotencyKey = "another-key-of-the-second";
+  step->start(first);
+  pump();
+  step->start(second);
+  LONGS_EQUAL(1, jobs.started.size());
+  jobs.outcomes[jobOf(first)] = outcomeOf(done());
+  end(jobOf(first));
+  pump();
+  CHECK(on.result().ok);
+  CHECK(on.result().orderAnew);
+  // What the first one has used is known now, whatever the second one's intent says.
+  spent = parsed(R"({"tokens": 120})");
+  step->start(second);
+  STRCMP_EQUAL("BLY-AGENT-BUDGET", on.result().failure->code.c_str());
+  LONGS_EQUAL(1, jobs.started.size());
+}
+
+TEST(AgentStep, theHigherProfileOfHostAndFlowCounts) {
+  const auto profileOf = [](const char* host, const char* flow) {
+    const std::string handle = std::string(R"([{"name": "coder", "agent": "a", "profile": ")") + flow + "\"}]";
+    const auto read = belay::steps::readAgentPlan(
+        attempt("", handle),
+        parsed(std::string(R"({"a": {"adapter": "acp", "binary": "/x", "profile": ")") + host + "\"}}"), "/bin");
+    return read.ok() ? read->profile : read.error().message;
+  };
+  STRCMP_EQUAL("strong", profileOf("user", "strong").c_str());
+  STRCMP_EQUAL("strong", profileOf("strong", "bare").c_str());
+  STRCMP_EQUAL("user", profileOf("bare", "user").c_str());
+  // This host has no users for jobs.
+  const Attempt of = attempt("", R"([{"name": "coder", "agent": "claude", "profile": "user"}])");
+  CHECK(step->describe(of).error().code == ErrorCode::kJobProfile);
+  step->start(of);
+  STRCMP_EQUAL("BLY-JOB-PROFILE", on.result().failure->code.c_str());
 }
 
 TEST(AgentStep, foldersGoWithTheirRunsAndStayWhereTheyAreToBeKept) {

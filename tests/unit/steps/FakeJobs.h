@@ -21,6 +21,8 @@ class FakeJobs final : public jobs::JobRunner {
   base::Status start(const jobs::JobSpec& spec) override {
     if (startError) return *startError;
     started.push_back(spec);
+    const auto input = base::readFile(spec.stdinPath, 64u << 20);
+    inputs.push_back(input ? *input : spec.stdinText);
     return {};
   }
   base::Result<std::vector<base::JobId>> strays() override { return unknown; }
@@ -50,6 +52,11 @@ class FakeJobs final : public jobs::JobRunner {
     BELAY_TRY(base::writeFileDurably(path, logs[stream], 0600));
     return base::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   }
+  base::Result<base::UniqueFd> openFile(const base::JobId&, std::size_t number) override {
+    const std::string path = folder_ + "/file-" + std::to_string(number);
+    BELAY_TRY(base::writeFileDurably(path, files[number], 0600));
+    return base::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
   base::Result<std::vector<jobs::LogSpan>> readLogOrder(const base::JobId&, std::size_t, std::size_t) override {
     return std::vector<jobs::LogSpan>();
   }
@@ -69,6 +76,7 @@ class FakeJobs final : public jobs::JobRunner {
   }
 
   std::vector<jobs::JobSpec> started;
+  std::vector<std::string> inputs;  ///< What each found on its standard input.
   int removed = 0;
   std::vector<std::string> cancelled;
   std::vector<base::JobId> unknown;  ///< What strays() tells.
@@ -80,6 +88,7 @@ class FakeJobs final : public jobs::JobRunner {
   std::map<std::string, jobs::JobOutcome> outcomes;
   jobs::JobOutcome outcome;
   std::map<jobs::LogStream, std::string> logs;
+  std::map<std::size_t, std::string> files;  ///< By their numbers.
   std::optional<base::Error> startError, collectError;
 
  private:

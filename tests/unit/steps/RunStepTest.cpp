@@ -175,6 +175,39 @@ TEST(RunStep, failsWhenTheResultIsNoJson) {
   CHECK(outputOf(result).find("result") == nullptr);
 }
 
+TEST(RunStep, keepsWhatTheJobLeftAsResources) {
+  jobs.outcome.files.push_back({"report.txt", 0, 6, false, {}});
+  jobs.outcome.files.push_back({"out/a", 1, 4, true, {}});
+  jobs.files[0] = "report";
+  jobs.files[1] = "kept";
+  StepResult result = perform(echo(R"(, "collect": ["out/a"])"));
+  CHECK(result.ok);
+  LONGS_EQUAL(2, result.resources.size());
+  const Value output = outputOf(result);
+  const Value* attached = output.find("attachments")->find("report.txt");
+  STRCMP_EQUAL("report", on.outputs->load(attached->text("ref"))->c_str());
+  STRCMP_EQUAL("kept", on.outputs->load(output.find("files")->find("out/a")->text("ref"))->c_str());
+  STRCMP_EQUAL("out/a", jobs.started.front().collect.front().c_str());
+  jobs.started.clear();
+  jobs.outcome.files[1].problem = "No such file or directory";
+  result = perform(echo());
+  STRCMP_EQUAL("BLY-JOB-RESULT", result.failure->code.c_str());
+  STRCMP_EQUAL("collect out/a: No such file or directory", result.failure->message.c_str());
+}
+
+TEST(RunStep, givesThePayloadAndTellsThePolicyItsDigest) {
+  const Attempt of = echo(R"(, "payload": {"a": [1]}, "collect": ["x"])");
+  step->start(of);
+  STRCMP_EQUAL(R"({"a":[1]})", jobs.started.front().payload.c_str());
+  const Value context = *belay::json::parse(jobs.started.front().context);
+  STRCMP_EQUAL(of.run.str().c_str(), context.text("run").c_str());
+  STRCMP_EQUAL(of.idempotencyKey.c_str(), context.text("idempotency_key").c_str());
+  CHECK(has(shown(of), "payload_sha256"));
+  CHECK(has(shown(of), "\"collect\":[\"x\"]"));
+  CHECK_FALSE(has(shown(echo()), "payload_sha256"));
+  CHECK(shown(of) != shown(echo(R"(, "payload": {"a": [2]}, "collect": ["x"])")));
+}
+
 TEST(RunStep, takesTheExitCodesThatAreNamedAndNoOthers) {
   jobs.outcome.record.exitCode = 3;
   StepResult result = perform(echo());
