@@ -24,6 +24,7 @@ class DeliveryTable;
 class GateTable;
 class StartTable;
 class LinkTable;
+class ResourceTable;
 class ScheduleTable;
 
 /// Where the journal lives and how far it may grow.
@@ -89,6 +90,8 @@ class Journal : public FlowLedger, public StatementLedger {
   /// Runs that wait to begin, and those that hold slots of their flow. Reads and writes in the open
   /// transaction like all else. Not after close() (checked).
   virtual AdmissionTable& admissions() = 0;
+  /// What belongs to which run, and what is found by search, likewise.
+  virtual ResourceTable& resourceTable() = 0;
   /// The token buckets of rate limits, likewise.
   virtual BucketTable& buckets() = 0;
 

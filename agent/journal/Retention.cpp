@@ -1,5 +1,6 @@
 #include "agent/journal/Retention.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace belay::journal {
@@ -15,21 +16,18 @@ constexpr std::uint64_t kOccurrencesPerCall = 10'000;
 
 }  // namespace
 
-Retention::Retention(Session& session, HostChain& hostChain, ScheduleTable& schedules)
+Retention::Retention(Session& session, HostChain& hostChain, ScheduleTable& schedules,
+                     ResourceTable& resources)
     : session_(session),
       hostChain_(hostChain),
       schedules_(schedules),
+      resources_(resources),
       ended_(session.database(), "find old runs",
              "SELECT number, id FROM runs WHERE finished_ms > 0 AND finished_ms < ?"
              " AND status BETWEEN 5 AND 8"
              " AND NOT EXISTS (SELECT 1 FROM run_children WHERE run = number)"
              " ORDER BY finished_ms LIMIT ?"),
       removeEvents_(session.database(), "remove events", "DELETE FROM events WHERE run = ?"),
-      digests_(session.database(), "read resources of a run",
-               "SELECT DISTINCT digest FROM run_resources WHERE run = ?"),
-      stillReferenced_(session.database(), "find resource by digest",
-                       "SELECT 1 FROM run_resources WHERE digest = ? LIMIT 1"),
-      resources_(session.database(), "remove resources", "DELETE FROM run_resources WHERE run = ?"),
       orphan_(session.database(), "part a run from its children",
               "DELETE FROM run_children WHERE parent = ?"),
       removeRow_(session.database(), "remove run", "DELETE FROM runs WHERE number = ?"),
@@ -84,32 +82,27 @@ Result<std::vector<Retention::Ended>> Retention::ended(std::int64_t beforeMs, st
 }
 
 Status Retention::removeRun(const Ended& run, PruneReport& report) {
-  std::vector<std::string> digests;
-  BELAY_TRY(takeDigests(run.number, digests));
   BELAY_TRY(session_.write(removeEvents_, run.number));
   report.events += static_cast<std::uint64_t>(session_.database().changes());
-  BELAY_TRY(session_.write(resources_, run.number));
-  report.resources += static_cast<std::uint64_t>(session_.database().changes());
+  ResourcesRemoved removed;
+  BELAY_TRY(resources_.removeOfRun(run.number, removed));
+  report.resources += removed.resources;
   for (sqlite::Statement& statement : removeRest_) BELAY_TRY(session_.write(statement, run.number));
   // A run that a step started goes after the run of that step, whose history names it.
   BELAY_TRY(session_.write(orphan_, run.number));
   report.more |= session_.database().changes() > 0;
   BELAY_TRY(session_.write(removeRow_, run.number));
+  return noteFreed(std::move(removed.digests), report);
+}
+
+Status Retention::noteFreed(std::vector<std::string> digests, PruneReport& report) {
+  std::sort(digests.begin(), digests.end());
+  digests.erase(std::unique(digests.begin(), digests.end()), digests.end());
   for (std::string& digest : digests) {
-    sqlite::Execution rows(stillReferenced_, digest);
-    BELAY_ASSIGN(const bool referenced, rows.next());
+    BELAY_ASSIGN(const bool referenced, resources_.isReferenced(digest));
     if (!referenced) report.freedDigests.push_back(std::move(digest));
   }
   return {};
-}
-
-Status Retention::takeDigests(std::int64_t run, std::vector<std::string>& into) {
-  sqlite::Execution rows(digests_, run);
-  while (true) {
-    BELAY_ASSIGN(const bool more, rows.next());
-    if (!more) return {};
-    into.push_back(rows.string(0));
-  }
 }
 
 Result<bool> Retention::isNeeded(const SealRow& row, std::int64_t beforeMs) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "agent/journal/HostChain.h"
+#include "agent/journal/ResourceTable.h"
 #include "agent/journal/Rows.h"
 #include "agent/journal/ScheduleTable.h"
 #include "agent/journal/Session.h"
@@ -17,7 +18,8 @@ namespace belay::journal {
 /// Threads: owner. Errors: as Journal says.
 class Retention {
  public:
-  Retention(Session& session, HostChain& hostChain, ScheduleTable& schedules);
+  Retention(Session& session, HostChain& hostChain, ScheduleTable& schedules,
+            ResourceTable& resources);
 
   /// One transaction. A run is removed whole; after many events the rest is left for the next call.
   base::Result<PruneReport> prune(std::int64_t beforeMs, std::size_t most, std::int64_t nowMs);
@@ -30,7 +32,7 @@ class Retention {
   base::Result<PruneReport> remove(std::int64_t beforeMs, std::size_t most, std::int64_t nowMs);
   base::Result<std::vector<Ended>> ended(std::int64_t beforeMs, std::size_t most);
   base::Status removeRun(const Ended& run, PruneReport& report);
-  base::Status takeDigests(std::int64_t run, std::vector<std::string>& into);
+  base::Status noteFreed(std::vector<std::string> digests, PruneReport& report);
   /// Cuts the host's chain up to the first row that a run may still be checked against.
   base::Status cutChain(std::int64_t beforeMs, std::size_t most, std::int64_t nowMs);
   base::Result<bool> isNeeded(const SealRow& row, std::int64_t beforeMs);
@@ -38,12 +40,10 @@ class Retention {
   Session& session_;
   HostChain& hostChain_;
   ScheduleTable& schedules_;
+  ResourceTable& resources_;
   sqlite::Statement ended_;
   sqlite::Statement removeEvents_;
-  sqlite::Statement digests_;
-  sqlite::Statement stillReferenced_;
   std::vector<sqlite::Statement> removeRest_;
-  sqlite::Statement resources_;
   sqlite::Statement orphan_;
   sqlite::Statement removeRow_;
   sqlite::Statement lastEvent_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/engine/RunState.h"
+#include "agent/flow/Flow.h"
 #include "common/base/Ids.h"
 
 namespace belay::journal {
@@ -130,11 +131,26 @@ struct ResourceRow {
   std::string mediaType;
   std::uint64_t size = 0;
   std::int64_t createdMs = 0;
+  flow::Keep keep = flow::Keep::kRun;
+  std::string indexText = {};  ///< Of add(): what search finds it by; empty: nothing.
+  // Filled in by reads.
+  std::string slug = {};  ///< Of the flow; its run may be gone.
+  std::int64_t number = 0;
+  bool indexed = false;
 };
 
 struct ResourceFilter {
-  std::string run;  ///< Empty: all.
+  std::string run;   ///< Empty: all.
+  std::string slug;  ///< Empty: all.
+  bool largestFirst = false;
   std::size_t most = 100;
+};
+
+/// What the resources of one flow take; each counts once for every run and step that has it.
+struct ResourceUsage {
+  std::string slug;
+  std::uint64_t bytes = 0;
+  std::uint64_t resources = 0;
 };
 
 struct JournalStats {

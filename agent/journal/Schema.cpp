@@ -43,6 +43,8 @@ static_assert(int(StatementKind::kRoot) == 0 && int(StatementKind::kRoster) == 1
               int(StatementFate::kCount) == 2);
 static_assert(int(Turn::kQueued) == 0 && int(Turn::kReady) == 1 && int(Turn::kBegun) == 2 &&
               int(Turn::kLeaving) == 3);
+static_assert(int(flow::Keep::kRun) == 0 && int(flow::Keep::kRetained) == 1 &&
+              int(flow::Keep::kEphemeral) == 2);
 static_assert(int(WaitStatus::kOpen) == 0 && int(WaitStatus::kAnswered) == 1 &&
               int(WaitStatus::kRejected) == 2 && int(WaitStatus::kTimedOut) == 3 &&
               int(WaitStatus::kClosed) == 4);
@@ -149,12 +151,22 @@ constexpr const char* kVersion3[] = {
     // the last of them is pruned.
     "CREATE TABLE run_resources (number INTEGER PRIMARY KEY, ref TEXT NOT NULL,"
     " digest TEXT NOT NULL, run INTEGER NOT NULL, step TEXT NOT NULL, name TEXT NOT NULL,"
-    " media_type TEXT NOT NULL, size INTEGER NOT NULL, created_ms INTEGER NOT NULL) STRICT",
-    "INSERT INTO run_resources SELECT * FROM resources",
+    " media_type TEXT NOT NULL, size INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " slug TEXT NOT NULL, keep INTEGER NOT NULL, indexed INTEGER NOT NULL) STRICT",
+    "INSERT INTO run_resources SELECT s.number, s.ref, s.digest, s.run, s.step, s.name,"
+    " s.media_type, s.size, s.created_ms, coalesce((SELECT slug FROM runs WHERE number = s.run),"
+    " ''), 0, 0 FROM resources AS s",
     "DROP TABLE resources",
     "CREATE INDEX run_resources_by_ref ON run_resources (ref)",
     "CREATE INDEX run_resources_by_digest ON run_resources (digest)",
     "CREATE INDEX run_resources_by_run ON run_resources (run)",
+    "CREATE INDEX run_resources_kept ON run_resources (keep, created_ms) WHERE keep > 0",
+    "CREATE TABLE resource_usage (slug TEXT PRIMARY KEY, bytes INTEGER NOT NULL,"
+    " resources INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "INSERT INTO resource_usage SELECT slug, sum(size), count(*) FROM run_resources GROUP BY slug",
+    // By the numbers of run_resources; the texts themselves are not in it.
+    "CREATE VIRTUAL TABLE search_text USING fts5 (slug, name, body, content='',"
+    " contentless_delete=1, tokenize='unicode61 remove_diacritics 2')",
     "CREATE TABLE run_children (run INTEGER PRIMARY KEY, parent INTEGER NOT NULL) STRICT",
     "CREATE INDEX run_children_by_parent ON run_children (parent, run)",
     "CREATE TABLE statements (number INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
@@ -287,8 +299,10 @@ std::vector<std::string_view> currentSchema() {
 
 /// A damaged schema would else show later, as wrong SQL.
 Status compareSchema(sqlite::Database& database) {
+  // Those that FTS5 makes for itself are its own.
   sqlite::Statement count(database, "read schema",
-                          "SELECT count(*) FROM sqlite_schema WHERE sql IS NOT NULL");
+                          "SELECT count(*) FROM sqlite_schema WHERE sql IS NOT NULL"
+                          " AND name NOT GLOB 'search_text_*'");
   sqlite::Statement find(database, "read schema", "SELECT 1 FROM sqlite_schema WHERE sql = ?");
   sqlite::Execution counted(count);
   BELAY_ASSIGN(const bool any, counted.next());

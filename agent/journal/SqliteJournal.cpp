@@ -47,7 +47,7 @@ SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clo
       gates(*session),
       starts(*session),
       chainWalk(*session, hostChain, ledger, statements),
-      retention(*session, hostChain, schedules),
+      retention(*session, hostChain, schedules, resources),
       structureCheck(*session),
       runIdOf(session->database(), "find run", "SELECT id FROM runs WHERE number = ?") {}
 
@@ -63,6 +63,11 @@ Status SqliteJournal::checkLastRows() {
   BELAY_TRY(open_->hostChain.checkLast(kSealsCheckedAtOpen));
   BELAY_TRY(open_->ledger.chain().checkLast(kFlowChangesCheckedAtOpen));
   return open_->statements.chain().checkLast(kStatementsCheckedAtOpen);
+}
+
+ResourceTable& SqliteJournal::resourceTable() {
+  BELAY_CHECK(open_ != nullptr);
+  return open_->resources;
 }
 
 ScheduleTable& SqliteJournal::schedules() {

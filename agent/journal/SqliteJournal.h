@@ -37,6 +37,7 @@ class SqliteJournal final : public Journal {
   base::Status checkLastRows();
 
   ScheduleTable& schedules() override;
+  ResourceTable& resourceTable() override;
   DeliveryTable& deliveries() override;
   LinkTable& link() override;
   GateTable& gates() override;

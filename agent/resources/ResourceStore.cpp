@@ -14,6 +14,7 @@
 #include "agent/resources/ResourceStream.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
+#include "common/base/Units.h"
 
 namespace belay::resources {
 
@@ -101,6 +102,41 @@ void ResourceStore::noteUse(const Digest& digest) {
   recent_[digest] = clock_.sinceBoot();
 }
 
+void ResourceStore::setBytesMax(std::uint64_t bytes) {
+  MutexLock lock(mutex_);
+  bytesMax_ = bytes;
+}
+
+std::uint64_t ResourceStore::bytesUsed() const {
+  MutexLock lock(mutex_);
+  return used_;
+}
+
+Status ResourceStore::checkRoom(std::uint64_t more) const {
+  MutexLock lock(mutex_);
+  if (bytesMax_ == 0 || used_ + more <= bytesMax_) return {};
+  return Error{ErrorCode::kResourceQuota,
+               "the resources of this host take " + base::formatBytes(used_) + ", and " +
+                   base::formatBytes(more) + " more would be over resources.total_max = " +
+                   base::formatBytes(bytesMax_),
+               {"belay resource list --largest", "belay resource delete REF"}};
+}
+
+void ResourceStore::countStored(std::uint64_t bytes) {
+  MutexLock lock(mutex_);
+  used_ += bytes;
+  seen_ += bytes;  // A sweep that has passed its place will not see it.
+}
+
+void ResourceStore::countSwept(const SweepReport& report) {
+  MutexLock lock(mutex_);
+  used_ -= std::min(used_, report.bytes);
+  seen_ += report.kept;
+  if (!report.finished) return;
+  used_ = seen_;
+  seen_ = 0;
+}
+
 bool ResourceStore::isWhole(const Digest& digest) const {
   return stream(digest, [](std::string_view) { return Status{}; }).ok();
 }
@@ -131,9 +167,11 @@ Status ResourceStore::publish(std::span<Pending> pending) {
     const std::string path = pathOf(one.resource.digest);
     const std::string shard = path.substr(0, path.rfind('/'));
     if (folders.insert(shard).second) BELAY_TRY(makeShard(shard));
+    const bool known = base::fileExists(path);
     if (::rename(one.path.c_str(), path.c_str()) != 0) {
       return base::errnoError(errno, "rename " + one.path);
     }
+    if (!known) countStored(one.resource.size);
     one.path.clear();
     one.fd.reset();
   }
@@ -163,6 +201,7 @@ Result<std::vector<Resource>> ResourceStore::putAll(std::span<const std::string_
       BELAY_TRY(touch(path));
       continue;
     }
+    BELAY_TRY(checkRoom(resource.size));
     BELAY_ASSIGN(Pending one, begin());
     one.resource = resource;
     BELAY_TRY(base::writeAll(one.fd.get(), content, one.path));
@@ -278,6 +317,13 @@ Result<std::uint64_t> ResourceStore::removeUnused(const Digest& digest, millisec
   return bytes;
 }
 
+Result<bool> ResourceStore::isUnused(const Digest& digest, const SweepPlan& plan) const {
+  BELAY_ASSIGN(const bool old, isOld(pathOf(digest), plan.grace));
+  if (!old) return false;
+  BELAY_ASSIGN(const bool referenced, plan.isReferenced(digest));
+  return !referenced;
+}
+
 Status ResourceStore::sweepShard(const std::string& shard, const SweepPlan& plan,
                                  std::string& after, SweepReport& report) {
   BELAY_ASSIGN(const std::vector<std::string> files, filesOf(folder_ + "/" + shard));
@@ -288,14 +334,12 @@ Status ResourceStore::sweepShard(const std::string& shard, const SweepPlan& plan
     after = *file;
     const auto digest = digestOf(shard, *file);
     if (!digest) continue;
-    BELAY_ASSIGN(const bool old, isOld(pathOf(*digest), plan.grace));
-    if (!old) continue;
-    BELAY_ASSIGN(const bool referenced, plan.isReferenced(*digest));
-    if (referenced) continue;
-    BELAY_ASSIGN(const std::uint64_t bytes, removeUnused(*digest, plan.grace));
-    if (exists(*digest)) continue;
-    ++report.removed;
-    report.bytes += bytes;
+    BELAY_ASSIGN(const bool goes, isUnused(*digest, plan));
+    const auto bytes = goes ? removeUnused(*digest, plan.grace) : size(*digest);
+    if (!bytes.ok() && bytes.error().code != ErrorCode::kResourceNotFound) return bytes.error();
+    const bool gone = goes && !exists(*digest);
+    if (gone) ++report.removed;
+    (gone ? report.bytes : report.kept) += bytes.ok() ? *bytes : 0;
   }
   after.clear();
   return {};
@@ -313,6 +357,7 @@ Result<SweepReport> ResourceStore::sweep(const SweepPlan& plan) {
     report.finished = true;
     break;
   }
+  countSwept(report);
   MutexLock lock(mutex_);
   std::erase_if(recent_,
                 [&](const auto& used) { return clock_.sinceBoot() - used.second > plan.grace; });

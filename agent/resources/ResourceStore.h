@@ -46,6 +46,7 @@ struct SweepReport {
   std::uint64_t examined = 0;
   std::uint64_t removed = 0;
   std::uint64_t bytes = 0;  ///< Freed.
+  std::uint64_t kept = 0;   ///< Bytes of what it has looked at and left.
   bool finished = false;    ///< All folders have been looked at since the last time this was true.
 };
 
@@ -70,6 +71,12 @@ class ResourceStore {
   static base::Result<std::unique_ptr<ResourceStore>> open(const std::string& folder,
                                                            const base::Clock& clock,
                                                            base::Random& random);
+
+  /// From here on nothing is stored that would take the contents above so many bytes (0: no
+  /// bound). What was there before is counted when a whole sweep has seen it.
+  void setBytesMax(std::uint64_t bytes);
+  /// Bytes of all contents, as far as they are known.
+  std::uint64_t bytesUsed() const;
 
   base::Result<Resource> put(std::string_view content);
   /// The same for several, with their syncs made together; results in the order of `contents`.
@@ -118,9 +125,14 @@ class ResourceStore {
   base::Status makeShard(const std::string& shard);
   base::Status publish(std::span<Pending> pending);
   bool isWhole(const crypto::Digest& digest) const;
+  /// Errors: kResourceQuota.
+  base::Status checkRoom(std::uint64_t more) const;
+  void countStored(std::uint64_t bytes);
+  void countSwept(const SweepReport& report);
   void noteUse(const crypto::Digest& digest);
   base::Status touch(const std::string& path);
   base::Result<bool> isOld(const std::string& path, std::chrono::milliseconds grace) const;
+  base::Result<bool> isUnused(const crypto::Digest& digest, const SweepPlan& plan) const;
   base::Status removeLeftovers(std::chrono::milliseconds grace);
   /// The bytes that it freed.
   base::Result<std::uint64_t> removeUnused(const crypto::Digest& digest,
@@ -140,7 +152,10 @@ class ResourceStore {
   std::size_t sweepShard_ BELAY_GUARDED_BY(sweepMutex_) = 0;
   std::string sweepAfter_ BELAY_GUARDED_BY(sweepMutex_);
 
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
+  std::uint64_t bytesMax_ BELAY_GUARDED_BY(mutex_) = 0;
+  std::uint64_t used_ BELAY_GUARDED_BY(mutex_) = 0;
+  std::uint64_t seen_ BELAY_GUARDED_BY(mutex_) = 0;  ///< By the sweep that is under way.
   std::set<std::string> shards_
       BELAY_GUARDED_BY(mutex_);  ///< Folders that are known to be durable.
   /// When this process last put a content, on the boot clock: sweep() spares it whatever the wall

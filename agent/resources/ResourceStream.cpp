@@ -44,6 +44,8 @@ Status ResourceStore::Writer::write(std::string_view piece) {
     return Error{ErrorCode::kLimit,
                  "the content is larger than " + std::to_string(bytesMax_) + " bytes"};
   }
+  // Those that write at once may pass the bound together, by what each has written since.
+  BELAY_TRY(store_.checkRoom(pending_.resource.size));
   hash_.update(piece);
   return base::writeAll(pending_.fd.get(), piece, pending_.path);
 }

@@ -395,3 +395,34 @@ TEST(ResourceStore, aReaderGivesPiecesAndNoticesDamageAtTheEnd) {
   CHECK(piece.error().code == ErrorCode::kResourceDamaged);
   CHECK(store->reader(sha256("nothing")).error().code == ErrorCode::kResourceNotFound);
 }
+
+TEST(ResourceStore, storesNothingBeyondItsBound) {
+  store->setBytesMax(100);
+  CHECK(store->put(std::string(60, 'a')).ok());
+  LONGS_EQUAL(60, store->bytesUsed());
+  CHECK(store->put(std::string(60, 'b')).error().code == ErrorCode::kResourceQuota);
+  // What is there already takes no more room.
+  CHECK(store->put(std::string(60, 'a')).ok());
+  LONGS_EQUAL(60, store->bytesUsed());
+  auto writer = std::move(*store->write(1000));
+  CHECK(writer->write(std::string(30, 'c')).ok());
+  CHECK(writer->write(std::string(30, 'c')).error().code == ErrorCode::kResourceQuota);
+  writer.reset();
+  LONGS_EQUAL(0, leftovers());
+  CHECK(store->put(std::string(40, 'd')).ok());
+}
+
+TEST(ResourceStore, countsWhatItFindsAndWhatItSweeps) {
+  CHECK(store->put(std::string(60, 'a')).ok());
+  const auto kept = store->put(std::string(10, 'b'));
+  referenced.insert(kept->digest);
+  store = open();
+  LONGS_EQUAL(0, store->bytesUsed());
+  CHECK(store->sweep(plan())->finished);
+  LONGS_EQUAL(70, store->bytesUsed());
+  clock.advance(hours{2});
+  const auto report = store->sweep(plan());
+  LONGS_EQUAL(60, report->bytes);
+  LONGS_EQUAL(10, report->kept);
+  LONGS_EQUAL(10, store->bytesUsed());
+}
