@@ -21,9 +21,10 @@ struct ShapeWords {
   std::string_view measure;  ///< What bounds count; empty: the value itself.
 };
 
-constexpr std::array<ShapeWords, 29> kShapes{{
+constexpr std::array<ShapeWords, 30> kShapes{{
     {Shape::kText, "text", "characters"},
     {Shape::kScript, "shell script", "characters"},
+    {Shape::kSql, "statement", "characters"},
     {Shape::kIdentifier, "identifier", ""},
     {Shape::kFunctionName, "function name", ""},
     {Shape::kItemName, "name", ""},

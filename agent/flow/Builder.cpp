@@ -73,14 +73,28 @@ OnError onErrorOf(const Value& step) {
   return {OnError::Kind::kStep, idOf<base::StepId>(text)};
 }
 
-Persist persistOf(const Value& step) {
-  const std::string text = step.text("persist", "auto");
-  if (text == "always") return Persist::kAlways;
-  return text == "never" ? Persist::kNever : Persist::kAuto;
+/// Said more of than when, what is kept is meant to be kept.
+void setPersist(const Value& step, Step& out) {
+  const Value* persist = step.find("persist");
+  const bool more = persist && persist->isObject();
+  const std::string text = more ? persist->text("when", "always") : step.text("persist", "auto");
+  out.persist = text == "always"  ? Persist::kAlways
+                : text == "never" ? Persist::kNever
+                                  : Persist::kAuto;
+  if (!more) return;
+  const std::string keep = persist->text("keep", "run");
+  out.keeping.keep = keep == "retained"    ? Keep::kRetained
+                     : keep == "ephemeral" ? Keep::kEphemeral
+                                           : Keep::kRun;
+  out.keeping.fileName = persist->text("filename");
+  out.keeping.contentType = persist->text("content_type");
+  out.keeping.index = persist->flag("index");
 }
 
 EffectClass effectOf(const Value& step, const FamilyRow& row) {
   if (const auto named = textOf(step, "effect")) return *effectClassFrom(*named);
+  if (row.family == Family::kDb)
+    return step.find("db")->flag("write") ? EffectClass::kOnce : EffectClass::kIdempotent;
   if (row.family != Family::kHttp) return row.effect;
   const std::string method = step.find("http")->text("method", "GET");
   return method == "POST" || method == "PATCH" ? EffectClass::kOnce : EffectClass::kIdempotent;
@@ -205,7 +219,7 @@ Step buildStep(const Value& value, const Defaults& defaults, const Flow& flow) {
   step.review = reviewOf(value);
   step.rateLimit = rateLimitOf(value);
   step.onError = onErrorOf(value);
-  step.persist = persistOf(value);
+  setPersist(value, step);
   step.effect = effectOf(value, row);
   step.next = textOf(value, "next");
   step.maxVisits = static_cast<std::uint32_t>(value.integer("max_visits", step.maxVisits));

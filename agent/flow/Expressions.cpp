@@ -99,7 +99,7 @@ constexpr std::array<std::string_view, 12> kTakenVariables{"PATH", "HOME",   "US
 
 /// Names in expressions that begin with a small letter, and that the flow can give no other
 /// meaning.
-constexpr std::array<std::string_view, 22> kTakenNames{"input",      "state",
+constexpr std::array<std::string_view, 23> kTakenNames{"belay",      "input",      "state",
                                                        "steps",      "run",
                                                        "trigger",    "event",
                                                        "item",       "index",
@@ -196,6 +196,17 @@ void Expressions::refuseInScript(const Node& node) {
                 "the script holds " + shown(found) + ", and a shell would read its value as code",
                 "write env: {" + variable + ": \"" + shown(found) + "\"} beside script, and \"$" +
                     variable + "\" in it");
+}
+
+void Expressions::refuseInSql(const Node& node) {
+  const std::string& text = node.value.asString();
+  if (!script::mayHoldExpression(text) || report_.full()) return;
+  const std::string found = firstExpression(text);
+  std::string name = base::toLower(variableFor(found));
+  report_.error(ErrorCode::kFlowExpressionInScript, node,
+                "the statement holds " + shown(found) + ", whose value would be read as SQL",
+                "write params: {" + name + ": \"" + shown(found) + "\"} beside sql, and :" + name +
+                    " in it");
 }
 
 void Expressions::refuseInCommand(const Node& command) {

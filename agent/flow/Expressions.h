@@ -43,6 +43,8 @@ class Expressions {
   void checkItemName(const Node& node);
   void checkFunction(const Node& node);
   void checkCode(const Node& node);
+  /// An error when the text of a statement holds an expression: its value would be read as SQL.
+  void refuseInSql(const Node& node);
 
  private:
   void checkExpression(const Node& node, const std::string& expression);

@@ -140,6 +140,22 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
      EffectClass::kOnce,
      "2h",
      kEffectful | kTakesPersist},
+    {Family::kDb,
+     {.name = "db",
+      .shape = Shape::kObject,
+      .object = &kDbObject,
+      .help = "Runs one SQL statement with parameters."},
+     EffectClass::kIdempotent,
+     "30s",
+     kEffectful},
+    {Family::kSearch,
+     {.name = "search",
+      .shape = Shape::kObject,
+      .object = &kSearchObject,
+      .help = "Looks for words in what this host keeps."},
+     EffectClass::kPure,
+     "",
+     kTakesNext},
 }};
 
 constexpr bool rowsFollowTheEnum() {

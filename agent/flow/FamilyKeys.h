@@ -26,6 +26,10 @@ extern const ObjectRow kBackoffObject;
 extern const ObjectRow kTriggerObject;
 extern const ObjectRow kConcurrencyObject;
 extern const ObjectRow kAgentObject;
+extern const ObjectRow kDbObject;
+extern const ObjectRow kSearchObject;
+/// Of the option persist.
+extern const ObjectRow kPersistObject;
 /// A value of the flow's agents, and of the settings'.
 extern const ObjectRow kHandleObject;
 

@@ -34,6 +34,8 @@ enum class Family : std::uint8_t {
   kFlow,
   kEmit,
   kAgent,
+  kDb,
+  kSearch,
   kCount
 };
 
@@ -77,6 +79,17 @@ struct OnError {
 };
 
 enum class Persist : std::uint8_t { kAuto, kAlways, kNever };
+
+/// How long a resource of a step stays: with its run, beyond it, or not even that.
+enum class Keep : std::uint8_t { kRun, kRetained, kEphemeral };
+
+/// What is said of the resources of a step: `persist` but for when there are some.
+struct Keeping {
+  Keep keep = Keep::kRun;
+  std::string fileName;     ///< Of the first one; empty: as the step calls it.
+  std::string contentType;  ///< Of the first one; empty: as the step found it.
+  bool index = false;       ///< Texts are found by search.
+};
 
 /// One case of a switch: the first whose `when` holds is taken; without `when` it always holds.
 struct SwitchCase {
@@ -136,11 +149,12 @@ struct Step {
   std::string spec;
   std::optional<std::string> when;  ///< Expression, without ${{ }}; "true" and "false" too.
   /// A duration, or a template that gives one: the step's own, else of `defaults`, else of the
-  /// table of families. Set for the families with effects (run agent http notify), never for the others.
+  /// table of families. Set for the families with effects (run agent http notify db), never for the others.
   std::optional<std::string> timeout;
   Retry retry;
   OnError onError;
   Persist persist = Persist::kAuto;
+  Keeping keeping;
   EffectClass effect = EffectClass::kOnce;   ///< From the table of families, or as the step says.
   std::optional<std::string> next;           ///< A step's id, "end", or a template that gives one.
   std::vector<SwitchCase> cases;             ///< Of a switch.

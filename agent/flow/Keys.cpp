@@ -93,7 +93,7 @@ constexpr std::array<KeyRow, 2> kDefaultsKeys{{
 }};
 constexpr ObjectRow kDefaults{.what = "defaults", .keys = kDefaultsKeys};
 
-constexpr std::array<Words, 2> kConnectionTypes{"http", "chat"};
+constexpr std::array<Words, 3> kConnectionTypes{"http", "chat", "db"};
 constexpr std::array<KeyRow, 2> kRequiresKeys{{
     {.name = "name",
      .shape = Shape::kIdentifier,
@@ -261,7 +261,7 @@ constexpr std::array<KeyRow, 13> kStepKeys{{
      .flags = kTemplate,
      .least = 1,
      .help = "Of each attempt. Without it: defaults.timeout, else 1h for run, 2h for agent, 60s for "
-             "http, 30s for notify."},
+             "http, 30s for notify and db."},
     {.name = "retry",
      .shape = Shape::kObject,
      .object = &kRetry,
@@ -272,10 +272,13 @@ constexpr std::array<KeyRow, 13> kStepKeys{{
      .fallback = "\"fail\"",
      .help = "What a failure does: fail the run, skip (go on), or go on with the step of this id."},
     {.name = "persist",
-     .shape = Shape::kChoice,
+     .shape = Shape::kObject,
+     .flags = kOrChoice,
      .choices = kPersists,
+     .object = &kPersistObject,
      .fallback = "\"auto\"",
-     .help = "Whether large outputs are kept as resources: auto by size, always, or never."},
+     .help = "Whether large outputs are kept as resources: auto by size, always, or never; or an "
+             "object that says how."},
     {.name = "effect",
      .shape = Shape::kChoice,
      .choices = kEffects,
@@ -307,7 +310,7 @@ constexpr std::array<KeyRow, 13> kStepKeys{{
      .help = "How often a run may come to this step."},
 }};
 
-constexpr std::array<Words, 4> kStepLater{"llm", "search", "db", "ssh"};
+constexpr std::array<Words, 2> kStepLater{"llm", "ssh"};
 
 }  // namespace
 

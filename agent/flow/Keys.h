@@ -14,6 +14,7 @@ namespace belay::flow {
 enum class Shape : std::uint8_t {
   kText,
   kScript,        ///< Text that is handed to a shell: an expression in it is an error of its own.
+  kSql,           ///< Text that a database reads, likewise.
   kIdentifier,    ///< [a-z0-9][a-z0-9_-]{0,63}
   kFunctionName,  ///< [A-Za-z_][A-Za-z0-9_]{0,63}
   kItemName,      ///< [a-z_][A-Za-z0-9_]{0,63}, and a name that expressions do not have yet.
@@ -57,6 +58,7 @@ enum KeyFlag : unsigned {
   kInFile = 64,          ///< {file: NAME} may stand for a text (Include.h).
   kNone = 128,           ///< Of a duration: `none` may stand for it.
   kOrTrue = 256,         ///< Of an object: true may stand for an empty one.
+  kOrChoice = 512,       ///< Of an object: one of the choices may stand for it.
 };
 
 struct ObjectRow;

@@ -141,6 +141,7 @@ Value plainSchema(const KeyRow& row) {
   switch (row.shape) {
     case Shape::kText:
     case Shape::kScript:
+    case Shape::kSql:
       return textSchema(row);
     case Shape::kIdentifier:
       return reference("identifier");
@@ -184,8 +185,10 @@ Value plainSchema(const KeyRow& row) {
       return object({{"type", "object"}});
     case Shape::kObject: {
       Value schema = objectSchema(row.object->keys, row.object->exactlyOne);
-      if (!(row.flags & kOrTrue)) return schema;
-      return object({{"anyOf", Array{object({{"const", true}}), std::move(schema)}}});
+      if (!(row.flags & (kOrTrue | kOrChoice))) return schema;
+      Value other = row.flags & kOrTrue ? object({{"const", true}})
+                                        : object({{"enum", words(row.choices)}});
+      return object({{"anyOf", Array{std::move(other), std::move(schema)}}});
     }
     case Shape::kObjectList:
     case Shape::kSteps:

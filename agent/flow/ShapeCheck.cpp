@@ -111,6 +111,7 @@ void ShapeCheck::value(const Node& node, const KeyRow& row) {
   switch (row.shape) {
     case Shape::kText:
     case Shape::kScript:
+    case Shape::kSql:
       static_cast<void>(text(node, row));
       return;
     case Shape::kIdentifier:
@@ -159,8 +160,7 @@ void ShapeCheck::value(const Node& node, const KeyRow& row) {
     case Shape::kJsonSchema:
       return jsonSchema(node);
     case Shape::kObject:
-      if ((row.flags & kOrTrue) && node.value.isBool() && node.value.asBool()) return;
-      return object(node, *row.object);
+      return objectOr(node, row);
     case Shape::kObjectList:
     case Shape::kSteps:
       return objectList(node, row);
@@ -175,6 +175,12 @@ void ShapeCheck::value(const Node& node, const KeyRow& row) {
     case Shape::kOnError:
       return onError(node);
   }
+}
+
+void ShapeCheck::objectOr(const Node& node, const KeyRow& row) {
+  if ((row.flags & kOrChoice) && !node.value.isObject()) return choice(node, row);
+  if ((row.flags & kOrTrue) && node.value.isBool() && node.value.asBool()) return;
+  object(node, *row.object);
 }
 
 bool ShapeCheck::isText(const Node& node, bool quoteHint) {
@@ -216,6 +222,8 @@ bool ShapeCheck::text(const Node& node, const KeyRow& row) {
   const std::string& content = node.value.asString();
   if (row.shape == Shape::kScript) {
     expressions_.refuseInScript(node);
+  } else if (row.shape == Shape::kSql) {
+    expressions_.refuseInSql(node);
   } else if (row.flags & (kFunctionSource | kCode)) {
     (row.flags & kCode) ? expressions_.checkCode(node) : expressions_.checkFunction(node);
   } else if (isTemplate(node, row)) {

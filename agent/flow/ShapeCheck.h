@@ -46,6 +46,8 @@ class ShapeCheck {
   void release(const Node& node);
   void size(const Node& node, const KeyRow& row);
   void choice(const Node& node, const KeyRow& row);
+  /// An object, or what may stand for it.
+  void objectOr(const Node& node, const KeyRow& row);
   void list(const Node& node, const KeyRow& row);
   void objectList(const Node& node, const KeyRow& row);
   void branches(const Node& node, const KeyRow& row);

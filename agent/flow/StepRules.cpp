@@ -178,7 +178,7 @@ const FamilyRow* StepRules::family(const Node& step) {
     report_.error(
         ErrorCode::kFlowNoFamily, step,
         "a step needs one of run, http, function, kv, set, sleep, wait, notify, switch, parallel, "
-        "for_each, loop, flow, emit or agent");
+        "for_each, loop, flow, emit, agent, db or search");
   }
   return found;
 }
@@ -199,10 +199,10 @@ void StepRules::options(const Node& step, const FamilyRow& row) {
   if (row.family == Family::kFlow) hint = "bound the steps of that flow";
   option(step, row, kTakesTimeout, "timeout", hint);
   option(step, row, kTakesRetry, "retry", "");
-  option(step, row, kTakesEffect, "effect", "only run, agent, http and notify change the world outside");
+  option(step, row, kTakesEffect, "effect", "only run, agent, http, notify and db change the world outside");
   option(step, row, kTakesPersist, "persist", "");
   option(step, row, kTakesNext, "next", "the cases of a switch say what follows");
-  option(step, row, kTakesEffect, "rate_limit", "only run, agent, http and notify are worth a limit");
+  option(step, row, kTakesEffect, "rate_limit", "only run, agent, http, notify and db are worth a limit");
   option(
       step, row, kTakesReview, "review",
       "it stands before what changes the world outside; else use a step with wait: {approval: …}");
@@ -221,8 +221,9 @@ void StepRules::effect(const Node& step, const FamilyRow& row) {
   if (!retry || !(row.options & kTakesEffect)) return;
   const std::string method =
       row.family == Family::kHttp ? textOf(*step.find("http"), "method") : "";
+  const bool reads = row.family == Family::kDb && !step.find("db")->value.flag("write");
   const bool once = effect ? textOf(step, "effect") == "once"
-                           : row.family != Family::kHttp || method == "POST" || method == "PATCH";
+                           : !reads && (row.family != Family::kHttp || method == "POST" || method == "PATCH");
   if (!once) return;
   report_.warning(ErrorCode::kFlowBadValue, *retry,
                   "the effect is of class once, so a failed attempt is made again only when "
@@ -251,12 +252,15 @@ void StepRules::rulesOf(const Node& spec, Family family) {
       return notify(spec);
     case Family::kAgent:
       return agent(spec);
+    case Family::kDb:
+      return connection(spec, "db");
     case Family::kFunction:
     case Family::kSet:
     case Family::kSleep:
     case Family::kSwitch:
     case Family::kFlow:
     case Family::kEmit:
+    case Family::kSearch:
     case Family::kCount:
       return;
     case Family::kForEach:

@@ -49,6 +49,14 @@ export interface AgentOutput {
 }
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
+export interface DbOutput {
+  columns: string[]; rows: { [column: string]: any }[]; row_count: number; truncated: boolean;
+  changes?: number; last_insert_id?: number; duration_ms: number;
+}
+export interface Hit {
+  target: "resource" | "flow" | "run" | "connection"; ref?: string; name?: string; media_type?: string; size?: number;
+  flow?: string; run?: string; step?: string; status?: string; error?: string; type?: string; created_at?: string; text?: string;
+}
 export interface EmitOutput {
   answered: number;
   runs: string[];
@@ -95,10 +103,12 @@ struct FamilyOutput {
   Family family;
   std::string_view type;
 };
-constexpr std::array<FamilyOutput, 8> kOutputs{{{Family::kRun, "RunOutput"},
+constexpr std::array<FamilyOutput, 10> kOutputs{{{Family::kRun, "RunOutput"},
                                                 {Family::kAgent, "AgentOutput"},
                                                 {Family::kHttp, "HttpOutput"},
                                                 {Family::kKv, "KvOutput"},
+                                                {Family::kDb, "DbOutput"},
+                                                {Family::kSearch, "{ hits: Hit[] }"},
                                                 {Family::kEmit, "EmitOutput"},
                                                 {Family::kWait, "WaitOutput"},
                                                 {Family::kSleep, "{ at: string }"},
@@ -155,6 +165,7 @@ class Types {
     switch (row.shape) {
       case Shape::kText:
       case Shape::kScript:
+      case Shape::kSql:
         return row.flags & kTemplate ? text_ : "string";
       case Shape::kPrompt:
         return text_ + " | { template: string }";
@@ -185,8 +196,8 @@ class Types {
       case Shape::kAny:
         return any_;
       case Shape::kObject:
-        return ((row.flags & kOrTrue) != 0 ? "true | {\n" : "{\n") +
-               members(row.object->keys, indent + "  ") + indent + "}";
+        return (row.flags & kOrTrue ? "true | " : row.flags & kOrChoice ? choices(row) + " | " : "") +
+               "{\n" + members(row.object->keys, indent + "  ") + indent + "}";
       case Shape::kObjectList:
         return row.object ? "{\n" + members(row.object->keys, indent + "  ") + indent + "}[]"
                           : "any[]";

@@ -63,12 +63,13 @@ class Reader {
     const auto index = flow_.indexOf(engine::stepIdOf(path));
     if (index) {
       const flow::Family family = flow_.steps[*index].family;
-      return family == flow::Family::kKv || family == flow::Family::kEmit;
+      return family == flow::Family::kKv || family == flow::Family::kEmit ||
+             family == flow::Family::kSearch;
     }
     const auto call = calls_.find(path);
     if (call == calls_.end()) return false;
     const auto definition = json::parse(call->second);
-    return definition && (definition->find("kv") || definition->find("emit"));
+    return definition && (definition->find("kv") || definition->find("emit") || definition->find("search"));
   }
 
   void add(const std::string& path, Given given, std::int64_t atMs) {

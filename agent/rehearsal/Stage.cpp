@@ -43,6 +43,7 @@ Stage::Stage(const Scenario& scenario, StageOutputs::Load load)
       children_(answers_, performer_, random_, clock_),
       kv_(answers_, realKv_),
       emit_(answers_, realEmit_),
+      search_(answers_, realSearch_),
       key_(crypto::P256PrivateKey::generate(random_)) {
   keys_.add(key_.publicKey(), trust::DecisionClass::kLocal);
 }
@@ -70,12 +71,13 @@ Status Stage::open() {
       runtime::RuntimeSettings{});
   runtime::Steps& steps = runtime_->steps();
   for (const flow::Family family : {flow::Family::kRun, flow::Family::kHttp, flow::Family::kNotify,
-                                    flow::Family::kAgent})
+                                    flow::Family::kAgent, flow::Family::kDb})
     steps.setPerformer(family, performer_);
   steps.setChildStandIn(children_);
   steps.setInline(flow::Family::kSet, set_);
   steps.setInline(flow::Family::kFunction, function_);
   steps.setInline(flow::Family::kKv, kv_);
+  steps.setInline(flow::Family::kSearch, search_);
   realEmit_.setWaits(runtime_->waits());
   steps.setInline(flow::Family::kEmit, emit_);
   loop_ = std::make_unique<runtime::Loop>(*runtime_, runtime::LoopSettings{}, log_, [] {});

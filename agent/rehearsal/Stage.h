@@ -10,6 +10,7 @@
 #include "agent/script/QuickJsEvaluator.h"
 #include "agent/steps/FunctionStep.h"
 #include "agent/steps/KvStep.h"
+#include "agent/steps/SearchStep.h"
 #include "agent/steps/SetStep.h"
 #include "agent/trust/Policy.h"
 #include "common/crypto/P256.h"
@@ -69,9 +70,11 @@ class Stage {
   StageInline kv_;
   StageEmit realEmit_;
   StageInline emit_;
+  trust::Policy policy_ = trust::Policy::builtInForUser();
+  steps::SearchStep realSearch_{nullptr, &outputs_, policy_};
+  StageInline search_;
   crypto::P256PrivateKey key_;
   trust::DecisionKeys keys_;
-  trust::Policy policy_ = trust::Policy::builtInForUser();
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<script::QuickJsEvaluator> evaluator_;
   std::unique_ptr<runtime::Runtime> runtime_;

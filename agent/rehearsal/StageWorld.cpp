@@ -62,6 +62,11 @@ Result<std::string> StageOutputs::load(std::string_view ref) {
   return found != contents_.end() ? Result<std::string>(found->second) : load_(ref);
 }
 
+Result<std::string> StageOutputs::head(std::string_view ref, std::size_t bytesMax) {
+  BELAY_ASSIGN(const std::string content, load(ref));
+  return content.substr(0, bytesMax);
+}
+
 std::string Answers::nameOf(std::string_view flow, const std::string& path) const {
   return flow == slug_ ? path : std::string(flow) + ":" + path;
 }

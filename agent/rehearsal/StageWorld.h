@@ -60,6 +60,7 @@ class StageOutputs final : public runtime::LargeOutputs {
   base::Result<journal::ResourceRow> store(std::string_view content, std::string_view mediaType,
                                            std::string_view name) override;
   base::Result<std::string> load(std::string_view ref) override;
+  base::Result<std::string> head(std::string_view ref, std::size_t bytesMax) override;
 
  private:
   const Load load_;

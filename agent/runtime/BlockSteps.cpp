@@ -88,7 +88,10 @@ Status BlockSteps::enterForEach(LiveRun& run, const flow::Step& step, const json
   started.count = static_cast<std::uint32_t>(count);
   started.maxParallel = step.control.maxParallel;
   if (rendered->size() > core_.settings().inlineBytesMax) {
-    BELAY_ASSIGN(started.itemsRef, steps_.storeLarge(run, key.path, *rendered, "items"));
+    auto ref = steps_.storeLarge(run, key.path, *rendered, "items");
+    if (!ref && endsTransaction(ref.error().code)) return ref.error();
+    if (!ref) return fail(run, step, key, ref.error());
+    started.itemsRef = std::move(*ref);
   } else {
     started.itemsJson = std::move(*rendered);
   }

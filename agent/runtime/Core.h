@@ -45,6 +45,7 @@ struct RuntimeSettings {
   std::size_t activeRunsMax = 100'000;     ///< Runs that have not ended, waiting ones included.
   std::size_t concurrentRunsMax = 0;       ///< Runs that are at work at once; 0: no bound.
   std::size_t flowsCached = 64;
+  std::uint64_t flowResourceBytes = 0;  ///< Of the resources of one flow; 0: no bound.
   CodeBounds code;
   script::Limits codeLimits;              ///< Of the code of one run, between two results.
   std::size_t programsKept = 64;          ///< Runs of code that move and stay in memory.

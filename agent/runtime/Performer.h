@@ -27,6 +27,7 @@ struct Attempt {
   flow::Family family = flow::Family::kRun;
   flow::EffectClass effect = flow::EffectClass::kOnce;
   flow::Persist persist = flow::Persist::kAuto;
+  flow::Keeping keeping;
   std::string renderedJson;  ///< Secrets as `{"secret": NAME}`.
   std::string idempotencyKey;
   std::string bootId;  ///< Boot in which the intent was committed.
@@ -126,6 +127,8 @@ class LargeOutputs {
                                                    std::string_view mediaType,
                                                    std::string_view name) = 0;
   virtual base::Result<std::string> load(std::string_view ref) = 0;
+  /// The beginning of a content, not checked against its digest: what search finds it by.
+  virtual base::Result<std::string> head(std::string_view ref, std::size_t bytesMax) = 0;
 };
 
 /// True for errors after which the transaction at hand cannot be committed. kJournalChainBroken is

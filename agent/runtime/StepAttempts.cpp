@@ -6,7 +6,9 @@
 
 #include "agent/engine/Path.h"
 #include "agent/flow/Family.h"
+#include "agent/journal/ResourceTable.h"
 #include "agent/runtime/Steps.h"
+#include "common/base/Units.h"
 
 namespace belay::runtime {
 
@@ -14,11 +16,52 @@ using base::Status;
 using engine::StepFinished;
 using engine::StepKey;
 
+namespace {
+
+/// As much of a text as search finds it by.
+constexpr std::size_t kIndexedBytes = 64u << 10;
+
+bool isText(std::string_view mediaType) {
+  return mediaType.starts_with("text/") || mediaType.find("json") != std::string_view::npos ||
+         mediaType.find("xml") != std::string_view::npos ||
+         mediaType.find("yaml") != std::string_view::npos;
+}
+
+}  // namespace
+
+Status Steps::checkQuota(const LiveRun& run, std::uint64_t more) {
+  const std::uint64_t most = core_.settings().flowResourceBytes;
+  if (most == 0) return {};
+  const std::string& slug = run.state.created.slug;
+  BELAY_ASSIGN(const journal::ResourceUsage usage,
+               core_.world().journal.resourceTable().usage(slug));
+  if (usage.bytes + more <= most) return {};
+  return base::Error{base::ErrorCode::kResourceQuota,
+                     "flow " + slug + " keeps " + base::formatBytes(usage.bytes) +
+                         " of resources" +
+                         (more > 0 ? ", and " + base::formatBytes(more) + " more are" : ", which is") +
+                         " over resources.flow_max = " + base::formatBytes(most),
+                     {"belay resource list --flow " + slug + " --largest", "belay resource delete REF"}};
+}
+
 Status Steps::keepResources(LiveRun& run, const StepKey& key,
                             std::vector<journal::ResourceRow>& rows) {
+  if (rows.empty()) return {};
+  std::uint64_t bytes = 0;
+  for (const journal::ResourceRow& row : rows) bytes += row.size;
+  BELAY_TRY(checkQuota(run, bytes));
+  const flow::Keeping& keeping = stepAt(run, key.path).keeping;
   for (journal::ResourceRow& row : rows) {
     row.run = run.state.id;
     row.step = key.path;
+    row.keep = keeping.keep;
+    if (&row == &rows.front()) {
+      if (!keeping.fileName.empty()) row.name = keeping.fileName;
+      if (!keeping.contentType.empty()) row.mediaType = keeping.contentType;
+    }
+    if (keeping.index && isText(row.mediaType)) {
+      BELAY_ASSIGN(row.indexText, core_.world().outputs.head(row.ref, kIndexedBytes));
+    }
     BELAY_TRY(core_.world().journal.addResource(row));
   }
   return {};

@@ -106,6 +106,7 @@ Status Steps::enterFamily(LiveRun& run, const flow::Step& step, const json::Valu
     case flow::Family::kKv:
     case flow::Family::kSet:
     case flow::Family::kEmit:
+    case flow::Family::kSearch:
       return enterInline(run, step, spec, key);
     case flow::Family::kParallel:
     case flow::Family::kForEach:
@@ -212,6 +213,11 @@ Status Steps::startPerformed(LiveRun& run, const flow::Step& step, const json::V
                              const StepKey& key) {
   StepFinished failed;
   failed.key = key;
+  const bool keeps = (flow::familyRow(step.family).options & flow::kTakesPersist) != 0;
+  if (keeps && step.persist != flow::Persist::kNever) {
+    if (const Status room = checkQuota(run, 0); !room)
+      return fail(run, step, std::move(failed), failureOf(room.error()));
+  }
   auto rendered = render(run, step, spec, key);
   if (!rendered) return fail(run, step, std::move(failed), failureOf(rendered.error()));
   auto timeoutMs = timeoutOf(run, step, key);
@@ -288,6 +294,7 @@ Result<Attempt> Steps::attemptOf(LiveRun& run, const flow::Step& step,
   attempt.family = step.family;
   attempt.effect = started.effect;
   attempt.persist = step.persist;
+  attempt.keeping = step.keeping;
   attempt.renderedJson = started.renderedJson;
   attempt.idempotencyKey = started.idempotencyKey;
   attempt.bootId = started.bootId;
@@ -438,12 +445,21 @@ Result<std::string> Steps::storeLarge(LiveRun& run, const std::string& path,
                core_.world().outputs.store(text, "application/json", name + "." + what + ".json"));
   row.run = run.state.id;
   row.step = path;
+  const flow::Step* step = what == "output" ? stepOf(run, path) : nullptr;
+  if (step) row.keep = step->keeping.keep;
   BELAY_TRY(core_.world().journal.addResource(row));
   return row.ref;
 }
 
+Status Steps::keepOrDrop(LiveRun& run, StepFinished& finished) {
+  const Status kept = keepLarge(run, finished);
+  if (kept || endsTransaction(kept.error().code)) return kept;
+  finished.outputJson.clear();
+  return {};
+}
+
 Status Steps::endUndo(LiveRun& run, StepFinished finished) {
-  BELAY_TRY(keepLarge(run, finished));
+  BELAY_TRY(keepOrDrop(run, finished));
   finished.next = Next{Next::Kind::kEnd, {}};
   return core_.record(run, std::move(finished));
 }
@@ -455,7 +471,11 @@ Status Steps::succeed(LiveRun& run, const flow::Step& step, StepFinished finishe
     if (endsTransaction(attached.error().code)) return attached;
     return fail(run, step, std::move(finished), failureOf(attached.error()));
   }
-  BELAY_TRY(keepLarge(run, finished));
+  if (const Status kept = keepLarge(run, finished); !kept) {
+    if (endsTransaction(kept.error().code)) return kept;
+    finished.outputJson.clear();
+    return fail(run, step, std::move(finished), failureOf(kept.error()));
+  }
   auto next = chooseNext(run, step, finished);
   if (!next) return fail(run, step, std::move(finished), failureOf(next.error()));
   finished.next = std::move(*next);
@@ -467,7 +487,7 @@ Status Steps::fail(LiveRun& run, const flow::Step& step, StepFinished finished,
   finished.outcome = StepOutcome::kFailed;
   finished.failure = failure;
   if (engine::isUndo(finished.key.path)) return endUndo(run, std::move(finished));
-  BELAY_TRY(keepLarge(run, finished));
+  BELAY_TRY(keepOrDrop(run, finished));
   Next next{Next::Kind::kFail, {}};
   if (step.onError.kind == flow::OnError::Kind::kStep)
     next = Next{Next::Kind::kStep, step.onError.step.str()};

@@ -107,6 +107,8 @@ class Steps {
   base::Result<std::optional<RateLimits::Limit>> connectionLimit(
       LiveRun& run, const flow::Step& step, const engine::StepStarted& started);
   base::Status permitNow(LiveRun& run, const flow::Step& step, const Attempt& attempt);
+  /// Whether the flow may keep so many bytes more. Errors: kResourceQuota.
+  base::Status checkQuota(const LiveRun& run, std::uint64_t more);
   base::Status keepResources(LiveRun& run, const engine::StepKey& key,
                              std::vector<journal::ResourceRow>& rows);
   base::Result<std::int64_t> timeoutOf(LiveRun& run, const flow::Step& step,
@@ -116,6 +118,8 @@ class Steps {
   base::Result<engine::Next> chooseNext(LiveRun& run, const flow::Step& step,
                                         const engine::StepFinished& finished);
   base::Status keepLarge(LiveRun& run, engine::StepFinished& finished);
+  /// Of a step that has failed: what cannot be kept is not there, and the failure stands.
+  base::Status keepOrDrop(LiveRun& run, engine::StepFinished& finished);
   base::Status endUndo(LiveRun& run, engine::StepFinished finished);
   base::Status recordFailure(LiveRun& run, const flow::Step& step, engine::StepFinished finished,
                              engine::Failure failure, engine::Next next);

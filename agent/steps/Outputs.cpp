@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "agent/resources/ResourceStream.h"
 #include "agent/script/TextOutput.h"
 #include "agent/vault/Redactor.h"
 #include "common/base/Files.h"
@@ -74,6 +75,18 @@ Result<journal::ResourceRow> Outputs::store(std::string_view content, std::strin
 Result<std::string> Outputs::load(std::string_view ref) {
   BELAY_ASSIGN(const crypto::Digest digest, resources::parseResourceRef(ref));
   return store_.read(digest, kLoadBytesMax);
+}
+
+Result<std::string> Outputs::head(std::string_view ref, std::size_t bytesMax) {
+  BELAY_ASSIGN(const crypto::Digest digest, resources::parseResourceRef(ref));
+  BELAY_ASSIGN(const auto content, store_.reader(digest));
+  std::string out;
+  while (out.size() < bytesMax) {
+    BELAY_ASSIGN(const std::string_view piece, content->next());
+    if (piece.empty()) break;
+    out += piece.substr(0, bytesMax - out.size());
+  }
+  return toUtf8(out);
 }
 
 Result<std::string> Outputs::redact(std::string_view text) const {

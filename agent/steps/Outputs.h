@@ -25,6 +25,7 @@ class Outputs final : public runtime::LargeOutputs {
   base::Result<journal::ResourceRow> store(std::string_view content, std::string_view mediaType,
                                            std::string_view name) override;
   base::Result<std::string> load(std::string_view ref) override;
+  base::Result<std::string> head(std::string_view ref, std::size_t bytesMax) override;
 
   /// `{text, truncated, ref}` of a text; the row of its resource joins `rows` when one was made.
   base::Result<json::Value> keepText(std::string_view text, flow::Persist persist,

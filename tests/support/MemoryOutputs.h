@@ -33,6 +33,10 @@ class MemoryOutputs final : public runtime::LargeOutputs {
     if (found != contents_.end()) return found->second;
     return base::Error{base::ErrorCode::kResourceNotFound, "no such resource"};
   }
+  base::Result<std::string> head(std::string_view ref, std::size_t bytesMax) override {
+    BELAY_ASSIGN(const std::string content, load(ref));
+    return content.substr(0, bytesMax);
+  }
 
  private:
   base::Mutex mutex_;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stands in for a coding agent: does what the words of its prompt say, and tells it as Claude Code does (stream-json).
 
-Words: `write FILE TEXT`, `sh COMMAND` (to the end of the line), `sleep SECONDS`, `say TEXT`, `tell VARIABLE`, `quota` (once for each
+Words: `write FILE TEXT`, `sh COMMAND` (to the end of the line), `sleep SECONDS`, `say TEXT`, `give JSON`, `tell VARIABLE`, `quota` (once for each
 file `quota-left` of its home counts), `deny`, `fail`, `hang`. Its sessions are files in its home; one that is resumed
 counts on.
 """
@@ -53,7 +53,7 @@ def session_of(arguments):
 
 
 def obey(prompt):
-    said, denials = "done", []
+    said, denials, given = "done", [], None
     for line in prompt.splitlines():
         word, _, rest = line.strip().partition(" ")
         if word == "write":
@@ -67,6 +67,8 @@ def obey(prompt):
             time.sleep(float(rest))
         elif word == "say":
             said = rest
+        elif word == "give":
+            given = json.loads(rest)
         elif word == "tell":
             said = os.environ[rest]
         elif word == "deny":
@@ -74,7 +76,7 @@ def obey(prompt):
         elif word == "hang":
             while True:
                 time.sleep(60)
-    return said, denials
+    return said, denials, given
 
 
 def main():
@@ -92,7 +94,9 @@ def main():
     if "quota" in prompt and quota():
         emit("result", subtype="success", is_error=True, api_error_status=429, result="usage limit reached", **result)
         return 1
-    said, denials = obey(prompt)
+    said, denials, given = obey(prompt)
+    if given is not None:
+        result["structured_output"] = given
     emit("assistant", session_id=name,
          message={"role": "assistant", "content": [{"type": "text", "text": said}], "usage": usage})
     if "fail" in prompt.split():
