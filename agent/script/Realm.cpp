@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 
+#include "agent/script/Helpers.h"
 #include "agent/script/Prelude.h"
 #include "common/base/Check.h"
 
@@ -86,6 +87,7 @@ Realm::Realm(const Limits& limits, RealmKind kind)
   readClasses(global.get());
   addText(global.get());
   if (kind_ == RealmKind::kExpressions) addNames(global.get());
+  addHelpers(context_, global.get());
   runPrelude(global.get());
   JS_RunGC(runtime_);
   ownBytes_ = heap_.used();
