@@ -17,6 +17,7 @@
 #include "agent/cli/PosixWorld.h"
 #include "agent/jobs/Spawner.h"
 #include "agent/jobs/SpawnerNursery.h"
+#include "agent/steps/SqliteStatement.h"
 #include "common/log/StderrLog.h"
 
 namespace {
@@ -65,6 +66,8 @@ int main(int argc, char** argv) {
   }
   if (argc > 2 && std::strcmp(argv[1], "workspace") == 0)
     return belay::agents::runWorkspace(argc, argv);
+  if (argc == 2 && std::strcmp(argv[1], "db-statement") == 0)
+    return belay::steps::runSqliteMain(belay::base::PosixClock());
   if (argc == 3 && std::strcmp(argv[1], "drive") == 0) return driveAgent(argv[2]);
   useOwnNameServices();
   belay::cli::PosixWorld world(&runDaemon);

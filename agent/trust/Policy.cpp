@@ -109,6 +109,20 @@ std::string suggestion(const AgentEffect& agent) {
   return rule;
 }
 
+std::string suggestion(const DbEffect& db) {
+  std::string rule;
+  json::Writer writer(rule);
+  writer.beginObject().name("connections").beginArray().string(db.connection).endArray();
+  if (db.write) writer.member("write", true);
+  writer.endObject();
+  return rule;
+}
+
+std::string shown(const DbEffect& db) {
+  return std::string(db.write ? "writing to " : "reading from ") + db.connection +
+         (db.file.empty() ? "" : " (" + base::visible(db.file.substr(0, 300)) + ")");
+}
+
 std::string shown(const AgentEffect& agent) {
   const std::string who = agent.agent.empty() ? agent.executable : agent.agent;
   return (who + " (" + agent.adapter + ") in " + base::visible(agent.workspace)).substr(0, 400);
@@ -157,6 +171,7 @@ Policy Policy::builtInForUser() {
   auto rules = std::make_shared<PolicyRules>();
   rules->source = kBuiltIn;
   rules->allRuns = rules->allHttp = rules->allAgents = rules->loopback = true;
+  rules->allDb = rules->allSearch = true;
   return Policy(std::move(rules));
 }
 
@@ -206,11 +221,15 @@ Verdict Policy::check(const RenderedEffect& effect, std::int64_t wallMs) const {
     return decide(rules_->agentDeny, rules_->agentAllow, rules_->allAgents, effect, *agent, "agent",
                   rules_->source);
   }
+  if (const auto* db = std::get_if<DbEffect>(&effect.what)) {
+    return decide(rules_->dbDeny, rules_->dbAllow, rules_->allDb, effect, *db, "db",
+                  rules_->source);
+  }
   const bool inner = std::find(kInnerFamilies.begin(), kInnerFamilies.end(), effect.family) !=
                      kInnerFamilies.end();
   if (inner) return allowed("inner");
   return {false, "default", subject(effect) + ": no rule can allow this family",
-          "use a family that the policy knows: run, agent or http"};
+          "use a family that the policy knows: run, agent, http or db"};
 }
 
 namespace {
@@ -233,6 +252,16 @@ Verdict Policy::checkUnauthenticated(std::string_view flow, std::string_view web
 Verdict Policy::checkUnauthenticatedCallback(std::string_view flow, std::string_view step) const {
   return unauthenticated(rules_->unauthenticatedCallbacks, "callback",
                          std::string(flow) + "/" + std::string(step), rules_->source);
+}
+
+Verdict Policy::checkHostSearch(std::string_view flow) const {
+  const auto listed = std::any_of(rules_->searchHost.begin(), rules_->searchHost.end(),
+                                  [&](const auto& name) { return name == "*" || name == flow; });
+  if (rules_->allSearch || listed) return allowed("search.host");
+  return {false, "search.host",
+          "flow " + std::string(flow) + " would search what other flows have left here",
+          "leave out scope: host, or add " + std::string(flow) + " to search.host in " +
+              rules_->source};
 }
 
 Verdict Policy::checkAddress(const http::Address& address) const {

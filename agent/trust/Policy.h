@@ -47,6 +47,8 @@ using PathResolver = std::function<std::string(const std::string&)>;
 ///   http: {allow: [{id, hosts, ports, schemes, methods, flows}], deny: [the same],
 ///          addresses: [CIDR]}
 ///   agent: {allow: [{id, agents, executables, workspaces, env, flows}], deny: [the same]},
+///   db:   {allow: [{id, connections, files, flows, write}], deny: [the same]},
+///   search: {host: [FLOW]},
 ///   flows: [{slug, pin, channel}]
 ///   webhook: {unauthenticated: [FLOW/WEBHOOK]}
 ///   families: [FAMILY], secrets: [{id, names, flows}],
@@ -73,6 +75,9 @@ class Policy {
   /// Whether steps of this family are used on this host at all, those that change nothing outside
   /// of the journal included.
   Verdict checkFamily(std::string_view family) const;
+
+  /// Whether steps of this flow search what other flows have left on this host.
+  Verdict checkHostSearch(std::string_view flow) const;
 
   /// Whether a webhook of a flow may take deliveries that prove nothing, and whether one wakes a
   /// step that waits for a callback. Denied unless a rule names flow and webhook, flow and step.

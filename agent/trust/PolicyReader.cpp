@@ -15,7 +15,8 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 11> kTopKeys{
+constexpr std::array<std::string_view, 13> kTopKeys{
+    "db",        "search",
     "run",       "agent",  "http",     "flows",   "webhook", "callback",
     "approvals", "starts", "families", "secrets", "hours"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
@@ -322,6 +323,8 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
   if (const json::Value* run = rules.find("run")) BELAY_TRY(readRun(*run, out));
   if (const json::Value* http = rules.find("http")) BELAY_TRY(readHttp(*http, out));
   if (const json::Value* agent = rules.find("agent")) BELAY_TRY(readAgent(*agent, out));
+  if (const json::Value* db = rules.find("db")) BELAY_TRY(readDb(*db, out));
+  if (const json::Value* search = rules.find("search")) BELAY_TRY(readSearch(*search, out));
   BELAY_TRY(forRules(rules, "flows", "",
                      [&](const json::Value& rule, const std::string& pointer) -> Status {
                        BELAY_ASSIGN(PinRule read, pinRule(rule, pointer));

@@ -166,6 +166,20 @@ bool matchesDeny(const AgentRule& rule, const RenderedEffect& effect, const Agen
                      [&](const EffectValue& v) { return isListed(v.name, rule.env); });
 }
 
+bool matchesAllow(const DbRule& rule, const RenderedEffect& effect, const DbEffect& db) {
+  if (!isListed(db.connection, rule.connections)) return false;
+  if (!rule.files.empty() && !isBelowAny(db.file, rule.files)) return false;
+  if (!rule.flows.empty() && !contains(rule.flows, effect.flow)) return false;
+  return rule.write || !db.write;
+}
+
+bool matchesDeny(const DbRule& rule, const RenderedEffect& effect, const DbEffect& db) {
+  if (!rule.connections.empty() && !isListed(db.connection, rule.connections)) return false;
+  if (!rule.files.empty() && !isBelowAny(db.file, rule.files)) return false;
+  if (!rule.flows.empty() && !contains(rule.flows, effect.flow)) return false;
+  return db.write || !rule.write;
+}
+
 bool matchesAllow(const HttpRule& rule, const RenderedEffect& effect, const HttpEffect& http) {
   if (!isHostListed(http.url.host, rule.hosts)) return false;
   if (!contains(rule.schemes, http.url.scheme)) return false;

@@ -57,6 +57,15 @@ struct AgentRule {
   std::vector<std::string> flows;
 };
 
+/// Databases that flows may ask, and change where `write` says so.
+struct DbRule {
+  std::string label;
+  std::vector<std::string> connections;
+  std::vector<std::string> files;  ///< Folders with all below, or files; links resolved.
+  std::vector<std::string> flows;
+  bool write = false;
+};
+
 /// Whether a flow runs only what a signed pin names.
 struct PinRule {
   std::string label;  ///< "flows[0] (deploy)"
@@ -71,11 +80,15 @@ struct PolicyRules {
   bool allRuns = false;
   bool allHttp = false;
   bool allAgents = false;
+  bool allDb = false;
+  bool allSearch = false;
   bool loopback = false;  ///< Addresses of this host are reachable without being listed.
   std::string runProfile = "bare";  ///< The least that a command must be kept apart.
   std::vector<RunRule> runAllow, runDeny;
   std::vector<HttpRule> httpAllow, httpDeny;
   std::vector<AgentRule> agentAllow, agentDeny;
+  std::vector<DbRule> dbAllow, dbDeny;
+  std::vector<std::string> searchHost;  ///< Flows that search beyond their own; "*": all.
   std::vector<PinRule> pins;            ///< The first one for a flow holds.
   std::vector<AddressBlock> addresses;  ///< Allowed although they are special.
   /// "SLUG/NAME" of webhooks that take deliveries which prove nothing.
@@ -97,5 +110,7 @@ bool matchesAllow(const HttpRule& rule, const RenderedEffect& effect, const Http
 bool matchesDeny(const HttpRule& rule, const RenderedEffect& effect, const HttpEffect& http);
 bool matchesAllow(const AgentRule& rule, const RenderedEffect& effect, const AgentEffect& agent);
 bool matchesDeny(const AgentRule& rule, const RenderedEffect& effect, const AgentEffect& agent);
+bool matchesAllow(const DbRule& rule, const RenderedEffect& effect, const DbEffect& db);
+bool matchesDeny(const DbRule& rule, const RenderedEffect& effect, const DbEffect& db);
 
 }  // namespace belay::trust

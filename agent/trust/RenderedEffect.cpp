@@ -84,6 +84,13 @@ void write(json::Writer& writer, const HttpEffect& http) {
   writer.member("body_sha256", http.bodyDigest).endObject();
 }
 
+void write(json::Writer& writer, const DbEffect& db) {
+  writer.name("db").beginObject().member("connection", db.connection);
+  writer.member("connection_version", db.connectionVersion).member("driver", db.driver);
+  writer.member("file", db.file).member("sql", db.sql).member("params_sha256", db.paramsDigest);
+  writer.member("write", db.write).endObject();
+}
+
 }  // namespace
 
 std::string effectJson(const RenderedEffect& effect) {
@@ -97,6 +104,7 @@ std::string effectJson(const RenderedEffect& effect) {
   if (const auto* run = std::get_if<RunEffect>(&effect.what)) write(writer, *run);
   if (const auto* http = std::get_if<HttpEffect>(&effect.what)) write(writer, *http);
   if (const auto* agent = std::get_if<AgentEffect>(&effect.what)) write(writer, *agent);
+  if (const auto* db = std::get_if<DbEffect>(&effect.what)) write(writer, *db);
   writer.endObject();
   return out;
 }

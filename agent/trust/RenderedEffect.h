@@ -56,6 +56,17 @@ struct AgentEffect {
   std::string profile;
 };
 
+/// A statement for a database, exactly as it would be run.
+struct DbEffect {
+  std::string connection;
+  std::string connectionVersion;
+  std::string driver;  ///< "sqlite"
+  std::string file;    ///< Absolute, links resolved; empty: no file.
+  std::string sql;
+  std::string paramsDigest;  ///< Hex SHA-256 of the parameters as JSON; empty: none.
+  bool write = false;
+};
+
 /// A request, exactly as it would be sent.
 struct HttpEffect {
   std::string method;  ///< Upper case.
@@ -77,7 +88,7 @@ struct RenderedEffect {
   std::string family;  ///< "run", "http", "notify", "kv", …
   std::string flow;    ///< Slug.
   std::string step;    ///< Path.
-  std::variant<std::monostate, RunEffect, HttpEffect, AgentEffect> what;
+  std::variant<std::monostate, RunEffect, HttpEffect, AgentEffect, DbEffect> what;
 };
 
 /// The effect as JSON, the same bytes for the same effect: what is shown, journaled and signed.

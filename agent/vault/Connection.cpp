@@ -92,6 +92,7 @@ void collect(const TextOrSecret& value, std::set<std::string>& names) {
 }  // namespace
 
 std::string_view Connection::type() const {
+  if (std::holds_alternative<DbConnection>(kind)) return "db";
   return std::holds_alternative<HttpConnection>(kind) ? "http" : "chat";
 }
 
@@ -103,10 +104,9 @@ std::vector<std::string> Connection::secretNames() const {
       collect(http->auth.user, names);
       names.insert(http->auth.secret.name);
     }
-  } else {
-    const auto& chat = std::get<ChatConnection>(kind);
-    collect(chat.url, names);
-    if (chat.signingSecret) names.insert(chat.signingSecret->name);
+  } else if (const auto* chat = std::get_if<ChatConnection>(&kind)) {
+    collect(chat->url, names);
+    if (chat->signingSecret) names.insert(chat->signingSecret->name);
   }
   return {names.begin(), names.end()};
 }
@@ -120,6 +120,8 @@ Result<Connection> parseConnection(std::string_view name, const json::Value& def
   BELAY_ASSIGN(connection.rateLimit, reader.rateLimit());
   if (type == "http") {
     BELAY_ASSIGN(connection.kind, reader.http());
+  } else if (type == "db") {
+    BELAY_ASSIGN(connection.kind, readDbConnection(name, definition));
   } else {
     BELAY_ASSIGN(connection.kind, reader.chat());
   }

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/vault/DbConnection.h"
 #include "agent/vault/SecretSource.h"
 #include "common/base/RateLimit.h"
 #include "common/base/Result.h"
@@ -50,11 +51,11 @@ struct ChatConnection {
 /// How to reach a system: defined on the host, apart from flows, without any credential in it.
 struct Connection {
   std::string name;
-  std::variant<HttpConnection, ChatConnection> kind;
+  std::variant<HttpConnection, ChatConnection, DbConnection> kind;
   base::RateLimit rateLimit;  ///< Of all that use it.
   std::string version;        ///< 16 hex digits of the digest of its definition; effects name it.
 
-  std::string_view type() const;  ///< "http" or "chat".
+  std::string_view type() const;  ///< "http", "chat" or "db".
   /// The names of the secrets that it uses, sorted, each once.
   std::vector<std::string> secretNames() const;
 };

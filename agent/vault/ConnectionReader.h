@@ -19,17 +19,19 @@ class ConnectionReader {
   ConnectionReader(std::string_view name, const json::Value& definition)
       : name_(name), definition_(definition) {}
 
-  /// "http" or "chat".
+  /// "http", "chat" or "db".
   base::Result<std::string> type() const;
   base::Result<base::RateLimit> rateLimit() const;
   base::Result<HttpConnection> http() const;
   base::Result<ChatConnection> chat() const;
 
- private:
+  // For readers of further types.
   base::Error invalid(const std::string& pointer, const std::string& why) const;
   base::Status onlyKeys(const json::Value& object, const std::string& pointer,
                         std::span<const std::string_view> known) const;
   base::Result<std::string> text(std::string_view key, bool required) const;
+
+ private:
   base::Result<SecretRef> secretRef(const json::Value& value, const std::string& pointer) const;
   base::Result<TextOrSecret> textOrSecret(const json::Value& value,
                                           const std::string& pointer) const;

@@ -61,7 +61,7 @@ belay_layer(common/tls       USES belay_base belay_log belay_crypto deps::mbedtl
 belay_layer(common/http      USES belay_base belay_log belay_json belay_tls deps::poco_net deps::zlib)
 
 belay_layer(agent/settings   USES belay_base belay_json belay_yaml belay_options)
-belay_layer(agent/script     USES belay_base belay_json deps::quickjs)
+belay_layer(agent/script     USES belay_base belay_json belay_crypto deps::quickjs)
 belay_layer(agent/flow       USES belay_base belay_json belay_calendar belay_yaml belay_crypto belay_script)
 belay_layer(agent/authoring  USES belay_base belay_json belay_yaml belay_calendar belay_flow belay_embedded)
 belay_layer(agent/engine     USES belay_base belay_json belay_flow)
@@ -76,7 +76,7 @@ belay_layer(agent/jobs       USES belay_base belay_json)
 belay_layer(agent/agents     USES belay_base belay_json belay_crypto belay_jobs)
 belay_layer(agent/steps      USES belay_base belay_log belay_json belay_settings belay_tls belay_http belay_script belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
-                                  belay_jobs belay_agents deps::libssh)
+                                  belay_jobs belay_agents deps::libssh deps::sqlite3)
 belay_layer(agent/rehearsal  USES belay_base belay_log belay_json belay_crypto belay_script belay_flow
                                   belay_engine belay_journal belay_trust belay_runtime belay_steps)
 belay_layer(agent/triggers   USES belay_base belay_log belay_json belay_calendar belay_crypto belay_flow

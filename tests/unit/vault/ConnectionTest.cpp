@@ -250,3 +250,20 @@ TEST(ConnectionStore, refusesNamesAndSectionsThatCannotBe) {
   CHECK_FALSE(parse(R"({"Api":{"type":"http","base_url":"https://x"}})").ok());
   CHECK_FALSE(parse(R"({"":{"type":"http","base_url":"https://x"}})").ok());
 }
+
+TEST(Connection, aDatabaseIsAFileThatIsReadUnlessItSaysOtherwise) {
+  const auto plain = read(R"({"type":"db","file":"/srv/a.db"})");
+  CHECK(plain.ok());
+  STRCMP_EQUAL("db", std::string(plain->type()).c_str());
+  CHECK_FALSE(std::get<belay::vault::DbConnection>(plain->kind).write);
+  CHECK(plain->secretNames().empty());
+  CHECK(std::get<belay::vault::DbConnection>(
+            read(R"({"type":"db","file":"/srv/a.db","write":true})")->kind)
+            .write);
+  for (const char* wrong :
+       {R"({"type":"db"})", R"({"type":"db","file":"a.db"})", R"({"type":"db","file":"/a/../b"})",
+        R"({"type":"db","file":"/a/"})", R"({"type":"db","file":"/a//b"})",
+        R"({"type":"db","file":"/a","write":"yes"})", R"({"type":"db","file":"/a","url":"x"})"}) {
+    CHECK_TEXT(!read(wrong).ok(), wrong);
+  }
+}
