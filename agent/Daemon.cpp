@@ -38,12 +38,14 @@
 #include "agent/script/SyntaxChecker.h"
 #include "agent/settings/StateLayout.h"
 #include "agent/steps/AgentStep.h"
+#include "agent/steps/DbStep.h"
 #include "agent/steps/FunctionStep.h"
 #include "agent/steps/HttpStep.h"
 #include "agent/steps/KvStep.h"
 #include "agent/steps/NotifyStep.h"
 #include "agent/steps/PolicyResolver.h"
 #include "agent/steps/RunStep.h"
+#include "agent/steps/SearchStep.h"
 #include "agent/steps/SetStep.h"
 #include "agent/triggers/EmitStep.h"
 #include "agent/triggers/Events.h"
@@ -129,6 +131,7 @@ class Daemon {
   base::UniqueFd lock_;
   base::UniqueFd signals_;
   std::string callbackKey_;
+  std::string urlKey_;
   std::string epoch_;
   std::optional<crypto::P256PublicKey> hostPublicKey_;  ///< The loop's.
   std::atomic<bool> hostKeyReplaced_{false};            ///< Since the loop looked.
@@ -160,6 +163,8 @@ class Daemon {
   std::unique_ptr<steps::RunStep> runStep_;
   std::unique_ptr<steps::AgentStep> agentStep_;
   std::unique_ptr<steps::HttpStep> httpStep_;
+  std::unique_ptr<steps::DbStep> dbStep_;
+  std::unique_ptr<steps::SearchStep> searchStep_;
   std::unique_ptr<steps::NotifyStep> notifyStep_;
   steps::SetStep setStep_;
   steps::FunctionStep functionStep_;
@@ -204,6 +209,7 @@ Status Daemon::openStores() {
   decisionKeys_.add(localKey_->publicKey(), trust::DecisionClass::kLocal);
   BELAY_ASSIGN(crypto::SealKey vaultKey, keys.vaultKey());
   callbackKey_ = vaultKey.deriveMacKey("callback tokens");
+  urlKey_ = vaultKey.deriveMacKey("resource urls");
   BELAY_ASSIGN(vault_, vault::Vault::open(layout().vault(), std::move(vaultKey), world_.clock,
                                           world_.random));
   BELAY_ASSIGN(vault::ConnectionStore connections,
@@ -211,6 +217,7 @@ Status Daemon::openStores() {
   connections_ = std::make_unique<vault::ConnectionStore>(std::move(connections));
   BELAY_ASSIGN(resources_,
                resources::ResourceStore::open(layout().resources(), world_.clock, world_.random));
+  resources_->setBytesMax(options_.settings.resources.totalBytesMax);
   outputs_ = std::make_unique<steps::Outputs>(*resources_, *vault_, world_.clock,
                                               options_.settings.limits.inlineBytes);
 
@@ -264,6 +271,7 @@ Status Daemon::makeRuntime() {
   settings.activeRunsMax = static_cast<std::size_t>(limits.activeRuns);
   settings.concurrentRunsMax = static_cast<std::size_t>(limits.concurrentRuns);
   settings.epoch = epoch_;
+  settings.flowResourceBytes = options_.settings.resources.flowBytesMax;
   settings.code.callsMax = static_cast<std::size_t>(limits.codeCalls);
   settings.codeLimits = bounds;
   settings.codeLimits.memoryBytes = limits.codeMemoryBytes;
@@ -315,7 +323,10 @@ Status Daemon::makeSteps() {
           state() + "/material",
           [this](std::function<void()> call) { loop_->call(std::move(call)); },
           [this](const std::string& wait) { return linkPart_->callbackUrl(wait); },
-          [this](const base::JobId& job) { agentStep_->takeEnded(job); }},
+          [this](const base::JobId& job) {
+            agentStep_->takeEnded(job);
+            dbStep_->takeEnded(job);
+          }},
       jobs, loop_->resultSink());
   BELAY_TRY(makeAgentStep(jobs));
   httpStep_ = std::make_unique<steps::HttpStep>(
@@ -325,7 +336,15 @@ Status Daemon::makeSteps() {
       steps::NotifyStep::World{*calls_, *connections_, *vault_, world_.clock},
       options_.settings.http);
 
+  dbStep_ = std::make_unique<steps::DbStep>(
+      steps::DbStep::World{*jobs_, *outputs_, *connections_, world_.clock, state() + "/work"},
+      options_.settings.db, loop_->resultSink());
+  searchStep_ =
+      std::make_unique<steps::SearchStep>(connections_.get(), outputs_.get(), *policy_);
+
   runtime::Steps& steps = runtime_->steps();
+  steps.setPerformer(flow::Family::kDb, *dbStep_);
+  steps.setInline(flow::Family::kSearch, *searchStep_);
   steps.setPerformer(flow::Family::kRun, *runStep_);
   steps.setPerformer(flow::Family::kAgent, *agentStep_);
   steps.setPerformer(flow::Family::kHttp, *httpStep_);
@@ -435,7 +454,8 @@ Status Daemon::makeApi() {
                     &makeSyntaxCheck,
                     [this] { return hostKey(); },
                     link_.get(),
-                    outputs_.get()};
+                    outputs_.get(),
+                    urlKey_};
   BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
   return {};
 }
@@ -473,7 +493,8 @@ Status Daemon::open() {
   maintenance_ = std::make_unique<Maintenance>(
       Maintenance::World{*runtime_, *resources_, *jobs_, *agentStep_, world_.clock, world_.log,
                          state()},
-      options_.settings.journal, options_.settings.limits.diskBytes);
+      options_.settings.journal, options_.settings.resources,
+      options_.settings.limits.diskBytes);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "agent/journal/ResourceTable.h"
 #include "common/base/Files.h"
 #include "common/base/Units.h"
 
@@ -19,11 +20,18 @@ constexpr std::int64_t kWorkspacesMs = 2'000;
 constexpr std::size_t kRowsPerStep = 2'000;
 constexpr std::size_t kRunsPerStep = 200;
 constexpr std::size_t kFilesPerStep = 500;
+constexpr std::size_t kRowsPerExpiry = 500;
+/// From the moment in which a content is stored to that in which a run has it.
+constexpr std::chrono::hours kGrace{2};
 
 }  // namespace
 
-Maintenance::Maintenance(World world, settings::JournalSettings journal, std::uint64_t diskBytesMax)
-    : world_(std::move(world)), journal_(std::move(journal)), diskBytesMax_(diskBytesMax) {}
+Maintenance::Maintenance(World world, settings::JournalSettings journal,
+                         settings::ResourceSettings resources, std::uint64_t diskBytesMax)
+    : world_(std::move(world)),
+      journal_(std::move(journal)),
+      resources_(resources),
+      diskBytesMax_(diskBytesMax) {}
 
 std::int64_t Maintenance::idle() {
   const std::int64_t now = world_.clock.sinceBoot().count();
@@ -31,7 +39,7 @@ std::int64_t Maintenance::idle() {
   if (!health_) return now;
   if (now >= nextRoundMs_) {
     nextRoundMs_ = now + kRoundMs;
-    pruning_ = sweeping_ = true;
+    pruning_ = expiring_ = sweeping_ = true;
     sweepJobs();
   }
   if (diskBytesMax_ > 0 && now >= nextDiskMs_) {
@@ -42,7 +50,7 @@ std::int64_t Maintenance::idle() {
     nextWorkspacesMs_ = now + kWorkspacesMs;
     sweepWorkspaces();
   }
-  if (checkStep() || pruneStep() || sweepStep()) return now;
+  if (checkStep() || pruneStep() || expireStep() || sweepStep()) return now;
   const std::int64_t next =
       world_.agents.hasFolders() ? std::min(nextRoundMs_, nextWorkspacesMs_) : nextRoundMs_;
   return diskBytesMax_ > 0 ? std::min(next, nextDiskMs_) : next;
@@ -71,6 +79,30 @@ bool Maintenance::pruneStep() {
   return pruning_;
 }
 
+bool Maintenance::expireStep() {
+  if (!expiring_) return false;
+  expiring_ = false;
+  journal::Journal& journal = world_.runtime.journal();
+  const std::int64_t now = world_.clock.wallMs();
+  // Nothing was made before the beginning of time: for ever.
+  const std::int64_t madeBefore =
+      resources_.retained.count() == 0 ? 0 : now - resources_.retained.count();
+  journal::ResourcesRemoved removed;
+  base::Status done = journal.resourceTable().expire(now - resources_.ephemeral.count(), madeBefore,
+                                                     kRowsPerExpiry, removed);
+  if (done && journal.inTransaction()) done = journal.commit();
+  if (!done) {
+    journal.rollback();
+    world_.log.error("resources.expire_failed", done.error());
+    return false;
+  }
+  if (removed.resources > 0)
+    world_.log.info("resources.expired",
+                    {{"resources", removed.resources}, {"bytes", removed.bytes}});
+  expiring_ = removed.resources == kRowsPerExpiry;
+  return expiring_;
+}
+
 bool Maintenance::sweepStep() {
   if (!sweeping_) return false;
   resources::SweepPlan plan;
@@ -78,6 +110,7 @@ bool Maintenance::sweepStep() {
     return world_.runtime.journal().isReferenced(digest.hex());
   };
   plan.most = kFilesPerStep;
+  plan.grace = kGrace;
   const auto swept = world_.resources.sweep(plan);
   if (!swept) world_.log.error("resources.sweep_failed", swept.error());
   sweeping_ = swept && !swept->finished;

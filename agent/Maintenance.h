@@ -30,7 +30,8 @@ class Maintenance {
     log::Log& log;
     std::string stateFolder;
   };
-  Maintenance(World world, settings::JournalSettings journal, std::uint64_t diskBytesMax);
+  Maintenance(World world, settings::JournalSettings journal, settings::ResourceSettings resources,
+              std::uint64_t diskBytesMax);
 
   /// Returns the boot time in ms at which to be called again: now while something is under way.
   std::int64_t idle();
@@ -40,6 +41,7 @@ class Maintenance {
  private:
   bool checkStep();
   bool pruneStep();
+  bool expireStep();
   bool sweepStep();
   void sweepJobs();
   void sweepWorkspaces();
@@ -47,6 +49,7 @@ class Maintenance {
 
   World world_;
   const settings::JournalSettings journal_;
+  const settings::ResourceSettings resources_;
   const std::uint64_t diskBytesMax_;
 
   // Owner only.
@@ -55,6 +58,7 @@ class Maintenance {
   std::int64_t nextDiskMs_ = 0;
   std::int64_t nextWorkspacesMs_ = 0;
   bool pruning_ = false;
+  bool expiring_ = false;
   bool sweeping_ = false;
   base::Status health_;
 };

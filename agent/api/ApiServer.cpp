@@ -28,7 +28,7 @@ std::optional<Error> authorize(Access& access, std::string_view auth,
   if (!request.peer.credentials) {
     return Error{ErrorCode::kPermission, "the API is only for peers of its Unix socket"};
   }
-  if (auth == kCallbackClass) return std::nullopt;
+  if (auth == kCallbackClass || auth == kSignedClass) return std::nullopt;
   const Caller caller = access.callerOf(*request.peer.credentials);
   const bool asReader = auth == kReaderClass || auth == http::RouteTable::kNoRoute;
   const bool allowed = (asReader && caller.role != Role::kNone) ||

@@ -62,6 +62,7 @@ struct ApiDeps {
   std::function<base::Result<crypto::P256PrivateKey>()> hostKey;
   link::Link* link = nullptr;  ///< Null: the routes about the link say that there is none.
   runtime::LargeOutputs* outputs = nullptr;  ///< Null: nothing can be attached to tasks.
+  std::string urlKey = {};  ///< Signs URLs of resources.
 };
 
 /// The local API: HTTP/1.1 over a Unix socket, JSON in one envelope. No TCP listener exists.

@@ -41,7 +41,9 @@ constexpr std::array kReads{
     ReadRoute{"/v1/schedules/{slug}/{id}/why", "at", &readWhy},
     ReadRoute{"/v1/kv/{space}", "prefix limit", &readKvList},
     ReadRoute{"/v1/kv/{space}/value", "key", &readKv},
-    ReadRoute{"/v1/resources", "run limit", &readResources},
+    ReadRoute{"/v1/resources", "run flow largest limit", &readResources},
+    ReadRoute{"/v1/search", "query targets flow limit", &readSearch},
+    ReadRoute{"/v1/resource-usage", "", &readResourceUsage},
     ReadRoute{"/v1/resources/{digest}", "", &readResource},
     ReadRoute{"/v1/journal/stats", "", &readJournalStats},
 };

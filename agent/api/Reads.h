@@ -120,6 +120,8 @@ base::Result<json::Value> readKvList(ReadContext& context, const ReadArguments& 
 base::Result<json::Value> readKv(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readResources(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readResource(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readResourceUsage(ReadContext& context, const ReadArguments& arguments);
+base::Result<json::Value> readSearch(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readHost(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readLink(ReadContext& context, const ReadArguments& arguments);
 base::Result<json::Value> readJournalStats(ReadContext& context, const ReadArguments& arguments);

@@ -10,6 +10,7 @@ namespace belay::api {
 // Authentication classes of routes. Anything else is refused.
 inline constexpr std::string_view kReaderClass = "reader";  ///< Readers and operators.
 inline constexpr std::string_view kOperatorClass = "operator";
+inline constexpr std::string_view kSignedClass = "signed";  ///< Whoever has the signed URL.
 inline constexpr std::string_view kCallbackClass = "callback";  ///< Whoever has the wait's token.
 
 struct RouteInfo {
@@ -83,6 +84,11 @@ void setSecret(Backend& backend, const ExchangePtr& exchange);
 void removeSecret(Backend& backend, const ExchangePtr& exchange);
 void listConnections(Backend& backend, const ExchangePtr& exchange);
 void streamResource(Backend& backend, const ExchangePtr& exchange);
+/// A URL with which whoever reaches the socket reads this one content, for a time.
+void signResourceUrl(Backend& backend, const ExchangePtr& exchange);
+void openResourceUrl(Backend& backend, const ExchangePtr& exchange);
+/// Refused while a run that has not ended has it.
+void deleteResource(Backend& backend, const ExchangePtr& exchange);
 
 void verifyJournal(Backend& backend, const ExchangePtr& exchange);
 void backupJournal(Backend& backend, const ExchangePtr& exchange);

@@ -1,6 +1,9 @@
+#include <array>
 #include <utility>
 
 #include "agent/api/Reads.h"
+#include "agent/journal/ResourceTable.h"
+#include "agent/steps/SearchStep.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
 #include "common/crypto/Digest.h"
@@ -35,6 +38,9 @@ Value resourceToJson(const journal::ResourceRow& row) {
   out.set("name", row.name).set("media_type", row.mediaType);
   out.set("run", row.run.str()).set("step", row.step);
   out.set("created_at", base::formatInstant(row.createdMs));
+  constexpr std::array<std::string_view, 3> kKeeps{"run", "retained", "ephemeral"};
+  out.set("flow", row.slug).set("keep", kKeeps.at(static_cast<std::size_t>(row.keep)));
+  out.set("indexed", row.indexed);
   return out;
 }
 
@@ -81,6 +87,8 @@ Result<Value> readResources(ReadContext& context, const ReadArguments& arguments
     BELAY_ASSIGN(const base::RunId id, findRun(context.journal, *run));
     filter.run = id.str();
   }
+  filter.slug = arguments.text("flow");
+  filter.largestFirst = arguments.flag("largest");
   BELAY_ASSIGN(const std::size_t most, arguments.limit(100, kEntriesMost));
   filter.most = most + 1;
   BELAY_ASSIGN(std::vector<journal::ResourceRow> rows, context.journal.resources(filter));
@@ -103,6 +111,35 @@ Result<Value> readResource(ReadContext& context, const ReadArguments& arguments)
   }
   Value out;
   out.set("resource", resourceToJson(*row));
+  return out;
+}
+
+Result<Value> readResourceUsage(ReadContext& context, const ReadArguments&) {
+  BELAY_ASSIGN(const std::vector<journal::ResourceUsage> usages,
+               context.journal.resourceTable().usages());
+  json::Array flows;
+  for (const journal::ResourceUsage& usage : usages) {
+    Value one;
+    one.set("flow", usage.slug).set("resources", usage.resources).set("bytes", usage.bytes);
+    flows.push_back(std::move(one));
+  }
+  Value out;
+  out.set("flows", std::move(flows));
+  return out;
+}
+
+Result<Value> readSearch(ReadContext& context, const ReadArguments& arguments) {
+  steps::SearchOptions options;
+  options.query = arguments.text("query");
+  options.slug = arguments.text("flow");
+  if (const std::string targets = arguments.text("targets"); !targets.empty()) {
+    options.targets.clear();
+    for (const std::string_view target : base::split(targets, ',')) options.targets.emplace_back(target);
+  }
+  BELAY_ASSIGN(options.limit, arguments.limit(20, 100));
+  BELAY_ASSIGN(json::Array hits, steps::search({context.journal, nullptr, nullptr}, options));
+  Value out;
+  out.set("hits", std::move(hits));
   return out;
 }
 

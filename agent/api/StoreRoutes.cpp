@@ -1,10 +1,7 @@
-#include <condition_variable>
-#include <memory>
 #include <utility>
 
 #include "agent/api/Routes.h"
 #include "agent/steps/KvStep.h"
-#include "common/base/Mutex.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
 
@@ -61,54 +58,6 @@ Value secretToJson(const vault::SecretInfo& secret) {
   out.set("updated_at", base::formatInstant(secret.updatedMs));
   out.set("size_at_most", secret.sizeAtMost).set("redacted", secret.redacted);
   return out;
-}
-
-/// Lets a worker wait for room in a stream. The server's thread signals.
-class Room {
- public:
-  void signal() {
-    base::MutexLock lock(mutex_);
-    free_ = true;
-    changed_.notify_all();
-  }
-  void wait() {
-    base::MutexLock lock(mutex_);
-    while (!free_) changed_.wait(mutex_);
-    free_ = false;
-  }
-
- private:
-  base::ConditionVariable changed_;
-  base::Mutex mutex_;
-  bool free_ BELAY_GUARDED_BY(mutex_) = false;
-};
-
-/// Sends a content in pieces; a peer that reads slowly is waited for, until the server cuts it.
-void sendContent(Backend& backend, const ExchangePtr& exchange, const crypto::Digest& digest) {
-  const auto size = backend.deps.resources.size(digest);
-  if (!size) return exchange->fail(size.error());
-  auto room = std::make_shared<Room>();  // Shared with the server's callbacks.
-  http::ResponseStream stream =
-      exchange->responder().stream(http::ServerResponse::of(200, "application/octet-stream", ""),
-                                   {[room] { room->signal(); }, [room] { room->signal(); }});
-  const Status sent = backend.deps.resources.stream(digest, [&](std::string_view piece) -> Status {
-    for (;;) {
-      switch (stream.write(piece)) {
-        case http::ResponseStream::Write::kTaken:
-          return {};
-        case http::ResponseStream::Write::kFull:
-          room->wait();
-          break;
-        case http::ResponseStream::Write::kClosed:
-          return Error{ErrorCode::kCancelled, "the peer has gone"};
-      }
-    }
-  });
-  // Without end() the peer sees a message that was cut off, and does not take it for the content.
-  if (sent)
-    stream.end();
-  else if (sent.error().code != ErrorCode::kCancelled)
-    backend.deps.log.error("resource.unreadable", sent.error());
 }
 
 }  // namespace
@@ -178,19 +127,6 @@ void listConnections(Backend& backend, const ExchangePtr& exchange) {
   Value data;
   data.set("connections", std::move(connections));
   exchange->ok(std::move(data));
-}
-
-void streamResource(Backend& backend, const ExchangePtr& exchange) {
-  const auto digest = crypto::Digest::fromHex(exchange->param("digest"));
-  if (!digest) {
-    return exchange->fail(Error{ErrorCode::kResourceNotFound,
-                                "a resource is named by 64 lower-case hex digits",
-                                {"belay resource list"}});
-  }
-  const bool posted = backend.readers.post([&backend, exchange, digest = *digest](Workers::Tools&) {
-    sendContent(backend, exchange, digest);
-  });
-  if (!posted) exchange->fail(busy());
 }
 
 }  // namespace belay::api

@@ -12,6 +12,11 @@ base::Result<api::Envelope> showResource(Invocation& invocation) {
   return invocation.get(pathOf("/v1/resources", digest));
 }
 
+std::string kept(const std::string& keep) {
+  if (keep == "retained") return "beyond its run";
+  return keep == "ephemeral" ? "for a while after its run" : "as long as its run";
+}
+
 std::string print(const Invocation& invocation, const json::Value& data) {
   const json::Value* resource = data.find("resource");
   if (!resource) return "";
@@ -21,7 +26,9 @@ std::string print(const Invocation& invocation, const json::Value& data) {
          ", " + base::formatBytes(size) + "\n" + style.dim("ref       ") + resource->text("ref") +
          "\n" + style.dim("made by   ") + resource->text("run") + ", step " +
          shown(resource->text("step")) + ", " +
-         relative(resource->text("created_at"), invocation.nowMs()) + "\n";
+         relative(resource->text("created_at"), invocation.nowMs()) + "\n" + style.dim("kept      ") +
+         kept(resource->text("keep")) + (resource->flag("indexed") ? ", found by search" : "") +
+         "\n";
 }
 
 }  // namespace

@@ -81,6 +81,29 @@ void visitStoreOptions(SettingsType& s, Visitor& v) {
            "Steps, waits and child runs that the code of one run may ask for in all.");
 }
 
+/// Of what steps keep, and of the databases that they ask.
+template <typename SettingsType, typename Visitor>
+void visitDataOptions(SettingsType& s, Visitor& v) {
+  using namespace std::chrono_literals;
+  v.section("resources", "What steps keep as artifacts. docs/resources.md.");
+  v.bytes("resources.flow_max", s.resources.flowBytesMax, 0, 1ull << 50,
+          "Of one flow, over all its runs; each counts for every run that has it. 0: no bound.");
+  v.bytes("resources.total_max", s.resources.totalBytesMax, 0, 1ull << 50,
+          "On the disk, in all; what is there twice counts once. 0: only the disk bounds it.");
+  v.duration("resources.ephemeral", s.resources.ephemeral, 0ms, 8'760h,
+             "Resources that are kept as `ephemeral` go so long after their run has ended.");
+  v.duration("resources.retained", s.resources.retained, 0ms, 87'600h,
+             "Resources that are kept as `retained` stay when their run is removed, and go at this "
+             "age; 0s: never.");
+
+  v.section("db", "Statements of `db` steps, each in a process of its own.");
+  v.number("db.running_max", s.db.runningMax, 1, 256, "Statements at a time.");
+  v.bytes("db.memory_max", s.db.memoryBytes, 16u << 20, 1ull << 36, "Memory of one.");
+  v.bytes("db.result_max", s.db.resultBytes, 1u << 10, 16u << 20, "Rows of one, as JSON.");
+  v.bytes("db.file_max", s.db.fileBytes, 1u << 20, 1ull << 46,
+          "Size above which no statement makes a file grow.");
+}
+
 /// Of the jobs: what they may leave, as whom they run, and what they may touch.
 template <typename SettingsType, typename Visitor>
 void visitIsolation(SettingsType& s, Visitor& v) {
@@ -202,6 +225,7 @@ void visitWorkOptions(SettingsType& s, Visitor& v) {
 template <typename SettingsType, typename Visitor>
 void visitOptions(SettingsType& settings, Visitor& visitor) {
   visitStoreOptions(settings, visitor);
+  visitDataOptions(settings, visitor);
   visitWorkOptions(settings, visitor);
 }
 

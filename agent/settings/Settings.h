@@ -50,6 +50,22 @@ struct LimitSettings {
   std::int64_t codeCalls = 100'000;
 };
 
+/// `resources:` what steps keep as artifacts.
+struct ResourceSettings {
+  std::uint64_t flowBytesMax = 0;   ///< Of one flow; 0: no bound.
+  std::uint64_t totalBytesMax = 0;  ///< On the disk; 0: no bound.
+  std::chrono::milliseconds ephemeral{std::chrono::hours{24}};  ///< After the end of the run.
+  std::chrono::milliseconds retained{0};  ///< After the run was removed, by their age; 0: for ever.
+};
+
+/// `db:` statements of `db` steps on SQLite files.
+struct DbSettings {
+  std::int64_t runningMax = 4;
+  std::uint64_t memoryBytes = 256u << 20;
+  std::uint64_t resultBytes = 8u << 20;
+  std::uint64_t fileBytes = 4ull << 30;
+};
+
 struct JobSettings {
   std::int64_t runningMax = 64;
   std::int64_t agentsMax = 8;  ///< Coding agents at a time, besides.
@@ -111,6 +127,8 @@ struct Settings {
   ApiSettings api;
   JournalSettings journal;
   LimitSettings limits;
+  ResourceSettings resources;
+  DbSettings db;
   JobSettings jobs;
   HttpSettings http;
   HostSettings host;
