@@ -46,7 +46,7 @@ RESULTS = []
 
 
 def note(name, value, unit, must, holds):
-    name = name if name.startswith(("language.", "triggers.", "relay.", "link.")) else "engine." + name
+    name = name if name.startswith(("language.", "triggers.", "data.", "relay.", "link.")) else "engine." + name
     RESULTS.append({"name": name, "value": round(value, 4), "unit": unit, "must": must, "holds": bool(holds)})
     print("%s %-32s %12.3f %-12s must %s" % ("passed" if holds else "FAILED", name, value, unit, must), flush=True)
 
@@ -310,6 +310,13 @@ def schedules():
     tell("triggers.plan_ten_years", found["plan_ten_years_ms"], "ms")
 
 
+def data():
+    found = run_json(os.path.join(TESTS, "data_bench"), FOLDER, "100000")
+    at_least("data.resource_write.ratio", found["write_ratio"], "of raw I/O", 0.7)
+    at_least("data.resource_read.ratio", found["read_ratio"], "of raw I/O", 0.7)
+    at_most("data.search_100000", found["search_ms"], "ms", 50)
+
+
 def figures(part):
     return lambda: part(sys.modules[__name__])
 
@@ -318,7 +325,7 @@ def main():
     os.makedirs(FOLDER, exist_ok=True)
     wanted = sys.argv[1:]
     failed = 0
-    parts = (size_and_start, steps, processes, jobs, approvals, many_waits, many_runs, language, code_resume, schedules)
+    parts = (size_and_start, steps, processes, jobs, approvals, many_waits, many_runs, language, code_resume, schedules, data)
     named = [(part.__name__, part) for part in parts]
     named += [(part.__name__, figures(part)) for part in relay_figures.PARTS]
     for name, part in named:
