@@ -37,6 +37,14 @@ export interface AgentOutput {
 }
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
+export interface DbOutput {
+  columns: string[]; rows: { [column: string]: any }[]; row_count: number; truncated: boolean;
+  changes?: number; last_insert_id?: number; duration_ms: number;
+}
+export interface Hit {
+  target: "resource" | "flow" | "run" | "connection"; ref?: string; name?: string; media_type?: string; size?: number;
+  flow?: string; run?: string; step?: string; status?: string; error?: string; type?: string; created_at?: string; text?: string;
+}
 export interface EmitOutput {
   answered: number;
   runs: string[];
@@ -274,11 +282,39 @@ export interface Agent {
   collect?: Text[];
 }
 
+/** Runs one SQL statement with parameters. */
+export interface Db {
+  /** One of requires, of type db. */
+  connection: string;
+  /** One statement. Expressions are refused in it; values come through params. */
+  sql: string;
+  /** Values for the places of the statement: a list for ?, an object for :name. */
+  params?: Json;
+  /** More rows are not read, and truncated says so. */
+  max_rows?: number;
+  /** The statement changes data; the connection must allow it. Then its effect is once. */
+  write?: boolean;
+}
+
+/** Looks for words in what this host keeps. */
+export interface Search {
+  /** Words that must all be there; "two words" together, word* by its beginning, -word not, a OR b. */
+  query: Text;
+  /** Where to look: resources (those with persist: {index: true}), flows, runs, connections. */
+  targets?: ("resources" | "flows" | "runs" | "connections")[];
+  /** Hits at most, of each target. */
+  limit?: number;
+  /** Each hit of a resource has the beginning of its text, at most 16 KiB. */
+  hydrate?: boolean;
+  /** flow: what runs of this flow have left; host: what all have, where the policy allows it. */
+  scope?: "flow" | "host";
+}
+
 /** What every step may have. */
 export interface Options {
   /** Name for people. */
   title?: string;
-  /** Of each attempt. Without it: defaults.timeout, else 1h for run, 2h for agent, 60s for http, 30s for notify. */
+  /** Of each attempt. Without it: defaults.timeout, else 1h for run, 2h for agent, 60s for http, 30s for notify and db. */
   timeout?: Duration;
   /** When and how a failed attempt is made again. A step of class once is tried again only when it is proven that nothing left the host. */
   retry?: {
@@ -300,8 +336,19 @@ export interface Options {
   };
   /** What a failure does: fail the run, skip (go on), or go on with the step of this id. */
   on_error?: "fail" | "skip";
-  /** Whether large outputs are kept as resources: auto by size, always, or never. */
-  persist?: "auto" | "always" | "never";
+  /** Whether large outputs are kept as resources: auto by size, always, or never; or an object that says how. */
+  persist?: "auto" | "always" | "never" | {
+    /** auto by size, always, or never. */
+    when?: "auto" | "always" | "never";
+    /** How long: run, as its run is kept; retained, beyond it; ephemeral, for resources.ephemeral after its end. */
+    keep?: "run" | "retained" | "ephemeral";
+    /** Name of the resource; of several, of the first one. */
+    filename?: string;
+    /** Its media type, where the step does not know better. */
+    content_type?: string;
+    /** Its text is found by search. */
+    index?: boolean;
+  };
   /** How the effect may be repeated after a crash: pure freely, idempotent with the same key, once never blindly. */
   effect?: "pure" | "idempotent" | "once";
   /** An approval before the step, bound to exactly what it is about to do; true for one without options. The step fails when it is rejected. */
@@ -353,7 +400,7 @@ export interface FlowFile {
     /** What steps call the connection. */
     name: string;
     /** The kind of connection. */
-    type: "http" | "chat";
+    type: "http" | "chat" | "db";
   }[];
   /** Coding agents, by the names under which steps use them. */
   agents?: { [name: string]: {
@@ -566,6 +613,10 @@ export interface Context {
   step(name: string, definition: Options & { emit: Emit }): Promise<EmitOutput>;
   /** Lets a coding agent work, as a job. */
   step(name: string, definition: Options & { agent: Agent }): Promise<AgentOutput>;
+  /** Runs one SQL statement with parameters. */
+  step(name: string, definition: Options & { db: Db }): Promise<DbOutput>;
+  /** Looks for words in what this host keeps. */
+  step(name: string, definition: Options & { search: Search }): Promise<{ hits: Hit[] }>;
   /** Waits. The name is that of a step. */
   wait(name: string, wait: Wait, options?: Options): Promise<WaitOutput>;
   sleep(name: string, time: Duration | Sleep, options?: Options): Promise<{ at: string }>;

@@ -22,7 +22,7 @@ TEST_GROUP(ResourceTable) {
 
   void setup() override { CHECK(on.open().ok()); }
   ResourceTable& table() const { return on.journal->resourceTable(); }
-  void run(const std::string& id, const std::string& slug = "flow") {
+  void begin(const std::string& id, const std::string& slug = "flow") {
     CHECK(on.addRun(id, 1, slug).ok());
   }
   void add(const std::string& run, const std::string& name, Keep keep = Keep::kRun,
@@ -49,8 +49,8 @@ TEST_GROUP(ResourceTable) {
 };
 
 TEST(ResourceTable, countsWhatEachFlowTakes) {
-  run("r1", "one");
-  run("r2", "two");
+  begin("r1", "one");
+  begin("r2", "two");
   add("r1", "a");
   add("r1", "a");
   add("r2", "b", Keep::kRun, "", 5);
@@ -68,8 +68,8 @@ TEST(ResourceTable, countsWhatEachFlowTakes) {
 }
 
 TEST(ResourceTable, listsByFlowAndSize) {
-  run("r1", "one");
-  run("r2", "two");
+  begin("r1", "one");
+  begin("r2", "two");
   add("r1", "small");
   add("r2", "large", Keep::kRun, "", 1000);
   add("r1", "last");
@@ -82,8 +82,8 @@ TEST(ResourceTable, listsByFlowAndSize) {
 }
 
 TEST(ResourceTable, findsTextsByTheirWords) {
-  run("r1", "one");
-  run("r2", "two");
+  begin("r1", "one");
+  begin("r2", "two");
   add("r1", "fox", Keep::kRun, "The quick brown Füchse jump");
   add("r2", "dog", Keep::kRun, "the lazy dog sleeps; brown too");
   add("r2", "silent");
@@ -99,7 +99,7 @@ TEST(ResourceTable, findsTextsByTheirWords) {
 }
 
 TEST(ResourceTable, someStayBeyondTheirRun) {
-  run("r1");
+  begin("r1");
   add("r1", "plain", Keep::kRun, "words");
   add("r1", "kept", Keep::kRetained, "words");
   CHECK(on.endRun("r1", RunStatus::kSucceeded).ok());
@@ -113,7 +113,7 @@ TEST(ResourceTable, someStayBeyondTheirRun) {
   STRCMP_EQUAL("kept ", found("\"words\"").c_str());
   STRCMP_EQUAL("flow", table().find("res://kept").value()->slug.c_str());
   // A new run may get the number of the one that is gone: what was kept is not its.
-  run("r2");
+  begin("r2");
   STRCMP_EQUAL("kept: ", all().c_str());
   ResourcesRemoved removed;
   CHECK(table().expire(0, 1, 10, removed).ok());
@@ -123,8 +123,8 @@ TEST(ResourceTable, someStayBeyondTheirRun) {
 }
 
 TEST(ResourceTable, someGoSoonAfterTheEndOfTheirRun) {
-  run("r1");
-  run("r2");
+  begin("r1");
+  begin("r2");
   add("r1", "a", Keep::kEphemeral);
   add("r1", "b");
   add("r2", "c", Keep::kEphemeral);
@@ -140,7 +140,7 @@ TEST(ResourceTable, someGoSoonAfterTheEndOfTheirRun) {
 }
 
 TEST(ResourceTable, saysWhoStillHasOne) {
-  run("r1");
+  begin("r1");
   add("r1", "a");
   STRCMP_EQUAL("r1", table().usedBy("res://a")->c_str());
   CHECK(on.endRun("r1", RunStatus::kSucceeded).ok());
@@ -148,7 +148,7 @@ TEST(ResourceTable, saysWhoStillHasOne) {
 }
 
 TEST(ResourceTable, whatIsRolledBackIsNeitherCountedNorFound) {
-  run("r1");
+  begin("r1");
   CHECK(on.journal->commit().ok());
   add("r1", "a", Keep::kRun, "words");
   on.journal->rollback();

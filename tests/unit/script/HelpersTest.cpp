@@ -24,10 +24,10 @@ TEST_GROUP(Helpers) {
 };
 
 TEST(Helpers, encodeAndDecode) {
-  STRCMP_EQUAL("\"aMOpPz8+\"", of("belay.base64('hé??>')").c_str());
-  STRCMP_EQUAL("\"aMOpPz8-\"", of("belay.base64url('hé??>')").c_str());
-  STRCMP_EQUAL("\"hé??>\"", of("belay.fromBase64('aMOpPz8+')").c_str());
-  STRCMP_EQUAL("\"hé??>\"", of("belay.fromBase64('aMOpPz8-')").c_str());
+  STRCMP_EQUAL("\"aMOpPz4+\"", of("belay.base64('hé?>>')").c_str());
+  STRCMP_EQUAL("\"aMOpPz4-\"", of("belay.base64url('hé?>>')").c_str());
+  STRCMP_EQUAL("\"hé?>>\"", of("belay.fromBase64('aMOpPz4+')").c_str());
+  STRCMP_EQUAL("\"hé?>>\"", of("belay.fromBase64('aMOpPz4-')").c_str());
   STRCMP_EQUAL("\"68c3a9\"", of("belay.hex('hé')").c_str());
   STRCMP_EQUAL("\"hé\"", of("belay.fromHex('68C3A9')").c_str());
   CHECK(of("belay.fromBase64('***')").find("error: ") == 0);
@@ -46,9 +46,9 @@ TEST(Helpers, digest) {
 }
 
 TEST(Helpers, reckonWithTimes) {
-  STRCMP_EQUAL("\"2026-03-01T12:00:00Z\"",
+  STRCMP_EQUAL("\"2026-03-01T12:00:00.000Z\"",
                of("belay.addTime('2026-02-28T12:00:00Z', '24h')").c_str());
-  STRCMP_EQUAL("\"2026-02-27T11:30:00Z\"",
+  STRCMP_EQUAL("\"2026-02-27T11:30:00.000Z\"",
                of("belay.addTime('2026-02-28T12:00:00Z', '-24h30m')").c_str());
   STRCMP_EQUAL("\"28.02.2026 09:05:07\"",
                of("belay.formatTime('2026-02-28T09:05:07Z', 'DD.MM.YYYY hh:mm:ss')").c_str());
