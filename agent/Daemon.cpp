@@ -39,6 +39,7 @@
 #include "agent/settings/StateLayout.h"
 #include "agent/steps/AgentStep.h"
 #include "agent/steps/FunctionStep.h"
+#include "agent/steps/HttpConnectionTests.h"
 #include "agent/steps/HttpStep.h"
 #include "agent/steps/KvStep.h"
 #include "agent/steps/NotifyStep.h"
@@ -157,6 +158,7 @@ class Daemon {
   std::unique_ptr<steps::PolicyResolver> policyResolver_;
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<steps::HttpCalls> calls_;
+  std::unique_ptr<steps::ConnectionTests> connectionTests_;
   std::unique_ptr<steps::RunStep> runStep_;
   std::unique_ptr<steps::AgentStep> agentStep_;
   std::unique_ptr<steps::HttpStep> httpStep_;
@@ -207,7 +209,7 @@ Status Daemon::openStores() {
   BELAY_ASSIGN(vault_, vault::Vault::open(layout().vault(), std::move(vaultKey), world_.clock,
                                           world_.random));
   BELAY_ASSIGN(vault::ConnectionStore connections,
-               vault::ConnectionStore::parse(options_.settings.connections));
+               vault::ConnectionStore::open(options_.settings.connections, layout().connections()));
   connections_ = std::make_unique<vault::ConnectionStore>(std::move(connections));
   BELAY_ASSIGN(resources_,
                resources::ResourceStore::open(layout().resources(), world_.clock, world_.random));
@@ -305,6 +307,10 @@ Status Daemon::makeSteps() {
   client.environment = world_.environment;
   client_ = std::make_unique<http::Client>(client, world_.clock, *policyResolver_);
   calls_ = std::make_unique<steps::HttpCalls>(*requestPool_, *client_, loop_->resultSink());
+
+  connectionTests_ = std::make_unique<steps::ConnectionTests>(*requestPool_);
+  const steps::HttpTestWorld tests{*client_, *policy_, *vault_, world_.clock};
+  steps::addHttpTests(*connectionTests_, tests);
 
   settings::JobSettings jobs = options_.settings.jobs;
   if (jobs.workFolder.empty()) jobs.workFolder = state() + "/work";
@@ -435,7 +441,8 @@ Status Daemon::makeApi() {
                     &makeSyntaxCheck,
                     [this] { return hostKey(); },
                     link_.get(),
-                    outputs_.get()};
+                    outputs_.get(),
+                    connectionTests_.get()};
   BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
   return {};
 }

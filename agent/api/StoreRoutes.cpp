@@ -165,21 +165,6 @@ void removeSecret(Backend& backend, const ExchangePtr& exchange) {
   });
 }
 
-void listConnections(Backend& backend, const ExchangePtr& exchange) {
-  json::Array connections;
-  for (const auto& [name, connection] : backend.deps.connections.all()) {
-    Value out;
-    out.set("name", name).set("type", connection.type()).set("version", connection.version);
-    json::Array secrets;
-    for (const std::string& secret : connection.secretNames()) secrets.emplace_back(secret);
-    out.set("secrets", std::move(secrets));
-    connections.push_back(std::move(out));
-  }
-  Value data;
-  data.set("connections", std::move(connections));
-  exchange->ok(std::move(data));
-}
-
 void streamResource(Backend& backend, const ExchangePtr& exchange) {
   const auto digest = crypto::Digest::fromHex(exchange->param("digest"));
   if (!digest) {

@@ -1,5 +1,6 @@
 #include "agent/steps/HttpCalls.h"
 
+#include "agent/vault/WebhookSignature.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
 
@@ -22,6 +23,34 @@ base::Status describeConnection(trust::HttpEffect& effect, const vault::Connecti
     BELAY_ASSIGN(const std::uint64_t version, secrets.secretVersion(name));
     effect.connectionSecrets.push_back({std::move(name), version});
   }
+  return {};
+}
+
+base::Status applyConnection(http::ClientRequest& request, const vault::HttpConnection& connection,
+                             const vault::SecretSource& secrets) {
+  BELAY_ASSIGN(const vault::ResolvedHttp resolved, vault::resolve(connection, secrets));
+  for (const vault::ResolvedHeader& header : resolved.headers) {
+    request.headers.set(header.name, std::string(header.value.reveal()));
+    request.secretHeaders.push_back(header.name);
+  }
+  request.caFile = resolved.caFile;
+  BELAY_ASSIGN(request.proxy, proxyFor(resolved.proxy));
+  return {};
+}
+
+base::Result<std::shared_ptr<const http::ProxySettings>> proxyFor(const std::string& url) {
+  if (url.empty()) return std::shared_ptr<const http::ProxySettings>();
+  BELAY_ASSIGN(const http::ProxyEndpoint endpoint, http::parseProxy(url));
+  auto proxy = std::make_shared<http::ProxySettings>();
+  proxy->http = proxy->https = endpoint;
+  return std::shared_ptr<const http::ProxySettings>(std::move(proxy));
+}
+
+base::Status signMessage(http::ClientRequest& request, const vault::SecretValue& secret,
+                         const std::string& id, std::int64_t wallMs) {
+  BELAY_ASSIGN(const vault::WebhookHeaders headers,
+               vault::signWebhook(secret, id, wallMs / 1000, request.body));
+  for (const auto& [name, value] : headers.fields()) request.headers.set(name, value);
   return {};
 }
 
@@ -59,6 +88,14 @@ StepResult resultOf(const Attempt& attempt, const http::ClientFailure& failure) 
 
 void HttpCalls::send(const Attempt& attempt, http::ClientRequest request,
                      std::function<StepResult(http::ClientOutcome)> finish) {
+  perform(attempt, [request = std::move(request), finish = std::move(finish)](
+                       http::Client& client, const base::CancelToken& cancel) mutable {
+    request.cancel = &cancel;
+    return finish(client.send(request));
+  });
+}
+
+void HttpCalls::perform(const Attempt& attempt, Work work) {
   const Key key{attempt.run, attempt.key.path};
   const auto token = std::make_shared<base::CancelToken>();
   {
@@ -66,9 +103,8 @@ void HttpCalls::send(const Attempt& attempt, http::ClientRequest request,
     calls_[key] = token;
   }
   const bool posted =
-      pool_.post([this, attempt, key, token, request = std::move(request), finish]() mutable {
-        request.cancel = token.get();
-        StepResult result = finish(client_.send(request));
+      pool_.post([this, attempt, key, token, work = std::move(work)] {
+        StepResult result = work(client_, *token);
         {
           base::MutexLock lock(mutex_);
           const auto found = calls_.find(key);

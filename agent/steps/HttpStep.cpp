@@ -23,7 +23,7 @@ using runtime::StepResult;
 struct HttpStep::Call {
   std::string method = "GET";
   http::Url url;
-  const vault::Connection* connection = nullptr;
+  vault::ConnectionPtr connection;
   std::vector<std::pair<std::string, vault::TextOrSecret>> headers;
   std::string body;
   std::string contentType;  ///< Of the body, where the step did not set one.
@@ -34,7 +34,7 @@ struct HttpStep::Call {
 
 namespace {
 
-Result<const vault::Connection*> findConnection(const vault::ConnectionStore& store,
+Result<vault::ConnectionPtr> findConnection(const vault::ConnectionStore& store,
                                                 const Attempt& attempt, const std::string& name) {
   const auto bound = attempt.bindings.find(name);
   return store.find(bound == attempt.bindings.end() ? name : bound->second);
@@ -132,12 +132,7 @@ Result<http::ClientRequest> HttpStep::makeRequest(const Attempt& attempt, const 
   request.responseBytesMax = static_cast<std::size_t>(call.responseBytesMax);
   if (call.connection) {
     const auto& kind = std::get<vault::HttpConnection>(call.connection->kind);
-    BELAY_ASSIGN(const vault::ResolvedHttp resolved, vault::resolve(kind, world_.secrets));
-    for (const vault::ResolvedHeader& header : resolved.headers) {
-      request.headers.set(header.name, std::string(header.value.reveal()));
-      request.secretHeaders.push_back(header.name);
-    }
-    request.caFile = resolved.caFile;
+    BELAY_TRY(applyConnection(request, kind, world_.secrets));
   }
   for (const auto& [name, value] : call.headers) {
     if (const auto* secret = std::get_if<vault::SecretRef>(&value)) {

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "agent/steps/Fields.h"
-#include "agent/vault/WebhookSignature.h"
 #include "common/crypto/Sha256.h"
 #include "common/http/RetryAfter.h"
 #include "common/json/Json.h"
@@ -17,7 +16,7 @@ using runtime::Attempt;
 using runtime::StepResult;
 
 struct NotifyStep::Message {
-  const vault::Connection* connection = nullptr;
+  vault::ConnectionPtr connection;
   vault::ResolvedChat chat;
   std::string body;
 };
@@ -80,13 +79,12 @@ Result<http::ClientRequest> NotifyStep::makeRequest(const Attempt& attempt) cons
   if (attempt.timeoutMs > 0) request.timeout = std::chrono::milliseconds{attempt.timeoutMs};
   request.caFile = message.chat.caFile;
   request.headers.set("Content-Type", "application/json");
-  if (message.chat.signingSecret) {
-    BELAY_ASSIGN(const vault::WebhookHeaders headers,
-                 vault::signWebhook(*message.chat.signingSecret, "msg_" + attempt.idempotencyKey,
-                                    world_.clock.wallMs() / 1000, message.body));
-    for (const auto& [name, value] : headers.fields()) request.headers.set(name, value);
-  }
+  BELAY_ASSIGN(request.proxy, proxyFor(message.chat.proxy));
   request.body = std::move(message.body);
+  if (message.chat.signingSecret) {
+    BELAY_TRY(signMessage(request, *message.chat.signingSecret, "msg_" + attempt.idempotencyKey,
+                          world_.clock.wallMs()));
+  }
   return request;
 }
 

@@ -171,7 +171,7 @@ Client::Implementation::Route Client::Implementation::routeFor(const ClientReque
     route.place = "unix:" + request.unixSocket;
     return route;
   }
-  route.proxy = (request.proxy != nullptr ? *request.proxy : settings_.proxy).select(url);
+  route.proxy = (request.proxy ? *request.proxy : settings_.proxy).select(url);
   route.caFile = request.caFile.empty() ? settings_.caFile : request.caFile;
   route.place = url.scheme + "://" + url.endpoint() + " " + route.caFile;
   if (route.proxy != nullptr) {

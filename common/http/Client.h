@@ -88,7 +88,7 @@ struct ClientRequest {
   std::function<base::Status(const Address&)> allowAddress;
 
   std::string caFile;                         ///< Instead of the client's; empty: the client's.
-  const ProxySettings* proxy = nullptr;       ///< Instead of the client's; must outlive the call.
+  std::shared_ptr<const ProxySettings> proxy;  ///< Instead of the client's; shared by requests.
   const base::CancelToken* cancel = nullptr;  ///< Must outlive the call.
 
   /// Takes the body as it comes, from the calling thread; an error ends the transfer and becomes
