@@ -42,6 +42,7 @@
 #include "agent/steps/HttpConnectionTests.h"
 #include "agent/steps/HttpStep.h"
 #include "agent/steps/KvStep.h"
+#include "agent/steps/LlmStep.h"
 #include "agent/steps/NotifyStep.h"
 #include "agent/steps/PolicyResolver.h"
 #include "agent/steps/RunStep.h"
@@ -163,6 +164,7 @@ class Daemon {
   std::unique_ptr<steps::AgentStep> agentStep_;
   std::unique_ptr<steps::HttpStep> httpStep_;
   std::unique_ptr<steps::NotifyStep> notifyStep_;
+  std::unique_ptr<steps::LlmStep> llmStep_;
   steps::SetStep setStep_;
   steps::FunctionStep functionStep_;
   steps::KvStep kvStep_;
@@ -311,6 +313,7 @@ Status Daemon::makeSteps() {
   connectionTests_ = std::make_unique<steps::ConnectionTests>(*requestPool_);
   const steps::HttpTestWorld tests{*client_, *policy_, *vault_, world_.clock};
   steps::addHttpTests(*connectionTests_, tests);
+  steps::addLlmTest(*connectionTests_, tests);
 
   settings::JobSettings jobs = options_.settings.jobs;
   if (jobs.workFolder.empty()) jobs.workFolder = state() + "/work";
@@ -330,12 +333,16 @@ Status Daemon::makeSteps() {
   notifyStep_ = std::make_unique<steps::NotifyStep>(
       steps::NotifyStep::World{*calls_, *connections_, *vault_, world_.clock},
       options_.settings.http);
+  llmStep_ = std::make_unique<steps::LlmStep>(
+      steps::LlmStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock},
+      options_.settings.http);
 
   runtime::Steps& steps = runtime_->steps();
   steps.setPerformer(flow::Family::kRun, *runStep_);
   steps.setPerformer(flow::Family::kAgent, *agentStep_);
   steps.setPerformer(flow::Family::kHttp, *httpStep_);
   steps.setPerformer(flow::Family::kNotify, *notifyStep_);
+  steps.setPerformer(flow::Family::kLlm, *llmStep_);
   steps.setInline(flow::Family::kSet, setStep_);
   steps.setInline(flow::Family::kFunction, functionStep_);
   steps.setInline(flow::Family::kKv, kvStep_);

@@ -140,6 +140,11 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
      EffectClass::kOnce,
      "2h",
      kEffectful | kTakesPersist},
+    {Family::kLlm,
+     {.name = "llm", .shape = Shape::kObject, .object = &kLlmObject, .help = "Asks a language model."},
+     EffectClass::kIdempotent,
+     "10m",
+     kEffectful | kTakesPersist},
 }};
 
 constexpr bool rowsFollowTheEnum() {

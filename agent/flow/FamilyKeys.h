@@ -26,6 +26,7 @@ extern const ObjectRow kBackoffObject;
 extern const ObjectRow kTriggerObject;
 extern const ObjectRow kConcurrencyObject;
 extern const ObjectRow kAgentObject;
+extern const ObjectRow kLlmObject;
 /// A value of the flow's agents, and of the settings'.
 extern const ObjectRow kHandleObject;
 

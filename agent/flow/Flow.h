@@ -34,6 +34,7 @@ enum class Family : std::uint8_t {
   kFlow,
   kEmit,
   kAgent,
+  kLlm,
   kCount
 };
 
@@ -162,7 +163,7 @@ inline constexpr std::string_view kUndoSuffix = "~undo";
 /// A connection that the flow needs, bound on the host.
 struct Requirement {
   std::string name;
-  std::string type;  ///< "http" or "chat".
+  std::string type;  ///< "http", "chat", "llm", …
 };
 
 /// The keys of `agents:`, by name; checked.

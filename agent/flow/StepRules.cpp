@@ -213,7 +213,7 @@ void StepRules::effect(const Node& step, const FamilyRow& row) {
   const auto effect = step.find("effect");
   const bool pure = effect && effect->value.isString() && effect->value.asString() == "pure";
   if (pure && (row.family == Family::kHttp || row.family == Family::kNotify ||
-               row.family == Family::kAgent)) {
+               row.family == Family::kAgent || row.family == Family::kLlm)) {
     report_.error(ErrorCode::kFlowBadValue, *effect, "what leaves the host is never pure",
                   "write idempotent or once");
   }
@@ -222,7 +222,9 @@ void StepRules::effect(const Node& step, const FamilyRow& row) {
   const std::string method =
       row.family == Family::kHttp ? textOf(*step.find("http"), "method") : "";
   const bool once = effect ? textOf(step, "effect") == "once"
-                           : row.family != Family::kHttp || method == "POST" || method == "PATCH";
+                           : row.family == Family::kHttp
+                               ? method == "POST" || method == "PATCH"
+                               : row.effect == EffectClass::kOnce;
   if (!once) return;
   report_.warning(ErrorCode::kFlowBadValue, *retry,
                   "the effect is of class once, so a failed attempt is made again only when "
@@ -251,6 +253,8 @@ void StepRules::rulesOf(const Node& spec, Family family) {
       return notify(spec);
     case Family::kAgent:
       return agent(spec);
+    case Family::kLlm:
+      return llm(spec);
     case Family::kFunction:
     case Family::kSet:
     case Family::kSleep:
@@ -428,6 +432,14 @@ void StepRules::namesTemplate(const Node& name) {
     return;
   report_.error(ErrorCode::kFlowUnknownName, name, "the flow has no template " + quoted(text),
                 didYouMean(text, names_.templates));
+}
+
+void StepRules::llm(const Node& spec) {
+  connection(spec, "llm");
+  for (const char* key : {"prompt", "system"}) {
+    const auto text = spec.find(key);
+    if (const auto name = text ? text->find("template") : std::nullopt) namesTemplate(*name);
+  }
 }
 
 void StepRules::agent(const Node& spec) {

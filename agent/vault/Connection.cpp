@@ -30,6 +30,7 @@ struct TypeRow {
 constexpr std::array<TypeRow, std::variant_size_v<ConnectionKind>> kTypes{{
     {"http", &readAs<HttpConnection, &readHttpConnection>},
     {"chat", &readAs<ChatConnection, &readChatConnection>},
+    {"llm", &readAs<LlmConnection, &readLlmConnection>},
 }};
 
 }  // namespace

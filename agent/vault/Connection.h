@@ -9,6 +9,7 @@
 
 #include "agent/vault/ChatConnection.h"
 #include "agent/vault/HttpConnection.h"
+#include "agent/vault/LlmConnection.h"
 #include "common/base/RateLimit.h"
 #include "common/base/Result.h"
 #include "common/json/Value.h"
@@ -17,7 +18,7 @@ namespace belay::vault {
 
 /// A new type of connection: a file of its own that reads its definition, its type here, its row in
 /// kTypes (Connection.cpp), its test in agent/steps.
-using ConnectionKind = std::variant<HttpConnection, ChatConnection>;
+using ConnectionKind = std::variant<HttpConnection, ChatConnection, LlmConnection>;
 
 /// How to reach a system: defined on the host, apart from flows, without any credential in it.
 struct Connection {
