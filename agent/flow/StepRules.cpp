@@ -324,13 +324,20 @@ void StepRules::http(const Node& spec) {
 }
 
 void StepRules::httpBody(const Node& spec) {
-  const auto json = spec.find("json");
-  const auto body = spec.find("body");
-  if (json && body) {
-    report_.errorAtName(ErrorCode::kFlowBadValue, *body,
-                        "an http step has both json and body, only one may stand");
+  std::optional<Node> given;
+  std::string_view first;
+  for (const std::string_view key : {"json", "body", "body_from", "multipart"}) {
+    const auto body = spec.find(key);
+    if (!body) continue;
+    if (given) {
+      report_.errorAtName(ErrorCode::kFlowBadValue, *body,
+                          "an http step has both " + std::string(first) + " and " +
+                              std::string(key) + ", only one may stand");
+    } else {
+      given.emplace(*body);
+      first = key;
+    }
   }
-  const auto given = json ? json : body;
   const std::string method = textOf(spec, "method");
   if (!given || (!method.empty() && method != "GET" && method != "HEAD")) return;
   report_.errorAtName(ErrorCode::kFlowBadValue, *given,

@@ -193,12 +193,15 @@ Result<Answer> Collector::take() {
 }
 
 Result<Answer> Collector::finish() {
-  BELAY_TRY(reader_.finish());
+  const Status rest = reader_.finish();
+  if (trouble_) return trouble_->error;
   if (!complete_) {
+    // What came of an event that was cut off need not be JSON.
     trouble_ = Trouble{notTheApi("the stream broke off before the answer was complete"),
                        "connection"};
     return trouble_->error;
   }
+  BELAY_TRY(rest);
   return take();
 }
 

@@ -18,7 +18,7 @@ void ConnectionTests::run(vault::ConnectionPtr connection, Done done) {
   // Shared: a work that is refused is destroyed with what it holds.
   const auto shared = std::make_shared<Done>(std::move(done));
   const bool posted = pool_.post([test = &test->second, connection, shared] {
-    (*shared)((*test)(*connection));
+    (*shared)((*test)(connection));
   });
   if (!posted) (*shared)(Error{ErrorCode::kBusy, "too many requests wait for a worker"});
 }

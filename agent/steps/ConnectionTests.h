@@ -21,7 +21,7 @@ class ConnectionTests {
  public:
   /// What was found, for people: {detail, …}. It blocks, for a bounded time, and asks the policy as
   /// a step would.
-  using Test = std::function<base::Result<json::Value>(const vault::Connection&)>;
+  using Test = std::function<base::Result<json::Value>(const vault::ConnectionPtr&)>;
   using Done = std::function<void(base::Result<json::Value>)>;
 
   explicit ConnectionTests(WorkerPool& pool) : pool_(pool) {}

@@ -1,5 +1,6 @@
 #include "agent/steps/HttpCalls.h"
 
+#include "agent/vault/ConnectionReader.h"
 #include "agent/vault/WebhookSignature.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
@@ -26,15 +27,23 @@ base::Status describeConnection(trust::HttpEffect& effect, const vault::Connecti
   return {};
 }
 
-base::Status applyConnection(http::ClientRequest& request, const vault::HttpConnection& connection,
+base::Status applyConnection(http::ClientRequest& request, const vault::ConnectionPtr& connection,
+                             const vault::HttpConnection& kind,
                              const vault::SecretSource& secrets) {
-  BELAY_ASSIGN(const vault::ResolvedHttp resolved, vault::resolve(connection, secrets));
+  BELAY_ASSIGN(const vault::ResolvedHttp resolved, vault::resolve(kind, secrets));
   for (const vault::ResolvedHeader& header : resolved.headers) {
     request.headers.set(header.name, std::string(header.value.reveal()));
     request.secretHeaders.push_back(header.name);
   }
   request.caFile = resolved.caFile;
+  request.identity = resolved.identity;
   BELAY_ASSIGN(request.proxy, proxyFor(resolved.proxy));
+  request.compartment = connection->name + "@" + connection->version;
+  if (kind.addresses.empty()) return {};
+  // Shared with the request, which may outlive a change of the connection.
+  request.allowAddress = [connection, &kind](const http::Address& address) {
+    return vault::checkAddress(kind.addresses, address, connection->name);
+  };
   return {};
 }
 
@@ -120,16 +129,19 @@ void HttpCalls::perform(const Attempt& attempt, Work work) {
   refuse(attempt, Error{ErrorCode::kBusy, "too many requests wait for a worker (http.workers)"});
 }
 
-void HttpCalls::refuse(const Attempt& attempt, const Error& error) {
+StepResult refusalOf(const Error& error) {
   StepResult result;
   result.ok = false;
   engine::Failure& failure = result.failure.emplace();
   failure.code = base::errorText(error.code);
-  failure.kind = error.code == ErrorCode::kBusy ? flow::FailureClass::kUnavailable
-                                                : flow::FailureClass::kOther;
+  failure.kind = failureClassOf(http::retryClassOf(error.code));
   failure.message = error.message;
   failure.nothingLeft = true;
-  sink_(attempt.run, attempt.key, std::move(result));
+  return result;
+}
+
+void HttpCalls::refuse(const Attempt& attempt, const Error& error) {
+  sink_(attempt.run, attempt.key, refusalOf(error));
 }
 
 void HttpCalls::cancel(const base::RunId& run, const std::string& path) {

@@ -54,6 +54,8 @@ class HttpCalls {
 /// The failure of a request that got no response; for a `once` step of which something left, it is
 /// not known whether it took effect.
 runtime::StepResult resultOf(const runtime::Attempt& attempt, const http::ClientFailure& failure);
+/// The failure of a request that was never made.
+runtime::StepResult refusalOf(const base::Error& error);
 /// Names the connection of a request and the secrets that it fills in, with their versions, for the
 /// policy.
 base::Status describeConnection(trust::HttpEffect& effect, const vault::Connection& connection,
@@ -62,8 +64,10 @@ base::Status describeConnection(trust::HttpEffect& effect, const vault::Connecti
 /// name.
 std::optional<runtime::Performer::Connection> limitedConnection(
     const vault::ConnectionStore& connections, const runtime::Attempt& attempt);
-/// Puts the headers, authorities and proxy of a connection into a request.
-base::Status applyConnection(http::ClientRequest& request, const vault::HttpConnection& connection,
+/// Puts the headers, authorities, addresses and proxy of a connection into a request. `kind` is that
+/// of the connection, or part of it.
+base::Status applyConnection(http::ClientRequest& request, const vault::ConnectionPtr& connection,
+                             const vault::HttpConnection& kind,
                              const vault::SecretSource& secrets);
 /// Null for an empty URL: the client's own.
 base::Result<std::shared_ptr<const http::ProxySettings>> proxyFor(const std::string& url);

@@ -5,6 +5,7 @@
 
 #include "agent/steps/HttpCalls.h"
 #include "agent/vault/WebhookSignature.h"
+#include "agent/trust/AsideRequest.h"
 #include "common/base/Text.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
@@ -25,8 +26,7 @@ constexpr std::size_t kBodyBytesMax = 1u << 20;
 Status checkPolicy(const HttpTestWorld& world, const vault::Connection& connection,
                    trust::HttpEffect effect) {
   BELAY_TRY(describeConnection(effect, connection, world.secrets));
-  const trust::RenderedEffect rendered{"http", "", "connection test", std::move(effect)};
-  return world.policy.check(rendered, world.clock.wallMs()).status();
+  return trust::checkAside(world.policy, effect, "", "connection test", world.clock.wallMs()).status();
 }
 
 Result<json::Value> judge(const http::ClientResponse& response, const std::string& shown) {
@@ -79,7 +79,7 @@ Result<json::Value> testChat(const HttpTestWorld& world, const vault::Connection
 
 }  // namespace
 
-Result<json::Value> askBelow(const HttpTestWorld& world, const vault::Connection& connection,
+Result<json::Value> askBelow(const HttpTestWorld& world, const vault::ConnectionPtr& connection,
                              const vault::HttpConnection& kind, const std::string& path,
                              std::string* body) {
   http::ClientRequest request;
@@ -91,17 +91,20 @@ Result<json::Value> askBelow(const HttpTestWorld& world, const vault::Connection
   }
   const std::string shown = effect.url.str();
   request.url = shown;
-  BELAY_TRY(checkPolicy(world, connection, std::move(effect)));
-  BELAY_TRY(applyConnection(request, kind, world.secrets));
+  BELAY_TRY(checkPolicy(world, *connection, std::move(effect)));
+  BELAY_TRY(applyConnection(request, connection, kind, world.secrets));
+  // A new token: it is the credentials that are tried.
+  world.tokens.forget(*connection);
+  BELAY_TRY(world.tokens.authorize(request, connection, kind, world.client));
   return send(world, std::move(request), shown, body);
 }
 
 void addHttpTests(ConnectionTests& tests, const HttpTestWorld& world) {
-  tests.add("http", [world](const vault::Connection& one) {
-    const auto& kind = std::get<vault::HttpConnection>(one.kind);
+  tests.add("http", [world](const vault::ConnectionPtr& one) {
+    const auto& kind = std::get<vault::HttpConnection>(one->kind);
     return askBelow(world, one, kind, kind.testPath, nullptr);
   });
-  tests.add("chat", [world](const vault::Connection& one) { return testChat(world, one); });
+  tests.add("chat", [world](const vault::ConnectionPtr& one) { return testChat(world, *one); });
 }
 
 }  // namespace belay::steps

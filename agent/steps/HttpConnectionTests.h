@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/steps/ConnectionTests.h"
+#include "agent/steps/OAuthTokens.h"
 #include "agent/trust/Policy.h"
 #include "agent/vault/SecretSource.h"
 #include "common/base/Clock.h"
@@ -14,6 +15,7 @@ struct HttpTestWorld {
   const trust::Policy& policy;
   const vault::SecretSource& secrets;
   const base::Clock& clock;
+  OAuthTokens& tokens;
 };
 
 /// Adds the tests of the types http and chat. An http connection is asked for its base URL, or its
@@ -24,7 +26,7 @@ void addHttpTests(ConnectionTests& tests, const HttpTestWorld& world);
 
 /// What a connection answers to GET of a path below its base, with the same errors: {detail, status,
 /// duration_ms}. The body goes to `body` unless that is null.
-base::Result<json::Value> askBelow(const HttpTestWorld& world, const vault::Connection& connection,
+base::Result<json::Value> askBelow(const HttpTestWorld& world, const vault::ConnectionPtr& connection,
                                    const vault::HttpConnection& kind, const std::string& path,
                                    std::string* body);
 

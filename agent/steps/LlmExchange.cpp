@@ -60,18 +60,19 @@ LlmExchange::Missed missedBy(const http::ClientFailure& failure, const Sink& sin
 
 }  // namespace
 
-LlmExchange::Outcome LlmExchange::ask(const vault::LlmConnection& connection,
+LlmExchange::Outcome LlmExchange::ask(const vault::ConnectionPtr& connection,
                                       const llm::Request& request) const {
+  const auto& kind = std::get<vault::LlmConnection>(connection->kind);
   const auto refused = [](const Error& error) {
     return Missed{{error, ""}, std::nullopt, true, 0};
   };
   http::ClientRequest out;
   out.method = "POST";
-  auto url = vault::connectionUrl(connection.http, llm::pathOf(request.api));
+  auto url = vault::connectionUrl(kind.http, llm::pathOf(request.api));
   if (!url) return refused(url.error());
   auto body = llm::bodyOf(request);
   if (!body) return refused(body.error());
-  if (Status applied = applyConnection(out, connection.http, secrets); !applied)
+  if (Status applied = applyConnection(out, connection, kind.http, secrets); !applied)
     return refused(applied.error());
   out.url = url->str();
   out.body = std::move(*body);
@@ -101,8 +102,8 @@ LlmExchange::Outcome LlmExchange::ask(const vault::LlmConnection& connection,
 }
 
 void addLlmTest(ConnectionTests& tests, const HttpTestWorld& world) {
-  tests.add("llm", [world](const vault::Connection& one) -> Result<json::Value> {
-    const auto& kind = std::get<vault::LlmConnection>(one.kind);
+  tests.add("llm", [world](const vault::ConnectionPtr& one) -> Result<json::Value> {
+    const auto& kind = std::get<vault::LlmConnection>(one->kind);
     std::string body;
     BELAY_ASSIGN(json::Value found, askBelow(world, one, kind.http, "/models", &body));
     auto listed = json::parse(body);

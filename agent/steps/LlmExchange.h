@@ -7,7 +7,7 @@
 
 #include "agent/llm/Answer.h"
 #include "agent/llm/Request.h"
-#include "agent/vault/LlmConnection.h"
+#include "agent/vault/ConnectionStore.h"
 #include "agent/vault/SecretSource.h"
 #include "common/base/CancelToken.h"
 #include "common/base/Clock.h"
@@ -37,7 +37,8 @@ struct LlmExchange {
   };
   using Outcome = std::variant<llm::Answer, Missed>;
 
-  Outcome ask(const vault::LlmConnection& connection, const llm::Request& request) const;
+  /// Of a connection of type llm.
+  Outcome ask(const vault::ConnectionPtr& connection, const llm::Request& request) const;
 };
 
 }  // namespace belay::steps

@@ -135,14 +135,13 @@ Value usageToJson(const llm::Usage& usage, std::int64_t requests) {
 
 }  // namespace
 
-Result<LlmStep::Call> LlmStep::read(const Attempt& attempt) const {
+Result<LlmStep::Call> LlmStep::read(const Attempt& attempt, vault::ConnectionPtr pinned) const {
   BELAY_ASSIGN(const Value values, json::parse(attempt.renderedJson));
   const Fields fields(values, attempt.key.path);
   Call call;
   BELAY_ASSIGN(const std::string name, fields.text("connection"));
-  const auto bound = attempt.bindings.find(name);
   BELAY_ASSIGN(call.connection,
-               world_.connections.find(bound == attempt.bindings.end() ? name : bound->second));
+               steps::connectionOf(world_.connections, attempt, name, std::move(pinned)));
   if (!std::holds_alternative<vault::LlmConnection>(call.connection->kind))
     return fields.wrong("connection", "\"" + name + "\" is not of type llm");
   BELAY_TRY(readModel(values, fields, call.kind(), call.request));
@@ -164,7 +163,8 @@ std::optional<runtime::Performer::Connection> LlmStep::connectionOf(const Attemp
 }
 
 Result<trust::RenderedEffect> LlmStep::describe(const Attempt& attempt) const {
-  BELAY_ASSIGN(const Call call, read(attempt));
+  BELAY_ASSIGN(const Call call, read(attempt, nullptr));
+  pins_.keep(attempt, call.connection);
   trust::HttpEffect effect;
   effect.method = "POST";
   BELAY_ASSIGN(effect.url, vault::connectionUrl(call.kind().http, llm::pathOf(call.request.api)));
@@ -175,7 +175,7 @@ Result<trust::RenderedEffect> LlmStep::describe(const Attempt& attempt) const {
 }
 
 void LlmStep::start(const Attempt& attempt) {
-  auto call = read(attempt);
+  auto call = read(attempt, pins_.take(attempt));
   if (!call) return world_.calls.refuse(attempt, call.error());
   const auto shared = std::make_shared<Call>(std::move(*call));
   world_.calls.perform(
@@ -199,7 +199,7 @@ StepResult LlmStep::converse(const Attempt& attempt, Call call, http::Client& cl
     if (attempt.timeoutMs > 0)
       exchange.timeout = std::chrono::milliseconds{endMs - world_.clock.sinceBoot().count()};
     ++so.requests;
-    auto answer = exchange.ask(call.kind(), call.request);
+    auto answer = exchange.ask(call.connection, call.request);
     if (const auto* missed = std::get_if<LlmExchange::Missed>(&answer)) {
       StepResult out = failed(attempt, call, so, missed->trouble.error, missed->trouble.retryClass);
       if (missed->failure) out.failure = resultOf(attempt, *missed->failure).failure;

@@ -7,6 +7,7 @@
 #include "agent/llm/Answer.h"
 #include "agent/runtime/Performer.h"
 #include "agent/settings/Settings.h"
+#include "agent/steps/ConnectionPins.h"
 #include "agent/steps/ConnectionTests.h"
 #include "agent/steps/HttpCalls.h"
 #include "agent/steps/HttpConnectionTests.h"
@@ -43,7 +44,7 @@ class LlmStep final : public runtime::Performer {
  private:
   struct Call;          ///< A rendered step, read and resolved.
   struct Conversation;  ///< What has been said and used so far.
-  base::Result<Call> read(const runtime::Attempt& attempt) const;
+  base::Result<Call> read(const runtime::Attempt& attempt, vault::ConnectionPtr pinned) const;
   runtime::StepResult converse(const runtime::Attempt& attempt, Call call, http::Client& client,
                                const base::CancelToken& cancel) const;
   std::optional<runtime::StepResult> judge(const runtime::Attempt& attempt, Call& call,
@@ -57,6 +58,7 @@ class LlmStep final : public runtime::Performer {
 
   const World world_;
   const settings::HttpSettings settings_;
+  mutable ConnectionPins pins_;
 };
 
 /// Adds the test of the type llm: the models that the provider offers.

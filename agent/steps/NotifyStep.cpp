@@ -21,15 +21,14 @@ struct NotifyStep::Message {
   std::string body;
 };
 
-Result<NotifyStep::Message> NotifyStep::read(const Attempt& attempt) const {
+Result<NotifyStep::Message> NotifyStep::read(const Attempt& attempt, vault::ConnectionPtr pinned) const {
   BELAY_ASSIGN(const json::Value values, json::parse(attempt.renderedJson));
   const Fields fields(values, attempt.key.path);
   BELAY_ASSIGN(const std::string name, fields.text("connection"));
   BELAY_ASSIGN(const std::string text, fields.text("text"));
-  const auto bound = attempt.bindings.find(name);
   Message message;
   BELAY_ASSIGN(message.connection,
-               world_.connections.find(bound == attempt.bindings.end() ? name : bound->second));
+               steps::connectionOf(world_.connections, attempt, name, std::move(pinned)));
   const auto* kind = std::get_if<vault::ChatConnection>(&message.connection->kind);
   if (!kind) return fields.wrong("connection", "\"" + name + "\" is not of type chat");
   BELAY_ASSIGN(message.chat, vault::resolve(*kind, world_.secrets));
@@ -54,7 +53,8 @@ std::optional<runtime::Performer::Connection> NotifyStep::connectionOf(
 }
 
 Result<trust::RenderedEffect> NotifyStep::describe(const Attempt& attempt) const {
-  BELAY_ASSIGN(const Message message, read(attempt));
+  BELAY_ASSIGN(const Message message, read(attempt, nullptr));
+  pins_.keep(attempt, message.connection);
   trust::HttpEffect effect;
   effect.method = "POST";
   BELAY_ASSIGN(effect.url, http::parseUrl(message.chat.url.reveal()));
@@ -71,7 +71,7 @@ Result<trust::RenderedEffect> NotifyStep::describe(const Attempt& attempt) const
 }
 
 Result<http::ClientRequest> NotifyStep::makeRequest(const Attempt& attempt) const {
-  BELAY_ASSIGN(Message message, read(attempt));
+  BELAY_ASSIGN(Message message, read(attempt, pins_.take(attempt)));
   http::ClientRequest request;
   request.method = "POST";
   request.url = std::string(message.chat.url.reveal());

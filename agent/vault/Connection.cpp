@@ -26,16 +26,13 @@ struct TypeRow {
   Result<ConnectionKind> (*read)(const ConnectionReader& reader);
 };
 
-/// In the order of ConnectionKind.
-constexpr std::array<TypeRow, std::variant_size_v<ConnectionKind>> kTypes{{
+constexpr auto kTypes = std::to_array<TypeRow>({
     {"http", &readAs<HttpConnection, &readHttpConnection>},
     {"chat", &readAs<ChatConnection, &readChatConnection>},
     {"llm", &readAs<LlmConnection, &readLlmConnection>},
-}};
+});
 
 }  // namespace
-
-std::string_view Connection::type() const { return kTypes.at(kind.index()).name; }
 
 std::vector<std::string> Connection::secretNames() const {
   std::set<std::string> names;
@@ -61,6 +58,7 @@ Result<Connection> parseConnection(std::string_view name, const json::Value& def
   }
   Connection connection;
   connection.name = name;
+  connection.typeName = type;
   connection.version = crypto::sha256(json::print(definition)).hex().substr(0, 16);
   BELAY_ASSIGN(connection.rateLimit, reader.rateLimit());
   BELAY_ASSIGN(connection.kind, row->read(reader));

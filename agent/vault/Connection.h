@@ -16,13 +16,14 @@
 
 namespace belay::vault {
 
-/// A new type of connection: a file of its own that reads its definition, its type here, its row in
-/// kTypes (Connection.cpp), its test in agent/steps.
+/// A new type of connection: a file of its own that reads its definition and has collectSecrets()
+/// for what it read, its kind here, its row in kTypes (Connection.cpp), its test in agent/steps.
 using ConnectionKind = std::variant<HttpConnection, ChatConnection, LlmConnection>;
 
 /// How to reach a system: defined on the host, apart from flows, without any credential in it.
 struct Connection {
   std::string name;
+  std::string typeName;  ///< "http"
   ConnectionKind kind;
   base::RateLimit rateLimit;  ///< Of all that use it.
   std::string version;        ///< 16 hex digits of the digest of its definition; effects name it.
@@ -30,7 +31,7 @@ struct Connection {
   std::int64_t addedMs = 0;   ///< Wall time; 0: it is of the settings.
   std::string addedBy;        ///< Who has added or changed it.
 
-  std::string_view type() const;
+  std::string_view type() const { return typeName; }
   /// The names of the secrets that it uses, sorted, each once.
   std::vector<std::string> secretNames() const;
 };

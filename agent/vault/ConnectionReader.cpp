@@ -31,6 +31,18 @@ bool isOneLine(std::string_view text) {
          });
 }
 
+Status checkAddress(const std::vector<trust::AddressBlock>& blocks, const http::Address& address,
+                    const std::string& connection) {
+  const auto within = trust::addressesWithin(address);
+  const bool listed = std::any_of(blocks.begin(), blocks.end(), [&](const auto& block) {
+    return !within.empty() && block.contains(within.front());
+  });
+  if (blocks.empty() || listed) return {};
+  return Error{ErrorCode::kEgressRefused,
+               address.str() + " is not among the addresses of connection " + connection,
+               {"find out who chose the name that leads there, or add it to addresses"}};
+}
+
 Error ConnectionReader::invalid(const std::string& pointer, const std::string& why) const {
   const std::string where = pointer.empty() ? name_ : name_ + pointer;
   base::SourcePlace place;
@@ -43,7 +55,7 @@ Status ConnectionReader::onlyKeys(const json::Value& object, const std::string& 
                                   std::span<const std::string_view> known) const {
   if (!object.isObject()) return invalid(pointer, "it must be an object");
   for (const auto& [key, value] : object.asObject()) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    if (!key.empty() && std::find(known.begin(), known.end(), key) != known.end()) continue;
     std::string why = "\"" + base::visible(key) + "\" is not known";
     if (const auto meant = base::nearest(key, known)) why += "; did you mean " + *meant + "?";
     return invalid(pointer + "/" + json::pointerToken(key), why);
@@ -111,6 +123,23 @@ Result<std::int64_t> ConnectionReader::integer(std::string_view key, std::int64_
   return invalid("/" + std::string(key), "it must be a whole number from " +
                                              std::to_string(least) + " to " +
                                              std::to_string(most));
+}
+
+Result<std::vector<trust::AddressBlock>> ConnectionReader::addresses() const {
+  std::vector<trust::AddressBlock> out;
+  const json::Value* list = definition_.find("addresses");
+  if (!list) return out;
+  if (!list->isArray() || list->asArray().empty())
+    return invalid("/addresses", "it must be a list of blocks, like [10.0.0.0/8]");
+  for (const json::Value& item : list->asArray()) {
+    const auto block = item.isString() ? trust::AddressBlock::parse(item.asString()) : std::nullopt;
+    if (!block) {
+      return invalid("/addresses/" + std::to_string(out.size()),
+                     "it is no block of addresses; write 127.0.0.1 or 10.0.0.0/8");
+    }
+    out.push_back(*block);
+  }
+  return out;
 }
 
 Result<std::string> ConnectionReader::proxy() const {

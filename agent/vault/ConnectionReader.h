@@ -4,7 +4,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "agent/trust/AddressBlock.h"
 #include "agent/vault/TextOrSecret.h"
 #include "common/base/RateLimit.h"
 #include "common/base/Result.h"
@@ -44,6 +46,8 @@ class ConnectionReader {
                                      const std::string& pointer) const;
   base::Result<TextOrSecret> textOrSecret(const json::Value& value,
                                           const std::string& pointer) const;
+  /// `addresses`: blocks like 10.0.0.0/8; empty where it is missing.
+  base::Result<std::vector<trust::AddressBlock>> addresses() const;
   /// `proxy`, without credentials; empty where it is missing.
   base::Result<std::string> proxy() const;
 
@@ -54,5 +58,10 @@ class ConnectionReader {
 
 /// No control characters, and not longer than a header may be.
 bool isOneLine(std::string_view text);
+
+/// Whether a connection may be made to an address: one of the blocks has it, or there are none. The
+/// policy is asked apart from that. Errors: kEgressRefused.
+base::Status checkAddress(const std::vector<trust::AddressBlock>& blocks,
+                          const http::Address& address, const std::string& connection);
 
 }  // namespace belay::vault

@@ -4,7 +4,9 @@
 #include <array>
 
 #include "agent/vault/ConnectionReader.h"
+#include "common/base/Files.h"
 #include "common/base/Text.h"
+#include "common/crypto/Sha256.h"
 #include "common/crypto/Wipe.h"
 
 namespace belay::vault {
@@ -16,12 +18,22 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kCommonKeys{"type",    "base_url", "headers",
-                                                      "ca_file", "proxy",    "rate_limit"};
+constexpr std::array<std::string_view, 9> kCommonKeys{
+    "type",       "base_url",  "headers",     "ca_file",   "proxy",
+    "rate_limit", "addresses", "client_cert", "client_key"};
 constexpr std::array<std::string_view, 2> kKeys{"auth", "test_path"};
-constexpr std::array<std::string_view, 4> kAuthKeys{"type", "user", "secret", "header"};
-/// In the order of HttpAuth::Kind, from kBearer on.
-constexpr std::array<std::string_view, 3> kAuthTypes{"bearer", "basic", "api_key"};
+/// A type of `auth`, in the order of HttpAuth::Kind from kBearer on, with its keys.
+struct AuthRow {
+  std::string_view type;
+  std::array<std::string_view, 7> keys;
+};
+constexpr std::array<AuthRow, 4> kAuthTypes{{
+    {"bearer", {"type", "secret"}},
+    {"basic", {"type", "secret", "user"}},
+    {"api_key", {"type", "secret", "header"}},
+    {"oauth2", {"type", "secret", "client_id", "token_url", "scopes", "audience", "style"}},
+}};
+constexpr std::uint64_t kPemBytesMax = 256u << 10;
 constexpr std::size_t kHeadersMax = 64;
 
 Error invalid(const std::string& why) { return Error{ErrorCode::kConnectionInvalid, why}; }
@@ -131,16 +143,37 @@ Status readHeaders(const ConnectionReader& reader, HttpConnection& out) {
   return {};
 }
 
-/// Basic alone has a user.
-Status readUser(const ConnectionReader& reader, const json::Value& auth, HttpAuth& out) {
-  const json::Value* user = auth.find("user");
-  if ((user != nullptr) != (out.kind == HttpAuth::Kind::kBasic))
-    return reader.invalid("/auth", "basic needs a user, and the others have none");
-  if (!user) return {};
-  BELAY_ASSIGN(out.user, reader.textOrSecret(*user, "/auth/user"));
+Status readUser(const ConnectionReader& reader, const json::Value& auth, std::string_view key,
+                HttpAuth& out) {
+  const std::string pointer = "/auth/" + std::string(key);
+  const json::Value* user = auth.find(key);
+  if (!user) return reader.invalid("/auth", std::string(key) + " is missing");
+  BELAY_ASSIGN(out.user, reader.textOrSecret(*user, pointer));
   const auto* plain = std::get_if<std::string>(&out.user);
   if (plain && plain->find(':') != std::string::npos)
-    return reader.invalid("/auth/user", "it must not have a colon");
+    return reader.invalid(pointer, "it must not have a colon");
+  return {};
+}
+
+Status readOAuth2(const ConnectionReader& reader, const json::Value& auth, HttpAuth& out) {
+  BELAY_TRY(readUser(reader, auth, "client_id", out));
+  out.tokenUrl = auth.text("token_url");
+  if (const auto url = http::parseUrl(out.tokenUrl); !url.ok())
+    return reader.invalid("/auth/token_url", url.error().message);
+  out.audience = auth.text("audience");
+  const std::string style = auth.text("style", "basic");
+  if (style != "basic" && style != "body")
+    return reader.invalid("/auth/style", "it must be basic or body");
+  out.secretInBody = style == "body";
+  const json::Value* scopes = auth.find("scopes");
+  if (scopes && !scopes->isArray())
+    return reader.invalid("/auth/scopes", "it must be a list of texts");
+  for (std::size_t i = 0; scopes && i < scopes->asArray().size(); ++i) {
+    const json::Value& scope = scopes->asArray()[i];
+    if (!scope.isString() || scope.asString().find_first_of(" \"\\") != std::string::npos)
+      return reader.invalid("/auth/scopes/" + std::to_string(i), "it must be a scope");
+    out.scope += (i ? " " : "") + scope.asString();
+  }
   return {};
 }
 
@@ -148,21 +181,53 @@ Result<HttpAuth> readAuth(const ConnectionReader& reader) {
   HttpAuth out;
   const json::Value* auth = reader.definition().find("auth");
   if (!auth) return out;
-  BELAY_TRY(reader.onlyKeys(*auth, "/auth", kAuthKeys));
   const std::string type = auth->text("type");
-  const auto* kind = std::find(kAuthTypes.begin(), kAuthTypes.end(), type);
-  if (kind == kAuthTypes.end())
-    return reader.invalid("/auth/type", "it must be bearer, basic or api_key");
-  out.kind = static_cast<HttpAuth::Kind>(kind - kAuthTypes.begin() + 1);
+  const auto* row = std::find_if(kAuthTypes.begin(), kAuthTypes.end(),
+                                 [&](const AuthRow& one) { return one.type == type; });
+  if (row == kAuthTypes.end())
+    return reader.invalid("/auth/type", "it must be bearer, basic, api_key or oauth2");
+  BELAY_TRY(reader.onlyKeys(*auth, "/auth", row->keys));
+  out.kind = static_cast<HttpAuth::Kind>(row - kAuthTypes.begin() + 1);
   BELAY_ASSIGN(out.secret, reader.secretName(*auth, "secret", "/auth"));
-  BELAY_TRY(readUser(reader, *auth, out));
-  const bool takesHeader = out.kind == HttpAuth::Kind::kApiKey;
-  if (auth->find("header") && !takesHeader)
-    return reader.invalid("/auth/header", "only api_key has a header");
-  out.header = takesHeader ? auth->text("header", "X-API-Key") : "Authorization";
+  if (out.kind == HttpAuth::Kind::kBasic) BELAY_TRY(readUser(reader, *auth, "user", out));
+  if (out.kind == HttpAuth::Kind::kOAuth2) BELAY_TRY(readOAuth2(reader, *auth, out));
+  out.header =
+      out.kind == HttpAuth::Kind::kApiKey ? auth->text("header", "X-API-Key") : "Authorization";
   if (!isHeaderName(out.header) || isClients(out.header))
     return reader.invalid("/auth/header", "it is not the name of a header that may be set");
   return out;
+}
+
+Status readIdentity(const ConnectionReader& reader, HttpConnection& out) {
+  const json::Value* cert = reader.definition().find("client_cert");
+  const json::Value* key = reader.definition().find("client_key");
+  if (!cert != !key) return reader.invalid("", "client_cert and client_key belong together");
+  if (!cert) return {};
+  if (!cert->isObject()) {
+    BELAY_ASSIGN(out.clientCert, reader.path("client_cert", true));
+  } else {
+    BELAY_ASSIGN(out.clientCert, reader.textOrSecret(*cert, "/client_cert"));
+  }
+  BELAY_ASSIGN(out.clientKey, reader.secretRef(*key, "/client_key"));
+  return {};
+}
+
+/// The certificate may be renewed where it lies, so that it is read for each use.
+Result<std::shared_ptr<const http::ClientIdentity>> identityOf(const HttpConnection& connection,
+                                                               const SecretSource& secrets) {
+  if (connection.clientKey.name.empty()) return std::shared_ptr<const http::ClientIdentity>();
+  auto out = std::make_shared<http::ClientIdentity>();
+  if (const auto* path = std::get_if<std::string>(&connection.clientCert)) {
+    BELAY_ASSIGN(out->chainPem, base::readFile(*path, kPemBytesMax));
+  } else {
+    BELAY_ASSIGN(const SecretValue chain, valueOf(connection.clientCert, secrets));
+    out->chainPem = chain.reveal();
+  }
+  BELAY_ASSIGN(const Secret key, secrets.secret(connection.clientKey.name));
+  out->keyPem = key.value.reveal();
+  out->name = crypto::sha256(out->chainPem).hex() + " " + connection.clientKey.name + " " +
+              std::to_string(key.version);
+  return std::shared_ptr<const http::ClientIdentity>(std::move(out));
 }
 
 }  // namespace
@@ -185,6 +250,8 @@ Status readHttpParts(const ConnectionReader& reader, const std::string& fallback
   BELAY_TRY(readHeaders(reader, out));
   BELAY_ASSIGN(out.caFile, reader.path("ca_file"));
   BELAY_ASSIGN(out.proxy, reader.proxy());
+  BELAY_ASSIGN(out.addresses, reader.addresses());
+  BELAY_TRY(readIdentity(reader, out));
   return {};
 }
 
@@ -210,6 +277,8 @@ Result<HttpConnection> readHttpConnection(const ConnectionReader& reader) {
 
 void collectSecrets(const HttpConnection& connection, std::set<std::string>& names) {
   for (const auto& [header, value] : connection.headers) collectSecret(value, names);
+  collectSecret(connection.clientCert, names);
+  if (!connection.clientKey.name.empty()) names.insert(connection.clientKey.name);
   if (connection.auth.kind == HttpAuth::Kind::kNone) return;
   collectSecret(connection.auth.user, names);
   names.insert(connection.auth.secret.name);
@@ -240,12 +309,14 @@ Result<ResolvedHttp> resolve(const HttpConnection& connection, const SecretSourc
   ResolvedHttp out;
   out.caFile = connection.caFile;
   out.proxy = connection.proxy;
+  BELAY_ASSIGN(out.identity, identityOf(connection, secrets));
   for (const auto& [name, value] : connection.headers) {
     BELAY_ASSIGN(SecretValue resolved, valueOf(value, secrets));
     if (!canStandInHeader(resolved.reveal())) return badHeaderSecret(name);
     out.headers.push_back({name, std::move(resolved)});
   }
-  if (connection.auth.kind != HttpAuth::Kind::kNone) {
+  if (connection.auth.kind != HttpAuth::Kind::kNone &&
+      connection.auth.kind != HttpAuth::Kind::kOAuth2) {
     BELAY_ASSIGN(ResolvedHeader header, authorization(connection.auth, secrets));
     if (!canStandInHeader(header.value.reveal())) return badHeaderSecret(header.name);
     out.headers.push_back(std::move(header));

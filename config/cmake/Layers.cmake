@@ -10,6 +10,7 @@ set(BELAY_LAYERS "")
 set(BELAY_HOT
   common/base common/sqlite agent/engine
   common/crypto/Sha256.cpp common/crypto/Sha256Blocks.cpp
+  agent/vault/Redactor.cpp
   common/json/Json.cpp common/json/Strict.cpp common/json/Value.cpp common/json/Writer.cpp
   agent/script/Call.cpp agent/script/Output.cpp agent/script/QuickJsEvaluator.cpp)
 
@@ -71,7 +72,7 @@ belay_layer(agent/trust      USES belay_base belay_json belay_crypto belay_state
 belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto belay_statement belay_script belay_flow
                                   belay_engine belay_journal belay_trust)
 belay_layer(agent/resources  USES belay_base belay_crypto)
-belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_http)
+belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_http belay_trust)
 belay_layer(agent/jobs       USES belay_base belay_json)
 belay_layer(agent/agents     USES belay_base belay_json belay_crypto belay_jobs)
 belay_layer(agent/llm        USES belay_base belay_json belay_http)
