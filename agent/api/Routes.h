@@ -81,6 +81,8 @@ void changeKv(Backend& backend, const ExchangePtr& exchange);
 void listSecrets(Backend& backend, const ExchangePtr& exchange);
 void setSecret(Backend& backend, const ExchangePtr& exchange);
 void removeSecret(Backend& backend, const ExchangePtr& exchange);
+/// The connections and flows that name it.
+void listSecretUsages(Backend& backend, const ExchangePtr& exchange);
 
 void listConnections(Backend& backend, const ExchangePtr& exchange);
 void putConnection(Backend& backend, const ExchangePtr& exchange);

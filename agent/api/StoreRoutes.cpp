@@ -55,14 +55,6 @@ Result<steps::KvOperation> readKvOperation(const Exchange& exchange) {
   return operation;
 }
 
-Value secretToJson(const vault::SecretInfo& secret) {
-  Value out;
-  out.set("name", secret.name).set("version", secret.version);
-  out.set("updated_at", base::formatInstant(secret.updatedMs));
-  out.set("size_at_most", secret.sizeAtMost).set("redacted", secret.redacted);
-  return out;
-}
-
 /// Lets a worker wait for room in a stream. The server's thread signals.
 class Room {
  public:
@@ -123,46 +115,6 @@ void changeKv(Backend& backend, const ExchangePtr& exchange) {
                      steps::performKv(runtime.journal(), operation, backend.deps.clock.wallMs()));
         return Changed{std::move(data), std::nullopt};
       });
-}
-
-void listSecrets(Backend& backend, const ExchangePtr& exchange) {
-  // In a worker: the vault's lock is held while a change is being synced.
-  backend.work(exchange, [&backend, exchange](Workers::Tools&) {
-    json::Array secrets;
-    for (const vault::SecretInfo& secret : backend.deps.vault.list()) {
-      secrets.push_back(secretToJson(secret));
-    }
-    Value data;
-    data.set("secrets", std::move(secrets));
-    exchange->ok(std::move(data));
-  });
-}
-
-void setSecret(Backend& backend, const ExchangePtr& exchange) {
-  backend.work(exchange, [&backend, exchange](Workers::Tools&) {
-    const std::string& name = exchange->param("name");
-    const auto set = backend.deps.vault.set(name, vault::SecretValue(exchange->request().body));
-    if (!set) return exchange->fail(set.error());
-    backend.deps.log.info(
-        "secret.set",
-        {{"name", name}, {"version", set->version}, {"by", exchange->caller().shown()}});
-    Value data;
-    data.set("secret", secretToJson(*set));
-    exchange->ok(std::move(data));
-  });
-}
-
-void removeSecret(Backend& backend, const ExchangePtr& exchange) {
-  backend.work(exchange, [&backend, exchange](Workers::Tools&) {
-    const std::string& name = exchange->param("name");
-    if (const Status removed = backend.deps.vault.remove(name); !removed) {
-      return exchange->fail(removed.error());
-    }
-    backend.deps.log.info("secret.removed", {{"name", name}, {"by", exchange->caller().shown()}});
-    Value data;
-    data.set("name", name);
-    exchange->ok(std::move(data));
-  });
 }
 
 void streamResource(Backend& backend, const ExchangePtr& exchange) {
