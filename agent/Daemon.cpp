@@ -20,6 +20,7 @@
 #include "agent/Maintenance.h"
 #include "agent/agents/LockFile.h"
 #include "agent/api/ApiServer.h"
+#include "agent/api/LockedServer.h"
 #include "agent/cli/PolicyFile.h"
 #include "agent/flow/AgentRules.h"
 #include "agent/jobs/JobCgroup.h"
@@ -40,9 +41,12 @@
 #include "agent/steps/AgentStep.h"
 #include "agent/steps/DbStep.h"
 #include "agent/steps/FunctionStep.h"
+#include "agent/steps/HttpConnectionTests.h"
 #include "agent/steps/HttpStep.h"
 #include "agent/steps/KvStep.h"
+#include "agent/steps/LlmStep.h"
 #include "agent/steps/NotifyStep.h"
+#include "agent/steps/OAuthTokens.h"
 #include "agent/steps/PolicyResolver.h"
 #include "agent/steps/RunStep.h"
 #include "agent/steps/SearchStep.h"
@@ -54,6 +58,7 @@
 #include "agent/vault/ConnectionStore.h"
 #include "agent/vault/HostKeys.h"
 #include "agent/vault/Vault.h"
+#include "agent/vault/VaultKey.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 #include "common/calendar/TimeZones.h"
@@ -70,6 +75,13 @@ using base::Result;
 using base::Status;
 
 namespace {
+
+/// Signals are blocked from the start; this looks without taking one.
+bool endSignalled() {
+  sigset_t pending;
+  return ::sigpending(&pending) == 0 &&
+         (::sigismember(&pending, SIGTERM) == 1 || ::sigismember(&pending, SIGINT) == 1);
+}
 
 Result<http::ProxySettings> proxyOf(const std::string& url, const std::vector<std::string>& noProxy,
                                     const base::EnvironmentLookup& environment) {
@@ -110,6 +122,8 @@ class Daemon {
   settings::StateLayout layout() const { return {state()}; }
 
   Status lockState();
+  api::ApiOptions apiOptions() const;
+  Status openVault();
   Status openStores();
   Status guardMachine();
   Status openJobs();
@@ -160,12 +174,15 @@ class Daemon {
   std::unique_ptr<steps::PolicyResolver> policyResolver_;
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<steps::HttpCalls> calls_;
+  std::unique_ptr<steps::OAuthTokens> tokens_;
+  std::unique_ptr<steps::ConnectionTests> connectionTests_;
   std::unique_ptr<steps::RunStep> runStep_;
   std::unique_ptr<steps::AgentStep> agentStep_;
   std::unique_ptr<steps::HttpStep> httpStep_;
   std::unique_ptr<steps::DbStep> dbStep_;
   std::unique_ptr<steps::SearchStep> searchStep_;
   std::unique_ptr<steps::NotifyStep> notifyStep_;
+  std::unique_ptr<steps::LlmStep> llmStep_;
   steps::SetStep setStep_;
   steps::FunctionStep functionStep_;
   steps::KvStep kvStep_;
@@ -201,19 +218,44 @@ Status Daemon::lockState() {
   return {};
 }
 
+/// Waits for the passphrase where there is one: until then nothing of the host goes on.
+Status Daemon::openVault() {
+  const vault::VaultKey key(
+      {{layout().keys(), world_.environment("CREDENTIALS_DIRECTORY").value_or("")},
+       layout().vault(),
+       world_.clock,
+       world_.random});
+  std::optional<vault::SecretValue> passphrase;
+  if (key.needsPassphrase()) {
+    serviceManager_.notify("READY=1\nSTATUS=The vault waits for its passphrase.");
+    const api::ApiOptions options = apiOptions();
+    BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
+    BELAY_ASSIGN(passphrase,
+                 api::awaitPassphrase(
+                     options, world_.clock, world_.log,
+                     [&](const vault::SecretValue& given) { return key.check(given); },
+                     [this] {
+                       serviceManager_.feedWatchdog();
+                       return endSignalled();
+                     }));
+    serviceManager_.notify("STATUS=");
+  }
+  BELAY_ASSIGN(vault::VaultKey::Opened opened, key.open(passphrase ? &*passphrase : nullptr));
+  vault_ = std::move(opened.vault);
+  callbackKey_ = std::move(opened.callbackKey);
+  urlKey_ = crypto::hmacSha256(callbackKey_, "resource urls").view();
+  return {};
+}
+
 Status Daemon::openStores() {
   const vault::HostKeys keys(
       {layout().keys(), world_.environment("CREDENTIALS_DIRECTORY").value_or("")});
   BELAY_ASSIGN(crypto::P256PrivateKey localKey, keys.localKey());
   localKey_ = std::make_unique<crypto::P256PrivateKey>(std::move(localKey));
   decisionKeys_.add(localKey_->publicKey(), trust::DecisionClass::kLocal);
-  BELAY_ASSIGN(crypto::SealKey vaultKey, keys.vaultKey());
-  callbackKey_ = vaultKey.deriveMacKey("callback tokens");
-  urlKey_ = vaultKey.deriveMacKey("resource urls");
-  BELAY_ASSIGN(vault_, vault::Vault::open(layout().vault(), std::move(vaultKey), world_.clock,
-                                          world_.random));
+  BELAY_TRY(openVault());
   BELAY_ASSIGN(vault::ConnectionStore connections,
-               vault::ConnectionStore::parse(options_.settings.connections));
+               vault::ConnectionStore::open(options_.settings.connections, layout().connections()));
   connections_ = std::make_unique<vault::ConnectionStore>(std::move(connections));
   BELAY_ASSIGN(resources_,
                resources::ResourceStore::open(layout().resources(), world_.clock, world_.random));
@@ -314,6 +356,13 @@ Status Daemon::makeSteps() {
   client_ = std::make_unique<http::Client>(client, world_.clock, *policyResolver_);
   calls_ = std::make_unique<steps::HttpCalls>(*requestPool_, *client_, loop_->resultSink());
 
+  connectionTests_ = std::make_unique<steps::ConnectionTests>(*requestPool_);
+  tokens_ = std::make_unique<steps::OAuthTokens>(
+      steps::OAuthTokens::World{*policy_, *vault_, world_.clock});
+  const steps::HttpTestWorld tests{*client_, *policy_, *vault_, world_.clock, *tokens_};
+  steps::addHttpTests(*connectionTests_, tests);
+  steps::addLlmTest(*connectionTests_, tests);
+
   settings::JobSettings jobs = options_.settings.jobs;
   if (jobs.workFolder.empty()) jobs.workFolder = state() + "/work";
   runStep_ = std::make_unique<steps::RunStep>(
@@ -330,10 +379,14 @@ Status Daemon::makeSteps() {
       jobs, loop_->resultSink());
   BELAY_TRY(makeAgentStep(jobs));
   httpStep_ = std::make_unique<steps::HttpStep>(
-      steps::HttpStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock},
+      steps::HttpStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock, *policy_,
+                             *tokens_},
       options_.settings.http);
   notifyStep_ = std::make_unique<steps::NotifyStep>(
       steps::NotifyStep::World{*calls_, *connections_, *vault_, world_.clock},
+      options_.settings.http);
+  llmStep_ = std::make_unique<steps::LlmStep>(
+      steps::LlmStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock},
       options_.settings.http);
 
   dbStep_ = std::make_unique<steps::DbStep>(
@@ -349,6 +402,7 @@ Status Daemon::makeSteps() {
   steps.setPerformer(flow::Family::kAgent, *agentStep_);
   steps.setPerformer(flow::Family::kHttp, *httpStep_);
   steps.setPerformer(flow::Family::kNotify, *notifyStep_);
+  steps.setPerformer(flow::Family::kLlm, *llmStep_);
   steps.setInline(flow::Family::kSet, setStep_);
   steps.setInline(flow::Family::kFunction, functionStep_);
   steps.setInline(flow::Family::kKv, kvStep_);
@@ -428,7 +482,7 @@ Status Daemon::makeLink() {
   return {};
 }
 
-Status Daemon::makeApi() {
+api::ApiOptions Daemon::apiOptions() const {
   api::ApiOptions options;
   options.socket = options_.paths.socket;
   options.operators = options_.settings.api.operators;
@@ -436,6 +490,11 @@ Status Daemon::makeApi() {
   options.rootUid = world_.system ? 0 : ::geteuid();
   options.bodyBytesMax = options_.settings.api.bodyBytesMax;
   options.connectionsMax = static_cast<std::size_t>(options_.settings.api.connectionsMax);
+  return options;
+}
+
+Status Daemon::makeApi() {
+  api::ApiOptions options = apiOptions();
   options.jobs = describeIsolation(*isolation_, *jobs_);
   BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
   api::ApiDeps deps{*loop_,
@@ -455,6 +514,7 @@ Status Daemon::makeApi() {
                     [this] { return hostKey(); },
                     link_.get(),
                     outputs_.get(),
+                    connectionTests_.get(),
                     urlKey_};
   BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
   return {};

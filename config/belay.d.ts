@@ -35,6 +35,11 @@ export interface AgentOutput {
   files_changed?: number; diff?: Resource; branch?: string; base?: string; commit?: string; repository?: string;
   changes?: { path: string; status: string }[]; files?: { [path: string]: Resource }; duration_ms: number;
 }
+export interface LlmOutput {
+  text: TextOutput; json?: any; tool_calls?: { id: string; name: string; arguments: any }[]; stop_reason: string; model: string;
+  usage: { input_tokens: number; cached_tokens: number; output_tokens: number; requests: number }; cost_usd?: number;
+  duration_ms: number;
+}
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
 export interface DbOutput {
@@ -99,9 +104,26 @@ export interface Http {
   json?: Json;
   /** Body as text. */
   body?: Text;
+  /** Body from a resource, res://sha256/…, sent as it is, whatever its size. */
+  body_from?: Text;
+  /** Body as a form with files (multipart/form-data). */
+  multipart?: {
+    /** Name of the field. */
+    name: Text;
+    /** Its text. */
+    value?: Text;
+    /** Instead of value: a resource, res://sha256/…, sent as it is. */
+    from?: Text;
+    /** Name of the file that it is to the server. */
+    filename?: Text;
+    /** Its media type. */
+    content_type?: Text;
+  }[];
+  /** How many are followed. Each target is judged by the policy; with a connection it must be of the connection. Credentials never go to another origin. */
+  redirects?: number;
   /** How the body of the answer is given: json, text, resource, or auto by its type and size. */
   response_as?: "auto" | "json" | "text" | "resource";
-  /** A larger answer is a failure. Without it, and at most, the bound of the host's settings. */
+  /** A larger answer is a failure. Without it, and at most, the bound of the host's settings: http.response_max, with response_as: resource http.resource_max. */
   max_response_bytes?: Size;
   /** Statuses that are a success; 200 to 299 when the key is missing. */
   ok_status?: number[];
@@ -308,6 +330,32 @@ export interface Search {
   hydrate?: boolean;
   /** flow: what runs of this flow have left; host: what all have, where the policy allows it. */
   scope?: "flow" | "host";
+/** Asks a language model. */
+export interface Llm {
+  /** One of requires, of type llm. */
+  connection: string;
+  /** Name of the model, as the provider has it; without it that of the connection. */
+  model?: Text;
+  /** What it is asked: a text, or {template: NAME} of the flow's templates. */
+  prompt?: Text | { template: string };
+  /** Instead of prompt: a list of {role, content}, as the provider's API has them. */
+  messages?: Json;
+  /** The system prompt, like prompt. */
+  system?: Text | { template: string };
+  /** JSON Schema of the answer, which is then json of the output. What does not match is given back to the model, see repairs. */
+  schema?: { [name: string]: any };
+  /** How often it is told what is wrong with an answer and asked again. */
+  repairs?: number;
+  /** Bound of each answer. Without it, the model's; 4096 with the api anthropic. */
+  max_tokens?: number;
+  /** How freely it answers. */
+  temperature?: number;
+  /** Texts at which it stops. */
+  stop?: Text[];
+  /** A list of {name, description, schema}, or tools as the API has them. Calls of them are in tool_calls of the output; nobody makes them. */
+  tools?: Json;
+  /** Further members of the request, as the API has them: top_p, seed, tool_choice, … */
+  extra?: Json;
 }
 
 /** What every step may have. */
@@ -401,6 +449,7 @@ export interface FlowFile {
     name: string;
     /** The kind of connection. */
     type: "http" | "chat" | "db";
+    type: "http" | "chat" | "llm";
   }[];
   /** Coding agents, by the names under which steps use them. */
   agents?: { [name: string]: {
@@ -617,6 +666,8 @@ export interface Context {
   step(name: string, definition: Options & { db: Db }): Promise<DbOutput>;
   /** Looks for words in what this host keeps. */
   step(name: string, definition: Options & { search: Search }): Promise<{ hits: Hit[] }>;
+  /** Asks a language model. */
+  step(name: string, definition: Options & { llm: Llm }): Promise<LlmOutput>;
   /** Waits. The name is that of a step. */
   wait(name: string, wait: Wait, options?: Options): Promise<WaitOutput>;
   sleep(name: string, time: Duration | Sleep, options?: Options): Promise<{ at: string }>;

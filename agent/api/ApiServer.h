@@ -14,6 +14,7 @@
 #include "agent/link/Link.h"
 #include "agent/resources/ResourceStore.h"
 #include "agent/runtime/Loop.h"
+#include "agent/steps/ConnectionTests.h"
 #include "agent/triggers/Events.h"
 #include "agent/triggers/Scheduler.h"
 #include "agent/vault/ConnectionStore.h"
@@ -47,7 +48,7 @@ struct ApiDeps {
   const crypto::P256PrivateKey& decisionKey;  ///< Signs decisions of class `local`.
   const trust::DecisionKeys& decisionKeys;  ///< Those that may answer; the one above is among them.
   vault::Vault& vault;
-  const vault::ConnectionStore& connections;
+  vault::ConnectionStore& connections;
   const resources::ResourceStore& resources;
   jobs::JobRunner& jobs;           ///< Called in the loop's thread only.
   triggers::Scheduler& scheduler;  ///< The same.
@@ -62,6 +63,7 @@ struct ApiDeps {
   std::function<base::Result<crypto::P256PrivateKey>()> hostKey;
   link::Link* link = nullptr;  ///< Null: the routes about the link say that there is none.
   runtime::LargeOutputs* outputs = nullptr;  ///< Null: nothing can be attached to tasks.
+  steps::ConnectionTests* connectionTests = nullptr;  ///< Null: none can be tested.
   std::string urlKey = {};  ///< Signs URLs of resources.
 };
 

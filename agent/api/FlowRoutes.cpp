@@ -27,7 +27,7 @@ Result<Binding> readBinding(const Backend& backend, const Exchange& exchange) {
   BELAY_TRY(checkMembers(body, "connection"));
   Binding binding{exchange.param("slug"), exchange.param("name"), "", ""};
   BELAY_ASSIGN(binding.connection, textMember(body, "connection", true));
-  BELAY_ASSIGN(const vault::Connection* connection,
+  BELAY_ASSIGN(const vault::ConnectionPtr connection,
                backend.deps.connections.find(binding.connection));
   binding.type = std::string(connection->type());
   return binding;

@@ -82,7 +82,17 @@ void changeKv(Backend& backend, const ExchangePtr& exchange);
 void listSecrets(Backend& backend, const ExchangePtr& exchange);
 void setSecret(Backend& backend, const ExchangePtr& exchange);
 void removeSecret(Backend& backend, const ExchangePtr& exchange);
+/// The connections and flows that name it.
+void listSecretUsages(Backend& backend, const ExchangePtr& exchange);
+
 void listConnections(Backend& backend, const ExchangePtr& exchange);
+void putConnection(Backend& backend, const ExchangePtr& exchange);
+void removeConnection(Backend& backend, const ExchangePtr& exchange);
+/// The flows that are bound to it, or name it.
+void listConnectionUsages(Backend& backend, const ExchangePtr& exchange);
+/// Whether the system behind it is there and accepts its credentials.
+void testConnection(Backend& backend, const ExchangePtr& exchange);
+
 void streamResource(Backend& backend, const ExchangePtr& exchange);
 /// A URL with which whoever reaches the socket reads this one content, for a time.
 void signResourceUrl(Backend& backend, const ExchangePtr& exchange);

@@ -52,12 +52,6 @@ Result<steps::KvOperation> readKvOperation(const Exchange& exchange) {
   return operation;
 }
 
-Value secretToJson(const vault::SecretInfo& secret) {
-  Value out;
-  out.set("name", secret.name).set("version", secret.version);
-  out.set("updated_at", base::formatInstant(secret.updatedMs));
-  out.set("size_at_most", secret.sizeAtMost).set("redacted", secret.redacted);
-  return out;
 }
 
 }  // namespace
@@ -74,59 +68,6 @@ void changeKv(Backend& backend, const ExchangePtr& exchange) {
       });
 }
 
-void listSecrets(Backend& backend, const ExchangePtr& exchange) {
-  // In a worker: the vault's lock is held while a change is being synced.
-  backend.work(exchange, [&backend, exchange](Workers::Tools&) {
-    json::Array secrets;
-    for (const vault::SecretInfo& secret : backend.deps.vault.list()) {
-      secrets.push_back(secretToJson(secret));
-    }
-    Value data;
-    data.set("secrets", std::move(secrets));
-    exchange->ok(std::move(data));
-  });
-}
-
-void setSecret(Backend& backend, const ExchangePtr& exchange) {
-  backend.work(exchange, [&backend, exchange](Workers::Tools&) {
-    const std::string& name = exchange->param("name");
-    const auto set = backend.deps.vault.set(name, vault::SecretValue(exchange->request().body));
-    if (!set) return exchange->fail(set.error());
-    backend.deps.log.info(
-        "secret.set",
-        {{"name", name}, {"version", set->version}, {"by", exchange->caller().shown()}});
-    Value data;
-    data.set("secret", secretToJson(*set));
-    exchange->ok(std::move(data));
-  });
-}
-
-void removeSecret(Backend& backend, const ExchangePtr& exchange) {
-  backend.work(exchange, [&backend, exchange](Workers::Tools&) {
-    const std::string& name = exchange->param("name");
-    if (const Status removed = backend.deps.vault.remove(name); !removed) {
-      return exchange->fail(removed.error());
-    }
-    backend.deps.log.info("secret.removed", {{"name", name}, {"by", exchange->caller().shown()}});
-    Value data;
-    data.set("name", name);
-    exchange->ok(std::move(data));
-  });
-}
-
-void listConnections(Backend& backend, const ExchangePtr& exchange) {
-  json::Array connections;
-  for (const auto& [name, connection] : backend.deps.connections.all()) {
-    Value out;
-    out.set("name", name).set("type", connection.type()).set("version", connection.version);
-    json::Array secrets;
-    for (const std::string& secret : connection.secretNames()) secrets.emplace_back(secret);
-    out.set("secrets", std::move(secrets));
-    connections.push_back(std::move(out));
-  }
-  Value data;
-  data.set("connections", std::move(connections));
-  exchange->ok(std::move(data));
 }
 
 }  // namespace belay::api

@@ -56,6 +56,7 @@ std::string_view accentOf(flow::Family family) {
     case flow::Family::kHttp:
     case flow::Family::kNotify:
     case flow::Family::kAgent:
+    case flow::Family::kLlm:
       return "fe";
     case flow::Family::kWait:
     case flow::Family::kSleep:

@@ -12,19 +12,22 @@ namespace {
 
 Result<api::Envelope> fromSettings(Invocation& invocation) {
   BELAY_ASSIGN(const Installation* where, invocation.installation());
-  BELAY_ASSIGN(const auto store, vault::ConnectionStore::parse(where->settings.connections));
+  BELAY_ASSIGN(const auto store,
+               vault::ConnectionStore::open(where->settings.connections,
+                                            where->layout().connections()));
   json::Array connections;
-  for (const auto& [name, connection] : store.all()) {
+  for (const vault::ConnectionPtr& connection : store.all()) {
     json::Array secrets;
-    for (const std::string& secret : connection.secretNames()) secrets.emplace_back(secret);
+    for (const std::string& secret : connection->secretNames()) secrets.emplace_back(secret);
     Value out;
-    out.set("name", name).set("type", connection.type()).set("version", connection.version);
-    out.set("secrets", std::move(secrets));
+    out.set("name", connection->name).set("type", connection->type());
+    out.set("version", connection->version).set("secrets", std::move(secrets));
+    out.set("source", connection->ofSettings ? "settings" : "added");
     connections.push_back(std::move(out));
   }
   api::Envelope envelope;
   envelope.data.set("connections", std::move(connections));
-  envelope.meta.set("source", "settings");
+  envelope.meta.set("source", "files");
   return envelope;
 }
 
@@ -37,17 +40,17 @@ Result<api::Envelope> listConnections(Invocation& invocation) {
 }
 
 std::string print(const Invocation& invocation, const Value& data) {
-  Table table({"CONNECTION", "TYPE", "VERSION", "SECRETS"});
+  Table table({"CONNECTION", "TYPE", "VERSION", "SOURCE", "SECRETS"});
   for (const Value& connection : data.find("connections")->asArray()) {
     std::string secrets;
     for (const Value& secret : connection.find("secrets")->asArray()) {
       secrets += (secrets.empty() ? "" : ", ") + secret.asString();
     }
-    table.row(
-        {connection.text("name"), connection.text("type"), connection.text("version"), secrets});
+    table.row({connection.text("name"), connection.text("type"), connection.text("version"),
+               connection.text("source"), secrets});
   }
   if (table.empty()) {
-    invocation.note("no connections; they are defined in the settings, under connections:");
+    invocation.note("no connections; add one: belay connection add --help");
     return "";
   }
   return table.print(invocation.style());
@@ -59,7 +62,7 @@ const Command kConnectionListCommand{
     "connection list",
     "",
     "list the connections of this host",
-    "The daemon's own; those of the settings file when no daemon runs.",
+    "Those of the settings and those that were added.",
     {},
     &listConnections,
     &print};

@@ -94,7 +94,7 @@ const Command kFlowConfigureCommand{
     "flow configure",
     "SLUG [NAME=CONNECTION]…",
     "bind what a flow requires to connections of this host",
-    "Connections are defined in the settings; `belay connection list` shows them. With "
+    "`belay connection list` shows them, `belay connection add` makes one. With "
     "--check the exit code is 8 when the draft or the live release lacks one.",
     kFlags,
     &configure,

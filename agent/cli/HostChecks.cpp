@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "agent/journal/StateFolder.h"
+#include "agent/cli/VaultAccess.h"
 #include "agent/vault/HostKeys.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
@@ -159,8 +160,11 @@ std::vector<Check> checkKeys(const Invocation& invocation, const Installation& w
   else
     out.push_back({"signing key", Verdict::kFail, local.error().message,
                    actionOf(local.error(), "belay init")});
-  const auto sealing = keys.vaultKey();
-  if (sealing)
+  const vault::VaultKey key = vaultKeyOf(invocation, where);
+  const auto sealing = keys.vaultKeyBytes();
+  if (key.needsPassphrase())
+    out.push_back({"vault key", Verdict::kOk, "protected by a passphrase", ""});
+  else if (sealing)
     out.push_back({"vault key", Verdict::kOk, "readable, and closed to others", ""});
   else
     out.push_back({"vault key", Verdict::kFail, sealing.error().message,

@@ -182,11 +182,13 @@ Value renderable(Value spec, Family family, const Flow& flow) {
     spec.set("text", flow.templates.at(*name));
     spec.erase("template");
   }
-  if (family == Family::kAgent) {
-    if (const auto prompt = textOf(*spec.find("prompt"), "template"))
-      spec.set("prompt", flow.templates.at(*prompt));
-    spec.set("agents", handlesOf(spec.text("use"), flow.agents));
+  for (const char* key : {"prompt", "system"}) {
+    if (family != Family::kAgent && family != Family::kLlm) break;
+    const Value* text = spec.find(key);
+    const auto prompt = text ? textOf(*text, "template") : std::nullopt;
+    if (prompt) spec.set(key, flow.templates.at(*prompt));
   }
+  if (family == Family::kAgent) spec.set("agents", handlesOf(spec.text("use"), flow.agents));
   if (const Value* handoff = family == Family::kWait ? spec.find("handoff") : nullptr) {
     // To all but the routes of tasks it is a callback.
     Value callback = *handoff;

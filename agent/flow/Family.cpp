@@ -156,6 +156,11 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
      EffectClass::kPure,
      "",
      kTakesNext},
+    {Family::kLlm,
+     {.name = "llm", .shape = Shape::kObject, .object = &kLlmObject, .help = "Asks a language model."},
+     EffectClass::kIdempotent,
+     "10m",
+     kEffectful | kTakesPersist},
 }};
 
 constexpr bool rowsFollowTheEnum() {

@@ -83,7 +83,32 @@ constexpr std::array<Words, 1> kRunLater{"args"};
 
 constexpr std::array<Words, 7> kMethods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 constexpr std::array<Words, 4> kResponses{"auto", "json", "text", "resource"};
-constexpr std::array<KeyRow, 10> kHttpKeys{{
+constexpr std::array<KeyRow, 5> kPartKeys{{
+    {.name = "name",
+     .flags = kRequired | kTemplate,
+     .least = 1,
+     .most = 500,
+     .help = "Name of the field."},
+    {.name = "value", .flags = kTemplate | kEmpty, .help = "Its text."},
+    {.name = "from",
+     .flags = kTemplate,
+     .least = 1,
+     .help = "Instead of value: a resource, res://sha256/…, sent as it is."},
+    {.name = "filename",
+     .flags = kTemplate,
+     .least = 1,
+     .most = 500,
+     .help = "Name of the file that it is to the server."},
+    {.name = "content_type",
+     .flags = kTemplate,
+     .least = 1,
+     .most = 200,
+     .help = "Its media type."},
+}};
+constexpr std::array<Words, 2> kPartOneOf{"value", "from"};
+constexpr ObjectRow kPart{.what = "a part", .keys = kPartKeys, .exactlyOne = kPartOneOf};
+
+constexpr std::array<KeyRow, 13> kHttpKeys{{
     {.name = "connection",
      .shape = Shape::kIdentifier,
      .help = "One of requires; it gives the base of the URL and the credentials."},
@@ -112,6 +137,24 @@ constexpr std::array<KeyRow, 10> kHttpKeys{{
      .help = "Header fields; a value may be {secret: NAME}."},
     {.name = "json", .shape = Shape::kAny, .flags = kTemplate, .help = "Body as JSON."},
     {.name = "body", .shape = Shape::kText, .flags = kTemplate | kEmpty, .help = "Body as text."},
+    {.name = "body_from",
+     .flags = kTemplate,
+     .least = 1,
+     .help = "Body from a resource, res://sha256/…, sent as it is, whatever its size."},
+    {.name = "multipart",
+     .shape = Shape::kObjectList,
+     .least = 1,
+     .most = 100,
+     .object = &kPart,
+     .help = "Body as a form with files (multipart/form-data)."},
+    {.name = "redirects",
+     .shape = Shape::kInteger,
+     .flags = kTemplate,
+     .least = 0,
+     .most = 10,
+     .fallback = "0",
+     .help = "How many are followed. Each target is judged by the policy; with a connection it must "
+             "be of the connection. Credentials never go to another origin."},
     {.name = "response_as",
      .shape = Shape::kChoice,
      .choices = kResponses,
@@ -121,16 +164,15 @@ constexpr std::array<KeyRow, 10> kHttpKeys{{
     {.name = "max_response_bytes",
      .shape = Shape::kSize,
      .least = 1,
-     .most = 1024 * kMiB,
+     .most = 1024 * 1024 * kMiB,
      .help = "A larger answer is a failure. Without it, and at most, the bound of the host's "
-             "settings."},
+             "settings: http.response_max, with response_as: resource http.resource_max."},
     {.name = "ok_status",
      .shape = Shape::kIntegerList,
      .least = 100,
      .most = 599,
      .help = "Statuses that are a success; 200 to 299 when the key is missing."},
 }};
-constexpr std::array<Words, 2> kHttpLater{"multipart", "redirects"};
 
 constexpr std::array<KeyRow, 3> kFunctionKeys{{
     {.name = "name", .shape = Shape::kFunctionName, .help = "One of the functions of the flow."},
@@ -218,8 +260,7 @@ constexpr std::array<KeyRow, 2> kSwitchKeys{{
 constinit const ObjectRow kRunObject{
     .what = "a run step", .keys = kRunKeys, .exactlyOne = kRunOneOf, .later = kRunLater};
 
-constinit const ObjectRow kHttpObject{
-    .what = "an http step", .keys = kHttpKeys, .later = kHttpLater};
+constinit const ObjectRow kHttpObject{.what = "an http step", .keys = kHttpKeys};
 
 constinit const ObjectRow kFunctionObject{
     .what = "a function step", .keys = kFunctionKeys, .exactlyOne = kFunctionOneOf};

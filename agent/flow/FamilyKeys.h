@@ -30,6 +30,7 @@ extern const ObjectRow kDbObject;
 extern const ObjectRow kSearchObject;
 /// Of the option persist.
 extern const ObjectRow kPersistObject;
+extern const ObjectRow kLlmObject;
 /// A value of the flow's agents, and of the settings'.
 extern const ObjectRow kHandleObject;
 

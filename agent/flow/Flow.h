@@ -36,6 +36,7 @@ enum class Family : std::uint8_t {
   kAgent,
   kDb,
   kSearch,
+  kLlm,
   kCount
 };
 
@@ -176,7 +177,7 @@ inline constexpr std::string_view kUndoSuffix = "~undo";
 /// A connection that the flow needs, bound on the host.
 struct Requirement {
   std::string name;
-  std::string type;  ///< "http" or "chat".
+  std::string type;  ///< "http", "chat", "llm", …
 };
 
 /// The keys of `agents:`, by name; checked.

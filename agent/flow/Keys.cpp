@@ -93,7 +93,7 @@ constexpr std::array<KeyRow, 2> kDefaultsKeys{{
 }};
 constexpr ObjectRow kDefaults{.what = "defaults", .keys = kDefaultsKeys};
 
-constexpr std::array<Words, 3> kConnectionTypes{"http", "chat", "db"};
+constexpr std::array<Words, 4> kConnectionTypes{"http", "chat", "llm", "db"};
 constexpr std::array<KeyRow, 2> kRequiresKeys{{
     {.name = "name",
      .shape = Shape::kIdentifier,
@@ -310,7 +310,7 @@ constexpr std::array<KeyRow, 13> kStepKeys{{
      .help = "How often a run may come to this step."},
 }};
 
-constexpr std::array<Words, 2> kStepLater{"llm", "ssh"};
+constexpr std::array<Words, 1> kStepLater{"ssh"};
 
 }  // namespace
 

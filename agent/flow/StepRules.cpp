@@ -213,7 +213,7 @@ void StepRules::effect(const Node& step, const FamilyRow& row) {
   const auto effect = step.find("effect");
   const bool pure = effect && effect->value.isString() && effect->value.asString() == "pure";
   if (pure && (row.family == Family::kHttp || row.family == Family::kNotify ||
-               row.family == Family::kAgent)) {
+               row.family == Family::kAgent || row.family == Family::kLlm)) {
     report_.error(ErrorCode::kFlowBadValue, *effect, "what leaves the host is never pure",
                   "write idempotent or once");
   }
@@ -223,7 +223,9 @@ void StepRules::effect(const Node& step, const FamilyRow& row) {
       row.family == Family::kHttp ? textOf(*step.find("http"), "method") : "";
   const bool reads = row.family == Family::kDb && !step.find("db")->value.flag("write");
   const bool once = effect ? textOf(step, "effect") == "once"
-                           : !reads && (row.family != Family::kHttp || method == "POST" || method == "PATCH");
+                           : row.family == Family::kHttp
+                               ? method == "POST" || method == "PATCH"
+                               : !reads && (row.family == Family::kDb || row.effect == EffectClass::kOnce);
   if (!once) return;
   report_.warning(ErrorCode::kFlowBadValue, *retry,
                   "the effect is of class once, so a failed attempt is made again only when "
@@ -254,6 +256,8 @@ void StepRules::rulesOf(const Node& spec, Family family) {
       return agent(spec);
     case Family::kDb:
       return connection(spec, "db");
+    case Family::kLlm:
+      return llm(spec);
     case Family::kFunction:
     case Family::kSet:
     case Family::kSleep:
@@ -324,13 +328,20 @@ void StepRules::http(const Node& spec) {
 }
 
 void StepRules::httpBody(const Node& spec) {
-  const auto json = spec.find("json");
-  const auto body = spec.find("body");
-  if (json && body) {
-    report_.errorAtName(ErrorCode::kFlowBadValue, *body,
-                        "an http step has both json and body, only one may stand");
+  std::optional<Node> given;
+  std::string_view first;
+  for (const std::string_view key : {"json", "body", "body_from", "multipart"}) {
+    const auto body = spec.find(key);
+    if (!body) continue;
+    if (given) {
+      report_.errorAtName(ErrorCode::kFlowBadValue, *body,
+                          "an http step has both " + std::string(first) + " and " +
+                              std::string(key) + ", only one may stand");
+    } else {
+      given.emplace(*body);
+      first = key;
+    }
   }
-  const auto given = json ? json : body;
   const std::string method = textOf(spec, "method");
   if (!given || (!method.empty() && method != "GET" && method != "HEAD")) return;
   report_.errorAtName(ErrorCode::kFlowBadValue, *given,
@@ -432,6 +443,14 @@ void StepRules::namesTemplate(const Node& name) {
     return;
   report_.error(ErrorCode::kFlowUnknownName, name, "the flow has no template " + quoted(text),
                 didYouMean(text, names_.templates));
+}
+
+void StepRules::llm(const Node& spec) {
+  connection(spec, "llm");
+  for (const char* key : {"prompt", "system"}) {
+    const auto text = spec.find(key);
+    if (const auto name = text ? text->find("template") : std::nullopt) namesTemplate(*name);
+  }
 }
 
 void StepRules::agent(const Node& spec) {

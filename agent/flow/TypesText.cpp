@@ -47,6 +47,11 @@ export interface AgentOutput {
   files_changed?: number; diff?: Resource; branch?: string; base?: string; commit?: string; repository?: string;
   changes?: { path: string; status: string }[]; files?: { [path: string]: Resource }; duration_ms: number;
 }
+export interface LlmOutput {
+  text: TextOutput; json?: any; tool_calls?: { id: string; name: string; arguments: any }[]; stop_reason: string; model: string;
+  usage: { input_tokens: number; cached_tokens: number; output_tokens: number; requests: number }; cost_usd?: number;
+  duration_ms: number;
+}
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
 export interface DbOutput {
@@ -103,8 +108,9 @@ struct FamilyOutput {
   Family family;
   std::string_view type;
 };
-constexpr std::array<FamilyOutput, 10> kOutputs{{{Family::kRun, "RunOutput"},
+constexpr std::array<FamilyOutput, 11> kOutputs{{{Family::kRun, "RunOutput"},
                                                 {Family::kAgent, "AgentOutput"},
+                                                {Family::kLlm, "LlmOutput"},
                                                 {Family::kHttp, "HttpOutput"},
                                                 {Family::kKv, "KvOutput"},
                                                 {Family::kDb, "DbOutput"},

@@ -146,6 +146,25 @@ void visitIsolation(SettingsType& s, Visitor& v) {
          "which may do what the daemon may.");
 }
 
+template <typename SettingsType, typename Visitor>
+void visitHttp(SettingsType& s, Visitor& v) {
+  using namespace std::chrono_literals;
+  v.section("http", "Requests of `http` and `notify` steps.");
+  v.text("http.proxy", s.http.proxy,
+         "Empty: none. \"environment\": http_proxy, https_proxy and no_proxy of the daemon. Else "
+         "the URL of a proxy.");
+  v.list("http.no_proxy", s.http.noProxy,
+         "Hosts, .domains, addresses and networks that are reached directly.");
+  v.text("http.ca_file", s.http.caFile, "Certificates to trust, as PEM. Empty: the system's.");
+  v.number("http.workers", s.http.workers, 1, 2'000, "Requests at a time.");
+  v.bytes("http.response_max", s.http.responseBytesMax, 1u << 10, 1u << 30,
+          "Largest body of a response.");
+  v.bytes("http.resource_max", s.http.resourceBytesMax, 1u << 10, 1ull << 42,
+          "The same where the body goes to a resource, as it comes (response_as: resource).");
+  v.duration("http.connect_timeout", s.http.connectTimeout, 100ms, 5min,
+             "For name, connection, proxy and TLS together.");
+}
+
 /// The other half of the list: what steps and the process itself are bounded by.
 template <typename SettingsType, typename Visitor>
 void visitWorkOptions(SettingsType& s, Visitor& v) {
@@ -177,18 +196,7 @@ void visitWorkOptions(SettingsType& s, Visitor& v) {
           "Largest file that a process may write; 0: as the host has it.");
   visitIsolation(s, v);
 
-  v.section("http", "Requests of `http` and `notify` steps.");
-  v.text("http.proxy", s.http.proxy,
-         "Empty: none. \"environment\": http_proxy, https_proxy and no_proxy of the daemon. Else "
-         "the URL of a proxy.");
-  v.list("http.no_proxy", s.http.noProxy,
-         "Hosts, .domains, addresses and networks that are reached directly.");
-  v.text("http.ca_file", s.http.caFile, "Certificates to trust, as PEM. Empty: the system's.");
-  v.number("http.workers", s.http.workers, 1, 256, "Requests at a time.");
-  v.bytes("http.response_max", s.http.responseBytesMax, 1u << 10, 1u << 30,
-          "Largest body of a response.");
-  v.duration("http.connect_timeout", s.http.connectTimeout, 100ms, 5min,
-             "For name, connection, proxy and TLS together.");
+  visitHttp(s, v);
 
   v.section("host", "How this host is told from a copy of it.");
   v.list("host.machine_files", s.host.machineFiles,

@@ -21,6 +21,7 @@ constexpr std::string_view kConnections =
     "and\n"
     "# `belay flow configure` binds the two. Credentials are in the vault (`belay secret set "
     "NAME`).\n"
+    "# Commands add further ones: `belay connection add`; docs/connections.md has all keys.\n"
     "connections:\n"
     "  # tracker:\n"
     "  #   type: http\n"
@@ -32,7 +33,11 @@ constexpr std::string_view kConnections =
     "  # team:\n"
     "  #   type: chat\n"
     "  #   url: https://chat.example.org/hooks/belay\n"
-    "  #   signing_secret: {secret: CHAT_SIGNING}\n";
+    "  #   signing_secret: {secret: CHAT_SIGNING}\n"
+    "  # brain:\n"
+    "  #   type: llm\n"
+    "  #   api: anthropic\n"
+    "  #   secret: ANTHROPIC_KEY\n";
 
 constexpr std::string_view kAgents =
     "\n# Coding agents that flows may use by name (agents: in a flow); the keys are those of flows. "

@@ -98,6 +98,7 @@ struct HttpSettings {
   std::string caFile;        ///< Empty: the system's.
   std::int64_t workers = 8;  ///< Requests at a time.
   std::uint64_t responseBytesMax = 16u << 20;
+  std::uint64_t resourceBytesMax = 1u << 30;  ///< Of a body that goes to a resource as it comes.
   std::chrono::milliseconds connectTimeout{10'000};
 };
 

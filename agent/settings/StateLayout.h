@@ -12,6 +12,8 @@ struct StateLayout {
   std::string journal() const { return folder + "/journal.db"; }
   std::string keys() const { return folder + "/keys"; }
   std::string vault() const { return folder + "/vault.sealed"; }
+  /// Those that were added by a command.
+  std::string connections() const { return folder + "/connections.json"; }
   std::string resources() const { return folder + "/resources"; }
   std::string jobs() const { return folder + "/jobs"; }
 };

@@ -1,5 +1,7 @@
 #include "agent/steps/HttpCalls.h"
 
+#include "agent/vault/ConnectionReader.h"
+#include "agent/vault/WebhookSignature.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
 
@@ -22,6 +24,42 @@ base::Status describeConnection(trust::HttpEffect& effect, const vault::Connecti
     BELAY_ASSIGN(const std::uint64_t version, secrets.secretVersion(name));
     effect.connectionSecrets.push_back({std::move(name), version});
   }
+  return {};
+}
+
+base::Status applyConnection(http::ClientRequest& request, const vault::ConnectionPtr& connection,
+                             const vault::HttpConnection& kind,
+                             const vault::SecretSource& secrets) {
+  BELAY_ASSIGN(const vault::ResolvedHttp resolved, vault::resolve(kind, secrets));
+  for (const vault::ResolvedHeader& header : resolved.headers) {
+    request.headers.set(header.name, std::string(header.value.reveal()));
+    request.secretHeaders.push_back(header.name);
+  }
+  request.caFile = resolved.caFile;
+  request.identity = resolved.identity;
+  BELAY_ASSIGN(request.proxy, proxyFor(resolved.proxy));
+  request.compartment = connection->name + "@" + connection->version;
+  if (kind.addresses.empty()) return {};
+  // Shared with the request, which may outlive a change of the connection.
+  request.allowAddress = [connection, &kind](const http::Address& address) {
+    return vault::checkAddress(kind.addresses, address, connection->name);
+  };
+  return {};
+}
+
+base::Result<std::shared_ptr<const http::ProxySettings>> proxyFor(const std::string& url) {
+  if (url.empty()) return std::shared_ptr<const http::ProxySettings>();
+  BELAY_ASSIGN(const http::ProxyEndpoint endpoint, http::parseProxy(url));
+  auto proxy = std::make_shared<http::ProxySettings>();
+  proxy->http = proxy->https = endpoint;
+  return std::shared_ptr<const http::ProxySettings>(std::move(proxy));
+}
+
+base::Status signMessage(http::ClientRequest& request, const vault::SecretValue& secret,
+                         const std::string& id, std::int64_t wallMs) {
+  BELAY_ASSIGN(const vault::WebhookHeaders headers,
+               vault::signWebhook(secret, id, wallMs / 1000, request.body));
+  for (const auto& [name, value] : headers.fields()) request.headers.set(name, value);
   return {};
 }
 
@@ -59,6 +97,14 @@ StepResult resultOf(const Attempt& attempt, const http::ClientFailure& failure) 
 
 void HttpCalls::send(const Attempt& attempt, http::ClientRequest request,
                      std::function<StepResult(http::ClientOutcome)> finish) {
+  perform(attempt, [request = std::move(request), finish = std::move(finish)](
+                       http::Client& client, const base::CancelToken& cancel) mutable {
+    request.cancel = &cancel;
+    return finish(client.send(request));
+  });
+}
+
+void HttpCalls::perform(const Attempt& attempt, Work work) {
   const Key key{attempt.run, attempt.key.path};
   const auto token = std::make_shared<base::CancelToken>();
   {
@@ -66,9 +112,8 @@ void HttpCalls::send(const Attempt& attempt, http::ClientRequest request,
     calls_[key] = token;
   }
   const bool posted =
-      pool_.post([this, attempt, key, token, request = std::move(request), finish]() mutable {
-        request.cancel = token.get();
-        StepResult result = finish(client_.send(request));
+      pool_.post([this, attempt, key, token, work = std::move(work)] {
+        StepResult result = work(client_, *token);
         {
           base::MutexLock lock(mutex_);
           const auto found = calls_.find(key);
@@ -84,16 +129,19 @@ void HttpCalls::send(const Attempt& attempt, http::ClientRequest request,
   refuse(attempt, Error{ErrorCode::kBusy, "too many requests wait for a worker (http.workers)"});
 }
 
-void HttpCalls::refuse(const Attempt& attempt, const Error& error) {
+StepResult refusalOf(const Error& error) {
   StepResult result;
   result.ok = false;
   engine::Failure& failure = result.failure.emplace();
   failure.code = base::errorText(error.code);
-  failure.kind = error.code == ErrorCode::kBusy ? flow::FailureClass::kUnavailable
-                                                : flow::FailureClass::kOther;
+  failure.kind = failureClassOf(http::retryClassOf(error.code));
   failure.message = error.message;
   failure.nothingLeft = true;
-  sink_(attempt.run, attempt.key, std::move(result));
+  return result;
+}
+
+void HttpCalls::refuse(const Attempt& attempt, const Error& error) {
+  sink_(attempt.run, attempt.key, refusalOf(error));
 }
 
 void HttpCalls::cancel(const base::RunId& run, const std::string& path) {

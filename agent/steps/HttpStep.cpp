@@ -6,9 +6,10 @@
 #include <utility>
 
 #include "agent/steps/Fields.h"
+#include "agent/steps/HttpAnswer.h"
+#include "agent/steps/HttpBody.h"
+#include "agent/trust/AsideRequest.h"
 #include "common/base/Text.h"
-#include "common/crypto/Sha256.h"
-#include "common/http/RetryAfter.h"
 #include "common/json/Json.h"
 
 namespace belay::steps {
@@ -23,22 +24,21 @@ using runtime::StepResult;
 struct HttpStep::Call {
   std::string method = "GET";
   http::Url url;
-  const vault::Connection* connection = nullptr;
+  vault::ConnectionPtr connection;
   std::vector<std::pair<std::string, vault::TextOrSecret>> headers;
-  std::string body;
-  std::string contentType;  ///< Of the body, where the step did not set one.
-  std::string responseAs;
-  std::uint64_t responseBytesMax = 0;
-  std::vector<std::int64_t> okStatus;
+  HttpBody body;
+  HttpAnswer::Wanted wanted;
+  int redirects = 0;
+
+  /// Null without a connection.
+  const vault::HttpConnection* kind() const {
+    return connection ? std::get_if<vault::HttpConnection>(&connection->kind) : nullptr;
+  }
 };
 
 namespace {
 
-Result<const vault::Connection*> findConnection(const vault::ConnectionStore& store,
-                                                const Attempt& attempt, const std::string& name) {
-  const auto bound = attempt.bindings.find(name);
-  return store.find(bound == attempt.bindings.end() ? name : bound->second);
-}
+constexpr std::int64_t kRedirectsMax = 10;
 
 /// Adds `query` to a target, encoded.
 Result<std::string> withQuery(std::string target, const json::Value& values, const Fields& fields) {
@@ -62,7 +62,7 @@ Result<std::string> withQuery(std::string target, const json::Value& values, con
 
 }  // namespace
 
-Result<HttpStep::Call> HttpStep::read(const Attempt& attempt) const {
+Result<HttpStep::Call> HttpStep::read(const Attempt& attempt, vault::ConnectionPtr pinned) const {
   BELAY_ASSIGN(const json::Value values, json::parse(attempt.renderedJson));
   const Fields fields(values, attempt.key.path);
   Call call;
@@ -75,25 +75,25 @@ Result<HttpStep::Call> HttpStep::read(const Attempt& attempt) const {
   if (connection.empty()) {
     BELAY_ASSIGN(call.url, http::parseUrl(url));
   } else {
-    BELAY_ASSIGN(call.connection, findConnection(world_.connections, attempt, connection));
+    BELAY_ASSIGN(call.connection, steps::connectionOf(world_.connections, attempt, connection, std::move(pinned)));
     const auto* kind = std::get_if<vault::HttpConnection>(&call.connection->kind);
     if (!kind) return fields.wrong("connection", "\"" + connection + "\" is not of type http");
     BELAY_ASSIGN(call.url, vault::connectionUrl(*kind, url));
   }
   BELAY_ASSIGN(call.url.target, withQuery(std::move(call.url.target), values, fields));
   BELAY_ASSIGN(call.headers, fields.valuesOf("headers"));
-  if (fields.has("json")) {
-    call.body = json::print(*values.find("json"));
-    call.contentType = "application/json";
-  } else {
-    BELAY_ASSIGN(call.body, fields.text("body"));
-    if (!call.body.empty()) call.contentType = "text/plain; charset=utf-8";
-  }
-  BELAY_ASSIGN(call.responseAs, fields.text("response_as", "auto"));
-  BELAY_ASSIGN(call.responseBytesMax,
-               fields.bytes("max_response_bytes", settings_.responseBytesMax));
-  call.responseBytesMax = std::min(call.responseBytesMax, settings_.responseBytesMax);
-  BELAY_ASSIGN(call.okStatus, fields.integers("ok_status"));
+  BELAY_ASSIGN(call.body, HttpBody::read(values, fields, world_.outputs.resources(),
+                                         attempt.idempotencyKey));
+  BELAY_ASSIGN(const std::int64_t redirects, fields.integer("redirects", 0));
+  if (redirects < 0 || redirects > kRedirectsMax)
+    return fields.wrong("redirects", "must be from 0 to " + std::to_string(kRedirectsMax));
+  call.redirects = static_cast<int>(redirects);
+  BELAY_ASSIGN(call.wanted.as, fields.text("response_as", "auto"));
+  const bool streams = call.wanted.as == "resource";
+  const std::uint64_t most = streams ? settings_.resourceBytesMax : settings_.responseBytesMax;
+  BELAY_ASSIGN(call.wanted.bytesMax, fields.bytes("max_response_bytes", most));
+  call.wanted.bytesMax = std::min(call.wanted.bytesMax, most);
+  BELAY_ASSIGN(call.wanted.okStatus, fields.integers("ok_status"));
   return call;
 }
 
@@ -102,7 +102,8 @@ std::optional<runtime::Performer::Connection> HttpStep::connectionOf(const Attem
 }
 
 Result<trust::RenderedEffect> HttpStep::describe(const Attempt& attempt) const {
-  BELAY_ASSIGN(const Call call, read(attempt));
+  BELAY_ASSIGN(const Call call, read(attempt, nullptr));
+  pins_.keep(attempt, call.connection);
   trust::HttpEffect effect;
   effect.method = call.method;
   effect.url = call.url;
@@ -118,27 +119,11 @@ Result<trust::RenderedEffect> HttpStep::describe(const Attempt& attempt) const {
     }
     effect.headers.push_back(std::move(shown));
   }
-  if (!call.body.empty()) effect.bodyDigest = crypto::sha256(call.body).hex();
+  if (!call.body.empty()) effect.bodyDigest = call.body.digest();
   return trust::RenderedEffect{"http", attempt.slug, attempt.key.path, std::move(effect)};
 }
 
-Result<http::ClientRequest> HttpStep::makeRequest(const Attempt& attempt, const Call& call) const {
-  http::ClientRequest request;
-  request.method = call.method;
-  request.url = call.url.str();
-  request.body = call.body;
-  request.connectTimeout = settings_.connectTimeout;
-  if (attempt.timeoutMs > 0) request.timeout = std::chrono::milliseconds{attempt.timeoutMs};
-  request.responseBytesMax = static_cast<std::size_t>(call.responseBytesMax);
-  if (call.connection) {
-    const auto& kind = std::get<vault::HttpConnection>(call.connection->kind);
-    BELAY_ASSIGN(const vault::ResolvedHttp resolved, vault::resolve(kind, world_.secrets));
-    for (const vault::ResolvedHeader& header : resolved.headers) {
-      request.headers.set(header.name, std::string(header.value.reveal()));
-      request.secretHeaders.push_back(header.name);
-    }
-    request.caFile = resolved.caFile;
-  }
+Status HttpStep::addHeaders(http::ClientRequest& request, const Call& call) const {
   for (const auto& [name, value] : call.headers) {
     if (const auto* secret = std::get_if<vault::SecretRef>(&value)) {
       BELAY_ASSIGN(const vault::Secret opened, world_.secrets.secret(secret->name));
@@ -148,106 +133,87 @@ Result<http::ClientRequest> HttpStep::makeRequest(const Attempt& attempt, const 
       request.headers.set(name, std::get<std::string>(value));
     }
   }
-  if (!call.contentType.empty() && !request.headers.has("Content-Type")) {
-    request.headers.set("Content-Type", call.contentType);
-  }
+  return {};
+}
+
+Result<http::ClientRequest> HttpStep::makeRequest(const Attempt& attempt, const Call& call) const {
+  http::ClientRequest request;
+  request.method = call.method;
+  request.url = call.url.str();
+  call.body.put(request);
+  request.connectTimeout = settings_.connectTimeout;
+  if (attempt.timeoutMs > 0) request.timeout = std::chrono::milliseconds{attempt.timeoutMs};
+  request.responseBytesMax = static_cast<std::size_t>(call.wanted.bytesMax);
+  request.redirectsMax = call.redirects;
+  request.allowRedirect = [this, &call, &attempt](const http::Url& next) {
+    return allowRedirect(call, attempt, next);
+  };
+  if (const auto* kind = call.kind())
+    BELAY_TRY(applyConnection(request, call.connection, *kind, world_.secrets));
+  BELAY_TRY(addHeaders(request, call));
+  if (!call.body.empty() && !request.headers.has("Content-Type"))
+    request.headers.set("Content-Type", call.body.contentType());
   const bool changes = call.method != "GET" && call.method != "HEAD";
-  if (changes && !request.headers.has("Idempotency-Key")) {
+  if (changes && !request.headers.has("Idempotency-Key"))
     request.headers.set("Idempotency-Key", attempt.idempotencyKey);
-  }
   return request;
 }
 
-void HttpStep::start(const Attempt& attempt) {
-  auto call = read(attempt);
-  if (!call) return world_.calls.refuse(attempt, call.error());
-  auto request = makeRequest(attempt, *call);
-  if (!request) return world_.calls.refuse(attempt, request.error());
+/// A server says where to go on; what may be asked there is still this host's to say.
+Status HttpStep::allowRedirect(const Call& call, const Attempt& attempt,
+                               const http::Url& next) const {
+  if (const auto* kind = call.kind()) {
+    if (vault::connectionUrl(*kind, next.str()).ok()) return {};
+    return Error{ErrorCode::kEgressRefused,
+                 "the server redirects to " + next.scheme + "://" + next.authority() +
+                     ", which is not of connection " + call.connection->name,
+                 {"where it is meant, request it in a step of its own"}};
+  }
+  trust::HttpEffect effect;
+  effect.method = call.method;
+  effect.url = next;
+  const trust::Verdict verdict =
+      trust::checkAside(world_.policy, effect, attempt.slug, attempt.key.path, world_.clock.wallMs());
+  if (verdict.allowed) return {};
+  return Error{ErrorCode::kEgressRefused, "a redirect: " + verdict.message, {verdict.change}};
+}
+
+StepResult HttpStep::perform(const Attempt& attempt, const Call& call, http::Client& client,
+                             const base::CancelToken& cancel) const {
   const std::int64_t startedMs = world_.clock.sinceBoot().count();
-  const auto shared = std::make_shared<Call>(std::move(*call));
-  world_.calls.send(attempt, std::move(*request),
-                    [this, attempt, shared, startedMs](http::ClientOutcome outcome) {
-                      return finish(attempt, *shared, std::move(outcome), startedMs);
-                    });
+  auto request = makeRequest(attempt, call);
+  if (!request) return refusalOf(request.error());
+  request->cancel = &cancel;
+  HttpAnswer answer(world_.outputs, world_.clock, attempt, call.wanted);
+  for (const bool last : {false, true}) {
+    answer.take(*request);
+    if (const auto* kind = call.kind()) {
+      const Status authorized = world_.tokens.authorize(*request, call.connection, *kind, client);
+      if (!authorized) return refusalOf(authorized.error());
+    }
+    const http::ClientOutcome outcome = client.send(*request);
+    if (!outcome.ok()) return resultOf(attempt, outcome.failure());
+    // A token may end before its time. 401 means that nothing was done.
+    const bool again = !last && outcome.response().status == 401 && call.kind() &&
+                       call.kind()->auth.kind == vault::HttpAuth::Kind::kOAuth2;
+    if (!again) return answer.finish(call.method + " " + call.url.str(), outcome.response(), startedMs);
+    world_.tokens.forget(*call.connection);
+  }
+  return {};
+}
+
+void HttpStep::start(const Attempt& attempt) {
+  auto call = read(attempt, pins_.take(attempt));
+  if (!call) return world_.calls.refuse(attempt, call.error());
+  const auto shared = std::make_shared<const Call>(std::move(*call));
+  world_.calls.perform(
+      attempt, [this, attempt, shared](http::Client& client, const base::CancelToken& cancel) {
+        return perform(attempt, *shared, client, cancel);
+      });
 }
 
 void HttpStep::cancel(const base::RunId& run, const engine::StepKey& key) {
   world_.calls.cancel(run, key.path);
-}
-
-Result<json::Value> HttpStep::bodyOf(const Attempt& attempt, const Call& call,
-                                     const http::ClientResponse& response,
-                                     std::vector<journal::ResourceRow>& rows) const {
-  const std::string* type = response.headers.find("Content-Type");
-  const std::string mediaType = type ? *type : "application/octet-stream";
-  const std::string name = attempt.key.path + ".body";
-  if (call.responseAs == "resource") {
-    BELAY_ASSIGN(journal::ResourceRow row, world_.outputs.store(response.body, mediaType, name));
-    json::Value described = Outputs::describe(row);
-    rows.push_back(std::move(row));
-    return described;
-  }
-  const bool looksJson = mediaType.find("json") != std::string::npos;
-  if (call.responseAs == "json" ||
-      (call.responseAs == "auto" && looksJson && !response.body.empty())) {
-    BELAY_ASSIGN(const std::string clean, world_.outputs.redact(response.body));
-    auto parsed = json::parse(clean);
-    if (parsed) return parsed;
-    // A server that says JSON and sends something else: a person wants to see what it was.
-    if (call.responseAs == "json") return std::move(parsed).error().in("body of the response");
-  }
-  return world_.outputs.keepText(response.body, attempt.persist, name, rows);
-}
-
-Result<json::Value> HttpStep::headersOf(const http::ClientResponse& response) const {
-  json::Value headers{json::Object{}};
-  for (const http::HeaderField& field : response.headers.fields()) {
-    const std::string name = base::toLower(field.name);
-    const std::string before = headers.text(name);
-    // A server may give back what it was sent.
-    BELAY_ASSIGN(const std::string value, world_.outputs.redact(field.value));
-    headers.set(name, before.empty() ? value : before + ", " + value);
-  }
-  return headers;
-}
-
-StepResult HttpStep::finish(const Attempt& attempt, const Call& call, http::ClientOutcome outcome,
-                            std::int64_t startedMs) const {
-  if (!outcome.ok()) return resultOf(attempt, outcome.failure());
-  const http::ClientResponse& response = outcome.response();
-  StepResult result;
-  result.durationMs = world_.clock.sinceBoot().count() - startedMs;
-  auto body = bodyOf(attempt, call, response, result.resources);
-  json::Value output;
-  output.set("status", response.status);
-  auto headers = headersOf(response);
-  output.set("headers", headers ? std::move(*headers) : json::Value(json::Object{}));
-  if (!headers) body = std::move(headers).error();
-  if (body) output.set("body", std::move(*body));
-  output.set("duration_ms", result.durationMs);
-  result.outputJson = json::print(output);
-
-  const bool named =
-      std::find(call.okStatus.begin(), call.okStatus.end(), response.status) != call.okStatus.end();
-  const bool fine = call.okStatus.empty() ? response.status < 400 : named;
-  if (fine && body) return result;
-  result.ok = false;
-  engine::Failure& failure = result.failure.emplace();
-  if (!fine) {
-    failure.code =
-        base::errorText(response.status == 429 ? ErrorCode::kRateLimited : ErrorCode::kHttpStatus);
-    failure.kind = failureClassOf(http::retryClassOf(response.status));
-    failure.message = call.method + " " + call.url.str() + " answered " +
-                      std::to_string(response.status) + " " + response.reason;
-    // The server refused before it did anything.
-    failure.nothingLeft = response.status == 429;
-    if (const auto wait = http::retryAfter(response.headers, world_.clock.wallMs()))
-      result.retryAfterMs = wait->count();
-  } else {
-    failure.code = base::errorText(body.error().code);
-    failure.message = body.error().message;
-  }
-  return result;
 }
 
 }  // namespace belay::steps

@@ -4,8 +4,11 @@
 
 #include "agent/runtime/Performer.h"
 #include "agent/settings/Settings.h"
+#include "agent/steps/ConnectionPins.h"
 #include "agent/steps/HttpCalls.h"
+#include "agent/steps/OAuthTokens.h"
 #include "agent/steps/Outputs.h"
+#include "agent/trust/Policy.h"
 #include "agent/vault/ConnectionStore.h"
 #include "agent/vault/SecretSource.h"
 #include "common/base/Clock.h"
@@ -13,7 +16,8 @@
 namespace belay::steps {
 
 /// `http`: one request. Output `{status, headers, body, duration_ms}`; a status from 400 on fails
-/// the step unless `ok_status` names it.
+/// the step unless `ok_status` names it. Bodies from and to resources are never in memory as a
+/// whole.
 ///
 /// Threads:   the loop; results come from the pool.
 /// Ownership: borrows all it is given.
@@ -25,6 +29,8 @@ class HttpStep final : public runtime::Performer {
     const vault::ConnectionStore& connections;
     const vault::SecretSource& secrets;
     const base::Clock& clock;
+    const trust::Policy& policy;
+    OAuthTokens& tokens;
   };
   HttpStep(World world, settings::HttpSettings settings)
       : world_(world), settings_(std::move(settings)) {}
@@ -36,18 +42,18 @@ class HttpStep final : public runtime::Performer {
 
  private:
   struct Call;  ///< A rendered step, read and resolved.
-  base::Result<Call> read(const runtime::Attempt& attempt) const;
+  base::Result<Call> read(const runtime::Attempt& attempt, vault::ConnectionPtr pinned) const;
   base::Result<http::ClientRequest> makeRequest(const runtime::Attempt& attempt,
                                                 const Call& call) const;
-  runtime::StepResult finish(const runtime::Attempt& attempt, const Call& call,
-                             http::ClientOutcome outcome, std::int64_t startedMs) const;
-  base::Result<json::Value> bodyOf(const runtime::Attempt& attempt, const Call& call,
-                                   const http::ClientResponse& response,
-                                   std::vector<journal::ResourceRow>& rows) const;
-  base::Result<json::Value> headersOf(const http::ClientResponse& response) const;
+  base::Status addHeaders(http::ClientRequest& request, const Call& call) const;
+  base::Status allowRedirect(const Call& call, const runtime::Attempt& attempt,
+                             const http::Url& next) const;
+  runtime::StepResult perform(const runtime::Attempt& attempt, const Call& call,
+                              http::Client& client, const base::CancelToken& cancel) const;
 
   const World world_;
   const settings::HttpSettings settings_;
+  mutable ConnectionPins pins_;
 };
 
 }  // namespace belay::steps

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "agent/steps/Fields.h"
-#include "agent/vault/WebhookSignature.h"
 #include "common/crypto/Sha256.h"
 #include "common/http/RetryAfter.h"
 #include "common/json/Json.h"
@@ -17,20 +16,19 @@ using runtime::Attempt;
 using runtime::StepResult;
 
 struct NotifyStep::Message {
-  const vault::Connection* connection = nullptr;
+  vault::ConnectionPtr connection;
   vault::ResolvedChat chat;
   std::string body;
 };
 
-Result<NotifyStep::Message> NotifyStep::read(const Attempt& attempt) const {
+Result<NotifyStep::Message> NotifyStep::read(const Attempt& attempt, vault::ConnectionPtr pinned) const {
   BELAY_ASSIGN(const json::Value values, json::parse(attempt.renderedJson));
   const Fields fields(values, attempt.key.path);
   BELAY_ASSIGN(const std::string name, fields.text("connection"));
   BELAY_ASSIGN(const std::string text, fields.text("text"));
-  const auto bound = attempt.bindings.find(name);
   Message message;
   BELAY_ASSIGN(message.connection,
-               world_.connections.find(bound == attempt.bindings.end() ? name : bound->second));
+               steps::connectionOf(world_.connections, attempt, name, std::move(pinned)));
   const auto* kind = std::get_if<vault::ChatConnection>(&message.connection->kind);
   if (!kind) return fields.wrong("connection", "\"" + name + "\" is not of type chat");
   BELAY_ASSIGN(message.chat, vault::resolve(*kind, world_.secrets));
@@ -55,7 +53,8 @@ std::optional<runtime::Performer::Connection> NotifyStep::connectionOf(
 }
 
 Result<trust::RenderedEffect> NotifyStep::describe(const Attempt& attempt) const {
-  BELAY_ASSIGN(const Message message, read(attempt));
+  BELAY_ASSIGN(const Message message, read(attempt, nullptr));
+  pins_.keep(attempt, message.connection);
   trust::HttpEffect effect;
   effect.method = "POST";
   BELAY_ASSIGN(effect.url, http::parseUrl(message.chat.url.reveal()));
@@ -72,7 +71,7 @@ Result<trust::RenderedEffect> NotifyStep::describe(const Attempt& attempt) const
 }
 
 Result<http::ClientRequest> NotifyStep::makeRequest(const Attempt& attempt) const {
-  BELAY_ASSIGN(Message message, read(attempt));
+  BELAY_ASSIGN(Message message, read(attempt, pins_.take(attempt)));
   http::ClientRequest request;
   request.method = "POST";
   request.url = std::string(message.chat.url.reveal());
@@ -80,13 +79,12 @@ Result<http::ClientRequest> NotifyStep::makeRequest(const Attempt& attempt) cons
   if (attempt.timeoutMs > 0) request.timeout = std::chrono::milliseconds{attempt.timeoutMs};
   request.caFile = message.chat.caFile;
   request.headers.set("Content-Type", "application/json");
-  if (message.chat.signingSecret) {
-    BELAY_ASSIGN(const vault::WebhookHeaders headers,
-                 vault::signWebhook(*message.chat.signingSecret, "msg_" + attempt.idempotencyKey,
-                                    world_.clock.wallMs() / 1000, message.body));
-    for (const auto& [name, value] : headers.fields()) request.headers.set(name, value);
-  }
+  BELAY_ASSIGN(request.proxy, proxyFor(message.chat.proxy));
   request.body = std::move(message.body);
+  if (message.chat.signingSecret) {
+    BELAY_TRY(signMessage(request, *message.chat.signingSecret, "msg_" + attempt.idempotencyKey,
+                          world_.clock.wallMs()));
+  }
   return request;
 }
 

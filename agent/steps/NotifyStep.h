@@ -4,6 +4,7 @@
 
 #include "agent/runtime/Performer.h"
 #include "agent/settings/Settings.h"
+#include "agent/steps/ConnectionPins.h"
 #include "agent/steps/HttpCalls.h"
 #include "agent/vault/ConnectionStore.h"
 #include "agent/vault/SecretSource.h"
@@ -35,13 +36,14 @@ class NotifyStep final : public runtime::Performer {
 
  private:
   struct Message;
-  base::Result<Message> read(const runtime::Attempt& attempt) const;
+  base::Result<Message> read(const runtime::Attempt& attempt, vault::ConnectionPtr pinned) const;
   base::Result<http::ClientRequest> makeRequest(const runtime::Attempt& attempt) const;
   runtime::StepResult finish(const runtime::Attempt& attempt, const http::ClientOutcome& outcome,
                              std::int64_t startedMs) const;
 
   const World world_;
   const settings::HttpSettings settings_;
+  mutable ConnectionPins pins_;
 };
 
 }  // namespace belay::steps

@@ -9,11 +9,12 @@ base::Result<std::vector<http::Address>> PolicyResolver::resolve(const std::stri
   std::vector<http::Address> allowed;
   base::Status refused;
   for (const http::Address& address : found) {
-    base::Status verdict = policy_.checkAddress(address).status();
-    if (verdict)
+    trust::Verdict verdict = policy_.checkAddress(address);
+    if (verdict.allowed)
       allowed.push_back(address);
     else
-      refused = std::move(verdict);
+      refused = base::Error{
+          base::ErrorCode::kEgressRefused, std::move(verdict.message), {std::move(verdict.change)}};
   }
   if (allowed.empty() && !refused) return std::move(refused).error().in(host);
   return allowed;

@@ -12,7 +12,7 @@ namespace belay::steps {
 /// is connected to, so a name that resolves differently the second time gains nothing.
 ///
 /// Threads: any.
-/// Errors:  kPolicyRefused when no address is left.
+/// Errors:  kEgressRefused when no address is left.
 class PolicyResolver final : public http::Resolver {
  public:
   PolicyResolver(http::Resolver& inner, const trust::Policy& policy)

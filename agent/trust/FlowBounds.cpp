@@ -14,7 +14,7 @@ namespace {
 
 constexpr auto kFamilies = std::to_array<std::string_view>(
     {"run", "http", "notify", "function", "kv", "set", "sleep", "wait", "switch", "parallel",
-     "for_each", "loop", "flow", "emit", "agent", "db", "search"});
+     "for_each", "loop", "flow", "emit", "agent", "db", "search", "llm"});
 
 bool named(const std::vector<std::string>& patterns, std::string_view name) {
   return std::any_of(patterns.begin(), patterns.end(), [name](const std::string& pattern) {

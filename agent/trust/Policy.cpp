@@ -34,11 +34,15 @@ constexpr auto kAlwaysBlocked = std::to_array<std::string_view>({
     "192.0.0.192",      // metadata
     "0.0.0.0/8",        // this host, by another name
     "224.0.0.0/4",      // multicast
-    "255.255.255.255",  // broadcast
+    "240.0.0.0/4",      // reserved, with broadcast
     "ff00::/8",         // multicast
     "::",               // this host, by another name
 });
 constexpr auto kLoopback = std::to_array<std::string_view>({"127.0.0.0/8", "::1"});
+/// Networks of their own, which a name from outside has no business to lead into.
+constexpr auto kPrivate = std::to_array<std::string_view>(
+    {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "192.0.0.0/24",
+     "198.18.0.0/15", "fc00::/7", "fec0::/10"});
 
 template <std::size_t Count>
 bool isIn(const std::array<std::string_view, Count>& blocks, const AddressBytes& address) {
@@ -170,8 +174,9 @@ Status Verdict::status() const {
 Policy Policy::builtInForUser() {
   auto rules = std::make_shared<PolicyRules>();
   rules->source = kBuiltIn;
-  rules->allRuns = rules->allHttp = rules->allAgents = rules->loopback = true;
+  rules->allRuns = rules->allHttp = rules->allAgents = true;
   rules->allDb = rules->allSearch = true;
+  rules->loopback = rules->privateNetworks = true;
   return Policy(std::move(rules));
 }
 
@@ -278,6 +283,8 @@ Verdict Policy::checkAddress(const http::Address& address) const {
   for (const AddressBytes& candidate : candidates) {
     if (isIn(kAlwaysBlocked, candidate)) return refused("a link-local, metadata or group address");
     if (!rules_->loopback && isIn(kLoopback, candidate)) return refused("an address of this host");
+    if (!rules_->privateNetworks && isIn(kPrivate, candidate))
+      return refused("an address of a private network");
   }
   return allowed("default");
 }

@@ -83,6 +83,7 @@ struct PolicyRules {
   bool allDb = false;
   bool allSearch = false;
   bool loopback = false;  ///< Addresses of this host are reachable without being listed.
+  bool privateNetworks = false;  ///< Those of private networks.
   std::string runProfile = "bare";  ///< The least that a command must be kept apart.
   std::vector<RunRule> runAllow, runDeny;
   std::vector<HttpRule> httpAllow, httpDeny;

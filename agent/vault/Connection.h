@@ -1,95 +1,47 @@
 #pragma once
 
-#include <optional>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
+#include "agent/vault/ChatConnection.h"
 #include "agent/vault/DbConnection.h"
-#include "agent/vault/SecretSource.h"
+#include "agent/vault/HttpConnection.h"
+#include "agent/vault/LlmConnection.h"
 #include "common/base/RateLimit.h"
 #include "common/base/Result.h"
-#include "common/http/Url.h"
 #include "common/json/Value.h"
 
 namespace belay::vault {
 
-/// `{secret: NAME}` in a definition.
-struct SecretRef {
-  std::string name;
-  bool operator==(const SecretRef&) const = default;
-};
-using TextOrSecret = std::variant<std::string, SecretRef>;
-
-/// `auth:` of an http connection.
-struct HttpAuth {
-  enum class Kind { kNone, kBearer, kBasic } kind = Kind::kNone;
-  TextOrSecret user;  ///< Of kBasic.
-  SecretRef secret;   ///< The token, or the password.
-};
-
-struct HttpConnection {
-  http::Url baseUrl;
-  std::vector<std::pair<std::string, TextOrSecret>> headers;
-  std::string caFile;  ///< Empty: the system's.
-  std::string proxy;   ///< Empty: the daemon's.
-  HttpAuth auth;
-};
-
-enum class ChatFormat { kGeneric, kSlack, kMattermost };
-
-struct ChatConnection {
-  TextOrSecret url;  ///< Many chat systems hide a credential in it.
-  ChatFormat format = ChatFormat::kGeneric;
-  std::optional<SecretRef> signingSecret;  ///< Standard Webhooks.
-  std::string caFile;
-  std::string proxy;
-};
+/// A new type of connection: a file of its own that reads its definition and has collectSecrets()
+/// for what it read, its kind here, its row in kTypes (Connection.cpp), its test in agent/steps.
+using ConnectionKind = std::variant<HttpConnection, ChatConnection, LlmConnection, DbConnection>;
 
 /// How to reach a system: defined on the host, apart from flows, without any credential in it.
 struct Connection {
   std::string name;
-  std::variant<HttpConnection, ChatConnection, DbConnection> kind;
+  std::string typeName;  ///< "http"
+  ConnectionKind kind;
   base::RateLimit rateLimit;  ///< Of all that use it.
   std::string version;        ///< 16 hex digits of the digest of its definition; effects name it.
+  bool ofSettings = true;     ///< Else it was added by a command, and one can change it.
+  std::int64_t addedMs = 0;   ///< Wall time; 0: it is of the settings.
+  std::string addedBy;        ///< Who has added or changed it.
 
-  std::string_view type() const;  ///< "http", "chat" or "db".
+  std::string_view type() const { return typeName; }
   /// The names of the secrets that it uses, sorted, each once.
   std::vector<std::string> secretNames() const;
 };
 
+/// The names of all types, for messages and checks.
+std::vector<std::string_view> connectionTypes();
+
 /// Reads one definition. Errors: kConnectionInvalid with the JSON Pointer in `place` and the
 /// nearest right key.
 base::Result<Connection> parseConnection(std::string_view name, const json::Value& definition);
-
-/// The URL for a step's `url`: a path that is put behind the base URL, or an absolute URL below the
-/// base URL. Errors: kUrlInvalid; kConnectionInvalid for another origin, a path outside of the
-/// base's, or "..": the connection's credentials must not travel elsewhere.
-base::Result<http::Url> connectionUrl(const HttpConnection& connection, std::string_view url);
-
-struct ResolvedHeader {
-  std::string name;
-  SecretValue value;
-};
-
-/// A connection with its secrets filled in, for one use.
-struct ResolvedHttp {
-  std::vector<ResolvedHeader> headers;
-  std::string caFile;
-  std::string proxy;
-};
-struct ResolvedChat {
-  SecretValue url;
-  ChatFormat format = ChatFormat::kGeneric;
-  std::optional<SecretValue> signingSecret;
-  std::string caFile;
-  std::string proxy;
-};
-
-/// Errors: those of the source; kConnectionInvalid where a value cannot stand in a header.
-base::Result<ResolvedHttp> resolve(const HttpConnection& connection, const SecretSource& secrets);
-base::Result<ResolvedChat> resolve(const ChatConnection& connection, const SecretSource& secrets);
 
 }  // namespace belay::vault

@@ -14,8 +14,8 @@ constexpr std::array<std::string_view, 4> kKeys{"type", "file", "write", "rate_l
 
 }  // namespace
 
-Result<DbConnection> readDbConnection(std::string_view name, const json::Value& definition) {
-  const ConnectionReader reader(name, definition);
+Result<DbConnection> readDbConnection(const ConnectionReader& reader) {
+  const json::Value& definition = reader.definition();
   BELAY_TRY(reader.onlyKeys(definition, "", kKeys));
   DbConnection out;
   BELAY_ASSIGN(out.file, reader.text("file", true));

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "common/base/Result.h"
-#include "common/json/Value.h"
 
 namespace belay::vault {
+
+class ConnectionReader;
 
 /// A SQLite file of this host. Read-only unless it says otherwise.
 struct DbConnection {
@@ -15,6 +17,8 @@ struct DbConnection {
 
 /// Reads `{type: db, file, write, rate_limit}`. Errors: kConnectionInvalid, with the JSON Pointer
 /// below /connections/NAME in `place`.
-base::Result<DbConnection> readDbConnection(std::string_view name, const json::Value& definition);
+base::Result<DbConnection> readDbConnection(const ConnectionReader& reader);
+/// It has none.
+inline void collectSecrets(const DbConnection&, std::set<std::string>&) {}
 
 }  // namespace belay::vault

@@ -9,6 +9,7 @@
 
 #include "common/base/Files.h"
 #include "common/base/Text.h"
+#include "common/crypto/SealKey.h"
 #include "common/crypto/Wipe.h"
 
 namespace belay::vault {
@@ -24,11 +25,9 @@ namespace {
 constexpr const char* kLocalKey = "/local.key";
 constexpr const char* kHostKey = "/host.key";
 constexpr const char* kVaultKey = "/vault.key";
+constexpr const char* kProtectedKey = "/vault.pass";
 constexpr const char* kCredential = "/belay-vault-key";
 constexpr std::uint64_t kKeyFileBytesMax = 4096;
-
-// systemd gives a credential to the service's user by an access list, which shows as group bits.
-enum class Closed { kToGroup, kToOthers };
 
 Error unsafe(const std::string& what, const std::string& action) {
   return Error{ErrorCode::kStateFolderUnsafe, what, {action}};
@@ -37,24 +36,6 @@ Error unsafe(const std::string& what, const std::string& action) {
 Status checkOwner(const struct stat& info, const std::string& path) {
   if (info.st_uid == ::geteuid() || info.st_uid == 0) return {};
   return unsafe(path + " belongs to another user", "chown it to the user that runs belay");
-}
-
-Result<std::string> readKeyFile(const std::string& path, Closed closed) {
-  auto fd = base::openForReading(path);
-  if (!fd.ok()) {
-    if (fd.error().code != ErrorCode::kNotFound) return std::move(fd).error();
-    return Error{ErrorCode::kNotInitialised, "there is no key " + path, {"belay init"}};
-  }
-  struct stat info {};
-  if (::fstat(fd->get(), &info) != 0) return base::errnoError(errno, "stat " + path);
-  if (!S_ISREG(info.st_mode)) return unsafe(path + " is not a regular file", "remove it");
-  BELAY_TRY(checkOwner(info, path));
-  const unsigned forbidden = closed == Closed::kToGroup ? 0077u : 0037u;
-  if ((info.st_mode & forbidden) != 0) {
-    return unsafe(path + " is open to other users", "chmod 600 " + path);
-  }
-  // The same descriptor is read, so that nobody puts another file in between.
-  return base::readFile("/proc/self/fd/" + std::to_string(fd->get()), kKeyFileBytesMax);
 }
 
 Status checkFolder(const std::string& path) {
@@ -89,11 +70,33 @@ Status createSigningKey(const std::string& path, Random& random) {
 
 }  // namespace
 
+Result<std::string> readKeyFile(const std::string& path, Closed closed) {
+  auto fd = base::openForReading(path);
+  if (!fd.ok()) {
+    if (fd.error().code != ErrorCode::kNotFound) return std::move(fd).error();
+    return Error{ErrorCode::kNotInitialised, "there is no key " + path, {"belay init"}};
+  }
+  struct stat info {};
+  if (::fstat(fd->get(), &info) != 0) return base::errnoError(errno, "stat " + path);
+  if (!S_ISREG(info.st_mode)) return unsafe(path + " is not a regular file", "remove it");
+  BELAY_TRY(checkOwner(info, path));
+  const unsigned forbidden = closed == Closed::kToGroup ? 0077u : 0037u;
+  if ((info.st_mode & forbidden) != 0) {
+    return unsafe(path + " is open to other users", "chmod 600 " + path);
+  }
+  // The same descriptor is read, so that nobody puts another file in between.
+  return base::readFile("/proc/self/fd/" + std::to_string(fd->get()), kKeyFileBytesMax);
+}
+
 Status HostKeys::create(Random& random) const {
   BELAY_TRY(base::makeFolders(folders_.keys));
   BELAY_TRY(checkFolder(folders_.keys));
   BELAY_TRY(createSigningKey(folders_.keys + kLocalKey, random));
-  if (!base::fileExists(folders_.keys + kVaultKey)) {
+  const bool hasKey = base::fileExists(folders_.keys + kVaultKey) ||
+                      base::fileExists(folders_.keys + kProtectedKey) ||
+                      (!folders_.credentials.empty() &&
+                       base::fileExists(folders_.credentials + kCredential));
+  if (!hasKey) {
     std::string key(crypto::SealKey::kBytes, '\0');
     random.fill({reinterpret_cast<std::uint8_t*>(key.data()), key.size()});
     const Status created = createFile(folders_.keys + kVaultKey, key, random);
@@ -131,17 +134,18 @@ Result<crypto::P256PrivateKey> HostKeys::hostKey() const {
   return signingKey(folders_.keys + kHostKey);
 }
 
-Result<crypto::SealKey> HostKeys::vaultKey() const {
+Result<SecretValue> HostKeys::vaultKeyBytes() const {
   const std::string credential =
       folders_.credentials.empty() ? std::string() : folders_.credentials + kCredential;
   const bool given = !credential.empty() && base::fileExists(credential);
   const std::string path = given ? credential : folders_.keys + kVaultKey;
   BELAY_ASSIGN(std::string bytes, readKeyFile(path, given ? Closed::kToOthers : Closed::kToGroup));
   if (!given) BELAY_TRY(checkFolder(folders_.keys));
-  auto key = crypto::SealKey::fromBytes(bytes);
-  crypto::wipe(bytes);
-  if (!key.ok()) return Error{ErrorCode::kVaultSealed, path + ": " + key.error().message};
-  return key;
+  if (bytes.size() != crypto::SealKey::kBytes) {
+    crypto::wipe(bytes);
+    return Error{ErrorCode::kMasterKey, path + " holds no key: it must have 32 bytes"};
+  }
+  return SecretValue::take(std::move(bytes));
 }
 
 }  // namespace belay::vault

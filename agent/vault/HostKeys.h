@@ -2,10 +2,10 @@
 
 #include <string>
 
+#include "agent/vault/SecretValue.h"
 #include "common/base/Random.h"
 #include "common/base/Result.h"
 #include "common/crypto/P256.h"
-#include "common/crypto/SealKey.h"
 
 namespace belay::vault {
 
@@ -15,6 +15,12 @@ struct KeyFolders {
   std::string credentials;  ///< Folder of systemd's credentials, or empty. Its belay-vault-key
                             ///< (32 bytes) comes before vault.key.
 };
+
+/// systemd gives a credential to the service's user by an access list, which shows as group bits.
+enum class Closed { kToGroup, kToOthers };
+/// A small file that holds a key, and that others can neither read nor have put there.
+/// Errors: kNotInitialised when it is missing, kStateFolderUnsafe, kIo.
+base::Result<std::string> readKeyFile(const std::string& path, Closed closed);
 
 /// Makes and reads the keys of this host.
 ///
@@ -42,8 +48,8 @@ class HostKeys {
   base::Result<crypto::P256PrivateKey> localKey() const;
   /// Signs sessions with a relay.
   base::Result<crypto::P256PrivateKey> hostKey() const;
-  /// Seals the vault.
-  base::Result<crypto::SealKey> vaultKey() const;
+  /// Seals the vault: 32 bytes, where no passphrase protects them.
+  base::Result<SecretValue> vaultKeyBytes() const;
 
  private:
   base::Result<crypto::P256PrivateKey> signingKey(const std::string& path) const;

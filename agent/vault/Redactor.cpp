@@ -10,17 +10,17 @@ namespace belay::vault {
 
 namespace {
 
-constexpr std::size_t kPrefixBytes = 4;
+constexpr std::size_t kBlock = 4;
 constexpr std::size_t kHashBits = 16;
-static_assert(Redactor::kShortest >= kPrefixBytes);
+static_assert(Redactor::kShortest >= kBlock);
 
-std::uint32_t prefixAt(const char* text) {
-  std::uint32_t prefix = 0;
-  std::memcpy(&prefix, text, kPrefixBytes);
-  return prefix;
+std::uint32_t blockAt(const char* text) {
+  std::uint32_t block = 0;
+  std::memcpy(&block, text, kBlock);
+  return block;
 }
 
-std::uint32_t hashOf(std::uint32_t prefix) { return (prefix * 0x9E3779B1u) >> (32 - kHashBits); }
+std::uint32_t hashOf(std::uint32_t block) { return (block * 0x9E3779B1u) >> (32 - kHashBits); }
 
 }  // namespace
 
@@ -42,10 +42,7 @@ bool Redactor::add(std::string_view name, const SecretValue& value) {
 }
 
 void Redactor::insert(std::string_view text, std::size_t mask) {
-  if (prefixes_.empty()) prefixes_.resize((std::size_t{1} << kHashBits) / 64);
-  const std::uint32_t prefix = prefixAt(text.data());
-  const std::uint32_t hash = hashOf(prefix);
-  prefixes_[hash / 64] |= std::uint64_t{1} << (hash % 64);
+  const std::uint32_t prefix = blockAt(text.data());
   std::vector<Form>& same = forms_[prefix];
   // The first of two secrets with the same value gives the mask.
   const auto place =
@@ -53,14 +50,36 @@ void Redactor::insert(std::string_view text, std::size_t mask) {
                        [](std::size_t size, const Form& form) { return size > form.text.size(); });
   same.insert(place, Form{SecretValue(text), mask});
   longest_ = std::max(longest_, text.size());
+  const std::size_t window = std::min(text.size(), kWindowMax);
+  if (window_ != 0 && window >= window_) return noteShifts(text);
+  // A shorter form than any before: no step may pass over it.
+  window_ = window;
+  shifts_.assign(std::size_t{1} << kHashBits, static_cast<std::uint8_t>(window_ - kBlock + 1));
+  for (const auto& [block, forms] : forms_)
+    for (const Form& form : forms) noteShifts(form.text.reveal());
+}
+
+void Redactor::noteShifts(std::string_view form) {
+  for (std::size_t at = 0; at + kBlock <= window_; ++at) {
+    std::uint8_t& shift = shifts_[hashOf(blockAt(form.data() + at))];
+    shift = std::min(shift, static_cast<std::uint8_t>(window_ - kBlock - at));
+  }
+}
+
+std::size_t Redactor::candidate(std::string_view text, std::size_t at, std::size_t until) const {
+  const char* const last = text.data() + window_ - kBlock;
+  const std::uint8_t* const shifts = shifts_.data();
+  const std::size_t end = text.size() < window_ ? 0 : std::min(until, text.size() - window_ + 1);
+  while (at < end) {
+    const std::uint8_t shift = shifts[hashOf(blockAt(last + at))];
+    if (shift == 0) return at;
+    at += shift;
+  }
+  return until;
 }
 
 const Redactor::Form* Redactor::longestAt(std::string_view text, std::size_t at) const {
-  if (at + kPrefixBytes > text.size()) return nullptr;
-  const std::uint32_t prefix = prefixAt(text.data() + at);
-  const std::uint32_t hash = hashOf(prefix);
-  if ((prefixes_[hash / 64] >> (hash % 64) & 1u) == 0) return nullptr;
-  const auto same = forms_.find(prefix);
+  const auto same = forms_.find(blockAt(text.data() + at));
   if (same == forms_.end()) return nullptr;
   const std::string_view rest = text.substr(at);
   for (const Form& form : same->second) {
@@ -71,8 +90,9 @@ const Redactor::Form* Redactor::longestAt(std::string_view text, std::size_t at)
 
 std::size_t Redactor::replace(std::string_view text, std::size_t until, std::size_t covered,
                               std::string& out) const {
-  // Every position is looked at, also below a mask: secrets may overlap, and no tail may show.
-  for (std::size_t at = 0; at < until; ++at) {
+  // Every place is looked at, also below a mask: secrets may overlap, and no tail may show.
+  for (std::size_t at = candidate(text, 0, until); at < until;
+       at = candidate(text, at + 1, until)) {
     const Form* form = longestAt(text, at);
     if (!form) continue;
     if (at >= covered) {
@@ -96,7 +116,8 @@ std::string Redactor::redact(std::string_view text) const {
 
 bool Redactor::contains(std::string_view text) const {
   if (empty()) return false;
-  for (std::size_t at = 0; at < text.size(); ++at) {
+  for (std::size_t at = candidate(text, 0, text.size()); at < text.size();
+       at = candidate(text, at + 1, text.size())) {
     if (longestAt(text, at)) return true;
   }
   return false;

@@ -43,7 +43,12 @@ class Redactor {
     std::size_t mask = 0;  ///< Index into masks_.
   };
 
+  static constexpr std::size_t kWindowMax = 12;
+
   void insert(std::string_view text, std::size_t mask);
+  void noteShifts(std::string_view form);
+  /// The first place from `at` on, before `until`, where a form may begin; `until` when none can.
+  std::size_t candidate(std::string_view text, std::size_t at, std::size_t until) const;
   const Form* longestAt(std::string_view text, std::size_t at) const;
   /// Appends text[covered, until) to `out`, masked. `covered` is where a mask ends that was written
   /// before; returns where the last one ends now, at least `until`.
@@ -52,7 +57,10 @@ class Redactor {
 
   std::unordered_map<std::uint32_t, std::vector<Form>> forms_;  ///< By first bytes; longest first.
   std::vector<std::string> masks_;
-  std::vector<std::uint64_t> prefixes_;  ///< A bit per hash of first bytes: most text stops here.
+  /// Wu and Manber: by the hash of the last four bytes of a window, how far the next place is at
+  /// which a form can begin. Most text is passed over in steps of almost a window.
+  std::vector<std::uint8_t> shifts_;
+  std::size_t window_ = 0;  ///< Bytes: those of the shortest form, and at most kWindowMax.
   std::size_t longest_ = 0;
 };
 

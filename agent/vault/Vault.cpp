@@ -193,6 +193,21 @@ Status Vault::remove(std::string_view name) {
   return replaceEntry(name, std::move(entry));
 }
 
+Status Vault::sealAnew(const crypto::SealKey& key) const {
+  const Vault other(Private(), path_, key, clock_, random_, limits_);
+  Entries next;
+  {
+    MutexLock lock(mutex_);
+    next = entries_;
+  }
+  for (auto& [name, entry] : next) {
+    if (entry.sealed.empty()) continue;
+    BELAY_ASSIGN(const Secret opened, openEntry(name, entry));
+    entry.sealed = other.key_.seal(opened.value.reveal(), contextOf(name, entry.version), random_);
+  }
+  return base::writeFileDurably(path_, other.encode(next), 0600);
+}
+
 std::vector<SecretInfo> Vault::list() const {
   std::vector<SecretInfo> out;
   MutexLock lock(mutex_);
@@ -224,6 +239,16 @@ Result<Secret> Vault::openEntry(std::string_view name, const Entry& entry) const
   auto plain = key_.open(entry.sealed, contextOf(name, entry.version));
   if (!plain.ok()) return damaged(path_, "entry " + std::string(name) + " does not open");
   return Secret{SecretValue::take(std::move(plain).value()), entry.version};
+}
+
+void Vault::maskAlso(std::string_view name, const SecretValue& value) {
+  Entry entry;
+  entry.sealed = key_.seal(value.reveal(), contextOf(name, entry.version), random_);
+  MutexLock lock(mutex_);
+  retired_.emplace_back(name, std::move(entry));
+  if (retired_.size() > kRetiredMax) retired_.pop_front();
+  redactor_.reset();
+  ++changes_;
 }
 
 Result<std::shared_ptr<const Redactor>> Vault::redactor() const {

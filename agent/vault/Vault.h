@@ -61,6 +61,9 @@ class Vault final : public SecretSource {
 
   base::Result<SecretInfo> set(std::string_view name, const SecretValue& value);
   base::Status remove(std::string_view name);
+  /// Writes the file so that only `key` opens it; this object goes on with the old one and must not
+  /// write any more.
+  base::Status sealAnew(const crypto::SealKey& key) const;
   /// In order of names.
   std::vector<SecretInfo> list() const;
 
@@ -71,6 +74,9 @@ class Vault final : public SecretSource {
   /// removed: jobs may still hold them. Made anew when the secrets have changed; sharers are the
   /// vault and all who redact at this moment.
   base::Result<std::shared_ptr<const Redactor>> redactor() const;
+  /// Masks a value that is no secret of the vault, such as a token that a server gave for one, until
+  /// kRetiredMax others have come.
+  void maskAlso(std::string_view name, const SecretValue& value);
 
  private:
   struct Entry {

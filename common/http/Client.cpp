@@ -6,6 +6,7 @@
 
 #include "common/base/Mutex.h"
 #include "common/base/Text.h"
+#include "common/crypto/Wipe.h"
 #include "common/http/ClientConnection.h"
 #include "common/http/ConnectionPool.h"
 #include "common/http/Connector.h"
@@ -25,24 +26,11 @@ using tls::Deadline;
 constexpr std::array<std::string_view, 7> kOwnFields{
     "Host", "Content-Length", "Transfer-Encoding", "Connection", "Upgrade", "TE", "Expect"};
 /// A server may have taken these twice without harm.
+constexpr std::size_t kTlsConfigsMax = 256;
 constexpr std::array<std::string_view, 5> kRepeatable{"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
 
-std::string_view retryClassOfError(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kTimeout:
-      return "timeout";
-    case ErrorCode::kConnect:
-    case ErrorCode::kTls:
-      return "connection";
-    case ErrorCode::kBusy:
-      return "unavailable";
-    default:
-      return {};
-  }
-}
-
 ClientFailure failureOf(Error error, bool sent) {
-  const std::string_view retryClass = retryClassOfError(error.code);
+  const std::string_view retryClass = retryClassOf(error.code);
   return {std::move(error), sent, retryClass, false};
 }
 
@@ -80,6 +68,7 @@ struct Hop {
   std::string method;
   Headers headers;
   std::string_view body;
+  const StreamedBody* streamed = nullptr;
 };
 
 /// Credentials are for whom they were given to.
@@ -102,6 +91,7 @@ Status followRedirect(const ClientRequest& request, const ClientResponse& respon
   if (toGet && hop.method != "HEAD") {
     hop.method = "GET";
     hop.body = {};
+    hop.streamed = nullptr;
     hop.headers.remove("Content-Type");
   }
   hop.url = next;
@@ -125,6 +115,7 @@ class Client::Implementation {
   struct Route {
     const ProxyEndpoint* proxy = nullptr;
     std::string caFile;
+    const ClientIdentity* identity = nullptr;
     std::string place;  // Names what a kept connection is good for.
   };
 
@@ -134,7 +125,7 @@ class Client::Implementation {
                                                     const Route& route, const Deadline& deadline);
   Status tunnel(ClientConnection& connection, const Hop& hop, const Route& route,
                 const Deadline& deadline);
-  Result<std::shared_ptr<tls::TlsClientConfig>> tlsConfig(const std::string& caFile);
+  Result<std::shared_ptr<tls::TlsClientConfig>> tlsConfig(const Route& route);
   Headers headersFor(const Hop& hop, const Route& route) const;
 
   // Constant after construction.
@@ -150,17 +141,24 @@ class Client::Implementation {
 };
 
 Result<std::shared_ptr<tls::TlsClientConfig>> Client::Implementation::tlsConfig(
-    const std::string& caFile) {
+    const Route& route) {
   // Under the lock on purpose: a bundle is read once, however many threads want it at once.
   base::MutexLock lock(mutex_);
-  const auto known = tlsConfigs_.find(caFile);
+  const std::string name = route.caFile + (route.identity ? " " + route.identity->name : "");
+  const auto known = tlsConfigs_.find(name);
   if (known != tlsConfigs_.end()) return known->second;
   tls::TlsClientOptions options;
-  options.caFile = caFile;
+  options.caFile = route.caFile;
+  if (route.identity) {
+    options.chainPem = route.identity->chainPem;
+    options.keyPem = route.identity->keyPem;
+  }
   options.environment = settings_.environment;
   options.smallRecords = settings_.smallRecords;
   BELAY_ASSIGN(auto config, tls::TlsClientConfig::create(options));
-  tlsConfigs_[caFile] = config;
+  // Identities come and go with the secrets that they are made of.
+  if (tlsConfigs_.size() >= kTlsConfigsMax) tlsConfigs_.clear();
+  tlsConfigs_[name] = config;
   return config;
 }
 
@@ -171,9 +169,12 @@ Client::Implementation::Route Client::Implementation::routeFor(const ClientReque
     route.place = "unix:" + request.unixSocket;
     return route;
   }
-  route.proxy = (request.proxy != nullptr ? *request.proxy : settings_.proxy).select(url);
+  route.proxy = (request.proxy ? *request.proxy : settings_.proxy).select(url);
   route.caFile = request.caFile.empty() ? settings_.caFile : request.caFile;
-  route.place = url.scheme + "://" + url.endpoint() + " " + route.caFile;
+  route.place =
+      url.scheme + "://" + url.endpoint() + " " + route.caFile + " " + request.compartment;
+  route.identity = request.identity.get();
+  if (route.identity != nullptr) route.place += " " + route.identity->name;
   if (route.proxy != nullptr) {
     route.place += " " + route.proxy->host + ":" + std::to_string(route.proxy->port) + " " +
                    route.proxy->authorization();
@@ -201,7 +202,7 @@ Result<std::unique_ptr<ClientConnection>> Client::Implementation::connect(
   // Before anything is connected: without authorities no handshake can succeed.
   std::shared_ptr<tls::TlsClientConfig> config;
   if (hop.url.secure()) {
-    BELAY_ASSIGN(config, tlsConfig(route.caFile));
+    BELAY_ASSIGN(config, tlsConfig(route));
   }
   const bool proxied = route.proxy != nullptr;
   const std::string& host = proxied ? route.proxy->host : hop.url.host;
@@ -226,7 +227,7 @@ Status Client::Implementation::tunnel(ClientConnection& connection, const Hop& h
   Headers headers{{"Host", target}};
   if (!route.proxy->user.empty()) headers.add("Proxy-Authorization", route.proxy->authorization());
   constexpr std::size_t kHeadBytesMax = 64u << 10;
-  auto answer = connection.exchange({"CONNECT", target, headers, {}},
+  auto answer = connection.exchange({"CONNECT", target, headers, {}, nullptr},
                                     {kHeadBytesMax, kHeadBytesMax, false, nullptr}, deadline, {});
   const std::string shown =
       "the proxy " + route.proxy->host + ":" + std::to_string(route.proxy->port);
@@ -251,7 +252,8 @@ ClientOutcome Client::Implementation::sendHop(const ClientRequest& request, cons
   const Headers headers = headersFor(hop, route);
   const bool forwarded = route.proxy != nullptr && !hop.url.secure();
   const std::string target = forwarded ? hop.url.str() : hop.url.target;
-  const ClientConnection::Message message{hop.method, target, headers, hop.body};
+  const ClientConnection::Message message{hop.method, target, headers, hop.body,
+                                          hop.streamed};
   const ClientConnection::Expectation expectation{request.responseBytesMax, request.headerBytesMax,
                                                   request.redirectsMax > 0, &request};
   const bool repeatable = contains(kRepeatable, hop.method);
@@ -285,7 +287,8 @@ ClientOutcome Client::Implementation::send(const ClientRequest& request) {
   auto url = parseUrl(bare ? "http://localhost" + request.url : request.url);
   if (!url.ok()) return failureOf(std::move(url).error(), false);
   const Deadline deadline(clock_, request.timeout, request.cancel);
-  Hop hop{std::move(url).value(), request.method, request.headers, request.body};
+  Hop hop{std::move(url).value(), request.method, request.headers, request.body,
+          request.streamed.get()};
   for (int redirects = 0;; ++redirects) {
     ClientOutcome outcome = sendHop(request, hop, deadline);
     if (!outcome.ok()) {
@@ -314,6 +317,8 @@ Result<ClientResponse> ClientOutcome::result() && {
   return failure().error;
 }
 
+ClientIdentity::~ClientIdentity() { crypto::wipe(keyPem); }
+
 Client::Client(ClientSettings settings, const base::Clock& clock, Resolver& resolver)
     : implementation_(std::make_unique<Implementation>(std::move(settings), clock, resolver)) {}
 Client::~Client() = default;
@@ -332,6 +337,20 @@ std::string_view retryClassOf(int status) {
       return "unavailable";
     default:
       return status >= 500 && status <= 599 ? "server_error" : std::string_view{};
+  }
+}
+
+std::string_view retryClassOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kTimeout:
+      return "timeout";
+    case ErrorCode::kConnect:
+    case ErrorCode::kTls:
+      return "connection";
+    case ErrorCode::kBusy:
+      return "unavailable";
+    default:
+      return {};
   }
 }
 

@@ -62,6 +62,24 @@ class [[nodiscard]] ClientOutcome {
   std::variant<ClientResponse, ClientFailure> state_;
 };
 
+/// Who a client is to a server that asks for a certificate.
+struct ClientIdentity {
+  std::string chainPem;
+  std::string keyPem;
+  std::string name;  ///< Another one for another certificate or key: connections are kept by it.
+
+  ~ClientIdentity();
+};
+
+/// A body that need not be in memory.
+struct StreamedBody {
+  /// Gives the next piece, valid until the next call; an empty one is the end.
+  using Next = std::function<base::Result<std::string_view>()>;
+  std::uint64_t size = 0;
+  /// From its beginning; again where the request is made again.
+  std::function<base::Result<Next>()> open;
+};
+
 /// One request with its bounds. Names and values of headers are checked: nothing in them can end a
 /// line.
 struct ClientRequest {
@@ -69,6 +87,7 @@ struct ClientRequest {
   std::string url;  ///< http: or https:; with unixSocket only its path and query matter.
   Headers headers;  ///< Host, Content-Length and Connection are set by the client.
   std::string body;
+  std::shared_ptr<const StreamedBody> streamed;  ///< Instead of `body`; shared by copies.
   std::string unixSocket;  ///< Not empty: the path of the socket to connect to; no proxy, no TLS.
 
   std::chrono::milliseconds connectTimeout{10'000};  ///< Name, connection, proxy and TLS together.
@@ -84,11 +103,16 @@ struct ClientRequest {
   std::vector<std::string> secretHeaders;
 
   /// Asked for each address before it is connected to, so that a name cannot lead where the policy
-  /// does not allow; its error becomes the failure. Not asked for what a proxy connects to.
+  /// does not allow; when none is left, its error becomes the failure. Not asked for what a proxy
+  /// connects to.
   std::function<base::Status(const Address&)> allowAddress;
+  /// Kept connections are shared only with requests of the same name: what was checked for one, or
+  /// proven to the server by one, is nothing to another.
+  std::string compartment;
 
   std::string caFile;                         ///< Instead of the client's; empty: the client's.
-  const ProxySettings* proxy = nullptr;       ///< Instead of the client's; must outlive the call.
+  std::shared_ptr<const ClientIdentity> identity;  ///< Null: none; shared by copies.
+  std::shared_ptr<const ProxySettings> proxy;  ///< Instead of the client's; shared by requests.
   const base::CancelToken* cancel = nullptr;  ///< Must outlive the call.
 
   /// Takes the body as it comes, from the calling thread; an error ends the transfer and becomes
@@ -138,5 +162,7 @@ class Client {
 /// The class of an answer's status for `retry.on` of a flow: 429 rate_limited, 408 and 504 timeout,
 /// 502 and 503 unavailable, other 5xx server_error, else empty.
 std::string_view retryClassOf(int status);
+/// The class of a failure's code: timeout, connection, unavailable, or empty.
+std::string_view retryClassOf(base::ErrorCode code);
 
 }  // namespace belay::http

@@ -79,8 +79,8 @@ void ClientConnection::Session::connect(const Poco::Net::SocketAddress&) {
   throw Poco::Net::NetException("the connection is closed");
 }
 
+// The socket object counts references to its implementation, and is the one that frees it.
 ClientConnection::ClientConnection(std::unique_ptr<tls::Stream> stream)
-    // The socket object counts references to its implementation, and is the one that frees it.
     : adapter_(new StreamSocketAdapter(std::move(stream))),
       session_(std::make_unique<Session>(Poco::Net::StreamSocket(adapter_))) {
   session_->setKeepAlive(true);
@@ -127,16 +127,33 @@ Status ClientConnection::send(const Message& message) {
   for (const HeaderField& field : message.headers.fields()) request.add(field.name, field.value);
   const bool typical =
       message.method == "POST" || message.method == "PUT" || message.method == "PATCH";
-  if (!message.body.empty() || typical) {
-    request.setContentLength64(static_cast<Poco::Int64>(message.body.size()));
-  }
+  const std::uint64_t size = message.streamed ? message.streamed->size : message.body.size();
+  if (size > 0 || typical) request.setContentLength64(static_cast<Poco::Int64>(size));
   try {
     std::ostream& out = session_->sendRequest(request);
-    out.write(message.body.data(), static_cast<std::streamsize>(message.body.size()));
+    BELAY_TRY(sendBody(out, message));
     // Streams swallow exceptions; this throws what was swallowed.
     session_->flushRequest();
   } catch (const Poco::Exception& e) {
     return takeFailure(e.displayText());
+  }
+  return {};
+}
+
+Status ClientConnection::sendBody(std::ostream& out, const Message& message) {
+  if (!message.streamed) {
+    out.write(message.body.data(), static_cast<std::streamsize>(message.body.size()));
+    return {};
+  }
+  BELAY_ASSIGN(const StreamedBody::Next next, message.streamed->open());
+  std::uint64_t left = message.streamed->size;
+  while (left > 0 && out) {
+    BELAY_ASSIGN(const std::string_view piece, next());
+    // Another length than was announced would make one message of two.
+    if (piece.empty() || piece.size() > left)
+      return Error{ErrorCode::kIo, "the body has another size than it had"};
+    out.write(piece.data(), static_cast<std::streamsize>(piece.size()));
+    left -= piece.size();
   }
   return {};
 }

@@ -62,6 +62,7 @@ class ClientConnection {
     std::string_view target;
     const Headers& headers;
     std::string_view body;
+    const StreamedBody* streamed = nullptr;  ///< Instead of `body`.
   };
   /// What may come back.
   struct Expectation {
@@ -101,6 +102,7 @@ class ClientConnection {
   };
 
   base::Status send(const Message& message);
+  base::Status sendBody(std::ostream& out, const Message& message);
   base::Result<ClientResponse> receive(const Message& message, const Expectation& expectation);
   base::Status onHead(Parser& parser, const Message& message, const Expectation& expectation,
                       ClientResponse& response);

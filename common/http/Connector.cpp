@@ -57,7 +57,10 @@ Result<std::unique_ptr<tls::Stream>> connectTcp(
     const std::function<Status(const Address&)>& allowed, const tls::Deadline& deadline) {
   Error last{ErrorCode::kConnect, "connect to " + peer + ": it has no address"};
   for (std::size_t i = 0; i < addresses.size(); ++i) {
-    if (allowed) BELAY_TRY(allowed(addresses[i]));
+    if (Status may = allowed ? allowed(addresses[i]) : Status{}; !may.ok()) {
+      last = std::move(may).error();
+      continue;
+    }
     const auto share = deadline.left() / static_cast<int>(addresses.size() - i);
     auto stream = connectAddress(peer, addresses[i], deadline.within(share));
     if (stream.ok() || stream.error().code == ErrorCode::kCancelled) return stream;

@@ -7,6 +7,8 @@
 #include <mbedtls/ssl_ciphersuites.h>
 #include <psa/crypto.h>
 
+#include "common/crypto/Wipe.h"
+
 namespace belay::tls {
 
 namespace {
@@ -72,6 +74,33 @@ std::optional<std::string> TicketCache::take(const std::string& origin) {
   auto node = sessions_.extract(origin);
   if (node.empty()) return std::nullopt;
   return std::move(node.mapped());
+}
+
+base::Status loadIdentity(std::string_view chainPem, std::string_view keyPem,
+                          CertificateChain& certificates, PrivateKey& key, base::Random& random) {
+  const std::string chain(chainPem);
+  std::string keyText(keyPem);
+  const auto* chainBytes = reinterpret_cast<const unsigned char*>(chain.c_str());
+  const auto* keyBytes = reinterpret_cast<const unsigned char*>(keyText.c_str());
+  // PEM must end with a NUL that counts.
+  int failed = mbedtls_x509_crt_parse(certificates.get(), chainBytes, chain.size() + 1);
+  if (failed != 0) {
+    return base::Error{base::ErrorCode::kTlsCertificate,
+                 "the certificate chain cannot be read: " +
+                     (failed < 0 ? mbedText(failed) : "a part is not a certificate")};
+  }
+  failed = mbedtls_pk_parse_key(key.get(), keyBytes, keyText.size() + 1, nullptr, 0, fillRandom,
+                                &random);
+  crypto::wipe(keyText);
+  if (failed != 0)
+    return base::Error{base::ErrorCode::kTlsCertificate, "the private key cannot be read: " + mbedText(failed)};
+  failed =
+      mbedtls_pk_check_pair(&certificates.get()->pk, key.get(), fillRandom, &random);
+  if (failed != 0) {
+    return base::Error{base::ErrorCode::kTlsCertificate,
+                 "the private key does not belong to the first certificate of the chain"};
+  }
+  return {};
 }
 
 }  // namespace belay::tls

@@ -112,7 +112,10 @@ class TicketCache {
 struct TlsClientConfig::Parts {
   // Constant after construction.
   std::string source;
+  base::OsRandom random;
   CertificateChain authorities;
+  CertificateChain own;  ///< What the client shows of itself, when it has something.
+  PrivateKey key;
   SslConfig config;
   // Self-synchronised.
   TicketCache tickets;
@@ -129,6 +132,9 @@ struct TlsServerConfig::Parts {
   std::atomic<std::uint64_t> resumptions{0};
 };
 
+/// Reads a certificate with the key that belongs to it, as PEM. Errors: kTlsCertificate.
+base::Status loadIdentity(std::string_view chainPem, std::string_view keyPem,
+                          CertificateChain& certificates, PrivateKey& key, base::Random& random);
 /// getrandom(2) as Mbed TLS wants it; the context is a base::Random.
 int fillRandom(void* context, unsigned char* out, std::size_t length) noexcept;
 /// What Mbed TLS says about one of its codes.

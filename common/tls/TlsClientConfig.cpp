@@ -96,6 +96,10 @@ base::Result<std::shared_ptr<TlsClientConfig>> TlsClientConfig::create(
   mbedtls_ssl_config* config = parts->config.get();
   mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_ca_chain(config, parts->authorities.get(), nullptr);
+  if (!options.chainPem.empty()) {
+    BELAY_TRY(loadIdentity(options.chainPem, options.keyPem, parts->own, parts->key, parts->random));
+    BELAY_CHECK(mbedtls_ssl_conf_own_cert(config, parts->own.get(), parts->key.get()) == 0);
+  }
   mbedtls_ssl_conf_session_tickets(config, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
   mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
       config, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);

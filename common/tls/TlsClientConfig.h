@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "common/base/Environment.h"
 #include "common/base/Result.h"
@@ -17,6 +18,9 @@ struct TlsClientOptions {
   /// TLS 1.2 with records of 1,024 bytes, so that a parked connection costs the server little. A
   /// server that does not offer this refuses the handshake or ignores it.
   bool smallRecords = false;
+  /// A certificate and its key as PEM, for servers that want to know who asks; empty: none.
+  std::string_view chainPem;
+  std::string_view keyPem;
 };
 
 /// What every TLS client of one kind shares: authorities, TLS 1.2 or 1.3 with ephemeral keys and
@@ -25,7 +29,8 @@ struct TlsClientOptions {
 ///
 /// Threads:   any.
 /// Ownership: shared by all sessions that were made with it.
-/// Errors:    kTlsCertificate when no authorities can be had, naming the file and what to do.
+/// Errors:    kTlsCertificate when no authorities can be had, naming the file and what to do;
+///            for a certificate or key that cannot be used.
 class TlsClientConfig {
  public:
   static base::Result<std::shared_ptr<TlsClientConfig>> create(const TlsClientOptions& options);

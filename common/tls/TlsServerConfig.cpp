@@ -25,32 +25,6 @@ int writeTicket(void* context, const mbedtls_ssl_session* session, unsigned char
   return mbedtls_ssl_ticket_write(parts->tickets.get(), session, start, end, length, lifetime);
 }
 
-base::Status loadCertificate(std::string_view chainPem, std::string_view keyPem,
-                             TlsServerConfig::Parts& parts) {
-  const std::string chain(chainPem);
-  const std::string key(keyPem);
-  const auto* chainBytes = reinterpret_cast<const unsigned char*>(chain.c_str());
-  const auto* keyBytes = reinterpret_cast<const unsigned char*>(key.c_str());
-  // PEM must end with a NUL that counts.
-  int failed = mbedtls_x509_crt_parse(parts.chain.get(), chainBytes, chain.size() + 1);
-  if (failed != 0) {
-    return Error{ErrorCode::kTlsCertificate,
-                 "the certificate chain cannot be read: " +
-                     (failed < 0 ? mbedText(failed) : "a part is not a certificate")};
-  }
-  failed = mbedtls_pk_parse_key(parts.key.get(), keyBytes, key.size() + 1, nullptr, 0, fillRandom,
-                                &parts.random);
-  if (failed != 0)
-    return Error{ErrorCode::kTlsCertificate, "the private key cannot be read: " + mbedText(failed)};
-  failed =
-      mbedtls_pk_check_pair(&parts.chain.get()->pk, parts.key.get(), fillRandom, &parts.random);
-  if (failed != 0) {
-    return Error{ErrorCode::kTlsCertificate,
-                 "the private key does not belong to the first certificate of the chain"};
-  }
-  return {};
-}
-
 /// It becomes the active one; the random one before it has sealed nothing yet.
 base::Status useTicketKey(std::string_view ticketKey, TlsServerConfig::Parts& parts) {
   if (ticketKey.empty()) return {};
@@ -80,7 +54,7 @@ base::Result<std::shared_ptr<TlsServerConfig>> TlsServerConfig::create(std::stri
                                                                        std::string_view ticketKey) {
   auto parts = std::make_unique<Parts>();
   BELAY_TRY(parts->config.setUp(MBEDTLS_SSL_IS_SERVER));
-  BELAY_TRY(loadCertificate(chainPem, keyPem, *parts));
+  BELAY_TRY(loadIdentity(chainPem, keyPem, parts->chain, parts->key, parts->random));
   mbedtls_ssl_config* config = parts->config.get();
   int failed = mbedtls_ssl_conf_own_cert(config, parts->chain.get(), parts->key.get());
   if (failed != 0)

@@ -10,6 +10,7 @@ set(BELAY_LAYERS "")
 set(BELAY_HOT
   common/base common/sqlite agent/engine
   common/crypto/Sha256.cpp common/crypto/Sha256Blocks.cpp
+  agent/vault/Redactor.cpp
   common/json/Json.cpp common/json/Strict.cpp common/json/Value.cpp common/json/Writer.cpp
   agent/script/Call.cpp agent/script/Output.cpp agent/script/QuickJsEvaluator.cpp)
 
@@ -71,12 +72,13 @@ belay_layer(agent/trust      USES belay_base belay_json belay_crypto belay_state
 belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto belay_statement belay_script belay_flow
                                   belay_engine belay_journal belay_trust)
 belay_layer(agent/resources  USES belay_base belay_crypto)
-belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_http)
+belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_http belay_trust)
 belay_layer(agent/jobs       USES belay_base belay_json)
 belay_layer(agent/agents     USES belay_base belay_json belay_crypto belay_jobs)
+belay_layer(agent/llm        USES belay_base belay_json belay_http)
 belay_layer(agent/steps      USES belay_base belay_log belay_json belay_settings belay_tls belay_http belay_script belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
-                                  belay_jobs belay_agents deps::libssh deps::sqlite3)
+                                  belay_jobs belay_agents belay_llm deps::libssh deps::sqlite3)
 belay_layer(agent/rehearsal  USES belay_base belay_log belay_json belay_crypto belay_script belay_flow
                                   belay_engine belay_journal belay_trust belay_runtime belay_steps)
 belay_layer(agent/triggers   USES belay_base belay_log belay_json belay_calendar belay_crypto belay_flow

@@ -123,7 +123,7 @@ def test_metadata_addresses_are_refused():
     with belay.started() as host:
         for url in ("http://169.254.169.254/latest", "http://[fe80::1]/"):
             shown = host.run(call(url))
-            check.equal("BLY-POLICY-REFUSED", shown["run"]["error"]["code"], url)
+            check.equal("BLY-EGRESS-REFUSED", shown["run"]["error"]["code"], url)
 
 
 def test_through_a_proxy_with_credentials():

@@ -152,7 +152,7 @@ MUTANTS = [
            ("tests/integration/07_secrets.py",)),
     Mutant("secret-in-two-pieces", "a secret that comes in two pieces is taken out", "agent/vault/Redactor.cpp",
            "held_.size() - (redactor_->longest_ - 1);", "held_.size();", ("unit_vault",)),
-    Mutant("path-leaves-base", "a connection's credentials stay below its base", "agent/vault/Connection.cpp",
+    Mutant("path-leaves-base", "a connection's credentials stay below its base", "agent/vault/HttpConnection.cpp",
            '  return decoded == "." || decoded == "..";', '  return decoded == ".";', ("unit_vault",)),
     Mutant("duplicate-names", "a JSON text has one meaning", "common/json/Strict.cpp",
            "      if (!names.insert(std::move(name)).second) return fail",

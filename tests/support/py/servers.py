@@ -147,11 +147,11 @@ class Authority:
     def _run(self, *words):
         subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=30)
 
-    def issue(self, names, days=2):
+    def issue(self, names, days=2, usage="serverAuth"):
         """Paths of a certificate and its key, for `names` like DNS:localhost,IP:127.0.0.1."""
         stem = self._path("leaf-%d" % len(os.listdir(self.folder)))
         with open(stem + ".ext", "w", encoding="ascii") as file:
-            file.write("subjectAltName=%s\nextendedKeyUsage=serverAuth\n" % names)
+            file.write("subjectAltName=%s\nextendedKeyUsage=%s\n" % (names, usage))
         self._run("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=leaf",
                   "-keyout", stem + ".key", "-out", stem + ".csr")
         self._run("x509", "-req", "-in", stem + ".csr", "-CA", self.file, "-CAkey", self._path(self.name + ".key"),

@@ -330,7 +330,7 @@ TEST(DaemonDown, secretsAreKeptByTheCommandItself) {
   LONGS_EQUAL(0, world.run({"secret", "set", "TOKEN", "--user"}));
   LONGS_EQUAL(0, world.run({"secret", "list", "--user"}));
   CHECK(has(world.console.outText, "TOKEN"));
-  LONGS_EQUAL(0, world.run({"secret", "delete", "TOKEN", "--user"}));
+  LONGS_EQUAL(0, world.run({"secret", "delete", "TOKEN", "--force", "--user"}));
 }
 
 TEST(DaemonDown, theDoctorSaysSo) {

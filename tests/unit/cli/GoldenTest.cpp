@@ -291,7 +291,7 @@ const std::vector<Case>& cases() {
       {"connection-list",
        {"connection", "list"},
        "GET /v1/connections",
-       R"J({"connections":[{"name":"team","type":"chat","version":"0123456789abcdef","secrets":["CHAT"]}]})J"},
+       R"J({"connections":[{"name":"team","type":"chat","version":"0123456789abcdef","secrets":["CHAT"],"source":"added"}]})J"},
       {"journal-stats",
        {"journal", "stats"},
        "GET /v1/journal/stats",

@@ -222,7 +222,7 @@ TEST(FlowModel, everyFamilyHasItsRow) {
   LONGS_EQUAL(static_cast<long>(Family::kCount), belay::flow::familyTable().size());
   STRCMP_EQUAL("notify", std::string(belay::flow::familyName(Family::kNotify)).c_str());
   CHECK(belay::flow::findFamily("switch")->family == Family::kSwitch);
-  CHECK(belay::flow::findFamily("llm") == nullptr);
+  CHECK(belay::flow::findFamily("mail") == nullptr);
 }
 
 TEST(FlowModel, namesOfClassesReadBack) {

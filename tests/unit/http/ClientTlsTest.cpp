@@ -47,7 +47,7 @@ TEST_GROUP(ClientTls) {
   void setup() override {
     client = std::make_unique<Client>(belay::http::ClientSettings{}, clock, resolver);
     request.caFile = folder.at("ca.pem");
-    request.proxy = &proxies;
+    request.proxy = std::make_shared<const ProxySettings>(proxies);
     CHECK(belay::base::writeFileDurably(request.caFile, authority.pem()).ok());
   }
 
@@ -55,6 +55,7 @@ TEST_GROUP(ClientTls) {
     proxies.http =
         *parseProxy("http://" + credentials + "127.0.0.1:" + std::to_string(proxy.port()));
     proxies.https = proxies.http;
+    request.proxy = std::make_shared<const ProxySettings>(proxies);
   }
 
   std::string bodyOfAnswer() {

@@ -25,7 +25,8 @@ TEST_GROUP(HttpStep) {
 
   HttpStep step() {
     belay::settings::HttpSettings settings;
-    return HttpStep(HttpStep::World{on.calls, *on.outputs, on.connections, *on.vault, on.realClock},
+    return HttpStep(HttpStep::World{on.calls, *on.outputs, on.connections, *on.vault, on.realClock,
+                                    on.policy, *on.tokens},
                     settings);
   }
   StepResult perform(const Attempt& attempt) {
@@ -203,4 +204,24 @@ TEST(HttpStep, aStepThatTakesTooLongIsAStepTimeout) {
   CHECK_FALSE(result.ok);
   STRCMP_EQUAL("BLY-STEP-TIMEOUT", result.failure->code.c_str());
   CHECK(result.failure->kind == FailureClass::kTimeout);
+}
+
+TEST(HttpStep, whatWasDescribedIsWhatIsAskedAlthoughTheConnectionChanges) {
+  AnsweringPeer first(AnsweringPeer::ok("{\"a\":1}"));
+  AnsweringPeer second(AnsweringPeer::ok("{\"a\":2}"));
+  const auto definition = [](const std::string& url) {
+    belay::json::Value out;
+    return out.set("type", "http").set("base_url", url);
+  };
+  CHECK(on.connections.put("api", definition(first.url("/v1")), {}, false).ok());
+  const Attempt attempt =
+      StepsFixture::attemptOf(Family::kHttp, R"({"connection": "api", "url": "/x"})");
+  HttpStep http = step();
+  CHECK(http.describe(attempt).ok());
+  CHECK(on.connections.put("api", definition(second.url("/v1")), {}, true).ok());
+  http.start(attempt);
+  CHECK(on.result().outputJson.find(R"("body":{"a":1})") != std::string::npos);
+  // Another attempt is another description.
+  http.start(attempt);
+  CHECK(on.result().outputJson.find(R"("body":{"a":2})") != std::string::npos);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/steps/HttpCalls.h"
+#include "agent/steps/OAuthTokens.h"
 #include "agent/steps/Outputs.h"
 #include "agent/vault/ConnectionStore.h"
 #include "agent/vault/Vault.h"
@@ -29,6 +30,8 @@ class StepsFixture {
     vault = std::move(*vault::Vault::open(folder.at("vault"), std::move(*key), clock, random));
     store = std::move(*resources::ResourceStore::open(folder.at("resources"), clock, random));
     outputs = std::make_unique<steps::Outputs>(*store, *vault, clock, 64);
+    tokens = std::make_unique<steps::OAuthTokens>(
+        steps::OAuthTokens::World{policy, *vault, realClock});
   }
   void secret(const std::string& name, const std::string& value) {
     BELAY_CHECK(vault->set(name, vault::SecretValue(value)).ok());
@@ -71,6 +74,8 @@ class StepsFixture {
   http::Client client{http::ClientSettings{}, realClock, resolver};
   steps::WorkerPool pool{"test", 2, 100};
   steps::HttpCalls calls{pool, client, sink()};
+  trust::Policy policy = trust::Policy::builtInForUser();
+  std::unique_ptr<steps::OAuthTokens> tokens;
 };
 
 /// A server that gives each request to a test and answers what it is told, once per connection.

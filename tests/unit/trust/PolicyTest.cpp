@@ -313,7 +313,7 @@ TEST(Policy, neverReachesMetadataByAnyName) {
   for (const char* address :
        {"169.254.169.254", "169.254.0.1", "fe80::1", "febf::1", "fd00:ec2::254", "100.100.100.200",
         "168.63.129.16", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1",
-        "::169.254.169.254", "0.0.0.0", "::", "224.0.0.1", "255.255.255.255", "ff02::1"}) {
+        "::169.254.169.254", "0.0.0.0", "240.0.0.1", "::", "224.0.0.1", "255.255.255.255", "ff02::1"}) {
     CHECK_FALSE_TEXT(reaches(builtIn, address), address);
   }
   for (const char* near : {"169.253.255.255", "169.255.0.0", "fec0::1", "100.100.100.201"}) {
@@ -327,7 +327,13 @@ TEST(Policy, withAFileThisHostIsReachedOnlyWhenListed) {
        {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"}) {
     CHECK_FALSE_TEXT(reaches(plain, address), address);
   }
-  CHECK(reaches(plain, "10.0.0.1"));
+  for (const char* address : {"10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1",
+                              "fd12:3456::1", "::ffff:10.0.0.1", "64:ff9b::a00:1"}) {
+    CHECK_FALSE_TEXT(reaches(plain, address), address);
+    CHECK_TRUE_TEXT(reaches(builtIn, address), address);
+  }
+  for (const char* address : {"9.255.255.255", "172.32.0.1", "192.167.255.255", "203.0.113.7"})
+    CHECK_TRUE_TEXT(reaches(plain, address), address);
   CHECK(reaches(policy, "127.0.0.1"));
   CHECK(reaches(policy, "::ffff:127.0.0.1"));
   CHECK_FALSE(reaches(policy, "127.0.0.2"));

@@ -5,7 +5,9 @@
 
 #include "agent/vault/Connection.h"
 #include "agent/vault/ConnectionStore.h"
+#include "common/base/Files.h"
 #include "common/json/Json.h"
+#include "tests/support/TempFolder.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -13,12 +15,15 @@ using belay::base::Error;
 using belay::base::ErrorCode;
 using belay::base::Result;
 using belay::vault::ChatConnection;
+using belay::json::Value;
 using belay::vault::Connection;
+using belay::vault::ConnectionStore;
 using belay::vault::connectionUrl;
 using belay::vault::HttpConnection;
 using belay::vault::parseConnection;
 using belay::vault::Secret;
 using belay::vault::SecretValue;
+using belay::test::TempFolder;
 
 namespace {
 
@@ -46,6 +51,14 @@ struct WrongRow {
   const char* pointer;
 };
 constexpr WrongRow kWrong[] = {
+    {R"({"type":"http","base_url":"https://x","test_path":"x"})", "/connections/api/test_path"},
+    {R"({"type":"http","base_url":"https://x","auth":{"type":"api_key","secret":"A","header":"Host"}})",
+     "/connections/api/auth/header"},
+    {R"({"type":"http","base_url":"https://x","auth":{"type":"bearer","secret":"A","header":"X"}})",
+     "/connections/api/auth/header"},
+    {R"({"type":"http","base_url":"https://x","auth":{"type":"api_key","secret":"A"},
+         "headers":{"x-api-key":{"secret":"B"}}})",
+     "/connections/api/auth"},
     {R"([])", "/connections/api"},
     {R"({})", "/connections/api"},
     {R"({"type":"ftp"})", "/connections/api/type"},
@@ -82,7 +95,29 @@ constexpr WrongRow kWrong[] = {
     {R"({"type":"http","base_url":"https://x","auth":{"type":"bearer","secret":"a.b"}})",
      "/connections/api/auth/secret"},
     {R"({"type":"http","base_url":"https://x","auth":{"type":"bearer","secret":"A","user":"u"}})",
-     "/connections/api/auth"},
+     "/connections/api/auth/user"},
+    {R"({"type":"http","base_url":"https://x","auth":{"type":"bearer","secret":"A","":"u"}})",
+     "/connections/api/auth/"},
+    {R"({"type":"http","base_url":"https://x","auth":{"type":"oauth2","secret":"A","client_id":"i"}})",
+     "/connections/api/auth/token_url"},
+    {R"({"type":"http","base_url":"https://x","auth":{"type":"oauth2","secret":"A","client_id":"i",
+         "token_url":"https://t/","scopes":["a b"]}})",
+     "/connections/api/auth/scopes/0"},
+    {R"({"type":"http","base_url":"https://x","client_cert":"/a.pem"})", "/connections/api"},
+    {R"({"type":"http","base_url":"https://x","client_cert":"a.pem","client_key":{"secret":"K"}})",
+     "/connections/api/client_cert"},
+    {R"({"type":"http","base_url":"https://x","client_cert":"/a.pem","client_key":"K"})",
+     "/connections/api/client_key"},
+    {R"({"type":"http","base_url":"https://x","addresses":["10.0.0.1/8"]})",
+     "/connections/api/addresses/0"},
+    {R"({"type":"http","base_url":"https://x","addresses":[]})", "/connections/api/addresses"},
+    {R"({"type":"llm"})", "/connections/api"},
+    {R"({"type":"llm","api":"x"})", "/connections/api/api"},
+    {R"({"type":"llm","api":"openai"})", "/connections/api"},
+    {R"({"type":"llm","api":"openai","secret":"K","prices":{"m":{"input":-1}}})",
+     "/connections/api/prices/m/input"},
+    {R"({"type":"llm","api":"openai","secret":"K","headers":{"Authorization":{"secret":"B"}}})",
+     "/connections/api/secret"},
     {R"({"type":"http","base_url":"https://x","auth":{"type":"basic","secret":"A"}})",
      "/connections/api/auth"},
     {R"({"type":"http","base_url":"https://x","auth":{"type":"basic","secret":"A","user":"a:b"}})",
@@ -193,6 +228,18 @@ TEST(Connection, bearerTokensGetTheirScheme) {
   CHECK(resolved->headers[0].value.reveal() == "Bearer t0ken");
 }
 
+TEST(Connection, apiKeysStandInTheirHeader) {
+  secrets.values = {{"KEY", "k3y"}};
+  const auto plain =
+      read(R"({"type":"http","base_url":"https://x","auth":{"type":"api_key","secret":"KEY"}})");
+  const auto resolved = belay::vault::resolve(http(plain), secrets);
+  STRCMP_EQUAL("X-API-Key", resolved->headers[0].name.c_str());
+  CHECK(resolved->headers[0].value.reveal() == "k3y");
+  const auto named = read(
+      R"({"type":"http","base_url":"https://x","auth":{"type":"api_key","secret":"KEY","header":"PRIVATE-TOKEN"}})");
+  STRCMP_EQUAL("PRIVATE-TOKEN", belay::vault::resolve(http(named), secrets)->headers[0].name.c_str());
+}
+
 TEST(Connection, refusesSecretsThatWouldEndALine) {
   secrets.values = {{"TOKEN", "t0ken\n"}};
   for (const char* text :
@@ -266,4 +313,60 @@ TEST(Connection, aDatabaseIsAFileThatIsReadUnlessItSaysOtherwise) {
         R"({"type":"db","file":"/a","write":"yes"})", R"({"type":"db","file":"/a","url":"x"})"}) {
     CHECK_TEXT(!read(wrong).ok(), wrong);
   }
+}
+TEST_GROUP(AddedConnections) {
+  TempFolder folder;
+  const std::string file = folder.at("connections.json");
+  const Value settings =
+      belay::json::parse(R"({"fixed":{"type":"http","base_url":"https://x"}})").value();
+  const Value definition = belay::json::parse(R"({"type":"http","base_url":"https://y"})").value();
+  const Value other = belay::json::parse(R"({"type":"http","base_url":"https://z"})").value();
+  ConnectionStore open() { return std::move(ConnectionStore::open(settings, file).value()); }
+};
+
+TEST(AddedConnections, areThereAgainWhenTheFileIsRead) {
+  ConnectionStore store = open();
+  const auto made = store.put("api", definition, {77, "uid:1"}, false);
+  CHECK_FALSE((*made)->ofSettings);
+  const ConnectionStore again = open();
+  LONGS_EQUAL(2, again.all().size());
+  const auto found = again.find("api").value();
+  CHECK(found->version == (*made)->version);
+  LONGS_EQUAL(77, found->addedMs);
+  STRCMP_EQUAL("uid:1", found->addedBy.c_str());
+}
+
+TEST(AddedConnections, whoHoldsOneKeepsItAsItWas) {
+  ConnectionStore store = open();
+  CHECK(store.put("api", definition, {}, false).ok());
+  const auto held = store.find("api").value();
+  CHECK(store.put("api", definition, {}, false).error().code == ErrorCode::kConflict);
+  CHECK(store.put("api", other, {}, true).ok());
+  CHECK(held->version != store.find("api").value()->version);
+  CHECK(store.remove("api").ok());
+  CHECK(store.find("api").error().code == ErrorCode::kConnectionNotFound);
+  CHECK(store.remove("api").error().code == ErrorCode::kConnectionNotFound);
+  LONGS_EQUAL(1, open().all().size());
+}
+
+TEST(AddedConnections, thoseOfTheSettingsStay) {
+  ConnectionStore store = open();
+  CHECK(store.put("fixed", definition, {}, true).error().code == ErrorCode::kConflict);
+  CHECK(store.remove("fixed").error().code == ErrorCode::kConflict);
+  CHECK(store.put("Bad", definition, {}, false).error().code == ErrorCode::kConnectionInvalid);
+}
+
+TEST(AddedConnections, aDamagedFileIsNotTakenForAnEmptyOne) {
+  for (const char* text : {"", "{}", "[]", R"({"format":"belay-connections","v":2,"connections":{}})",
+                           R"({"format":"belay-connections","v":1,"connections":{"a":{}}})",
+                           R"({"format":"belay-connections","v":1,"connections":{"a":{"definition":{}}}})"}) {
+    CHECK(belay::base::writeFileDurably(file, text, 0600).ok());
+    CHECK_FALSE_TEXT(ConnectionStore::open(settings, file).ok(), text);
+  }
+}
+
+TEST(AddedConnections, aFileThatCannotBeWrittenChangesNothing) {
+  auto store = ConnectionStore::open(settings, folder.at("missing/connections.json"));
+  CHECK_FALSE(store->put("api", definition, {}, false).ok());
+  LONGS_EQUAL(1, store->all().size());
 }

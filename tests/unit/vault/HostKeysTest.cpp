@@ -45,7 +45,7 @@ TEST(HostKeys, makesKeysThatOnlyTheUserReads) {
     LONGS_EQUAL(0600, info.st_mode & 07777);
   }
   CHECK(host.localKey().ok());
-  CHECK(host.vaultKey().ok());
+  CHECK(host.vaultKeyBytes().ok());
   LONGS_EQUAL(2, belay::base::listFolder(keys).value().size());
 }
 
@@ -78,7 +78,7 @@ TEST(HostKeys, madeTwiceAtOnceAreOne) {
     threads.emplace_back([&, t] {
       SeededRandom own(t + 10);
       if (!host.create(own).ok()) failed[t] = 1;
-      if (!host.localKey().ok() || !host.vaultKey().ok()) failed[t] = 1;
+      if (!host.localKey().ok() || !host.vaultKeyBytes().ok()) failed[t] = 1;
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -88,8 +88,8 @@ TEST(HostKeys, madeTwiceAtOnceAreOne) {
 
 TEST(HostKeys, saysWhatToDoWhenThereAreNone) {
   CHECK(host.localKey().error().code == ErrorCode::kNotInitialised);
-  CHECK(host.vaultKey().error().code == ErrorCode::kNotInitialised);
-  STRCMP_EQUAL("belay init", host.vaultKey().error().actions.front().c_str());
+  CHECK(host.vaultKeyBytes().error().code == ErrorCode::kNotInitialised);
+  STRCMP_EQUAL("belay init", host.vaultKeyBytes().error().actions.front().c_str());
 }
 
 TEST(HostKeys, refusesFilesThatOthersMayRead) {
@@ -98,20 +98,20 @@ TEST(HostKeys, refusesFilesThatOthersMayRead) {
     for (const unsigned mode : {0640u, 0604u, 0620u, 0601u}) {
       LONGS_EQUAL(0, ::chmod((keys + name).c_str(), mode));
       const bool local = std::string_view(name) == "/local.key";
-      const auto code = local ? host.localKey().error().code : host.vaultKey().error().code;
+      const auto code = local ? host.localKey().error().code : host.vaultKeyBytes().error().code;
       CHECK(code == ErrorCode::kStateFolderUnsafe);
     }
     LONGS_EQUAL(0, ::chmod((keys + name).c_str(), 0400));
   }
   CHECK(host.localKey().ok());
-  CHECK(host.vaultKey().ok());
+  CHECK(host.vaultKeyBytes().ok());
 }
 
 TEST(HostKeys, refusesAFolderThatOthersMayChange) {
   CHECK(host.create(random).ok());
   LONGS_EQUAL(0, ::chmod(keys.c_str(), 0770));
   CHECK(host.localKey().error().code == ErrorCode::kStateFolderUnsafe);
-  CHECK(host.vaultKey().error().code == ErrorCode::kStateFolderUnsafe);
+  CHECK(host.vaultKeyBytes().error().code == ErrorCode::kStateFolderUnsafe);
   CHECK(host.create(random).error().code == ErrorCode::kStateFolderUnsafe);
 }
 
@@ -119,29 +119,28 @@ TEST(HostKeys, refusesLinksAndFolders) {
   CHECK(host.create(random).ok());
   LONGS_EQUAL(0, ::rename((keys + "/vault.key").c_str(), folder.at("elsewhere").c_str()));
   LONGS_EQUAL(0, ::symlink(folder.at("elsewhere").c_str(), (keys + "/vault.key").c_str()));
-  CHECK_FALSE(host.vaultKey().ok());
+  CHECK_FALSE(host.vaultKeyBytes().ok());
   LONGS_EQUAL(0, ::unlink((keys + "/vault.key").c_str()));
   LONGS_EQUAL(0, ::mkdir((keys + "/vault.key").c_str(), 0700));
-  CHECK(host.vaultKey().error().code == ErrorCode::kStateFolderUnsafe);
+  CHECK(host.vaultKeyBytes().error().code == ErrorCode::kStateFolderUnsafe);
 }
 
 TEST(HostKeys, refusesFilesThatHoldNoKey) {
   CHECK(host.create(random).ok());
   CHECK(belay::base::writeFileDurably(keys + "/vault.key", "too short").ok());
   CHECK(belay::base::writeFileDurably(keys + "/local.key", "{}").ok());
-  CHECK(host.vaultKey().error().code == ErrorCode::kVaultSealed);
+  CHECK(host.vaultKeyBytes().error().code == ErrorCode::kMasterKey);
   CHECK(host.localKey().error().code == ErrorCode::kCrypto);
 }
 
 TEST(HostKeys, takesTheCredentialOfSystemdFirst) {
   CHECK(host.create(random).ok());
   const HostKeys given{{keys, credentials}};
-  CHECK(given.vaultKey().ok());  // There is no credential yet.
-  const std::string sealed = host.vaultKey().value().seal("x", "", random);
+  CHECK(given.vaultKeyBytes().ok());  // There is no credential yet.
   giveCredential(std::string(32, 'c'), 0440);
-  CHECK_FALSE(given.vaultKey().value().open(sealed, "").ok());
+  CHECK(given.vaultKeyBytes()->reveal() == std::string(32, 'c'));
   giveCredential(std::string(32, 'c'), 0444);
-  CHECK(given.vaultKey().error().code == ErrorCode::kStateFolderUnsafe);
+  CHECK(given.vaultKeyBytes().error().code == ErrorCode::kStateFolderUnsafe);
   giveCredential("short", 0400);
-  CHECK(given.vaultKey().error().code == ErrorCode::kVaultSealed);
+  CHECK(given.vaultKeyBytes().error().code == ErrorCode::kMasterKey);
 }
