@@ -45,6 +45,7 @@
 #include "agent/steps/PolicyResolver.h"
 #include "agent/steps/RunStep.h"
 #include "agent/steps/SetStep.h"
+#include "agent/steps/ToolPlans.h"
 #include "agent/triggers/EmitStep.h"
 #include "agent/triggers/Events.h"
 #include "agent/triggers/Scheduler.h"
@@ -114,6 +115,7 @@ class Daemon {
   Status makeRuntime();
   Status makeSteps();
   Status makeAgentStep(const settings::JobSettings& jobs);
+  void makeToolStep(const settings::JobSettings& jobs);
   Status makeLink();
   Status makeApi();
   std::string callbackToken(const std::string& wait) const;
@@ -159,6 +161,7 @@ class Daemon {
   std::unique_ptr<steps::HttpCalls> calls_;
   std::unique_ptr<steps::RunStep> runStep_;
   std::unique_ptr<steps::AgentStep> agentStep_;
+  std::unique_ptr<steps::ToolStep> toolStep_;
   std::unique_ptr<steps::HttpStep> httpStep_;
   std::unique_ptr<steps::NotifyStep> notifyStep_;
   steps::SetStep setStep_;
@@ -234,11 +237,11 @@ Status Daemon::guardMachine() {
 }
 
 Status Daemon::openJobs() {
-  for (const char* folder : {"/work", "/material", "/agents"}) BELAY_TRY(base::makeFolders(state() + folder));
+  for (const char* folder : {"/work", "/material", "/agents", "/tools"}) BELAY_TRY(base::makeFolders(state() + folder));
   jobs::JobRunnerSettings settings;
   settings.folder = layout().jobs();
   settings.nurseryCommand = {"/proc/self/exe", "spawner", "--nursery"};
-  settings.runningMax = static_cast<std::size_t>(options_.settings.jobs.runningMax +
+  settings.runningMax = static_cast<std::size_t>(2 * options_.settings.jobs.runningMax +
                                                  options_.settings.jobs.agentsMax);
   settings.spawnerSocket = options_.settings.jobs.spawnerSocket;
   settings.cgroupFolder = jobs::prepareCgroup(jobs::findDelegatedCgroup(), false);
@@ -315,19 +318,26 @@ Status Daemon::makeSteps() {
           state() + "/material",
           [this](std::function<void()> call) { loop_->call(std::move(call)); },
           [this](const std::string& wait) { return linkPart_->callbackUrl(wait); },
-          [this](const base::JobId& job) { agentStep_->takeEnded(job); }},
+          [this](const base::JobId& job) {
+            agentStep_->takeEnded(job);
+            toolStep_->takeEnded(job);
+          }},
       jobs, loop_->resultSink());
   BELAY_TRY(makeAgentStep(jobs));
+  makeToolStep(jobs);
   httpStep_ = std::make_unique<steps::HttpStep>(
       steps::HttpStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock},
       options_.settings.http);
   notifyStep_ = std::make_unique<steps::NotifyStep>(
-      steps::NotifyStep::World{*calls_, *connections_, *vault_, world_.clock},
+      steps::NotifyStep::World{*calls_, *connections_, *vault_, world_.clock, *toolStep_,
+                               loop_->resultSink()},
       options_.settings.http);
 
   runtime::Steps& steps = runtime_->steps();
   steps.setPerformer(flow::Family::kRun, *runStep_);
   steps.setPerformer(flow::Family::kAgent, *agentStep_);
+  steps.setPerformer(flow::Family::kSsh, *toolStep_);
+  steps.setPerformer(flow::Family::kPlugin, *toolStep_);
   steps.setPerformer(flow::Family::kHttp, *httpStep_);
   steps.setPerformer(flow::Family::kNotify, *notifyStep_);
   steps.setInline(flow::Family::kSet, setStep_);
@@ -356,6 +366,25 @@ Status Daemon::makeAgentStep(const settings::JobSettings& jobs) {
           }},
       jobs, options_.settings.agents, loop_->resultSink());
   return {};
+}
+
+void Daemon::makeToolStep(const settings::JobSettings& jobs) {
+  std::map<flow::Family, steps::ToolPlanner> planners;
+  planners[flow::Family::kSsh] = [this, jobs](const runtime::Attempt& attempt) {
+    return steps::planSsh(attempt, *connections_, jobs);
+  };
+  planners[flow::Family::kPlugin] = [this, jobs](const runtime::Attempt& attempt) {
+    return steps::planPlugin(attempt, *connections_, jobs);
+  };
+  planners[flow::Family::kNotify] = [this](const runtime::Attempt& attempt) {
+    return steps::planMail(attempt, *connections_);
+  };
+  toolStep_ = std::make_unique<steps::ToolStep>(
+      steps::ToolStep::World{
+          *runStep_, *jobs_, *outputs_, *connections_, *vault_, *filePool_, world_.clock,
+          world_.log, state() + "/tools",
+          [this](std::function<void()> call) { loop_->call(std::move(call)); }},
+      jobs, std::move(planners), loop_->resultSink());
 }
 
 std::string Daemon::callbackToken(const std::string& wait) const {
@@ -500,6 +529,7 @@ void Daemon::round() {
   if (straysEnded_ || runtime_->hasOwed()) return;
   straysEnded_ = true;
   runStep_->endStrays();
+  toolStep_->sweep();
 }
 
 Status Daemon::run() {

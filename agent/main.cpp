@@ -17,6 +17,7 @@
 #include "agent/cli/PosixWorld.h"
 #include "agent/jobs/Spawner.h"
 #include "agent/jobs/SpawnerNursery.h"
+#include "agent/tools/Tool.h"
 #include "common/log/StderrLog.h"
 
 namespace {
@@ -67,6 +68,8 @@ int main(int argc, char** argv) {
     return belay::agents::runWorkspace(argc, argv);
   if (argc == 3 && std::strcmp(argv[1], "drive") == 0) return driveAgent(argv[2]);
   useOwnNameServices();
+  if (argc == 3 && std::strcmp(argv[1], "step") == 0)
+    return belay::tools::runTool(argv[2], &environment);
   belay::cli::PosixWorld world(&runDaemon);
   return belay::cli::main(argc, argv, world.world());
 }

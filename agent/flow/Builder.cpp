@@ -168,6 +168,9 @@ Value renderable(Value spec, Family family, const Flow& flow) {
     spec.set("text", flow.templates.at(*name));
     spec.erase("template");
   }
+  if (const Value* html = family == Family::kNotify ? spec.find("html") : nullptr) {
+    if (const auto used = textOf(*html, "template")) spec.set("html", flow.templates.at(*used));
+  }
   if (family == Family::kAgent) {
     if (const auto prompt = textOf(*spec.find("prompt"), "template"))
       spec.set("prompt", flow.templates.at(*prompt));

@@ -26,6 +26,8 @@ extern const ObjectRow kBackoffObject;
 extern const ObjectRow kTriggerObject;
 extern const ObjectRow kConcurrencyObject;
 extern const ObjectRow kAgentObject;
+extern const ObjectRow kSshObject;
+extern const ObjectRow kPluginObject;
 /// A value of the flow's agents, and of the settings'.
 extern const ObjectRow kHandleObject;
 

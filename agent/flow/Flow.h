@@ -34,6 +34,8 @@ enum class Family : std::uint8_t {
   kFlow,
   kEmit,
   kAgent,
+  kSsh,
+  kPlugin,
   kCount
 };
 
@@ -136,7 +138,7 @@ struct Step {
   std::string spec;
   std::optional<std::string> when;  ///< Expression, without ${{ }}; "true" and "false" too.
   /// A duration, or a template that gives one: the step's own, else of `defaults`, else of the
-  /// table of families. Set for the families with effects (run agent http notify), never for the others.
+  /// table of families. Set for the families with effects (run agent http notify ssh plugin), never for the others.
   std::optional<std::string> timeout;
   Retry retry;
   OnError onError;

@@ -93,7 +93,7 @@ constexpr std::array<KeyRow, 2> kDefaultsKeys{{
 }};
 constexpr ObjectRow kDefaults{.what = "defaults", .keys = kDefaultsKeys};
 
-constexpr std::array<Words, 2> kConnectionTypes{"http", "chat"};
+constexpr std::array<Words, 5> kConnectionTypes{"http", "chat", "ssh", "smtp", "plugin"};
 constexpr std::array<KeyRow, 2> kRequiresKeys{{
     {.name = "name",
      .shape = Shape::kIdentifier,
@@ -307,7 +307,7 @@ constexpr std::array<KeyRow, 13> kStepKeys{{
      .help = "How often a run may come to this step."},
 }};
 
-constexpr std::array<Words, 4> kStepLater{"llm", "search", "db", "ssh"};
+constexpr std::array<Words, 3> kStepLater{"llm", "search", "db"};
 
 }  // namespace
 

@@ -47,6 +47,10 @@ export interface AgentOutput {
   files_changed?: number; diff?: Resource; branch?: string; base?: string; commit?: string; repository?: string;
   changes?: { path: string; status: string }[]; files?: { [path: string]: Resource }; duration_ms: number;
 }
+export interface SshOutput {
+  exit_code?: number; signal?: string; pid?: number; stdout: TextOutput; stderr: TextOutput;
+  files?: { [name: string]: Resource }; duration_ms: number;
+}
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
 export interface EmitOutput {
@@ -95,8 +99,9 @@ struct FamilyOutput {
   Family family;
   std::string_view type;
 };
-constexpr std::array<FamilyOutput, 8> kOutputs{{{Family::kRun, "RunOutput"},
+constexpr std::array<FamilyOutput, 9> kOutputs{{{Family::kRun, "RunOutput"},
                                                 {Family::kAgent, "AgentOutput"},
+                                                {Family::kSsh, "SshOutput"},
                                                 {Family::kHttp, "HttpOutput"},
                                                 {Family::kKv, "KvOutput"},
                                                 {Family::kEmit, "EmitOutput"},

@@ -47,6 +47,7 @@ using PathResolver = std::function<std::string(const std::string&)>;
 ///   http: {allow: [{id, hosts, ports, schemes, methods, flows}], deny: [the same],
 ///          addresses: [CIDR]}
 ///   agent: {allow: [{id, agents, executables, workspaces, env, flows}], deny: [the same]},
+///   ssh, mail, plugin: {allow: [{id, connections, flows, …}], deny: [the same]} (PolicyRules.h)
 ///   flows: [{slug, pin, channel}]
 ///   webhook: {unauthenticated: [FLOW/WEBHOOK]}
 ///   families: [FAMILY], secrets: [{id, names, flows}],

@@ -15,9 +15,9 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 11> kTopKeys{
-    "run",       "agent",  "http",     "flows",   "webhook", "callback",
-    "approvals", "starts", "families", "secrets", "hours"};
+constexpr std::array<std::string_view, 14> kTopKeys{
+    "run",      "agent",     "http",   "ssh",      "mail",    "plugin", "flows",
+    "webhook",  "callback",  "approvals", "starts", "families", "secrets", "hours"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
 constexpr std::array<std::string_view, 1> kUnauthenticatedKeys{"unauthenticated"};
 constexpr std::array<std::string_view, 3> kRunKeys{"allow", "deny", "profile"};
@@ -322,6 +322,7 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
   if (const json::Value* run = rules.find("run")) BELAY_TRY(readRun(*run, out));
   if (const json::Value* http = rules.find("http")) BELAY_TRY(readHttp(*http, out));
   if (const json::Value* agent = rules.find("agent")) BELAY_TRY(readAgent(*agent, out));
+  BELAY_TRY(readReach(rules, out));
   BELAY_TRY(forRules(rules, "flows", "",
                      [&](const json::Value& rule, const std::string& pointer) -> Status {
                        BELAY_ASSIGN(PinRule read, pinRule(rule, pointer));

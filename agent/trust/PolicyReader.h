@@ -43,6 +43,9 @@ class PolicyReader {
   base::Result<AgentRule> agentRule(const json::Value& rule, const std::string& pointer,
                                     bool allow) const;
   base::Status readAgent(const json::Value& section, PolicyRules& out) const;
+  base::Result<ReachRule> reachRule(const ReachSection& reach, const json::Value& rule,
+                                    const std::string& pointer, bool allow) const;
+  base::Status readReach(const json::Value& rules, PolicyRules& out) const;
   base::Result<PinRule> pinRule(const json::Value& rule, const std::string& pointer) const;
   base::Status readUnauthenticated(const json::Value& rules, const std::string& section,
                                    std::vector<std::string>& out) const;

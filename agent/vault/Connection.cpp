@@ -92,6 +92,7 @@ void collect(const TextOrSecret& value, std::set<std::string>& names) {
 }  // namespace
 
 std::string_view Connection::type() const {
+  if (const auto* tool = std::get_if<ToolConnection>(&kind)) return tool->type;
   return std::holds_alternative<HttpConnection>(kind) ? "http" : "chat";
 }
 
@@ -103,6 +104,8 @@ std::vector<std::string> Connection::secretNames() const {
       collect(http->auth.user, names);
       names.insert(http->auth.secret.name);
     }
+  } else if (const auto* tool = std::get_if<ToolConnection>(&kind)) {
+    collectSecrets(tool->fields, names);
   } else {
     const auto& chat = std::get<ChatConnection>(kind);
     collect(chat.url, names);
@@ -120,6 +123,8 @@ Result<Connection> parseConnection(std::string_view name, const json::Value& def
   BELAY_ASSIGN(connection.rateLimit, reader.rateLimit());
   if (type == "http") {
     BELAY_ASSIGN(connection.kind, reader.http());
+  } else if (type != "chat") {
+    BELAY_ASSIGN(connection.kind, reader.tool(type));
   } else {
     BELAY_ASSIGN(connection.kind, reader.chat());
   }

@@ -47,14 +47,20 @@ struct ChatConnection {
   std::string proxy;
 };
 
+/// What a program inside of a job uses: types ssh, smtp and plugin (ToolConnection.cpp).
+struct ToolConnection {
+  std::string type;
+  json::Value fields;  ///< Checked; secrets as {secret: NAME}.
+};
+
 /// How to reach a system: defined on the host, apart from flows, without any credential in it.
 struct Connection {
   std::string name;
-  std::variant<HttpConnection, ChatConnection> kind;
+  std::variant<HttpConnection, ChatConnection, ToolConnection> kind;
   base::RateLimit rateLimit;  ///< Of all that use it.
   std::string version;        ///< 16 hex digits of the digest of its definition; effects name it.
 
-  std::string_view type() const;  ///< "http" or "chat".
+  std::string_view type() const;  ///< "http", "chat", "ssh", "smtp" or "plugin".
   /// The names of the secrets that it uses, sorted, each once.
   std::vector<std::string> secretNames() const;
 };
@@ -86,6 +92,11 @@ struct ResolvedChat {
   std::string caFile;
   std::string proxy;
 };
+
+/// `value` with the texts of secrets in place of {secret: NAME}, wherever that stands. Only for what
+/// the host's own settings define. Errors: those of the source; kConnectionInvalid for a secret that
+/// is no UTF-8.
+base::Result<json::Value> withSecrets(const json::Value& value, const SecretSource& secrets);
 
 /// Errors: those of the source; kConnectionInvalid where a value cannot stand in a header.
 base::Result<ResolvedHttp> resolve(const HttpConnection& connection, const SecretSource& secrets);

@@ -139,8 +139,8 @@ Result<std::string> ConnectionReader::proxy() const {
 Result<std::string> ConnectionReader::type() const {
   if (!definition_.isObject()) return invalid("", "it must be an object");
   auto type = text("type", true);
-  if (type.ok() && *type != "http" && *type != "chat") {
-    return invalid("/type", "it must be http or chat");
+  if (type.ok() && *type != "http" && *type != "chat" && !isToolType(*type)) {
+    return invalid("/type", "it must be http, chat, ssh, smtp or plugin");
   }
   return type;
 }

@@ -108,7 +108,7 @@ std::vector<Bad> badFiles() {
       {By::kSchemaToo, "slug: x\nrequires: [{name: c}]\nsteps: [{id: a, set: {b: 1}}]\n",
        "FLOW-MISSING-KEY 2:12 /requires/0", "needs the key \"type\"", ""},
       {By::kSchemaToo, "slug: x\nrequires: [{name: c, type: htp}]\nsteps: [{id: a, set: {b: 1}}]\n",
-       "FLOW-BAD-VALUE 2:28 /requires/0/type", "must be http or chat", "did you mean \"http\"?"},
+       "FLOW-BAD-VALUE 2:28 /requires/0/type", "must be http, chat, ssh, smtp or plugin", "did you mean \"http\"?"},
       {By::kParser,
        "slug: x\nrequires: [{name: c, type: http}, {name: c, type: chat}]\nsteps: [{id: a, set: "
        "{b: 1}}]\n",
