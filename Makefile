@@ -25,11 +25,17 @@ deps:  ## install missing Debian packages, build the static libraries (once per 
 	@$(scripts)/packages.sh build
 	@$(scripts)/deps.sh build
 
+.PHONY: plugins
+plugins: all  ## build the step plugins that need libraries of this machine (PostgreSQL): build/belay-step-*
+	@$(scripts)/packages.sh plugins
+	@$(call configure,release)
+	@$(call build,build,plugins)
+
 .PHONY: tests
 tests: deps  ## build the programs and all tests
-	@$(scripts)/packages.sh test
+	@$(scripts)/packages.sh test plugins
 	@$(call configure,release)
-	@$(call build,build,product tests)
+	@$(call build,build,product plugins tests)
 
 .PHONY: demo
 demo: all  ## show Belay at work, in a folder of its own

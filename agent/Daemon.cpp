@@ -51,6 +51,7 @@
 #include "agent/steps/RunStep.h"
 #include "agent/steps/SearchStep.h"
 #include "agent/steps/SetStep.h"
+#include "agent/steps/ToolPlans.h"
 #include "agent/triggers/EmitStep.h"
 #include "agent/triggers/Events.h"
 #include "agent/triggers/Scheduler.h"
@@ -130,6 +131,7 @@ class Daemon {
   Status makeRuntime();
   Status makeSteps();
   Status makeAgentStep(const settings::JobSettings& jobs);
+  void makeToolStep(const settings::JobSettings& jobs);
   Status makeLink();
   Status makeApi();
   std::string callbackToken(const std::string& wait) const;
@@ -178,6 +180,7 @@ class Daemon {
   std::unique_ptr<steps::ConnectionTests> connectionTests_;
   std::unique_ptr<steps::RunStep> runStep_;
   std::unique_ptr<steps::AgentStep> agentStep_;
+  std::unique_ptr<steps::ToolStep> toolStep_;
   std::unique_ptr<steps::HttpStep> httpStep_;
   std::unique_ptr<steps::DbStep> dbStep_;
   std::unique_ptr<steps::SearchStep> searchStep_;
@@ -283,11 +286,11 @@ Status Daemon::guardMachine() {
 }
 
 Status Daemon::openJobs() {
-  for (const char* folder : {"/work", "/material", "/agents"}) BELAY_TRY(base::makeFolders(state() + folder));
+  for (const char* folder : {"/work", "/material", "/agents", "/tools"}) BELAY_TRY(base::makeFolders(state() + folder));
   jobs::JobRunnerSettings settings;
   settings.folder = layout().jobs();
   settings.nurseryCommand = {"/proc/self/exe", "spawner", "--nursery"};
-  settings.runningMax = static_cast<std::size_t>(options_.settings.jobs.runningMax +
+  settings.runningMax = static_cast<std::size_t>(2 * options_.settings.jobs.runningMax +
                                                  options_.settings.jobs.agentsMax);
   settings.spawnerSocket = options_.settings.jobs.spawnerSocket;
   settings.cgroupFolder = jobs::prepareCgroup(jobs::findDelegatedCgroup(), false);
@@ -375,15 +378,18 @@ Status Daemon::makeSteps() {
           [this](const base::JobId& job) {
             agentStep_->takeEnded(job);
             dbStep_->takeEnded(job);
+            toolStep_->takeEnded(job);
           }},
       jobs, loop_->resultSink());
   BELAY_TRY(makeAgentStep(jobs));
+  makeToolStep(jobs);
   httpStep_ = std::make_unique<steps::HttpStep>(
       steps::HttpStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock, *policy_,
                              *tokens_},
       options_.settings.http);
   notifyStep_ = std::make_unique<steps::NotifyStep>(
-      steps::NotifyStep::World{*calls_, *connections_, *vault_, world_.clock},
+      steps::NotifyStep::World{*calls_, *connections_, *vault_, world_.clock, *toolStep_,
+                               loop_->resultSink()},
       options_.settings.http);
   llmStep_ = std::make_unique<steps::LlmStep>(
       steps::LlmStep::World{*calls_, *outputs_, *connections_, *vault_, world_.clock},
@@ -400,6 +406,8 @@ Status Daemon::makeSteps() {
   steps.setInline(flow::Family::kSearch, *searchStep_);
   steps.setPerformer(flow::Family::kRun, *runStep_);
   steps.setPerformer(flow::Family::kAgent, *agentStep_);
+  steps.setPerformer(flow::Family::kSsh, *toolStep_);
+  steps.setPerformer(flow::Family::kPlugin, *toolStep_);
   steps.setPerformer(flow::Family::kHttp, *httpStep_);
   steps.setPerformer(flow::Family::kNotify, *notifyStep_);
   steps.setPerformer(flow::Family::kLlm, *llmStep_);
@@ -429,6 +437,25 @@ Status Daemon::makeAgentStep(const settings::JobSettings& jobs) {
           }},
       jobs, options_.settings.agents, loop_->resultSink());
   return {};
+}
+
+void Daemon::makeToolStep(const settings::JobSettings& jobs) {
+  std::map<flow::Family, steps::ToolPlanner> planners;
+  planners[flow::Family::kSsh] = [this, jobs](const runtime::Attempt& attempt) {
+    return steps::planSsh(attempt, *connections_, jobs);
+  };
+  planners[flow::Family::kPlugin] = [this, jobs](const runtime::Attempt& attempt) {
+    return steps::planPlugin(attempt, *connections_, jobs);
+  };
+  planners[flow::Family::kNotify] = [this](const runtime::Attempt& attempt) {
+    return steps::planMail(attempt, *connections_);
+  };
+  toolStep_ = std::make_unique<steps::ToolStep>(
+      steps::ToolStep::World{
+          *runStep_, *jobs_, *outputs_, *connections_, *vault_, *filePool_, world_.clock,
+          world_.log, state() + "/tools",
+          [this](std::function<void()> call) { loop_->call(std::move(call)); }},
+      jobs, std::move(planners), loop_->resultSink());
 }
 
 std::string Daemon::callbackToken(const std::string& wait) const {
@@ -581,6 +608,7 @@ void Daemon::round() {
   if (straysEnded_ || runtime_->hasOwed()) return;
   straysEnded_ = true;
   runStep_->endStrays();
+  toolStep_->sweep();
 }
 
 Status Daemon::run() {

@@ -18,6 +18,7 @@
 #include "agent/jobs/Spawner.h"
 #include "agent/jobs/SpawnerNursery.h"
 #include "agent/steps/SqliteStatement.h"
+#include "agent/tools/Tool.h"
 #include "common/log/StderrLog.h"
 
 namespace {
@@ -70,6 +71,8 @@ int main(int argc, char** argv) {
     return belay::steps::runSqliteMain(belay::base::PosixClock());
   if (argc == 3 && std::strcmp(argv[1], "drive") == 0) return driveAgent(argv[2]);
   useOwnNameServices();
+  if (argc == 3 && std::strcmp(argv[1], "step") == 0)
+    return belay::tools::runTool(argv[2], &environment);
   belay::cli::PosixWorld world(&runDaemon);
   return belay::cli::main(argc, argv, world.world());
 }

@@ -2,6 +2,7 @@
 
 #include "agent/api/RunHistory.h"
 #include "agent/engine/Path.h"
+#include "agent/flow/Family.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
@@ -173,7 +174,7 @@ class Adviser {
     const VisitRecord* visit = history_.latest(path);
     if (!visit) return false;
     const auto family = kindOf(*visit, flow_).family;
-    return family == flow::Family::kRun || family == flow::Family::kAgent;
+    return family && flow::runsAsJob(*family);
   }
 
   void describeWait(const VisitRecord& visit) {

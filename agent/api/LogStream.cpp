@@ -6,6 +6,7 @@
 
 #include "agent/api/Routes.h"
 #include "agent/engine/Path.h"
+#include "agent/flow/Family.h"
 #include "common/base/Text.h"
 #include "common/json/Writer.h"
 
@@ -96,8 +97,7 @@ Status LogStream::findSources() {
   BELAY_TRY(readEvents(runtime_->journal(), run_, history));
   for (const VisitRecord& visit : history.visits()) {
     const auto family = kindOf(visit, &loaded->flow).family;
-    const bool isJob =
-        visit.started && (family == flow::Family::kRun || family == flow::Family::kAgent);
+    const bool isJob = visit.started && family && flow::runsAsJob(*family);
     if (!isJob || (!options_.step.empty() && visit.path != options_.step)) continue;
     for (const AttemptRecord& attempt : visit.attempts) {
       runtime::Attempt key;

@@ -57,6 +57,8 @@ std::string_view accentOf(flow::Family family) {
     case flow::Family::kNotify:
     case flow::Family::kAgent:
     case flow::Family::kLlm:
+    case flow::Family::kSsh:
+    case flow::Family::kPlugin:
       return "fe";
     case flow::Family::kWait:
     case flow::Family::kSleep:

@@ -182,6 +182,9 @@ Value renderable(Value spec, Family family, const Flow& flow) {
     spec.set("text", flow.templates.at(*name));
     spec.erase("template");
   }
+  if (const Value* html = family == Family::kNotify ? spec.find("html") : nullptr) {
+    if (const auto used = textOf(*html, "template")) spec.set("html", flow.templates.at(*used));
+  }
   for (const char* key : {"prompt", "system"}) {
     if (family != Family::kAgent && family != Family::kLlm) break;
     const Value* text = spec.find(key);

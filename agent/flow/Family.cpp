@@ -161,6 +161,22 @@ constexpr std::array<FamilyRow, static_cast<std::size_t>(Family::kCount)> kFamil
      EffectClass::kIdempotent,
      "10m",
      kEffectful | kTakesPersist},
+    {Family::kSsh,
+     {.name = "ssh",
+      .shape = Shape::kObject,
+      .object = &kSshObject,
+      .help = "Runs a command on another machine, puts files there and gets files from it."},
+     EffectClass::kOnce,
+     "1h",
+     kEffectful | kTakesPersist},
+    {Family::kPlugin,
+     {.name = "plugin",
+      .shape = Shape::kObject,
+      .object = &kPluginObject,
+      .help = "Lets a step plugin of the host work, as a job."},
+     EffectClass::kOnce,
+     "5m",
+     kEffectful | kTakesPersist},
 }};
 
 constexpr bool rowsFollowTheEnum() {

@@ -33,6 +33,11 @@ const FamilyRow& familyRow(Family family);
 /// Null pointer when no family has this name.
 const FamilyRow* findFamily(std::string_view name);
 std::string_view familyName(Family family);
+/// Families whose steps are jobs, with a log.
+constexpr bool runsAsJob(Family family) {
+  return family == Family::kRun || family == Family::kAgent || family == Family::kSsh ||
+         family == Family::kPlugin;
+}
 
 /// How long an approval waits when its wait says no timeout.
 inline constexpr std::string_view kApprovalTimeout = "7d";

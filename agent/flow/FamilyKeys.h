@@ -31,6 +31,8 @@ extern const ObjectRow kSearchObject;
 /// Of the option persist.
 extern const ObjectRow kPersistObject;
 extern const ObjectRow kLlmObject;
+extern const ObjectRow kSshObject;
+extern const ObjectRow kPluginObject;
 /// A value of the flow's agents, and of the settings'.
 extern const ObjectRow kHandleObject;
 

@@ -37,6 +37,8 @@ enum class Family : std::uint8_t {
   kDb,
   kSearch,
   kLlm,
+  kSsh,
+  kPlugin,
   kCount
 };
 
@@ -150,7 +152,7 @@ struct Step {
   std::string spec;
   std::optional<std::string> when;  ///< Expression, without ${{ }}; "true" and "false" too.
   /// A duration, or a template that gives one: the step's own, else of `defaults`, else of the
-  /// table of families. Set for the families with effects (run agent http notify db), never for the others.
+  /// table of families. Set for the families with effects, never for the others.
   std::optional<std::string> timeout;
   Retry retry;
   OnError onError;

@@ -93,7 +93,7 @@ constexpr std::array<KeyRow, 2> kDefaultsKeys{{
 }};
 constexpr ObjectRow kDefaults{.what = "defaults", .keys = kDefaultsKeys};
 
-constexpr std::array<Words, 4> kConnectionTypes{"http", "chat", "llm", "db"};
+constexpr std::array<Words, 7> kConnectionTypes{"http", "chat", "llm", "db", "ssh", "smtp", "plugin"};
 constexpr std::array<KeyRow, 2> kRequiresKeys{{
     {.name = "name",
      .shape = Shape::kIdentifier,
@@ -310,7 +310,6 @@ constexpr std::array<KeyRow, 13> kStepKeys{{
      .help = "How often a run may come to this step."},
 }};
 
-constexpr std::array<Words, 1> kStepLater{"ssh"};
 
 }  // namespace
 

@@ -199,10 +199,10 @@ void StepRules::options(const Node& step, const FamilyRow& row) {
   if (row.family == Family::kFlow) hint = "bound the steps of that flow";
   option(step, row, kTakesTimeout, "timeout", hint);
   option(step, row, kTakesRetry, "retry", "");
-  option(step, row, kTakesEffect, "effect", "only run, agent, http, notify and db change the world outside");
+  option(step, row, kTakesEffect, "effect", "only families with effects change the world outside");
   option(step, row, kTakesPersist, "persist", "");
   option(step, row, kTakesNext, "next", "the cases of a switch say what follows");
-  option(step, row, kTakesEffect, "rate_limit", "only run, agent, http, notify and db are worth a limit");
+  option(step, row, kTakesEffect, "rate_limit", "only families with effects are worth a limit");
   option(
       step, row, kTakesReview, "review",
       "it stands before what changes the world outside; else use a step with wait: {approval: …}");
@@ -212,8 +212,9 @@ void StepRules::options(const Node& step, const FamilyRow& row) {
 void StepRules::effect(const Node& step, const FamilyRow& row) {
   const auto effect = step.find("effect");
   const bool pure = effect && effect->value.isString() && effect->value.asString() == "pure";
-  if (pure && (row.family == Family::kHttp || row.family == Family::kNotify ||
-               row.family == Family::kAgent || row.family == Family::kLlm)) {
+  const bool leaves = (row.options & kTakesEffect) != 0 && row.family != Family::kRun &&
+                      row.family != Family::kDb;
+  if (pure && leaves) {
     report_.error(ErrorCode::kFlowBadValue, *effect, "what leaves the host is never pure",
                   "write idempotent or once");
   }
@@ -255,9 +256,14 @@ void StepRules::rulesOf(const Node& spec, Family family) {
     case Family::kAgent:
       return agent(spec);
     case Family::kDb:
-      return connection(spec, "db");
+      return connection(spec, {"db"});
     case Family::kLlm:
       return llm(spec);
+    case Family::kSsh:
+      return ssh(spec);
+    case Family::kPlugin:
+      connection(spec, {"plugin"});
+      return callback(spec);
     case Family::kFunction:
     case Family::kSet:
     case Family::kSleep:
@@ -294,12 +300,18 @@ void StepRules::run(const Node& spec) {
   onlyWith(spec, "shell", {"script"});
   const auto command = spec.find("command");
   if (command && command->value.isArray()) expressions_.refuseInCommand(*command);
-  const auto folder = spec.find("cwd");
-  const std::string path = textOf(spec, "cwd");
-  if (!path.empty() && path[0] != '/' && !path.starts_with("${{")) {
-    report_.error(ErrorCode::kFlowBadValue, *folder,
-                  "must be an absolute path, is " + quoted(path));
-  }
+  absolute(spec, "cwd");
+  callback(spec);
+}
+
+void StepRules::absolute(const Node& spec, std::string_view key) {
+  const auto node = spec.find(key);
+  const std::string path = textOf(spec, key);
+  if (path.empty() || path[0] == '/' || path.starts_with("${{")) return;
+  report_.error(ErrorCode::kFlowBadValue, *node, "must be an absolute path, is " + quoted(path));
+}
+
+void StepRules::callback(const Node& spec) {
   const auto callback = spec.find("callback");
   const std::string id = textOf(spec, "callback");
   if (!id.empty() && !names_.callbacks.contains(id)) {
@@ -310,8 +322,33 @@ void StepRules::run(const Node& spec) {
   }
 }
 
+void StepRules::ssh(const Node& spec) {
+  connection(spec, {"ssh"});
+  const bool acts = has(spec, "command") || has(spec, "script");
+  if (!acts && !has(spec, "put") && !has(spec, "get")) {
+    report_.error(ErrorCode::kFlowMissingKey, spec,
+                  "an ssh step needs command, script, put or get");
+  }
+  if (const auto script = spec.find("script"); script && has(spec, "command")) {
+    report_.errorAtName(ErrorCode::kFlowBadValue, *script,
+                        "an ssh step has both command and script, only one may stand");
+  }
+  onlyWith(spec, "shell", {"script"});
+  for (const char* key : {"cwd", "env", "stdin", "pty", "detach", "ok_exit_codes", "callback"})
+    onlyWith(spec, key, {"command", "script"});
+  const auto command = spec.find("command");
+  if (command && command->value.isArray()) expressions_.refuseInCommand(*command);
+  absolute(spec, "cwd");
+  for (const auto& [list, key] : {std::pair{"put", "to"}, std::pair{"get", "from"}}) {
+    const auto files = spec.find(list);
+    if (!files || !files->value.isArray()) continue;
+    for (std::size_t i = 0; i < files->size(); ++i) absolute(files->child(i), key);
+  }
+  callback(spec);
+}
+
 void StepRules::http(const Node& spec) {
-  connection(spec, "http");
+  connection(spec, {"http"});
   const auto url = spec.find("url");
   if (!url && !has(spec, "connection")) {
     report_.error(ErrorCode::kFlowMissingKey, spec, "an http step needs url or connection");
@@ -432,7 +469,10 @@ void StepRules::loop(const Node& spec) {
 }
 
 void StepRules::notify(const Node& spec) {
-  connection(spec, "chat");
+  connection(spec, {"chat", "smtp"});
+  for (const char* key : {"cc", "bcc", "reply_to", "html"}) onlyWith(spec, key, {"to"});
+  const auto html = spec.find("html");
+  if (const auto name = html ? html->find("template") : std::nullopt) namesTemplate(*name);
   if (const auto name = spec.find("template")) namesTemplate(*name);
 }
 
@@ -446,7 +486,7 @@ void StepRules::namesTemplate(const Node& name) {
 }
 
 void StepRules::llm(const Node& spec) {
-  connection(spec, "llm");
+  connection(spec, {"llm"});
   for (const char* key : {"prompt", "system"}) {
     const auto text = spec.find(key);
     if (const auto name = text ? text->find("template") : std::nullopt) namesTemplate(*name);
@@ -464,29 +504,28 @@ void StepRules::agent(const Node& spec) {
   onlyWith(*workspace, "branch", {"git"});
   onlyWith(*workspace, "diff", {"dir"});
   onlyWith(*workspace, "keep", {"git", "scratch"});
-  const auto folder = workspace->find("dir");
-  const std::string path = textOf(*workspace, "dir");
-  if (!path.empty() && path[0] != '/' && !path.starts_with("${{")) {
-    report_.error(ErrorCode::kFlowBadValue, *folder,
-                  "must be an absolute path, is " + quoted(path));
-  }
+  absolute(*workspace, "dir");
 }
 
-void StepRules::connection(const Node& spec, std::string_view type) {
+void StepRules::connection(const Node& spec, std::initializer_list<std::string_view> types) {
   const auto node = spec.find("connection");
   if (!node || !node->value.isString() || script::mayHoldExpression(node->value.asString())) return;
   const std::string& name = node->value.asString();
   const auto found = names_.connectionTypes.find(name);
+  std::string wanted;
+  for (const std::string_view type : types)
+    wanted += (wanted.empty() ? "" : " or ") + std::string(type);
   if (found == names_.connectionTypes.end()) {
     std::string hint = didYouMean(name, names_.connections);
     if (hint.empty())
-      hint = "add to requires: {name: " + name + ", type: " + std::string(type) + "}";
+      hint = "add to requires: {name: " + name + ", type: " + std::string(*types.begin()) + "}";
     report_.error(ErrorCode::kFlowUnknownName, *node, "requires has no connection " + quoted(name),
                   std::move(hint));
-  } else if (!found->second.empty() && found->second != type) {
+  } else if (!found->second.empty() &&
+             std::find(types.begin(), types.end(), found->second) == types.end()) {
     report_.error(ErrorCode::kFlowBadValue, *node,
                   "the connection " + quoted(name) + " is of type " + std::string(found->second) +
-                      ", here it must be " + std::string(type));
+                      ", here it must be " + wanted);
   }
 }
 

@@ -36,6 +36,9 @@ class StepRules {
   void compensate(const Node& step, const FamilyRow& row);
   void rulesOf(const Node& spec, Family family);
   void run(const Node& spec);
+  void callback(const Node& spec);
+  void absolute(const Node& spec, std::string_view key);
+  void ssh(const Node& spec);
   void http(const Node& spec);
   void httpBody(const Node& spec);
   void kv(const Node& spec);
@@ -48,7 +51,7 @@ class StepRules {
   void forEach(const Node& spec);
   void loop(const Node& spec);
   void switchCases(const Node& spec);
-  void connection(const Node& spec, std::string_view type);
+  void connection(const Node& spec, std::initializer_list<std::string_view> types);
   /// Says so when `key` stands without any of `needs`.
   void onlyWith(const Node& spec, std::string_view key,
                 std::initializer_list<std::string_view> needs);

@@ -52,6 +52,10 @@ export interface LlmOutput {
   usage: { input_tokens: number; cached_tokens: number; output_tokens: number; requests: number }; cost_usd?: number;
   duration_ms: number;
 }
+export interface SshOutput {
+  exit_code?: number; signal?: string; pid?: number; stdout: TextOutput; stderr: TextOutput;
+  files?: { [name: string]: Resource }; duration_ms: number;
+}
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
 export interface DbOutput {
@@ -108,9 +112,10 @@ struct FamilyOutput {
   Family family;
   std::string_view type;
 };
-constexpr std::array<FamilyOutput, 11> kOutputs{{{Family::kRun, "RunOutput"},
+constexpr std::array<FamilyOutput, 12> kOutputs{{{Family::kRun, "RunOutput"},
                                                 {Family::kAgent, "AgentOutput"},
                                                 {Family::kLlm, "LlmOutput"},
+                                                {Family::kSsh, "SshOutput"},
                                                 {Family::kHttp, "HttpOutput"},
                                                 {Family::kKv, "KvOutput"},
                                                 {Family::kDb, "DbOutput"},

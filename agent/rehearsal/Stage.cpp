@@ -71,7 +71,8 @@ Status Stage::open() {
       runtime::RuntimeSettings{});
   runtime::Steps& steps = runtime_->steps();
   for (const flow::Family family : {flow::Family::kRun, flow::Family::kHttp, flow::Family::kNotify,
-                                    flow::Family::kAgent, flow::Family::kDb, flow::Family::kLlm})
+                                    flow::Family::kAgent, flow::Family::kDb, flow::Family::kLlm,
+                                    flow::Family::kSsh, flow::Family::kPlugin})
     steps.setPerformer(family, performer_);
   steps.setChildStandIn(children_);
   steps.setInline(flow::Family::kSet, set_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/engine/Path.h"
+#include "agent/flow/Family.h"
 #include "common/base/Check.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
@@ -18,7 +19,7 @@ namespace {
 
 /// What a job wrote is an object in a run's record; whoever writes a test writes the text.
 std::string asRecorded(flow::Family family, const std::string& outputJson) {
-  if (family != flow::Family::kRun && family != flow::Family::kAgent) return outputJson;
+  if (!flow::runsAsJob(family)) return outputJson;
   auto output = json::parse(outputJson);
   if (!output || !output->isObject()) return outputJson;
   for (const char* name : {"stdout", "stderr", "text"}) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/engine/Path.h"
+#include "agent/flow/Family.h"
 #include "agent/runtime/GateRequests.h"
 #include "agent/runtime/Gates.h"
 #include "agent/runtime/Steps.h"
@@ -59,7 +60,7 @@ Status Waits::open(LiveRun& run, const flow::Step& step, const json::Value& spec
 
 Status Waits::openEarly(LiveRun& run, const flow::Step& step, const std::string& stepPath,
                         const std::string& renderedJson, const RunScope& scope) {
-  if (step.family != flow::Family::kRun || renderedJson.find("\"callback\"") == std::string::npos)
+  if (!flow::runsAsJob(step.family) || renderedJson.find("\"callback\"") == std::string::npos)
     return {};
   BELAY_ASSIGN(const json::Value rendered, json::parse(renderedJson));
   const std::string id = rendered.text("callback");

@@ -144,6 +144,9 @@ void visitIsolation(SettingsType& s, Visitor& v) {
          "daemon starts "
          "its own,\n"
          "which may do what the daemon may.");
+  v.text("jobs.plugin_folder", s.jobs.pluginFolder,
+         "Where the programs of plugin steps lie, as belay-step-NAME; only their owner may write "
+         "there.");
 }
 
 template <typename SettingsType, typename Visitor>

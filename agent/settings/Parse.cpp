@@ -44,6 +44,7 @@ Result<Settings> parseSettings(std::string_view text, const std::string& source)
   reader.mustBeAbsolute("jobs.work_folder", settings.jobs.workFolder);
   reader.mustBeAbsolute("jobs.user_folder", settings.jobs.userFolder);
   reader.mustBeAbsolute("jobs.spawner_socket", settings.jobs.spawnerSocket);
+  reader.mustBeAbsolute("jobs.plugin_folder", settings.jobs.pluginFolder);
   reader.mustBeAbsolute("http.ca_file", settings.http.caFile);
   reader.mustBeAbsolute("link.ca_file", settings.link.caFile);
   reader.mustBeAbsolute("policy.file", settings.policyFile);

@@ -90,6 +90,8 @@ struct JobSettings {
   std::vector<std::string> writePaths;
   std::string strongNetwork = "none";  ///< "none" or "host".
   std::string spawnerSocket;           ///< Of a spawner with privileges; empty: the daemon's own.
+  /// Where the plugins of steps lie, as belay-step-NAME.
+  std::string pluginFolder = "/usr/lib/belay/plugins";
 };
 
 struct HttpSettings {

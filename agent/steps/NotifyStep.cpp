@@ -30,7 +30,7 @@ Result<NotifyStep::Message> NotifyStep::read(const Attempt& attempt, vault::Conn
   BELAY_ASSIGN(message.connection,
                steps::connectionOf(world_.connections, attempt, name, std::move(pinned)));
   const auto* kind = std::get_if<vault::ChatConnection>(&message.connection->kind);
-  if (!kind) return fields.wrong("connection", "\"" + name + "\" is not of type chat");
+  if (!kind) return fields.wrong("connection", "\"" + name + "\" is not of type chat or smtp");
   BELAY_ASSIGN(message.chat, vault::resolve(*kind, world_.secrets));
   json::Value body;
   body.set("text", text);
@@ -47,12 +47,38 @@ Result<NotifyStep::Message> NotifyStep::read(const Attempt& attempt, vault::Conn
   return message;
 }
 
+bool NotifyStep::isMail(const Attempt& attempt) const {
+  const auto values = json::parse(attempt.renderedJson);
+  const std::string name = values && values->isObject() ? values->text("connection") : "";
+  const auto bound = attempt.bindings.find(name);
+  const auto found = world_.connections.find(bound == attempt.bindings.end() ? name : bound->second);
+  return found && (*found)->type() == "smtp";
+}
+
+/// Of a request to a chat nothing is left after a crash.
+void NotifyStep::recover(const Attempt& attempt) {
+  if (isMail(attempt)) return world_.mail.recover(attempt);
+  StepResult result;
+  result.ok = false;
+  result.orderAnew = attempt.effect != flow::EffectClass::kOnce;
+  result.ambiguous = !result.orderAnew;
+  if (result.ambiguous) {
+    result.reason =
+        "the daemon ended while the step was in flight, and it is not known whether it took effect";
+    engine::Failure& failure = result.failure.emplace();
+    failure.code = base::errorText(ErrorCode::kStepAmbiguous);
+    failure.message = result.reason;
+  }
+  world_.sink(attempt.run, attempt.key, std::move(result));
+}
+
 std::optional<runtime::Performer::Connection> NotifyStep::connectionOf(
     const Attempt& attempt) const {
   return limitedConnection(world_.connections, attempt);
 }
 
 Result<trust::RenderedEffect> NotifyStep::describe(const Attempt& attempt) const {
+  if (isMail(attempt)) return world_.mail.describe(attempt);
   BELAY_ASSIGN(const Message message, read(attempt, nullptr));
   pins_.keep(attempt, message.connection);
   trust::HttpEffect effect;
@@ -89,6 +115,7 @@ Result<http::ClientRequest> NotifyStep::makeRequest(const Attempt& attempt) cons
 }
 
 void NotifyStep::start(const Attempt& attempt) {
+  if (isMail(attempt)) return world_.mail.start(attempt);
   auto request = makeRequest(attempt);
   if (!request) return world_.calls.refuse(attempt, request.error());
   const std::int64_t startedMs = world_.clock.sinceBoot().count();
@@ -99,6 +126,7 @@ void NotifyStep::start(const Attempt& attempt) {
 }
 
 void NotifyStep::cancel(const base::RunId& run, const engine::StepKey& key) {
+  world_.mail.cancel(run, key);
   world_.calls.cancel(run, key.path);
 }
 

@@ -199,18 +199,20 @@ Result<jobs::JobSpec> RunStep::otherJob(
   spec.env = std::move(environment);
   spec.maxOutput = settings_.logBytesMax;
   spec.profile = profile;
-  return makeJob(attempt, spec);
+  BELAY_ASSIGN(const jobs::IsolationPlan plan, world_.isolation.plan(attempt.slug, profile));
+  return makeJob(attempt, spec, plan);
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(
-    const Attempt& attempt, const RunSpec& spec, jobs::JobProfile profile) {
-  std::map<std::string, std::string> out{{"PATH", settings_.path}, {"LANG", "C.UTF-8"}};
-  std::vector<std::string> passed{"TZ"};
-  if (profile == jobs::JobProfile::kBare) passed.insert(passed.end(), {"HOME", "USER"});
-  passed.insert(passed.end(), settings_.passEnvironment.begin(), settings_.passEnvironment.end());
-  for (const std::string& name : passed) {
-    if (auto value = world_.environment(name)) out[name] = std::move(*value);
-  }
+Result<jobs::JobSpec> RunStep::toolJob(const Attempt& attempt, bool ours) {
+  RunSpec spec;
+  spec.maxOutput = settings_.logBytesMax;
+  if (ours) return makeJob(attempt, spec, {});
+  BELAY_ASSIGN(const jobs::IsolationPlan plan, world_.isolation.plan(attempt.slug, {}));
+  return makeJob(attempt, spec, plan);
+}
+
+std::map<std::string, std::string> RunStep::jobVariables(const Attempt& attempt) const {
+  std::map<std::string, std::string> out;
   out["BELAY_RUN_ID"] = attempt.run.str();
   out["BELAY_FLOW"] = attempt.slug;
   out["BELAY_STEP"] = attempt.key.path;
@@ -224,6 +226,19 @@ Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(
         world_.callbackUrl ? world_.callbackUrl(attempt.callbackWait) : std::string();
     if (!url.empty()) out["BELAY_CALLBACK_URL"] = url;
   }
+  return out;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(
+    const Attempt& attempt, const RunSpec& spec, jobs::JobProfile profile) {
+  std::map<std::string, std::string> out{{"PATH", settings_.path}, {"LANG", "C.UTF-8"}};
+  std::vector<std::string> passed{"TZ"};
+  if (profile == jobs::JobProfile::kBare) passed.insert(passed.end(), {"HOME", "USER"});
+  passed.insert(passed.end(), settings_.passEnvironment.begin(), settings_.passEnvironment.end());
+  for (const std::string& name : passed) {
+    if (auto value = world_.environment(name)) out[name] = std::move(*value);
+  }
+  out.merge(jobVariables(attempt));
   for (const auto& [name, value] : spec.env) {
     if (const auto* secret = std::get_if<vault::SecretRef>(&value)) {
       BELAY_ASSIGN(const vault::Secret opened, world_.secrets.secret(secret->name));
@@ -240,8 +255,8 @@ std::string RunStep::workFolderOf(const RunSpec& spec, const jobs::IsolationPlan
   return plan.folder.empty() ? settings_.workFolder : plan.folder;
 }
 
-Result<jobs::JobSpec> RunStep::makeJob(const Attempt& attempt, const RunSpec& spec) {
-  BELAY_ASSIGN(const jobs::IsolationPlan plan, world_.isolation.plan(attempt.slug, spec.profile));
+Result<jobs::JobSpec> RunStep::makeJob(const Attempt& attempt, const RunSpec& spec,
+                                       const jobs::IsolationPlan& plan) {
   jobs::JobSpec job;
   job.id = jobIdOf(attempt);
   job.command = spec.command;
@@ -322,7 +337,8 @@ void RunStep::launchWithInput(const Attempt& attempt, const std::string& ref) {
 
 Status RunStep::startJob(const Attempt& attempt, const std::string& stdinPath) {
   BELAY_ASSIGN(const RunSpec spec, readRunSpec(attempt, settings_));
-  BELAY_ASSIGN(jobs::JobSpec job, makeJob(attempt, spec));
+  BELAY_ASSIGN(const jobs::IsolationPlan plan, world_.isolation.plan(attempt.slug, spec.profile));
+  BELAY_ASSIGN(jobs::JobSpec job, makeJob(attempt, spec, plan));
   job.stdinPath = stdinPath;
   BELAY_TRY(world_.jobs.start(job));
   running_.emplace(job.id, attempt);

@@ -86,6 +86,11 @@ class RunStep final : public runtime::Performer {
   /// How that job is kept apart. Errors: kJobProfile.
   base::Result<jobs::IsolationPlan> isolationOf(const std::string& slug,
                                                 const std::string& profile) const;
+  /// The same for a program of a step that is given its task on standard input: kept apart as any
+  /// other job, or, where it is `ours`, with the daemon's user and confined by itself.
+  base::Result<jobs::JobSpec> toolJob(const runtime::Attempt& attempt, bool ours);
+  /// BELAY_RUN_ID and so on, the callback's token included.
+  std::map<std::string, std::string> jobVariables(const runtime::Attempt& attempt) const;
   /// Variables as an effect shows them.
   base::Result<std::vector<trust::EffectValue>> shown(
       const std::vector<std::pair<std::string, vault::TextOrSecret>>& environment) const;
@@ -99,7 +104,8 @@ class RunStep final : public runtime::Performer {
   void takeEnded();
 
  private:
-  base::Result<jobs::JobSpec> makeJob(const runtime::Attempt& attempt, const RunSpec& spec);
+  base::Result<jobs::JobSpec> makeJob(const runtime::Attempt& attempt, const RunSpec& spec,
+                                      const jobs::IsolationPlan& plan);
   base::Result<std::vector<std::pair<std::string, std::string>>> environmentOf(
       const runtime::Attempt& attempt, const RunSpec& spec, jobs::JobProfile profile);
   std::string workFolderOf(const RunSpec& spec, const jobs::IsolationPlan& plan) const;

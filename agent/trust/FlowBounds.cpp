@@ -14,7 +14,7 @@ namespace {
 
 constexpr auto kFamilies = std::to_array<std::string_view>(
     {"run", "http", "notify", "function", "kv", "set", "sleep", "wait", "switch", "parallel",
-     "for_each", "loop", "flow", "emit", "agent", "db", "search", "llm"});
+     "for_each", "loop", "flow", "emit", "agent", "db", "search", "llm", "ssh", "plugin"});
 
 bool named(const std::vector<std::string>& patterns, std::string_view name) {
   return std::any_of(patterns.begin(), patterns.end(), [name](const std::string& pattern) {
@@ -42,6 +42,10 @@ std::vector<std::string_view> secretsOf(const RenderedEffect& effect) {
     add(http->urlSecret);
     for (const SecretVersion& secret : http->connectionSecrets) add(secret.name);
     for (const EffectValue& value : http->headers) add(value.secret);
+  }
+  if (const auto* reach = std::get_if<ReachEffect>(&effect.what)) {
+    for (const SecretVersion& secret : reach->connectionSecrets) add(secret.name);
+    for (const EffectValue& value : reach->env) add(value.secret);
   }
   return out;
 }

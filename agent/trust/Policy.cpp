@@ -122,9 +122,39 @@ std::string suggestion(const DbEffect& db) {
   return rule;
 }
 
+std::string suggestion(const ReachEffect& reach) {
+  std::string rule;
+  json::Writer writer(rule);
+  writer.beginObject();
+  const auto list = [&](std::string_view key, const std::vector<std::string>& values) {
+    if (values.empty()) return;
+    writer.name(key).beginArray();
+    for (const std::string& value : values) writer.string(base::visible(value));
+    writer.endArray();
+  };
+  if (!reach.connection.empty()) list("connections", {reach.connection});
+  for (const auto& [key, values] : reach.facts) list(key, values);
+  list("argv", reach.argv);
+  std::vector<std::string> names;
+  for (const EffectValue& value : reach.env) names.push_back(value.name);
+  list("env", names);
+  writer.endObject();
+  return rule;
+}
+
 std::string shown(const DbEffect& db) {
   return std::string(db.write ? "writing to " : "reading from ") + db.connection +
          (db.file.empty() ? "" : " (" + base::visible(db.file.substr(0, 300)) + ")");
+}
+
+std::string shown(const ReachEffect& reach) {
+  std::string out = "connection " + reach.connection;
+  for (const auto& [key, values] : reach.facts) {
+    for (const std::string& value : values) out += ", " + key + " " + base::visible(value);
+  }
+  if (!reach.argv.empty()) out += " with argv";
+  for (const std::string& element : reach.argv) out += " " + base::visible(element.substr(0, 80));
+  return out.substr(0, 400);
 }
 
 std::string shown(const AgentEffect& agent) {
@@ -174,7 +204,7 @@ Status Verdict::status() const {
 Policy Policy::builtInForUser() {
   auto rules = std::make_shared<PolicyRules>();
   rules->source = kBuiltIn;
-  rules->allRuns = rules->allHttp = rules->allAgents = true;
+  rules->allRuns = rules->allHttp = rules->allAgents = rules->allReach = true;
   rules->allDb = rules->allSearch = true;
   rules->loopback = rules->privateNetworks = true;
   return Policy(std::move(rules));
@@ -230,11 +260,21 @@ Verdict Policy::check(const RenderedEffect& effect, std::int64_t wallMs) const {
     return decide(rules_->dbDeny, rules_->dbAllow, rules_->allDb, effect, *db, "db",
                   rules_->source);
   }
+  if (const auto* reach = std::get_if<ReachEffect>(&effect.what)) {
+    const ReachRules none;
+    const auto found =
+        std::find_if(rules_->reach.begin(), rules_->reach.end(), [&](const ReachRules& each) {
+          return each.section->name == reach->section;
+        });
+    const ReachRules& rules = found == rules_->reach.end() ? none : *found;
+    return decide(rules.deny, rules.allow, rules_->allReach, effect, *reach, reach->section,
+                  rules_->source);
+  }
   const bool inner = std::find(kInnerFamilies.begin(), kInnerFamilies.end(), effect.family) !=
                      kInnerFamilies.end();
   if (inner) return allowed("inner");
   return {false, "default", subject(effect) + ": no rule can allow this family",
-          "use a family that the policy knows: run, agent, http or db"};
+          "use a family that the policy knows: run, agent, http, db, ssh, notify or plugin"};
 }
 
 namespace {

@@ -49,6 +49,7 @@ using PathResolver = std::function<std::string(const std::string&)>;
 ///   agent: {allow: [{id, agents, executables, workspaces, env, flows}], deny: [the same]},
 ///   db:   {allow: [{id, connections, files, flows, write}], deny: [the same]},
 ///   search: {host: [FLOW]},
+///   ssh, mail, plugin: {allow: [{id, connections, flows, …}], deny: [the same]} (PolicyRules.h)
 ///   flows: [{slug, pin, channel}]
 ///   webhook: {unauthenticated: [FLOW/WEBHOOK]}
 ///   families: [FAMILY], secrets: [{id, names, flows}],

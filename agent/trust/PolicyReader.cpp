@@ -15,10 +15,9 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kTopKeys{
-    "db",        "search",
-    "run",       "agent",  "http",     "flows",   "webhook", "callback",
-    "approvals", "starts", "families", "secrets", "hours"};
+constexpr std::array<std::string_view, 16> kTopKeys{
+    "run",     "agent",    "http",      "db",     "search",   "ssh",     "mail", "plugin", "flows",
+    "webhook", "callback", "approvals", "starts", "families", "secrets", "hours"};
 constexpr std::array<std::string_view, 4> kFlowRuleKeys{"id", "slug", "pin", "channel"};
 constexpr std::array<std::string_view, 1> kUnauthenticatedKeys{"unauthenticated"};
 constexpr std::array<std::string_view, 3> kRunKeys{"allow", "deny", "profile"};
@@ -325,6 +324,7 @@ Result<PolicyRules> PolicyReader::read(const json::Value& rules) const {
   if (const json::Value* agent = rules.find("agent")) BELAY_TRY(readAgent(*agent, out));
   if (const json::Value* db = rules.find("db")) BELAY_TRY(readDb(*db, out));
   if (const json::Value* search = rules.find("search")) BELAY_TRY(readSearch(*search, out));
+  BELAY_TRY(readReach(rules, out));
   BELAY_TRY(forRules(rules, "flows", "",
                      [&](const json::Value& rule, const std::string& pointer) -> Status {
                        BELAY_ASSIGN(PinRule read, pinRule(rule, pointer));

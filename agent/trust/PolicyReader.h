@@ -46,6 +46,9 @@ class PolicyReader {
   base::Status readDb(const json::Value& section, PolicyRules& out) const;
   base::Status readSearch(const json::Value& section, PolicyRules& out) const;
   base::Result<DbRule> dbRule(const json::Value& rule, const std::string& pointer) const;
+  base::Result<ReachRule> reachRule(const ReachSection& reach, const json::Value& rule,
+                                    const std::string& pointer, bool allow) const;
+  base::Status readReach(const json::Value& rules, PolicyRules& out) const;
   base::Result<PinRule> pinRule(const json::Value& rule, const std::string& pointer) const;
   base::Status readUnauthenticated(const json::Value& rules, const std::string& section,
                                    std::vector<std::string>& out) const;

@@ -38,15 +38,26 @@ bool isBelow(std::string_view path, std::string_view folder) {
   return folder == "/" || path.size() == folder.size() || path[folder.size()] == '/';
 }
 
-bool isBelowAny(std::string_view path, const std::vector<std::string>& folders) {
-  return std::any_of(folders.begin(), folders.end(),
-                     [&](const std::string& folder) { return isBelow(path, folder); });
-}
-
 /// `pattern` with an optional * at its end.
 bool matchesName(std::string_view name, std::string_view pattern) {
   if (!pattern.ends_with('*')) return name == pattern;
   return name.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+bool matchesHost(std::string_view host, std::string_view pattern) {
+  if (pattern == "*") return true;
+  // One trailing dot names the same host.
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (!pattern.starts_with("*.")) return host == pattern;
+  const std::string_view suffix = pattern.substr(1);
+  return host.size() > suffix.size() && host.ends_with(suffix);
+}
+
+}  // namespace
+
+bool isBelowAny(std::string_view path, const std::vector<std::string>& folders) {
+  return std::any_of(folders.begin(), folders.end(),
+                     [&](const std::string& folder) { return isBelow(path, folder); });
 }
 
 bool isListed(std::string_view name, const std::vector<std::string>& patterns) {
@@ -66,19 +77,12 @@ bool matchesArgv(const RunRule& rule, const std::vector<std::string>& argv) {
   return true;
 }
 
-bool matchesHost(std::string_view host, std::string_view pattern) {
-  if (pattern == "*") return true;
-  // One trailing dot names the same host.
-  if (host.ends_with('.')) host.remove_suffix(1);
-  if (!pattern.starts_with("*.")) return host == pattern;
-  const std::string_view suffix = pattern.substr(1);
-  return host.size() > suffix.size() && host.ends_with(suffix);
-}
-
 bool isHostListed(std::string_view host, const std::vector<std::string>& patterns) {
   return std::any_of(patterns.begin(), patterns.end(),
                      [&](const std::string& pattern) { return matchesHost(host, pattern); });
 }
+
+namespace {
 
 /// A repository that is a path stands for its folder; of a URL all that begins so fits.
 bool isWorkspaceListed(const std::string& workspace, const std::vector<std::string>& rules) {

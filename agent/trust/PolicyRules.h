@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,35 @@ struct DbRule {
   bool write = false;
 };
 
+/// What an entry of a list is held against: a name with * at its end, a host, a path with all below
+/// it, an address of mail with * in place of all before its @.
+enum class ReachMatch { kName, kHost, kPath, kMailbox };
+
+struct ReachKey {
+  std::string_view name;
+  ReachMatch match = ReachMatch::kName;
+  bool anyWithout = false;  ///< In an allow rule that leaves it out: any value fits, or none does.
+};
+
+/// A section of the policy for what connections are used for; its lists have one row each.
+struct ReachSection {
+  std::string_view name;
+  std::span<const ReachKey> keys;
+  bool commands = false;  ///< Its rules have argv and env.
+};
+std::span<const ReachSection> reachSections();
+
+struct ReachRule {
+  std::string label;
+  std::vector<std::vector<std::string>> lists;  ///< In the order of the section's keys.
+  RunRule command;                              ///< argv, rest, env and flows of it.
+};
+
+struct ReachRules {
+  const ReachSection* section = nullptr;
+  std::vector<ReachRule> allow, deny;
+};
+
 /// Whether a flow runs only what a signed pin names.
 struct PinRule {
   std::string label;  ///< "flows[0] (deploy)"
@@ -90,6 +120,8 @@ struct PolicyRules {
   std::vector<AgentRule> agentAllow, agentDeny;
   std::vector<DbRule> dbAllow, dbDeny;
   std::vector<std::string> searchHost;  ///< Flows that search beyond their own; "*": all.
+  std::vector<ReachRules> reach;  ///< Of the sections that stand in the file.
+  bool allReach = false;
   std::vector<PinRule> pins;            ///< The first one for a flow holds.
   std::vector<AddressBlock> addresses;  ///< Allowed although they are special.
   /// "SLUG/NAME" of webhooks that take deliveries which prove nothing.
@@ -113,5 +145,13 @@ bool matchesAllow(const AgentRule& rule, const RenderedEffect& effect, const Age
 bool matchesDeny(const AgentRule& rule, const RenderedEffect& effect, const AgentEffect& agent);
 bool matchesAllow(const DbRule& rule, const RenderedEffect& effect, const DbEffect& db);
 bool matchesDeny(const DbRule& rule, const RenderedEffect& effect, const DbEffect& db);
+bool matchesAllow(const ReachRule& rule, const RenderedEffect& effect, const ReachEffect& reach);
+bool matchesDeny(const ReachRule& rule, const RenderedEffect& effect, const ReachEffect& reach);
+
+// What the matching of rules is made of.
+bool isListed(std::string_view name, const std::vector<std::string>& patterns);
+bool isHostListed(std::string_view host, const std::vector<std::string>& patterns);
+bool isBelowAny(std::string_view path, const std::vector<std::string>& folders);
+bool matchesArgv(const RunRule& rule, const std::vector<std::string>& argv);
 
 }  // namespace belay::trust

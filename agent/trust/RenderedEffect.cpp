@@ -27,11 +27,29 @@ void writeValues(json::Writer& writer, std::string_view key,
   writer.endArray();
 }
 
+void writeTexts(json::Writer& writer, std::string_view key,
+                const std::vector<std::string>& texts) {
+  writer.name(key).beginArray();
+  for (const std::string& text : texts) writer.string(text);
+  writer.endArray();
+}
+
+void writeConnection(json::Writer& writer, const std::string& name, const std::string& version,
+                     const std::vector<SecretVersion>& secrets) {
+  writer.member("connection", name).member("connection_version", version);
+  writer.name("connection_secrets").beginArray();
+  for (const SecretVersion& secret : secrets) {
+    writer.beginObject();
+    writeSecret(writer, secret.name, secret.version);
+    writer.endObject();
+  }
+  writer.endArray();
+}
+
 void write(json::Writer& writer, const RunEffect& run) {
   writer.name("run").beginObject().member("executable", run.executable);
-  writer.name("argv").beginArray();
-  for (const std::string& element : run.argv) writer.string(element);
-  writer.endArray().member("cwd", run.cwd);
+  writeTexts(writer, "argv", run.argv);
+  writer.member("cwd", run.cwd);
   writeValues(writer, "env", run.env);
   writer.member("stdin_sha256", run.stdinDigest);
   // Of steps that have them only: what was signed before they were there stays the same bytes.
@@ -49,9 +67,8 @@ void write(json::Writer& writer, const RunEffect& run) {
 void write(json::Writer& writer, const AgentEffect& agent) {
   writer.name("agent").beginObject().member("agent", agent.agent);
   writer.member("adapter", agent.adapter).member("executable", agent.executable);
-  writer.name("args").beginArray();
-  for (const std::string& word : agent.args) writer.string(word);
-  writer.endArray().member("model", agent.model).member("workspace", agent.workspace);
+  writeTexts(writer, "args", agent.args);
+  writer.member("model", agent.model).member("workspace", agent.workspace);
   writer.member("ref", agent.ref);
   writeValues(writer, "env", agent.env);
   writer.member("prompt_sha256", agent.promptDigest);
@@ -72,14 +89,7 @@ void write(json::Writer& writer, const HttpEffect& http) {
     writeSecret(writer, http.urlSecret, http.urlSecretVersion);
     writer.endObject();
   }
-  writer.member("connection", http.connection).member("connection_version", http.connectionVersion);
-  writer.name("connection_secrets").beginArray();
-  for (const SecretVersion& secret : http.connectionSecrets) {
-    writer.beginObject();
-    writeSecret(writer, secret.name, secret.version);
-    writer.endObject();
-  }
-  writer.endArray();
+  writeConnection(writer, http.connection, http.connectionVersion, http.connectionSecrets);
   writeValues(writer, "headers", http.headers);
   writer.member("body_sha256", http.bodyDigest).endObject();
 }
@@ -89,6 +99,15 @@ void write(json::Writer& writer, const DbEffect& db) {
   writer.member("connection_version", db.connectionVersion).member("driver", db.driver);
   writer.member("file", db.file).member("sql", db.sql).member("params_sha256", db.paramsDigest);
   writer.member("write", db.write).endObject();
+}
+
+void write(json::Writer& writer, const ReachEffect& reach) {
+  writer.name(reach.section).beginObject();
+  writeConnection(writer, reach.connection, reach.connectionVersion, reach.connectionSecrets);
+  for (const auto& [key, values] : reach.facts) writeTexts(writer, key, values);
+  writeTexts(writer, "argv", reach.argv);
+  writeValues(writer, "env", reach.env);
+  writer.member("input_sha256", reach.inputDigest).endObject();
 }
 
 }  // namespace
@@ -105,6 +124,7 @@ std::string effectJson(const RenderedEffect& effect) {
   if (const auto* http = std::get_if<HttpEffect>(&effect.what)) write(writer, *http);
   if (const auto* agent = std::get_if<AgentEffect>(&effect.what)) write(writer, *agent);
   if (const auto* db = std::get_if<DbEffect>(&effect.what)) write(writer, *db);
+  if (const auto* reach = std::get_if<ReachEffect>(&effect.what)) write(writer, *reach);
   writer.endObject();
   return out;
 }

@@ -82,13 +82,27 @@ struct HttpEffect {
   std::string bodyDigest;  ///< Hex SHA-256; empty: no body.
 };
 
+/// What a connection of this host is used for where it is no request: a command on another machine,
+/// files that are put there or taken from it, a mail, the work of a plugin.
+struct ReachEffect {
+  std::string section;  ///< Of the policy, which says what facts there are: ReachRules.h.
+  std::string connection;
+  std::string connectionVersion;
+  std::vector<SecretVersion> connectionSecrets;
+  /// By the keys of the section's rules, in its order.
+  std::vector<std::pair<std::string, std::vector<std::string>>> facts;
+  std::vector<std::string> argv;  ///< Of a command; empty: none.
+  std::vector<EffectValue> env;
+  std::string inputDigest;  ///< Hex SHA-256 of all else that goes there; empty: nothing.
+};
+
 /// What a step is about to do to the world. Families that change nothing outside of the journal
 /// have no part of their own.
 struct RenderedEffect {
   std::string family;  ///< "run", "http", "notify", "kv", …
   std::string flow;    ///< Slug.
   std::string step;    ///< Path.
-  std::variant<std::monostate, RunEffect, HttpEffect, AgentEffect, DbEffect> what;
+  std::variant<std::monostate, RunEffect, HttpEffect, AgentEffect, DbEffect, ReachEffect> what;
 };
 
 /// The effect as JSON, the same bytes for the same effect: what is shown, journaled and signed.

@@ -31,6 +31,9 @@ constexpr auto kTypes = std::to_array<TypeRow>({
     {"chat", &readAs<ChatConnection, &readChatConnection>},
     {"llm", &readAs<LlmConnection, &readLlmConnection>},
     {"db", &readAs<DbConnection, &readDbConnection>},
+    {"ssh", &readAs<ToolConnection, &readToolConnection>},
+    {"smtp", &readAs<ToolConnection, &readToolConnection>},
+    {"plugin", &readAs<ToolConnection, &readToolConnection>},
 });
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "agent/vault/DbConnection.h"
 #include "agent/vault/HttpConnection.h"
 #include "agent/vault/LlmConnection.h"
+#include "agent/vault/ToolConnection.h"
 #include "common/base/RateLimit.h"
 #include "common/base/Result.h"
 #include "common/json/Value.h"
@@ -19,7 +20,7 @@ namespace belay::vault {
 
 /// A new type of connection: a file of its own that reads its definition and has collectSecrets()
 /// for what it read, its kind here, its row in kTypes (Connection.cpp), its test in agent/steps.
-using ConnectionKind = std::variant<HttpConnection, ChatConnection, LlmConnection, DbConnection>;
+using ConnectionKind = std::variant<HttpConnection, ChatConnection, LlmConnection, DbConnection, ToolConnection>;
 
 /// How to reach a system: defined on the host, apart from flows, without any credential in it.
 struct Connection {

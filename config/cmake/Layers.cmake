@@ -1,6 +1,7 @@
 # One static library per directory, and who may use whom.
 #
-# belay_layer(<directory> USES <libraries>): belay_<name> from the directory's own *.cpp (no recursion).
+# belay_layer(<directory> USES <libraries> INSIDE <libraries>): belay_<name> from the directory's own *.cpp (no
+# recursion). What stands behind INSIDE is seen by nobody else.
 # The table stands in layering order: a library uses only what stands above it here, and what that uses
 # comes along. A directory without sources is a library of headers; a directory that is not there yet too.
 
@@ -19,7 +20,7 @@ set(BELAY_HOT
 set(BELAY_CATCHES common/http)
 
 function(belay_layer directory)
-  cmake_parse_arguments(PARSE_ARGV 1 layer "" "" "USES")
+  cmake_parse_arguments(PARSE_ARGV 1 layer "" "" "USES;INSIDE")
   get_filename_component(name "${directory}" NAME)
   foreach(used IN LISTS layer_USES)
     if(NOT TARGET "${used}")
@@ -29,7 +30,7 @@ function(belay_layer directory)
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${directory}/*.cpp")
   if(sources)
     add_library(belay_${name} STATIC ${sources})
-    target_link_libraries(belay_${name} PUBLIC ${layer_USES})
+    target_link_libraries(belay_${name} PUBLIC ${layer_USES} PRIVATE ${layer_INSIDE})
     if(BELAY_OPTIMIZED AND NOT directory IN_LIST BELAY_CATCHES)
       target_compile_options(belay_${name} PRIVATE -fno-exceptions -fno-asynchronous-unwind-tables)
     endif()
@@ -76,9 +77,11 @@ belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_http 
 belay_layer(agent/jobs       USES belay_base belay_json)
 belay_layer(agent/agents     USES belay_base belay_json belay_crypto belay_jobs)
 belay_layer(agent/llm        USES belay_base belay_json belay_http)
+belay_layer(agent/tools      USES belay_base belay_json belay_crypto belay_tls belay_http belay_jobs
+                             INSIDE deps::libssh)
 belay_layer(agent/steps      USES belay_base belay_log belay_json belay_settings belay_tls belay_http belay_script belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
-                                  belay_jobs belay_agents belay_llm deps::libssh deps::sqlite3)
+                                  belay_jobs belay_agents belay_llm belay_tools deps::sqlite3)
 belay_layer(agent/rehearsal  USES belay_base belay_log belay_json belay_crypto belay_script belay_flow
                                   belay_engine belay_journal belay_trust belay_runtime belay_steps)
 belay_layer(agent/triggers   USES belay_base belay_log belay_json belay_calendar belay_crypto belay_flow

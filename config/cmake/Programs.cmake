@@ -30,3 +30,18 @@ endif()
 
 file(GLOB relay_main CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/relay/*.cpp")
 belay_program(belay-relay "${relay_main}" belay_console)
+
+# Plugins of steps: apart from the static programs, with the libraries of the machine that runs them. Built
+# where those are.
+add_custom_target(plugins)
+find_path(LIBPQ_INCLUDE libpq-fe.h PATH_SUFFIXES postgresql)
+find_library(LIBPQ_LIBRARY pq)
+if(LIBPQ_INCLUDE AND LIBPQ_LIBRARY)
+  file(GLOB postgres_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/plugins/postgres/*.cpp")
+  add_executable(belay-step-postgres ${postgres_sources})
+  target_include_directories(belay-step-postgres SYSTEM PRIVATE ${LIBPQ_INCLUDE})
+  target_link_libraries(belay-step-postgres PRIVATE belay_base belay_json ${LIBPQ_LIBRARY})
+  set_target_properties(belay-step-postgres PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}" LINK_OPTIONS "-pie;-Wl,--gc-sections")
+  add_dependencies(plugins belay-step-postgres)
+endif()

@@ -17,6 +17,11 @@ put_all() {
 
 put 755 build/belay "$PREFIX/bin/belay"
 put 755 build/belay-relay "$PREFIX/bin/belay-relay"
+# Plugins need libraries of the machine; they are there where `make plugins` has built them.
+for plugin in build/belay-step-*; do
+  case $plugin in *.debug) continue ;; esac
+  if [ -f "$plugin" ]; then put 755 "$plugin" "$PREFIX/lib/belay/plugins/$(basename "$plugin")"; fi
+done
 
 for unit in systemd/*.service systemd/*.socket systemd/*.timer systemd/*.slice; do
   [ -f "$unit" ] || continue

@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "support", "py"))
 import belay  # noqa: E402
 import fleet_figures  # noqa: E402
 import relay_figures  # noqa: E402
+import tool_figures  # noqa: E402
 
 BUILD = os.environ.get("BELAY_BUILD", os.path.join(ROOT, "build"))
 TESTS = os.path.join(BUILD, "tests")
@@ -328,7 +329,8 @@ def main():
     failed = 0
     parts = (size_and_start, steps, processes, jobs, approvals, many_waits, many_runs, language, code_resume, schedules, data)
     named = [(part.__name__, part) for part in parts]
-    named += [(part.__name__, figures(part)) for part in (*fleet_figures.PARTS, *relay_figures.PARTS)]
+    named += [(part.__name__, figures(part))
+              for part in (*fleet_figures.PARTS, *relay_figures.PARTS, *tool_figures.PARTS)]
     for name, part in named:
         if wanted and name not in wanted:
             continue

@@ -5,6 +5,7 @@
 
 #include "agent/steps/NotifyStep.h"
 #include "agent/vault/WebhookSignature.h"
+#include "tests/support/HeldPerformer.h"
 #include "tests/unit/steps/StepsFixture.h"
 
 #include <CppUTest/TestHarness.h>
@@ -32,9 +33,10 @@ const std::string kSigning = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 TEST_GROUP(NotifyStep) {
   StepsFixture on;
+  belay::test::HeldPerformer mail{true};
 
   NotifyStep step() {
-    return NotifyStep(NotifyStep::World{on.calls, on.connections, *on.vault, on.clock},
+    return NotifyStep(NotifyStep::World{on.calls, on.connections, *on.vault, on.clock, mail, on.sink()},
                       belay::settings::HttpSettings{});
   }
   StepResult perform(const Attempt& attempt) {
@@ -128,4 +130,23 @@ TEST(NotifyStep, aReceiverThatRefusesProvesThatNothingWasTaken) {
       "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   on.connect(R"({"team": {"type": "chat", "url": ")" + breaks.url() + R"("}})");
   CHECK_FALSE(perform(say()).failure->nothingLeft);
+}
+
+TEST(NotifyStep, aConnectionOfTypeSmtpIsForWhoSendsMail) {
+  on.connect(R"({"team": {"type": "smtp", "host": "mx", "from": "b@example.com"}})");
+  NotifyStep notify = step();
+  notify.start(say());
+  notify.recover(say());
+  CHECK_EQUAL(2u, mail.started().size() + mail.recovered().size());
+}
+
+TEST(NotifyStep, afterACrashAChatMayHaveBeenTold) {
+  on.connect(R"({"team": {"type": "chat", "url": "https://example.com/hook"}})");
+  NotifyStep notify = step();
+  notify.recover(say());
+  CHECK(on.result().ambiguous);
+  Attempt again = say();
+  again.effect = belay::flow::EffectClass::kIdempotent;
+  notify.recover(again);
+  CHECK(on.result().orderAnew);
 }

@@ -1,0 +1,166 @@
+#include <unistd.h>
+
+#include <array>
+
+#include "agent/tools/Confine.h"
+#include "agent/tools/MailText.h"
+#include "agent/tools/Smtp.h"
+#include "agent/tools/Tool.h"
+#include "agent/tools/ToolIo.h"
+#include "common/base/Text.h"
+#include "common/http/Connector.h"
+#include "common/http/Resolver.h"
+
+namespace belay::tools {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr std::int64_t kConnectMs = 20'000;
+constexpr std::int64_t kWholeMs = 5 * 60'000;
+
+std::string helloOf(const json::Value& connection) {
+  std::array<char, 256> name{};
+  static_cast<void>(::gethostname(name.data(), name.size() - 1));
+  std::string out = connection.text("hello", name.data());
+  const bool fits = !out.empty() && out.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
+                                                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                          "0123456789.-") == std::string::npos;
+  return fits ? out : "localhost";
+}
+
+/// One mail, from the connection to the server's word that it has it.
+class MailWork {
+ public:
+  MailWork(const json::Value& request, Exit& exit, const base::EnvironmentLookup& environment)
+      : request_(request),
+        connection_(request.find("connection") ? *request.find("connection") : none_),
+        exit_(exit),
+        environment_(environment),
+        host_(connection_.text("host")),
+        mode_(connection_.text("tls", "starttls")),
+        port_(static_cast<std::uint16_t>(connection_.integer(
+            "port", mode_ == "implicit" ? 465 : mode_ == "none" ? 25 : 587))) {}
+
+  ToolEnd run() {
+    ToolEnd end;
+    const Status sent = all();
+    end.output = std::move(output_);
+    end.effect = effect_;
+    if (sent.ok()) return end;
+    end.error = sent.error();
+    if (end.error->code == ErrorCode::kTimeout) {
+      end.error->code = ErrorCode::kConnect;
+      end.failureClass = "timeout";
+    }
+    if (smtp_ && end.error->code == ErrorCode::kSmtpRefused && smtp_->lastReply().forNow())
+      end.failureClass = "unavailable";
+    return end;
+  }
+
+ private:
+  Status all() {
+    BELAY_ASSIGN(const std::string message, printed());
+    const std::string stuffed = stuffDots(message);
+    BELAY_TRY(connect());
+    BELAY_TRY(introduce());
+    BELAY_TRY(smtp_->address(mail_.from.address, recipients_, message.size()));
+    BELAY_TRY(smtp_->content(stuffed));
+    // Without its end no server delivers it (RFC 5321, 4.1.1.4).
+    exit_.act(std::chrono::milliseconds{request_.integer("grace_ms", 5000)});
+    effect_ = Effect::kUnknown;
+    const Status taken = smtp_->end();
+    if (!taken.ok() && taken.error().code == ErrorCode::kSmtpRefused) effect_ = Effect::kNone;
+    BELAY_TRY(taken);
+    effect_ = Effect::kDone;
+    output_.set("delivery_id", mail_.id).set("reply", smtp_->lastReply().str());
+    output_.set("recipients", static_cast<std::int64_t>(recipients_.size()));
+    smtp_->quit();
+    return {};
+  }
+
+  Result<std::vector<Mailbox>> boxes(std::string_view name) {
+    std::vector<Mailbox> out;
+    for (const std::string& text : textsOf(request_, name)) {
+      BELAY_ASSIGN(Mailbox box, parseMailbox(text));
+      if (name != "reply_to") recipients_.push_back(box.address);
+      out.push_back(std::move(box));
+    }
+    return out;
+  }
+
+  Result<std::string> printed() {
+    BELAY_ASSIGN(mail_.from, parseMailbox(connection_.text("from")));
+    BELAY_ASSIGN(mail_.to, boxes("to"));
+    BELAY_ASSIGN(mail_.cc, boxes("cc"));
+    BELAY_ASSIGN(const std::vector<Mailbox> hidden, boxes("bcc"));
+    BELAY_ASSIGN(mail_.replyTo, boxes("reply_to"));
+    mail_.subject = request_.text("subject");
+    mail_.text = request_.text("text");
+    mail_.html = request_.text("html");
+    // The same over attempts, so that who gets it twice can see that.
+    const std::string& from = mail_.from.address;
+    mail_.id = "belay." + request_.text("idempotency_key") + from.substr(from.rfind('@'));
+    mail_.origin = request_.text("run") + " " + request_.text("step");
+    mail_.wallMs = request_.integer("now_ms");
+    return printMail(mail_);
+  }
+
+  Status connect() {
+    const tls::Deadline deadline(
+        clock_, std::chrono::milliseconds{request_.integer("connect_timeout_ms", kConnectMs)},
+        nullptr);
+    // What it reads from the host's files it reads before it hears anything.
+    if (mode_ != "none") {
+      BELAY_ASSIGN(tls_, tls::TlsClientConfig::create({connection_.text("ca_file"), environment_}));
+    }
+    http::SystemResolver resolver;
+    BELAY_ASSIGN(const std::vector<http::Address> addresses,
+                 resolver.resolve(host_, port_, deadline));
+    BELAY_ASSIGN(std::unique_ptr<tls::Stream> stream,
+                 http::connectTcp(host_ + ":" + std::to_string(port_), addresses, {}, deadline));
+    BELAY_TRY(confine({}));
+    smtp_ = std::make_unique<Smtp>(std::move(stream), clock_);
+    return {};
+  }
+
+  Status introduce() {
+    const std::string hello = helloOf(connection_);
+    if (mode_ == "implicit") BELAY_TRY(smtp_->secure(tls_, host_, port_));
+    BELAY_TRY(smtp_->greet(hello));
+    if (mode_ == "starttls") BELAY_TRY(smtp_->startTls(tls_, host_, port_, hello));
+    if (!connection_.find("password")) return {};
+    return smtp_->login(connection_.text("user"), connection_.text("password"));
+  }
+
+  const json::Value none_;
+  const json::Value& request_;
+  const json::Value& connection_;
+  Exit& exit_;
+  const base::EnvironmentLookup& environment_;
+  const std::string host_;
+  const std::string mode_;
+  const std::uint16_t port_;
+  const base::PosixClock clock_;
+  Mail mail_;
+  std::vector<std::string> recipients_;
+  std::shared_ptr<tls::TlsClientConfig> tls_;  // With the session of TLS.
+  std::unique_ptr<Smtp> smtp_;
+  json::Value output_{json::Object{}};
+  Effect effect_ = Effect::kNone;
+};
+
+}  // namespace
+
+void runMail(const json::Value& request, Exit& exit, const base::EnvironmentLookup& environment) {
+  const std::int64_t whole = request.integer("timeout_ms");
+  exit.bound(std::chrono::milliseconds{whole > 0 ? whole : kWholeMs},
+             "the mail server did not take the mail in time");
+  exit.finish(MailWork(request, exit, environment).run());
+}
+
+}  // namespace belay::tools
