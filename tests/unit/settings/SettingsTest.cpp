@@ -61,7 +61,7 @@ TEST(Settings, aPathThatDependsOnWhereAProcessWasStartedIsRefusedAtItsPlace) {
 }
 
 TEST(Settings, valuesOutOfRangeNameTheBounds) {
-  CHECK(mentions(errorOf("http: {workers: 0}\n"), "from 1 to 256"));
+  CHECK(mentions(errorOf("http: {workers: 0}\n"), "from 1 to 2000"));
   CHECK(mentions(errorOf("jobs: {grace: 5}\n"), "duration"));
   CHECK(mentions(errorOf("limits: {memory: 1 MiB}\n"), "64 MiB"));
 }
