@@ -22,7 +22,7 @@ using runtime::Attempt;
 using runtime::StepResult;
 
 struct DbStep::Call {
-  const vault::Connection* connection = nullptr;
+  vault::ConnectionPtr connection;
   SqliteRequest request;
 };
 
@@ -62,14 +62,13 @@ engine::Failure refusalOf(const json::Value& result) {
 
 }  // namespace
 
-Result<DbStep::Call> DbStep::read(const Attempt& attempt) const {
+Result<DbStep::Call> DbStep::read(const Attempt& attempt, vault::ConnectionPtr pinned) const {
   BELAY_ASSIGN(const json::Value values, json::parse(attempt.renderedJson));
   const Fields fields(values, attempt.key.path);
   Call call;
   BELAY_ASSIGN(const std::string name, fields.text("connection"));
-  const auto bound = attempt.bindings.find(name);
   BELAY_ASSIGN(call.connection,
-               world_.connections.find(bound == attempt.bindings.end() ? name : bound->second));
+               steps::connectionOf(world_.connections, attempt, name, std::move(pinned)));
   const auto* db = std::get_if<vault::DbConnection>(&call.connection->kind);
   if (!db) return fields.wrong("connection", "\"" + name + "\" is not of type db");
   SqliteRequest& request = call.request;
@@ -104,7 +103,8 @@ std::optional<runtime::Performer::Connection> DbStep::connectionOf(const Attempt
 }
 
 Result<trust::RenderedEffect> DbStep::describe(const Attempt& attempt) const {
-  BELAY_ASSIGN(const Call call, read(attempt));
+  BELAY_ASSIGN(const Call call, read(attempt, nullptr));
+  pins_.keep(attempt, call.connection);
   trust::DbEffect effect;
   effect.connection = call.connection->name;
   effect.connectionVersion = call.connection->version;
@@ -126,7 +126,7 @@ void DbStep::start(const Attempt& attempt) {
 }
 
 Status DbStep::launch(const Attempt& attempt) {
-  BELAY_ASSIGN(const Call call, read(attempt));
+  BELAY_ASSIGN(const Call call, read(attempt, pins_.take(attempt)));
   jobs::JobSpec job;
   job.id = jobIdOf(attempt);
   job.command = {"/proc/self/exe", "db-statement"};

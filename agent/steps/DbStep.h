@@ -9,6 +9,7 @@
 #include "agent/settings/Settings.h"
 #include "agent/steps/Outputs.h"
 #include "agent/steps/SqliteStatement.h"
+#include "agent/steps/ConnectionPins.h"
 #include "agent/vault/ConnectionStore.h"
 #include "common/base/Clock.h"
 
@@ -44,7 +45,7 @@ class DbStep final : public runtime::Performer {
 
  private:
   struct Call;
-  base::Result<Call> read(const runtime::Attempt& attempt) const;
+  base::Result<Call> read(const runtime::Attempt& attempt, vault::ConnectionPtr pinned) const;
   base::Status launch(const runtime::Attempt& attempt);
   void finish(const runtime::Attempt& attempt, const base::JobId& id);
   runtime::StepResult resultOf(const runtime::Attempt& attempt, const jobs::JobOutcome& outcome);
@@ -57,6 +58,7 @@ class DbStep final : public runtime::Performer {
   // Owner only.
   std::map<base::JobId, runtime::Attempt> running_;
   std::deque<runtime::Attempt> waiting_;  ///< Bounded by the runs in flight.
+  mutable ConnectionPins pins_;
 };
 
 }  // namespace belay::steps

@@ -53,7 +53,7 @@ Result<ToolPlan> planMail(const runtime::Attempt& attempt,
   plan.ours = true;
   plan.effect.section = "mail";
   BELAY_ASSIGN(const std::string name, fields.text("connection"));
-  BELAY_ASSIGN(const vault::Connection* const found,
+  BELAY_ASSIGN(const vault::ConnectionPtr found,
                toolConnection(connections, attempt, name, "smtp"));
   useConnection(*found, plan);
   BELAY_ASSIGN(const std::string subject, fields.text("title", attempt.slug + ": " + attempt.key.path));

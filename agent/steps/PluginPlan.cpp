@@ -74,7 +74,7 @@ Result<ToolPlan> planPlugin(const runtime::Attempt& attempt,
   plan.effect.facts = {{"plugins", {name}}, {"executable", plan.command}};
   BELAY_ASSIGN(const std::string connection, fields.text("connection"));
   if (!connection.empty()) {
-    BELAY_ASSIGN(const vault::Connection* const found,
+    BELAY_ASSIGN(const vault::ConnectionPtr found,
                  toolConnection(connections, attempt, connection, "plugin"));
     useConnection(*found, plan);
     const std::string made = plan.connection.text("plugin");

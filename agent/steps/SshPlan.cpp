@@ -78,7 +78,8 @@ class SshReader {
  private:
   Status readConnection() {
     BELAY_ASSIGN(const std::string name, fields_.text("connection"));
-    BELAY_ASSIGN(const Connection* connection, toolConnection(connections_, attempt_, name, "ssh"));
+    BELAY_ASSIGN(const vault::ConnectionPtr connection,
+                 toolConnection(connections_, attempt_, name, "ssh"));
     useConnection(*connection, plan_);
     Value* innermost = &plan_.connection;
     for (int jumps = 0; innermost->find("jump"); ++jumps) {
@@ -86,7 +87,7 @@ class SshReader {
       if (jumps == kJumpsMax)
         return Error{ErrorCode::kConnectionInvalid, "connection " + name + " jumps more than " +
                                                         std::to_string(kJumpsMax) + " times"};
-      BELAY_ASSIGN(const Connection* const found, connections_.find(next));
+      BELAY_ASSIGN(const vault::ConnectionPtr found, connections_.find(next));
       const auto* tool = std::get_if<ToolConnection>(&found->kind);
       if (!tool || tool->type != "ssh")
         return Error{ErrorCode::kConnectionInvalid,
@@ -294,11 +295,11 @@ class SshReader {
 
 }  // namespace
 
-Result<const Connection*> toolConnection(const ConnectionStore& store, const Attempt& attempt,
+Result<vault::ConnectionPtr> toolConnection(const ConnectionStore& store, const Attempt& attempt,
                                          std::string_view name, std::string_view type) {
   const auto bound = attempt.bindings.find(std::string(name));
   const std::string here = bound == attempt.bindings.end() ? std::string(name) : bound->second;
-  BELAY_ASSIGN(const Connection* found, store.find(here));
+  BELAY_ASSIGN(vault::ConnectionPtr found, store.find(here));
   if (found->type() == type) return found;
   return Error{ErrorCode::kInvalidArgument, "step " + attempt.key.path + ": connection \"" + here +
                                                 "\" is not of type " + std::string(type)};

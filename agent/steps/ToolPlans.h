@@ -6,7 +6,7 @@ namespace belay::steps {
 
 /// Finds the connection that a step names, through the bindings of its flow. Errors: kInvalidArgument
 /// for one of another type, kConnectionNotFound.
-base::Result<const vault::Connection*> toolConnection(const vault::ConnectionStore& store,
+base::Result<vault::ConnectionPtr> toolConnection(const vault::ConnectionStore& store,
                                                       const runtime::Attempt& attempt,
                                                       std::string_view name, std::string_view type);
 /// Puts the connection into plan and effect: its definition with its name, and the secrets that it

@@ -61,6 +61,7 @@ Result<trust::RenderedEffect> ToolStep::describe(const Attempt& attempt) const {
   for (trust::SecretVersion& secret : plan.effect.connectionSecrets) {
     BELAY_ASSIGN(secret.version, world_.secrets.secretVersion(secret.name));
   }
+  versions_.keep(attempt, plan.effect.connectionVersion);
   return trust::RenderedEffect{std::string(flow::familyName(attempt.family)), attempt.slug,
                                attempt.key.path, std::move(plan.effect)};
 }
@@ -80,6 +81,14 @@ void ToolStep::start(const Attempt& attempt) {
   }
   auto work = workOf(attempt);
   if (!work) return fail(attempt, work.error(), true);
+  const std::string allowed = versions_.take(attempt);
+  if (!allowed.empty() && allowed != (*work)->plan.effect.connectionVersion) {
+    return fail(attempt,
+                Error{ErrorCode::kReviewChanged,
+                      "step " + attempt.key.path + ": connection " +
+                          (*work)->plan.effect.connection + " was changed since the step was allowed"},
+                true);
+  }
   if (const Status launched = launch(*work); !launched) fail(attempt, launched.error(), true);
 }
 

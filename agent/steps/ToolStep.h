@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/steps/ConnectionPins.h"
 #include "agent/jobs/JobRunner.h"
 #include "agent/runtime/Performer.h"
 #include "agent/settings/Settings.h"
@@ -116,6 +117,7 @@ class ToolStep final : public runtime::Performer {
   std::map<base::JobId, WorkPtr> running_;
   std::map<base::JobId, WorkPtr> preparing_;
   std::deque<runtime::Attempt> waiting_;  ///< Bounded by the runs in flight.
+  mutable AttemptPins<std::string> versions_;  ///< Of the connections that were permitted.
 };
 
 }  // namespace belay::steps
