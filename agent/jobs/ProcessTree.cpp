@@ -30,8 +30,10 @@ namespace {
 
 using Folder = std::unique_ptr<DIR, base::FreeWith<&::closedir>>;
 
+constexpr pid_t kKernelThreads = 2;  // The parent of all of them.
 constexpr std::size_t kEnvironBytesMax = 2u << 20;
 constexpr std::size_t kChildrenBytesMax = 8u << 20;
+constexpr int kQuietLooks = 2;
 /// Between two sweeps, at most: many trees that end at once must leave each other the processor.
 constexpr std::chrono::milliseconds kSweepPauseMax{80};
 
@@ -50,6 +52,18 @@ bool startedWith(pid_t pid, const std::string& marker) {
   return environ.ok() && (std::string(1, '\0') + *environ).find(marker) != std::string::npos;
 }
 
+/// In the middle of execve() a process has neither arguments nor environment, and cannot be told
+/// yet.
+bool isExecuting(const SeenProcess& process) {
+  const std::string folder = "/proc/" + std::to_string(process.pid);
+  for (const char* name : {"/cmdline", "/environ"}) {
+    const auto text = base::readFile(folder + name, kEnvironBytesMax);
+    if (!text.ok() || !text->empty()) return false;
+  }
+  const auto stat = readProcessStat(std::to_string(process.pid).c_str());
+  return stat && !stat->ended() && stat->startTime == process.startTime;
+}
+
 /// From its status: the owner of its folder is root as soon as it must not be traced. Where that is
 /// somebody else than root and `asked`, it is not looked at further.
 std::optional<std::uint64_t> realUserOf(pid_t pid, uid_t asked) {
@@ -62,8 +76,6 @@ std::optional<std::uint64_t> realUserOf(pid_t pid, uid_t asked) {
   const std::string_view rest = std::string_view(*status).substr(at + 6);
   return base::parseUnsigned(rest.substr(0, rest.find('\t')));
 }
-
-constexpr pid_t kKernelThreads = 2;
 
 /// Of `all`, those of `user` that no supervisor stands above. A process of the user itself that
 /// calls itself so is none.
@@ -187,15 +199,24 @@ std::uint32_t killOrphans(const OrphanTraces& traces, std::chrono::milliseconds 
       std::string(1, '\0') + "BELAY_JOB_ID=" + traces.jobId + std::string(1, '\0');
   const std::int64_t until = bootMs() + bound.count();
   std::unordered_set<pid_t> killed;
+  // One that forks and ends between the list and the look at it is seen in neither; its child is in
+  // the next list.
+  int quiet = 0;
   while (bootMs() < until) {
     const std::vector<SeenProcess> all = listProcesses();
     std::vector<SeenProcess> found;
+    bool settled = true;
     for (const SeenProcess& process : all) {
-      if (!startedWith(process.pid, marker)) continue;
+      if (!startedWith(process.pid, marker)) {
+        const bool ofKernel = process.parent == kKernelThreads || process.pid == kKernelThreads;
+        settled = settled && (ofKernel || !isExecuting(process));
+        continue;
+      }
       found.push_back(process);
       for (const SeenProcess& below : descendantsOf(process.pid, all)) found.push_back(below);
     }
-    if (found.empty()) break;
+    quiet = found.empty() && settled ? quiet + 1 : 0;
+    if (quiet == kQuietLooks) break;
     for (const SeenProcess& process : found) static_cast<void>(signalExactly(process, SIGSTOP));
     for (const SeenProcess& process : found) {
       if (signalExactly(process, SIGKILL)) killed.insert(process.pid);
@@ -205,7 +226,8 @@ std::uint32_t killOrphans(const OrphanTraces& traces, std::chrono::milliseconds 
   }
   if (!cgroup.empty()) removeCgroup(cgroup);
   auto count = static_cast<std::uint32_t>(killed.size());
-  if (traces.user > 0) count += killUser(static_cast<uid_t>(traces.user), bound);
+  for (int look = 0; traces.user > 0 && look < kQuietLooks; ++look)
+    count += killUser(static_cast<uid_t>(traces.user), bound);
   return count;
 }
 
