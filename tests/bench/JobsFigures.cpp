@@ -3,8 +3,8 @@
 //
 //   JobsFigures FOLDER [KILLS [JOBS AT ONCE [LOG MIB]]]
 //
-// What is measured: the private memory of a supervisor; what a job costs over fork and exec of the
-// same program; so many jobs at once, and their adoption by a new daemon; the speed of a log
+// What is measured: the private memory of a supervisor; how much later the program of a job runs
+// than by fork and exec alone; so many jobs at once, and their adoption by a new daemon; the speed of a log
 // through a supervisor to the disk, and of the same bytes without one; the end of a tree whose
 // processes try to get away, and how many of them ever survived.
 
@@ -31,6 +31,7 @@
 #include "common/base/Check.h"
 #include "common/base/Clock.h"
 #include "common/base/Files.h"
+#include "common/base/Pipe.h"
 
 namespace {
 
@@ -39,6 +40,8 @@ namespace base = belay::base;
 namespace jobs = belay::jobs;
 using std::chrono::milliseconds;
 
+constexpr const char* kDate = "/bin/date";
+constexpr const char* kDateFormat = "+%s.%N";
 constexpr const char* kEscapees =
     "for i in 1 2 3; do setsid sleep 1000 & done\n"
     "(setsid sh -c 'setsid sleep 1000 & wait' &)\n"
@@ -48,6 +51,12 @@ constexpr const char* kEscapees =
 double seconds() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+double wallSeconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
@@ -113,16 +122,17 @@ class Bench {
   }
   void remove(const JobId& id) { BELAY_CHECK(runner_->remove(id).ok()); }
 
-  double jobMs(int number) {
+  /// Until its program runs, which says when that was.
+  double startMs(int number) {
     const JobId id = idOf("t", number);
     jobs::JobSpec spec = shell(id, "");
-    spec.command = {"/bin/true"};
-    const double begin = seconds();
+    spec.command = {kDate, kDateFormat};
+    const double begin = wallSeconds();
     startAll({spec});
     waitFor(1);
-    const double took = (seconds() - begin) * 1000;
+    const std::string said = runner_->readLog(id, jobs::LogStream::kStdout, 0, 64).value();
     remove(id);
-    return took;
+    return (std::strtod(said.c_str(), nullptr) - begin) * 1000;
   }
 
   jobs::PosixJobRunner& runner() { return *runner_; }
@@ -135,15 +145,25 @@ class Bench {
   std::unique_ptr<jobs::PosixJobRunner> runner_;
 };
 
+/// The same program by fork and exec alone.
 double execMs() {
-  char name[] = "/bin/true";
-  char* arguments[] = {name, nullptr};
+  std::string program = kDate;
+  std::string format = kDateFormat;
+  char* arguments[] = {program.data(), format.data(), nullptr};
   char* environment[] = {nullptr};
+  base::Pipe pipe;
+  BELAY_CHECK(pipe.make());
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, pipe.writeEnd.get(), 1);
   pid_t pid = -1;
-  const double begin = seconds();
-  BELAY_CHECK(::posix_spawn(&pid, name, nullptr, nullptr, arguments, environment) == 0);
+  const double begin = wallSeconds();
+  BELAY_CHECK(::posix_spawn(&pid, kDate, &actions, nullptr, arguments, environment) == 0);
+  ::posix_spawn_file_actions_destroy(&actions);
   BELAY_CHECK(::waitpid(pid, nullptr, 0) == pid);
-  return (seconds() - begin) * 1000;
+  char said[64] = {};
+  BELAY_CHECK(::read(pipe.readEnd.get(), said, sizeof said - 1) > 0);
+  return (std::strtod(said, nullptr) - begin) * 1000;
 }
 
 double startOverExecMs(Bench& bench) {
@@ -151,7 +171,7 @@ double startOverExecMs(Bench& bench) {
   std::vector<double> theirs;
   for (int i = 0; i < 200; ++i) {
     theirs.push_back(execMs());
-    ours.push_back(bench.jobMs(i));
+    ours.push_back(bench.startMs(i));
   }
   return median(ours) - median(theirs);
 }
