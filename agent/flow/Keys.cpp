@@ -327,6 +327,4 @@ const ObjectRow& codeFlowKeys() { return kCodeFlow; }
 
 std::span<const KeyRow> stepKeys() { return kStepKeys; }
 
-std::span<const std::string_view> laterStepKeys() { return kStepLater; }
-
 }  // namespace belay::flow

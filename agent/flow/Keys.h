@@ -98,7 +98,5 @@ const ObjectRow& flowKeys();
 const ObjectRow& codeFlowKeys();
 /// The keys that all steps have; those of the families are in Family.h.
 std::span<const KeyRow> stepKeys();
-/// Names of families and options of steps that the language has and this version does not.
-std::span<const std::string_view> laterStepKeys();
 
 }  // namespace belay::flow

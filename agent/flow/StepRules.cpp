@@ -71,7 +71,7 @@ void StepRules::own(const Node& step) {
     else if (const FamilyRow* row = findFamily(member.name))
       familyKeys(step, member, *row);
     else
-      shapes_.unknownKey(member, "a step", knownStepKeys(), laterStepKeys());
+      shapes_.unknownKey(member, "a step", knownStepKeys(), {});
   }
   shapes_.required(step, stepKeys(), "a step");
   id(step);

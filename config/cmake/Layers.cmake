@@ -13,7 +13,8 @@ set(BELAY_HOT
   common/crypto/Sha256.cpp common/crypto/Sha256Blocks.cpp
   agent/vault/Redactor.cpp
   common/json/Json.cpp common/json/Strict.cpp common/json/Value.cpp common/json/Writer.cpp
-  agent/script/Call.cpp agent/script/Output.cpp agent/script/QuickJsEvaluator.cpp)
+  agent/script/Call.cpp agent/script/Output.cpp agent/script/QuickJsEvaluator.cpp
+  agent/vault/Redactor.cpp)
 
 # Where exceptions are caught: Poco's, and what the standard library says of threads. Elsewhere they end the
 # process, as they would without a handler, and the code has no tables to unwind by (0.9 MB).
