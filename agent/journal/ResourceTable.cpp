@@ -17,8 +17,8 @@ using base::Status;
 
 namespace {
 
-/// Whose words are weighed, at most: more would hold up the loop.
-constexpr std::int64_t kWeighedMost = 5'000;
+/// To weigh words, all texts that have them would be looked at, and the loop would stand still.
+constexpr std::int64_t kLookedAt = 1'000;
 
 Result<ResourceRow> readRow(const sqlite::Execution& rows) {
   ResourceRow row{rows.string(0),
@@ -108,10 +108,10 @@ ResourceTable::ResourceTable(Session& session)
               " ORDER BY bytes DESC LIMIT 1000"),
       search_(session.database(), "search resources",
               "SELECT " BELAY_RESOURCE_COLUMNS
-              " FROM (SELECT rowid AS n, bm25(search_text, 0.0, 10.0, 1.0) AS score"
-              " FROM search_text WHERE search_text MATCH ?1 ORDER BY rowid DESC LIMIT ?4) AS f"
+              " FROM (SELECT rowid AS n FROM search_text WHERE search_text MATCH ?1"
+              " ORDER BY rowid DESC LIMIT ?4) AS f"
               " JOIN run_resources AS s ON s.number = f.n LEFT JOIN runs AS r ON r.number = s.run"
-              " WHERE (?2 = '' OR s.slug = ?2) ORDER BY f.score, s.number DESC LIMIT ?3"),
+              " WHERE (?2 = '' OR s.slug = ?2) ORDER BY s.number DESC LIMIT ?3"),
       rowsOfRef_(session.database(), "read rows of a resource", BELAY_LEAVING "WHERE s.ref = ?"),
       rowsOfRun_(session.database(), "read resources of a run",
                  BELAY_LEAVING "WHERE s.run = ? AND s.keep <> 1"),
@@ -194,7 +194,7 @@ Result<std::vector<ResourceUsage>> ResourceTable::usages() {
 
 Result<std::vector<ResourceRow>> ResourceTable::search(const ResourceSearch& search) {
   BELAY_TRY(session_.usable());
-  sqlite::Execution rows(search_, search.match, search.slug, search.most, kWeighedMost);
+  sqlite::Execution rows(search_, search.match, search.slug, search.most, kLookedAt);
   return readRows(rows);
 }
 

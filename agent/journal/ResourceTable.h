@@ -41,8 +41,7 @@ class ResourceTable {
   base::Result<ResourceUsage> usage(std::string_view slug);
   base::Result<std::vector<ResourceUsage>> usages();
 
-  /// Best first. Of the newest 5,000 that match, so that a word that stands everywhere costs no
-  /// more. Errors: kSearchQuery.
+  /// Newest first; of the newest 1,000 that match.
   base::Result<std::vector<ResourceRow>> search(const ResourceSearch& search);
 
   /// All rows of a resource.

@@ -166,7 +166,7 @@ constexpr const char* kVersion3[] = {
     "INSERT INTO resource_usage SELECT slug, sum(size), count(*) FROM run_resources GROUP BY slug",
     // By the numbers of run_resources; the texts themselves are not in it.
     "CREATE VIRTUAL TABLE search_text USING fts5 (slug, name, body, content='',"
-    " contentless_delete=1, tokenize='unicode61 remove_diacritics 2')",
+    " contentless_delete=1, prefix='2 3', tokenize='unicode61 remove_diacritics 2')",
     "CREATE TABLE run_children (run INTEGER PRIMARY KEY, parent INTEGER NOT NULL) STRICT",
     "CREATE INDEX run_children_by_parent ON run_children (parent, run)",
     "CREATE TABLE statements (number INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"

@@ -25,7 +25,7 @@ struct SearchWorld {
   runtime::LargeOutputs* outputs = nullptr;             ///< For hydrate.
 };
 
-/// The hits, of each target the best or newest first: objects with `target`. Resources are found
+/// The hits, of each target the newest first: objects with `target`. Resources are found
 /// by the index; of runs the newest 2,000 are looked at.
 /// Threads: the journal's. Errors: kSearchQuery, those of the journal.
 base::Result<json::Array> search(const SearchWorld& world, const SearchOptions& options);
