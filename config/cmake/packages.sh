@@ -24,10 +24,19 @@ if [ "$(id -u)" != 0 ]; then
   [ -t 0 ] || as_root=(sudo -n)
 fi
 
+# Some packages are servers, which tests start for themselves: installing one here is to start none.
+guard=/usr/sbin/policy-rc.d
+made_guard=
+forget_guard() { [ -z "$made_guard" ] || "${as_root[@]}" rm -f "$guard"; }
+if [ ! -e "$guard" ] && printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" > /dev/null; then
+  made_guard=yes
+  "${as_root[@]}" chmod 755 "$guard"
+fi
+
 echo "packages: installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log"; forget_guard' EXIT
 install() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q --no-install-recommends \
     -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold install "${missing[@]}" > "$log" 2>&1 < /dev/null
