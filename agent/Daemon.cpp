@@ -18,9 +18,10 @@
 #include "agent/Limits.h"
 #include "agent/Machine.h"
 #include "agent/Maintenance.h"
+#include "agent/Parts.h"
+#include "agent/VaultSetup.h"
 #include "agent/agents/LockFile.h"
 #include "agent/api/ApiServer.h"
-#include "agent/api/LockedServer.h"
 #include "agent/cli/PolicyFile.h"
 #include "agent/flow/AgentRules.h"
 #include "agent/jobs/JobCgroup.h"
@@ -34,9 +35,7 @@
 #include "agent/runtime/Loop.h"
 #include "agent/runtime/LoopRunner.h"
 #include "agent/runtime/ServiceManager.h"
-#include "agent/script/Program.h"
 #include "agent/script/QuickJsEvaluator.h"
-#include "agent/script/SyntaxChecker.h"
 #include "agent/settings/StateLayout.h"
 #include "agent/steps/AgentStep.h"
 #include "agent/steps/DbStep.h"
@@ -77,35 +76,6 @@ using base::Status;
 
 namespace {
 
-/// Signals are blocked from the start; this looks without taking one.
-bool endSignalled() {
-  sigset_t pending;
-  return ::sigpending(&pending) == 0 &&
-         (::sigismember(&pending, SIGTERM) == 1 || ::sigismember(&pending, SIGINT) == 1);
-}
-
-Result<http::ProxySettings> proxyOf(const std::string& url, const std::vector<std::string>& noProxy,
-                                    const base::EnvironmentLookup& environment) {
-  if (url == "environment") return http::ProxySettings::fromEnvironment(environment);
-  http::ProxySettings proxy;
-  if (url.empty()) return proxy;
-  BELAY_ASSIGN(const http::ProxyEndpoint endpoint, http::parseProxy(url));
-  proxy.http = proxy.https = endpoint;
-  std::string except;
-  for (const std::string& entry : noProxy) except += (except.empty() ? "" : ",") + entry;
-  proxy.except = http::NoProxy(except);
-  return proxy;
-}
-
-flow::SyntaxCheck makeSyntaxCheck() {
-  const auto checker = std::make_shared<script::SyntaxChecker>();
-  return flow::SyntaxCheck{
-      [checker](std::string_view text) { return checker->checkExpression(text); },
-      [checker](std::string_view text) { return checker->checkFunction(text); },
-      [checker](std::string_view text) { return checker->checkCode(text); }, calendar::checkZone,
-      [](std::string_view text) { return script::checkProgram(text); }};
-}
-
 /// Everything that a daemon consists of, in the order in which it is made.
 class Daemon {
  public:
@@ -129,6 +99,7 @@ class Daemon {
   Status guardMachine();
   Status openJobs();
   Status makeRuntime();
+  Status makeClient();
   Status makeSteps();
   Status makeAgentStep(const settings::JobSettings& jobs);
   void makeToolStep(const settings::JobSettings& jobs);
@@ -221,29 +192,9 @@ Status Daemon::lockState() {
   return {};
 }
 
-/// Waits for the passphrase where there is one: until then nothing of the host goes on.
 Status Daemon::openVault() {
-  const vault::VaultKey key(
-      {{layout().keys(), world_.environment("CREDENTIALS_DIRECTORY").value_or("")},
-       layout().vault(),
-       world_.clock,
-       world_.random});
-  std::optional<vault::SecretValue> passphrase;
-  if (key.needsPassphrase()) {
-    serviceManager_.notify("READY=1\nSTATUS=The vault waits for its passphrase.");
-    const api::ApiOptions options = apiOptions();
-    BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
-    BELAY_ASSIGN(passphrase,
-                 api::awaitPassphrase(
-                     options, world_.clock, world_.log,
-                     [&](const vault::SecretValue& given) { return key.check(given); },
-                     [this] {
-                       serviceManager_.feedWatchdog();
-                       return endSignalled();
-                     }));
-    serviceManager_.notify("STATUS=");
-  }
-  BELAY_ASSIGN(vault::VaultKey::Opened opened, key.open(passphrase ? &*passphrase : nullptr));
+  BELAY_ASSIGN(vault::VaultKey::Opened opened,
+               unsealVault(layout(), apiOptions(), world_, serviceManager_));
   vault_ = std::move(opened.vault);
   callbackKey_ = std::move(opened.callbackKey);
   urlKey_ = crypto::hmacSha256(callbackKey_, "resource urls").view();
@@ -345,7 +296,7 @@ Status Daemon::makeRuntime() {
   return {};
 }
 
-Status Daemon::makeSteps() {
+Status Daemon::makeClient() {
   requestPool_ = std::make_unique<steps::WorkerPool>(
       "request", static_cast<std::size_t>(options_.settings.http.workers), 10'000);
   filePool_ = std::make_unique<steps::WorkerPool>("files", 2, 10'000);
@@ -358,14 +309,17 @@ Status Daemon::makeSteps() {
   client.environment = world_.environment;
   client_ = std::make_unique<http::Client>(client, world_.clock, *policyResolver_);
   calls_ = std::make_unique<steps::HttpCalls>(*requestPool_, *client_, loop_->resultSink());
-
   connectionTests_ = std::make_unique<steps::ConnectionTests>(*requestPool_);
   tokens_ = std::make_unique<steps::OAuthTokens>(
       steps::OAuthTokens::World{*policy_, *vault_, world_.clock});
   const steps::HttpTestWorld tests{*client_, *policy_, *vault_, world_.clock, *tokens_};
   steps::addHttpTests(*connectionTests_, tests);
   steps::addLlmTest(*connectionTests_, tests);
+  return {};
+}
 
+Status Daemon::makeSteps() {
+  BELAY_TRY(makeClient());
   settings::JobSettings jobs = options_.settings.jobs;
   if (jobs.workFolder.empty()) jobs.workFolder = state() + "/work";
   runStep_ = std::make_unique<steps::RunStep>(
@@ -440,22 +394,12 @@ Status Daemon::makeAgentStep(const settings::JobSettings& jobs) {
 }
 
 void Daemon::makeToolStep(const settings::JobSettings& jobs) {
-  std::map<flow::Family, steps::ToolPlanner> planners;
-  planners[flow::Family::kSsh] = [this, jobs](const runtime::Attempt& attempt) {
-    return steps::planSsh(attempt, *connections_, jobs);
-  };
-  planners[flow::Family::kPlugin] = [this, jobs](const runtime::Attempt& attempt) {
-    return steps::planPlugin(attempt, *connections_, jobs);
-  };
-  planners[flow::Family::kNotify] = [this](const runtime::Attempt& attempt) {
-    return steps::planMail(attempt, *connections_);
-  };
   toolStep_ = std::make_unique<steps::ToolStep>(
       steps::ToolStep::World{
           *runStep_, *jobs_, *outputs_, *connections_, *vault_, *filePool_, world_.clock,
           world_.log, state() + "/tools",
           [this](std::function<void()> call) { loop_->call(std::move(call)); }},
-      jobs, std::move(planners), loop_->resultSink());
+      jobs, steps::toolPlanners(*connections_, jobs), loop_->resultSink());
 }
 
 std::string Daemon::callbackToken(const std::string& wait) const {

@@ -93,9 +93,10 @@ class Searcher {
   Status connections(json::Array& hits) const {
     std::size_t found = 0;
     if (!world_.connections) return {};
-    for (const auto& [name, connection] : world_.connections->all()) {
+    for (const vault::ConnectionPtr& connection : world_.connections->all()) {
       if (found >= options_.limit) break;
-      const std::string type(connection.type());
+      const std::string& name = connection->name;
+      const std::string type(connection->type());
       if (!query_.matches(name + "\n" + type)) continue;
       Value hit;
       hit.set("target", "connection").set("name", name).set("type", type);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+
 #include "agent/steps/ToolStep.h"
 
 namespace belay::steps {
@@ -7,8 +9,8 @@ namespace belay::steps {
 /// Finds the connection that a step names, through the bindings of its flow. Errors: kInvalidArgument
 /// for one of another type, kConnectionNotFound.
 base::Result<vault::ConnectionPtr> toolConnection(const vault::ConnectionStore& store,
-                                                      const runtime::Attempt& attempt,
-                                                      std::string_view name, std::string_view type);
+                                                  const runtime::Attempt& attempt,
+                                                  std::string_view name, std::string_view type);
 /// Puts the connection into plan and effect: its definition with its name, and the secrets that it
 /// uses by name.
 void useConnection(const vault::Connection& connection, ToolPlan& plan);
@@ -34,5 +36,9 @@ base::Result<std::string> findPlugin(const std::string& folder, const std::strin
 base::Result<ToolPlan> planPlugin(const runtime::Attempt& attempt,
                                   const vault::ConnectionStore& connections,
                                   const settings::JobSettings& settings);
+
+/// The planners of the families that are tools. Borrows the connections.
+std::map<flow::Family, ToolPlanner> toolPlanners(const vault::ConnectionStore& connections,
+                                                 const settings::JobSettings& settings);
 
 }  // namespace belay::steps

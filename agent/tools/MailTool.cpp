@@ -116,7 +116,10 @@ class MailWork {
         nullptr);
     // What it reads from the host's files it reads before it hears anything.
     if (mode_ != "none") {
-      BELAY_ASSIGN(tls_, tls::TlsClientConfig::create({connection_.text("ca_file"), environment_}));
+      tls::TlsClientOptions options;
+      options.caFile = connection_.text("ca_file");
+      options.environment = environment_;
+      BELAY_ASSIGN(tls_, tls::TlsClientConfig::create(options));
     }
     http::SystemResolver resolver;
     BELAY_ASSIGN(const std::vector<http::Address> addresses,

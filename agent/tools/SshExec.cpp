@@ -91,7 +91,7 @@ class Exec {
         event.get(), stopFd_, POLLIN,
         [](socket_t fd, int, void* self) {
           std::uint64_t count = 0;
-          static_cast<void>(::read(fd, &count, sizeof count));
+          static_cast<void>(!::read(fd, &count, sizeof count));
           static_cast<Exec*>(self)->stop();
           return 0;
         },

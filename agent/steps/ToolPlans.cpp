@@ -1,0 +1,20 @@
+#include "agent/steps/ToolPlans.h"
+
+namespace belay::steps {
+
+std::map<flow::Family, ToolPlanner> toolPlanners(const vault::ConnectionStore& connections,
+                                                 const settings::JobSettings& settings) {
+  std::map<flow::Family, ToolPlanner> out;
+  out[flow::Family::kSsh] = [&connections, settings](const runtime::Attempt& attempt) {
+    return planSsh(attempt, connections, settings);
+  };
+  out[flow::Family::kPlugin] = [&connections, settings](const runtime::Attempt& attempt) {
+    return planPlugin(attempt, connections, settings);
+  };
+  out[flow::Family::kNotify] = [&connections](const runtime::Attempt& attempt) {
+    return planMail(attempt, connections);
+  };
+  return out;
+}
+
+}  // namespace belay::steps
