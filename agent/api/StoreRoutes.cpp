@@ -52,8 +52,6 @@ Result<steps::KvOperation> readKvOperation(const Exchange& exchange) {
   return operation;
 }
 
-}
-
 }  // namespace
 
 void changeKv(Backend& backend, const ExchangePtr& exchange) {
@@ -66,8 +64,6 @@ void changeKv(Backend& backend, const ExchangePtr& exchange) {
                      steps::performKv(runtime.journal(), operation, backend.deps.clock.wallMs()));
         return Changed{std::move(data), std::nullopt};
       });
-}
-
 }
 
 }  // namespace belay::api

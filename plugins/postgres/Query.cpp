@@ -205,7 +205,7 @@ class Query {
         return Error{ErrorCode::kStepTimeout, "the server did not answer the cancel of the statement"};
       if (polled[1].revents != 0) {
         signalfd_siginfo info;
-        static_cast<void>(::read(signals_.get(), &info, sizeof info));
+        static_cast<void>(!::read(signals_.get(), &info, sizeof info));
         cancel();
       }
       if (polled[0].revents != 0 && PQconsumeInput(connection_.get()) == 0) {
