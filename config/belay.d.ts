@@ -40,6 +40,10 @@ export interface LlmOutput {
   usage: { input_tokens: number; cached_tokens: number; output_tokens: number; requests: number }; cost_usd?: number;
   duration_ms: number;
 }
+export interface SshOutput {
+  exit_code?: number; signal?: string; pid?: number; stdout: TextOutput; stderr: TextOutput;
+  files?: { [name: string]: Resource }; duration_ms: number;
+}
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
 export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
 export interface DbOutput {
@@ -239,14 +243,24 @@ export interface Wait {
 export interface Notify {
   /** One of requires. */
   connection: string;
-  /** Headline. */
+  /** Headline; the subject of a mail. */
   title?: Text;
   /** The message. */
   text?: Text;
   /** One of the templates of the flow, instead of text. */
   template?: string;
-  /** Values for machines that go along. */
+  /** Values for machines that go along; to chats only. */
   data?: Json;
+  /** Recipients of a mail: name@example.com, or Name <name@example.com>. */
+  to?: string | string[];
+  /** Further recipients, whom all see. */
+  cc?: string | string[];
+  /** Further recipients, whom nobody sees. */
+  bcc?: string | string[];
+  /** Where answers to a mail go. */
+  reply_to?: Text;
+  /** The mail as HTML, beside its text: a text, or {template: NAME}. Values in it are put in as they are. */
+  html?: Text | { template: string };
 }
 
 /** Runs another flow as a child run; the output is the output of that run. */
@@ -330,6 +344,8 @@ export interface Search {
   hydrate?: boolean;
   /** flow: what runs of this flow have left; host: what all have, where the policy allows it. */
   scope?: "flow" | "host";
+}
+
 /** Asks a language model. */
 export interface Llm {
   /** One of requires, of type llm. */
@@ -356,6 +372,66 @@ export interface Llm {
   tools?: Json;
   /** Further members of the request, as the API has them: top_p, seed, tool_choice, … */
   extra?: Json;
+}
+
+/** Runs a command on another machine, puts files there and gets files from it. */
+export interface Ssh {
+  /** One of requires, of type ssh. */
+  connection: string;
+  /** Program and arguments, one item each; they arrive as they are, whatever is in them. */
+  command?: Text[];
+  /** Text for a shell there. Expressions are refused in it; values come through env. */
+  script?: string;
+  /** The program there that reads the script behind -c, and its options. */
+  shell?: string | string[];
+  /** Folder there in which it runs; the home of the user without it. */
+  cwd?: Text;
+  /** Environment variables there; a value may be {secret: NAME}. They are on no command line. */
+  env?: { [name: string]: Text | Secret };
+  /** Text for its standard input. */
+  stdin?: Text;
+  /** With a terminal; its standard error is then part of stdout. */
+  pty?: boolean;
+  /** The step ends when it has been started; the output has its pid. What it writes is lost unless it goes to a file. */
+  detach?: boolean;
+  /** Until the server has accepted the user; 20s, or what the connection says. */
+  connect_timeout?: Duration;
+  /** Bytes of each stream that are kept; what is beyond is dropped and said so. Without it, and at most, the bound of the host's settings. */
+  max_output?: Size;
+  /** Exit codes that are a success. */
+  ok_exit_codes?: number[];
+  /** Id of a step that waits for a callback: it is opened first, and the command gets BELAY_CALLBACK_URL and BELAY_CALLBACK_TOKEN. */
+  callback?: string;
+  /** Files to put there before the command runs. */
+  put?: {
+    /** A text, or the output or resource of a step, whose whole content is put there. */
+    content: Json;
+    /** Absolute path there. What stands there is replaced at once, when all has arrived. */
+    to: Text;
+    /** Its permissions, in octal. */
+    mode?: Text;
+  }[];
+  /** Files to get from there when the command has succeeded, as resources. */
+  get?: {
+    /** Absolute path of a regular file there. */
+    from: Text;
+    /** Name of the resource; without it the last part of from. */
+    name?: Text;
+    /** A larger file is a failure. */
+    max?: Size;
+  }[];
+}
+
+/** Lets a step plugin of the host work, as a job. */
+export interface Plugin {
+  /** Name of the plugin: belay-step-NAME in the host's plugin folder. */
+  use: string;
+  /** One of requires, of type plugin, made for this plugin. */
+  connection?: string;
+  /** What the plugin gets as its input; belay plugin check NAME shows what it takes. */
+  with?: Json;
+  /** Id of a step that waits for a callback: it is opened first, and the plugin gets BELAY_CALLBACK_URL and BELAY_CALLBACK_TOKEN. */
+  callback?: string;
 }
 
 /** What every step may have. */
@@ -448,8 +524,7 @@ export interface FlowFile {
     /** What steps call the connection. */
     name: string;
     /** The kind of connection. */
-    type: "http" | "chat" | "db";
-    type: "http" | "chat" | "llm";
+    type: "http" | "chat" | "llm" | "db" | "ssh" | "smtp" | "plugin";
   }[];
   /** Coding agents, by the names under which steps use them. */
   agents?: { [name: string]: {
@@ -668,6 +743,10 @@ export interface Context {
   step(name: string, definition: Options & { search: Search }): Promise<{ hits: Hit[] }>;
   /** Asks a language model. */
   step(name: string, definition: Options & { llm: Llm }): Promise<LlmOutput>;
+  /** Runs a command on another machine, puts files there and gets files from it. */
+  step(name: string, definition: Options & { ssh: Ssh }): Promise<SshOutput>;
+  /** Lets a step plugin of the host work, as a job. */
+  step(name: string, definition: Options & { plugin: Plugin }): Promise<any>;
   /** Waits. The name is that of a step. */
   wait(name: string, wait: Wait, options?: Options): Promise<WaitOutput>;
   sleep(name: string, time: Duration | Sleep, options?: Options): Promise<{ at: string }>;
