@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/jobs/Descriptors.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 #include "common/base/UniqueFd.h"
@@ -28,33 +29,14 @@ Error noJob(const std::string& why) {
                {"run it in the job itself, with the descriptor BELAY_JOB_FD open"}};
 }
 
-/// Room for two descriptors, in the alignment that the kernel wants.
-struct Control {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 2)> bytes{};
-};
-
 Status send(int socket, CallKind kind, std::string_view text, int answer, int file) {
   CallHeader header;
   header.kind = kind;
   std::array<iovec, 2> parts{
       {{&header, sizeof header}, {const_cast<char*>(text.data()), text.size()}}};
-  Control control;
   const std::array<int, 2> descriptors{answer, file};
-  const std::size_t bytes = (file < 0 ? 1 : 2) * sizeof(int);
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = CMSG_SPACE(bytes);
-  cmsghdr* part = CMSG_FIRSTHDR(&message);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(bytes);
-  std::memcpy(CMSG_DATA(part), descriptors.data(), bytes);
-  ssize_t sent = -1;
-  do {
-    sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
+  const ssize_t sent =
+      sendWithDescriptors(socket, parts, {descriptors.data(), file < 0 ? 1u : 2u});
   return sent >= 0 ? Status{} : Status{noJob(std::strerror(errno))};
 }
 

@@ -15,6 +15,7 @@
 
 #include "agent/jobs/BootClock.h"
 #include "agent/jobs/Confinement.h"
+#include "agent/jobs/Descriptors.h"
 #include "agent/jobs/Landlock.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
@@ -51,20 +52,8 @@ struct Opened {
 
 bool tell(int socket, const Opened& opened, int file) {
   iovec io{const_cast<Opened*>(&opened), sizeof opened};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &io;
-  message.msg_iovlen = 1;
-  if (file >= 0) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* part = CMSG_FIRSTHDR(&message);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(part), &file, sizeof file);
-  }
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof opened);
+  return sendWithDescriptors(socket, {&io, 1}, {&file, file >= 0 ? 1u : 0u}) ==
+         static_cast<ssize_t>(sizeof opened);
 }
 
 /// One answer; false at the end, and when the time is over.

@@ -18,6 +18,7 @@
 #include <string>
 
 #include "agent/jobs/Confinement.h"
+#include "agent/jobs/Descriptors.h"
 #include "agent/jobs/JobCgroup.h"
 #include "agent/jobs/JobRecord.h"
 #include "agent/jobs/JobRequest.h"
@@ -203,22 +204,8 @@ bool prepareProcess() {
 
 void reply(int socket, const SpawnerReply& answer, int pidfd) {
   iovec io{const_cast<SpawnerReply*>(&answer), sizeof answer};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &io;
-  message.msg_iovlen = 1;
-  if (pidfd >= 0) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* part = CMSG_FIRSTHDR(&message);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(part), &pidfd, sizeof pidfd);
-  }
   // When the daemon is gone nobody needs the answer; the next receive() sees the end.
-  while (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
-  }
+  static_cast<void>(sendWithDescriptors(socket, {&io, 1}, {&pidfd, pidfd >= 0 ? 1u : 0u}));
 }
 
 /// What it takes to start jobs as others, to make their folders theirs, and to end them.

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/jobs/Descriptors.h"
 #include "agent/jobs/SpawnerNursery.h"
 #include "common/base/Files.h"
 
@@ -145,25 +146,8 @@ Status SpawnerLink::send(std::uint64_t ticket, std::string_view payload, int std
 }
 
 Status SpawnerLink::sendParts(std::span<iovec> parts, std::span<const int> descriptors) {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 2)> control{};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  if (!descriptors.empty()) {
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-    cmsghdr* part = CMSG_FIRSTHDR(&message);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-    std::memcpy(CMSG_DATA(part), descriptors.data(), descriptors.size_bytes());
-  }
   for (bool waited = false;; waited = true) {
-    ssize_t sent = -1;
-    do {
-      sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    } while (sent < 0 && errno == EINTR);
-    if (sent >= 0) return {};
+    if (sendWithDescriptors(socket_.get(), parts, descriptors, MSG_DONTWAIT) >= 0) return {};
     if (errno != EAGAIN || waited) break;
     pollfd polled{socket_.get(), POLLOUT, 0};
     static_cast<void>(::poll(&polled, 1, kSendWaitMs));

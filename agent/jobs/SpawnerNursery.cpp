@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "agent/jobs/Descriptors.h"
 #include "agent/jobs/Spawner.h"
 #include "common/base/Files.h"
 
@@ -45,19 +46,8 @@ struct Pair {
 bool sendPair(int through, int socket, int folder) {
   char byte = 0;
   iovec io{&byte, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 2)> control{};
-  msghdr message{};
-  message.msg_iov = &io;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* part = CMSG_FIRSTHDR(&message);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof(int) * 2);
   const std::array<int, 2> both = {socket, folder};
-  std::memcpy(CMSG_DATA(part), both.data(), sizeof both);
-  return ::sendmsg(through, &message, MSG_NOSIGNAL) == 1;
+  return sendWithDescriptors(through, {&io, 1}, both) == 1;
 }
 
 /// Both invalid at the end of the socket.

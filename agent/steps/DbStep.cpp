@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/runtime/Core.h"
 #include "agent/steps/Fields.h"
 #include "agent/steps/HttpCalls.h"
 #include "agent/steps/RunStep.h"
@@ -42,9 +43,7 @@ flow::FailureClass classOf(ErrorCode code) {
 }
 
 engine::Failure failureFrom(const Error& error, bool nothingLeft) {
-  engine::Failure failure;
-  failure.code = base::errorText(error.code);
-  failure.message = error.message;
+  engine::Failure failure = runtime::failureOf(error);
   failure.kind = classOf(error.code);
   failure.nothingLeft = nothingLeft;
   return failure;

@@ -1,5 +1,6 @@
 #include "agent/steps/HttpCalls.h"
 
+#include "agent/steps/ConnectionPins.h"
 #include "agent/vault/ConnectionReader.h"
 #include "agent/vault/WebhookSignature.h"
 #include "common/base/Units.h"
@@ -68,8 +69,7 @@ std::optional<runtime::Performer::Connection> limitedConnection(
   const auto values = json::parse(attempt.renderedJson);
   const std::string name = values && values->isObject() ? values->text("connection") : "";
   if (name.empty()) return std::nullopt;
-  const auto bound = attempt.bindings.find(name);
-  const auto found = connections.find(bound == attempt.bindings.end() ? name : bound->second);
+  const auto found = connectionOf(connections, attempt, name, nullptr);
   if (!found) return std::nullopt;
   return runtime::Performer::Connection{(*found)->name, (*found)->rateLimit};
 }

@@ -50,8 +50,7 @@ Result<NotifyStep::Message> NotifyStep::read(const Attempt& attempt, vault::Conn
 bool NotifyStep::isMail(const Attempt& attempt) const {
   const auto values = json::parse(attempt.renderedJson);
   const std::string name = values && values->isObject() ? values->text("connection") : "";
-  const auto bound = attempt.bindings.find(name);
-  const auto found = world_.connections.find(bound == attempt.bindings.end() ? name : bound->second);
+  const auto found = steps::connectionOf(world_.connections, attempt, name, nullptr);
   return found && (*found)->type() == "smtp";
 }
 

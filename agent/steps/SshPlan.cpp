@@ -297,11 +297,9 @@ class SshReader {
 
 Result<vault::ConnectionPtr> toolConnection(const ConnectionStore& store, const Attempt& attempt,
                                          std::string_view name, std::string_view type) {
-  const auto bound = attempt.bindings.find(std::string(name));
-  const std::string here = bound == attempt.bindings.end() ? std::string(name) : bound->second;
-  BELAY_ASSIGN(vault::ConnectionPtr found, store.find(here));
+  BELAY_ASSIGN(vault::ConnectionPtr found, connectionOf(store, attempt, std::string(name), nullptr));
   if (found->type() == type) return found;
-  return Error{ErrorCode::kInvalidArgument, "step " + attempt.key.path + ": connection \"" + here +
+  return Error{ErrorCode::kInvalidArgument, "step " + attempt.key.path + ": connection \"" + found->name +
                                                 "\" is not of type " + std::string(type)};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/runtime/Core.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
 
@@ -33,13 +34,7 @@ constexpr std::array<ClassRow, 10> kClasses{{{ErrorCode::kStepTimeout, FailureCl
                                             {ErrorCode::kJobLost, FailureClass::kUnavailable},
                                             {ErrorCode::kRateLimited, FailureClass::kRateLimited}}};
 
-engine::Failure failureOf(const Error& error) {
-  engine::Failure out;
-  out.code = base::errorText(error.code);
-  out.message = error.message;
-  out.kind = toolFailureClass(error.code);
-  return out;
-}
+engine::Failure failureOf(const Error& error) { return toolFailure(error, false); }
 
 /// A timeout of the step goes before what its program says of the signal.
 Error timeoutOf(const runtime::Attempt& attempt) {
@@ -98,11 +93,13 @@ void takeExit(const ToolPlan& plan, ToolVerdict& verdict) {
 
 }  // namespace
 
-FailureClass toolFailureClass(ErrorCode code) {
+engine::Failure toolFailure(const Error& error, bool nothingLeft) {
+  engine::Failure out = runtime::failureOf(error);
+  out.nothingLeft = nothingLeft;
   for (const ClassRow& row : kClasses) {
-    if (row.code == code) return row.kind;
+    if (row.code == error.code) out.kind = row.kind;
   }
-  return FailureClass::kOther;
+  return out;
 }
 
 ToolVerdict judgeTool(const runtime::Attempt& attempt, const ToolPlan& plan,

@@ -16,7 +16,7 @@ struct ToolVerdict {
 ToolVerdict judgeTool(const runtime::Attempt& attempt, const ToolPlan& plan,
                       const jobs::JobOutcome& outcome);
 
-/// The class of a failure by its code, for what retry.on can name.
-flow::FailureClass toolFailureClass(base::ErrorCode code);
+/// The failure that an error becomes, with the class that retry.on can name.
+engine::Failure toolFailure(const base::Error& error, bool nothingLeft);
 
 }  // namespace belay::steps

@@ -29,15 +29,6 @@ namespace {
 /// A tool ends its work within its own grace, and itself right after.
 constexpr std::chrono::milliseconds kToolGrace{2'000};
 
-engine::Failure failureFrom(const Error& error, bool nothingLeft) {
-  engine::Failure out;
-  out.code = base::errorText(error.code);
-  out.message = error.message;
-  out.kind = toolFailureClass(error.code);
-  out.nothingLeft = nothingLeft;
-  return out;
-}
-
 }  // namespace
 
 ToolStep::ToolStep(World world, settings::JobSettings settings,
@@ -191,7 +182,7 @@ void ToolStep::finish(const WorkPtr& work) {
     StepResult result;
     result.ok = false;
     const bool lost = error.code == ErrorCode::kJobLost;
-    result.failure = failureFrom(error, error.code == ErrorCode::kJobSpawn);
+    result.failure = toolFailure(error, error.code == ErrorCode::kJobSpawn);
     result.ambiguous = lost && work->attempt.effect == flow::EffectClass::kOnce;
     if (lost) result.reason = error.message;
     return giveBack(work, std::move(result));
@@ -225,7 +216,7 @@ StepResult ToolStep::resultOf(const Work& work, const jobs::JobOutcome& outcome,
     return {};
   };
   if (const Status gathered = gather(); !gathered.ok() && !verdict.failure)
-    verdict.failure = failureFrom(gathered.error(), false);
+    verdict.failure = toolFailure(gathered.error(), false);
   if (!verdict.failure) return result;
   result.ok = false;
   result.failure = std::move(verdict.failure);
@@ -273,7 +264,7 @@ void ToolStep::giveBack(const WorkPtr& work, StepResult result) {
 void ToolStep::fail(const Attempt& attempt, const Error& error, bool nothingLeft) {
   StepResult result;
   result.ok = false;
-  result.failure = failureFrom(error, nothingLeft);
+  result.failure = toolFailure(error, nothingLeft);
   sink_(attempt.run, attempt.key, std::move(result));
 }
 

@@ -132,9 +132,7 @@ Status checkPart(const ConnectionReader& reader, const ToolKey& key, const json:
   return {};
 }
 
-using Key = ToolKey;
-
-constexpr std::array<Key, 8> kSshKeys{{{"host", Part::kWord, true},
+constexpr std::array<ToolKey, 8> kSshKeys{{{"host", Part::kWord, true},
                                        {"port", Part::kPort},
                                        {"user", Part::kWord, true},
                                        {"key", Part::kSecret, true},
@@ -142,7 +140,7 @@ constexpr std::array<Key, 8> kSshKeys{{{"host", Part::kWord, true},
                                        {"host_keys", Part::kHostKeys},
                                        {"jump", Part::kName},
                                        {"connect_timeout", Part::kDuration}}};
-constexpr std::array<Key, 9> kSmtpKeys{{{"host", Part::kWord, true},
+constexpr std::array<ToolKey, 9> kSmtpKeys{{{"host", Part::kWord, true},
                                         {"port", Part::kPort},
                                         {"tls", Part::kTls},
                                         {"user", Part::kTextOrSecret},
@@ -151,7 +149,7 @@ constexpr std::array<Key, 9> kSmtpKeys{{{"host", Part::kWord, true},
                                         {"hello", Part::kWord},
                                         {"ca_file", Part::kPath},
                                         {"connect_timeout", Part::kDuration}}};
-constexpr std::array<Key, 2> kPluginKeys{
+constexpr std::array<ToolKey, 2> kPluginKeys{
     {{"plugin", Part::kName, true}, {"with", Part::kFree}}};
 constexpr std::array<ToolType, 3> kTypes{
     {{"ssh", kSshKeys}, {"smtp", kSmtpKeys}, {"plugin", kPluginKeys}}};
