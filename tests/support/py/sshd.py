@@ -29,11 +29,11 @@ def make_key(path, kind="ed25519", passphrase=""):
 
 
 def descendants(pid):
-    """Of a process that we started: its children, and theirs."""
+    """Of a process that we started: its children, and theirs; each before its own."""
     out = []
     with contextlib.suppress(OSError), open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as file:
         for child in file.read().split():
-            out += [*descendants(int(child)), int(child)]
+            out += [int(child), *descendants(int(child))]
     return out
 
 
@@ -98,8 +98,8 @@ class Sshd:
         """Ends the server and whom it serves: all of its own session."""
         if self.process is None:
             return
-        # Who serves a connection has a session of its own.
-        for pid in [*descendants(self.process.pid), self.process.pid]:
+        # Who serves a connection has a session of its own. The command last: its server would tell how it ended.
+        for pid in [self.process.pid, *descendants(self.process.pid)]:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(20)
