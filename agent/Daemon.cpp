@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "agent/ConnectionSetup.h"
 #include "agent/JobSetup.h"
 #include "agent/Limits.h"
 #include "agent/Machine.h"
@@ -40,7 +41,6 @@
 #include "agent/steps/AgentStep.h"
 #include "agent/steps/DbStep.h"
 #include "agent/steps/FunctionStep.h"
-#include "agent/steps/HttpConnectionTests.h"
 #include "agent/steps/HttpStep.h"
 #include "agent/steps/KvStep.h"
 #include "agent/steps/LlmStep.h"
@@ -148,7 +148,7 @@ class Daemon {
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<steps::HttpCalls> calls_;
   std::unique_ptr<steps::OAuthTokens> tokens_;
-  std::unique_ptr<steps::ConnectionTests> connectionTests_;
+  std::unique_ptr<ConnectionSetup> trials_;
   std::unique_ptr<steps::RunStep> runStep_;
   std::unique_ptr<steps::AgentStep> agentStep_;
   std::unique_ptr<steps::ToolStep> toolStep_;
@@ -309,12 +309,11 @@ Status Daemon::makeClient() {
   client.environment = world_.environment;
   client_ = std::make_unique<http::Client>(client, world_.clock, *policyResolver_);
   calls_ = std::make_unique<steps::HttpCalls>(*requestPool_, *client_, loop_->resultSink());
-  connectionTests_ = std::make_unique<steps::ConnectionTests>(*requestPool_);
   tokens_ = std::make_unique<steps::OAuthTokens>(
       steps::OAuthTokens::World{*policy_, *vault_, world_.clock});
-  const steps::HttpTestWorld tests{*client_, *policy_, *vault_, world_.clock, *tokens_};
-  steps::addHttpTests(*connectionTests_, tests);
-  steps::addLlmTest(*connectionTests_, tests);
+  trials_ = std::make_unique<ConnectionSetup>(
+      *requestPool_, steps::HttpTestWorld{*client_, *policy_, *vault_, world_.clock, *tokens_},
+      [this](std::function<void()> call) { loop_->call(std::move(call)); });
   return {};
 }
 
@@ -351,7 +350,8 @@ Status Daemon::makeSteps() {
 
   dbStep_ = std::make_unique<steps::DbStep>(
       steps::DbStep::World{*jobs_, *outputs_, *connections_, world_.clock, state() + "/work"},
-      options_.settings.db, loop_->resultSink());
+      options_.settings.db, trials_->tools.sink(loop_->resultSink()));
+  trials_->tools.addTo(trials_->tests, *toolStep_, *dbStep_);
   searchStep_ =
       std::make_unique<steps::SearchStep>(connections_.get(), outputs_.get(), *policy_);
 
@@ -399,7 +399,7 @@ void Daemon::makeToolStep(const settings::JobSettings& jobs) {
           *runStep_, *jobs_, *outputs_, *connections_, *vault_, *filePool_, world_.clock,
           world_.log, state() + "/tools",
           [this](std::function<void()> call) { loop_->call(std::move(call)); }},
-      jobs, steps::toolPlanners(*connections_, jobs), loop_->resultSink());
+      jobs, steps::toolPlanners(*connections_, jobs), trials_->tools.sink(loop_->resultSink()));
 }
 
 std::string Daemon::callbackToken(const std::string& wait) const {
@@ -485,7 +485,7 @@ Status Daemon::makeApi() {
                     [this] { return hostKey(); },
                     link_.get(),
                     outputs_.get(),
-                    connectionTests_.get(),
+                    &trials_->tests,
                     urlKey_};
   BELAY_ASSIGN(api_, api::ApiServer::create(std::move(options), std::move(deps)));
   return {};

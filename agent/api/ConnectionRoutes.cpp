@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/api/Routes.h"
+#include "agent/vault/HostKeyPins.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
 
@@ -163,18 +164,53 @@ void testConnection(Backend& backend, const ExchangePtr& exchange) {
     return exchange->fail(
         Error{ErrorCode::kUnsupported, "this daemon has no tests of connections"});
   }
+  const auto learn = [&]() -> Result<bool> {
+    BELAY_ASSIGN(const Value body, exchange->bodyObject());
+    BELAY_TRY(checkMembers(body, "learn"));
+    return flagMember(body, "learn");
+  }();
+  if (!learn) return exchange->fail(learn.error());
   backend.deps.log.info("connection.tested", {{"name", exchange->param("name")},
                                               {"by", exchange->caller().shown()}});
   backend.deps.connectionTests->run(
-      *found, [exchange, connection = *found](Result<Value> result) {
+      *found, *learn ? steps::Probe::kLearn : steps::Probe::kTest,
+      [exchange, connection = *found](Result<Value> result) {
         if (!result) {
           return exchange->fail(std::move(result).error().in("connection " + connection->name));
         }
         Value data;
         data.set("name", connection->name).set("type", connection->type());
+        data.set("source", connection->ofSettings ? "settings" : "added");
         data.set("version", connection->version).set("found", std::move(*result));
         exchange->ok(std::move(data));
       });
+}
+
+void pinHostKeys(Backend& backend, const ExchangePtr& exchange) {
+  // In a worker: the file is synced.
+  backend.work(exchange, [&backend, exchange](Workers::Tools&) {
+    exchange->answer([&]() -> Result<Value> {
+      BELAY_ASSIGN(const Value body, exchange->bodyObject());
+      BELAY_TRY(checkMembers(body, "host_keys version replace"));
+      BELAY_ASSIGN(const std::string version, textMember(body, "version", true));
+      BELAY_ASSIGN(const bool replace, flagMember(body, "replace"));
+      std::vector<std::string> keys;
+      const Value* list = body.find("host_keys");
+      if (!list || !list->isArray())
+        return Error{ErrorCode::kInvalidArgument, "the body lacks \"host_keys\", a list"};
+      for (const Value& key : list->asArray()) keys.push_back(key.isString() ? key.asString() : "");
+      const std::string by = exchange->caller().shown();
+      BELAY_ASSIGN(const vault::ConnectionPtr made,
+                   backend.deps.connections.amend(
+                       exchange->param("name"), version, {backend.deps.clock.wallMs(), by},
+                       [&](const Value& definition) {
+                         return vault::withHostKeys(definition, keys, replace);
+                       }));
+      backend.deps.log.info("connection.host_keys",
+                            {{"name", made->name}, {"version", made->version}, {"by", by}});
+      return connectionToJson(*made);
+    }());
+  });
 }
 
 }  // namespace belay::api

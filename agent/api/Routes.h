@@ -92,6 +92,8 @@ void removeConnection(Backend& backend, const ExchangePtr& exchange);
 void listConnectionUsages(Backend& backend, const ExchangePtr& exchange);
 /// Whether the system behind it is there and accepts its credentials.
 void testConnection(Backend& backend, const ExchangePtr& exchange);
+/// Keys of an ssh server that somebody has compared.
+void pinHostKeys(Backend& backend, const ExchangePtr& exchange);
 
 void streamResource(Backend& backend, const ExchangePtr& exchange);
 /// A URL with which whoever reaches the socket reads this one content, for a time.

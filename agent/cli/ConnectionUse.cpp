@@ -3,7 +3,7 @@
 #include "common/base/Text.h"
 #include "common/json/Json.h"
 
-// connection test, usages and delete.
+// connection usages and delete.
 
 namespace belay::cli {
 
@@ -13,19 +13,6 @@ using json::Value;
 namespace {
 
 constexpr Flag kDeleteFlags[] = {{"force", 0, "", "also when flows use it"}};
-
-Result<api::Envelope> test(Invocation& invocation) {
-  return invocation.post(pathOf("/v1/connections", invocation.argument(0), "/test"));
-}
-
-std::string printTest(const Invocation&, const Value& data) {
-  const Value* found = data.find("found");
-  if (!found) return "";
-  std::string out = shown(data.text("name")) + ": " + shown(found->text("detail"));
-  if (found->find("duration_ms"))
-    out += " (" + std::to_string(found->integer("duration_ms")) + " ms)";
-  return out + "\n";
-}
 
 Result<api::Envelope> usages(Invocation& invocation) {
   ApiRequest request;
@@ -61,17 +48,6 @@ std::string printRemoved(const Invocation&, const Value& data) {
 }
 
 }  // namespace
-
-const Command kConnectionTestCommand{
-    "connection test",
-    "NAME",
-    "try whether the system behind a connection is there and accepts its credentials",
-    "The daemon makes the attempt, with the connection's own means and under the host's policy. An "
-    "http connection is asked for its base URL, or test_path, with GET; a chat gets a message that "
-    "says that it is a test.",
-    {},
-    &test,
-    &printTest};
 
 const Command kConnectionUsagesCommand{
     "connection usages", "NAME", "list the flows that use a connection",

@@ -44,10 +44,11 @@ Status readRecipients(const Value& values, const Fields& fields, ToolPlan& plan,
 
 }  // namespace
 
-Result<ToolPlan> planMail(const runtime::Attempt& attempt,
-                          const vault::ConnectionStore& connections) {
-  BELAY_ASSIGN(const Value values, json::parse(attempt.renderedJson));
-  const Fields fields(values, attempt.key.path);
+namespace {
+
+/// What a mail and a test of the connection have in common.
+Result<ToolPlan> planConnection(const runtime::Attempt& attempt, const Fields& fields,
+                                const vault::ConnectionStore& connections) {
   ToolPlan plan;
   plan.command = {"/proc/self/exe", "step", "mail"};
   plan.ours = true;
@@ -56,6 +57,27 @@ Result<ToolPlan> planMail(const runtime::Attempt& attempt,
   BELAY_ASSIGN(const vault::ConnectionPtr found,
                toolConnection(connections, attempt, name, "smtp"));
   useConnection(*found, plan);
+  const Value& definition = std::get<vault::ToolConnection>(found->kind).fields;
+  BELAY_ASSIGN(const tools::Mailbox sender, tools::parseMailbox(definition.text("from")));
+  plan.effect.facts = {
+      {"hosts", {base::toLower(definition.text("host"))}}, {"from", {sender.address}}, {"to", {}}};
+  if (const auto bound = base::parseDuration(definition.text("connect_timeout")))
+    plan.request.set("connect_timeout_ms", static_cast<std::int64_t>(bound->count()));
+  return plan;
+}
+
+}  // namespace
+
+Result<ToolPlan> planMail(const runtime::Attempt& attempt,
+                          const vault::ConnectionStore& connections) {
+  BELAY_ASSIGN(const Value values, json::parse(attempt.renderedJson));
+  const Fields fields(values, attempt.key.path);
+  BELAY_ASSIGN(ToolPlan plan, planConnection(attempt, fields, connections));
+  // Of an operator who tries the connection; no flow can say it.
+  if (fields.has("probe")) {
+    plan.request.set("probe", "test");
+    return plan;
+  }
   BELAY_ASSIGN(const std::string subject, fields.text("title", attempt.slug + ": " + attempt.key.path));
   BELAY_ASSIGN(const std::string text, fields.text("text"));
   BELAY_ASSIGN(const std::string html, fields.text("html"));
@@ -69,12 +91,7 @@ Result<ToolPlan> planMail(const runtime::Attempt& attempt,
     return printed ? Status() : Status(printed.error());
   }());
   plan.request.set("subject", subject).set("text", text).set("html", html);
-  const Value& definition = std::get<vault::ToolConnection>(found->kind).fields;
-  BELAY_ASSIGN(const tools::Mailbox sender, tools::parseMailbox(definition.text("from")));
-  plan.effect.facts = {
-      {"hosts", {base::toLower(definition.text("host"))}}, {"from", {sender.address}}, {"to", recipients}};
-  if (const auto bound = base::parseDuration(definition.text("connect_timeout")))
-    plan.request.set("connect_timeout_ms", static_cast<std::int64_t>(bound->count()));
+  plan.effect.facts.back().second = recipients;
   plan.effect.inputDigest = crypto::sha256(json::print(plan.request)).hex();
   return plan;
 }

@@ -62,6 +62,13 @@ class SshReader {
     plan_.ours = true;
     plan_.effect.section = "ssh";
     BELAY_TRY(readConnection());
+    plan_.effect.facts = {{"hosts", hosts_}, {"users", users_}, {"put", {}}, {"get", {}}};
+    // Of an operator who tries the connection; no flow can say it.
+    BELAY_ASSIGN(const std::string probe, fields_.text("probe"));
+    if (!probe.empty()) {
+      plan_.request.set("probe", probe);
+      return std::move(plan_);
+    }
     BELAY_TRY(readCommand());
     BELAY_TRY(readPuts());
     BELAY_TRY(readGets());
@@ -70,7 +77,8 @@ class SshReader {
     plan_.streams = true;
     if (!plan_.request.find("exec") && puts_.empty() && gets_.empty())
       return fields_.wrong("command", "is missing, and so are script, put and get");
-    plan_.effect.facts = {{"hosts", hosts_}, {"users", users_}, {"put", puts_}, {"get", gets_}};
+    plan_.effect.facts[2].second = puts_;
+    plan_.effect.facts[3].second = gets_;
     plan_.effect.inputDigest = crypto::sha256(json::print(input_)).hex();
     return std::move(plan_);
   }

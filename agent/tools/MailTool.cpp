@@ -48,7 +48,7 @@ class MailWork {
 
   ToolEnd run() {
     ToolEnd end;
-    const Status sent = all();
+    const Status sent = request_.text("probe").empty() ? all() : tryOut();
     end.output = std::move(output_);
     end.effect = effect_;
     if (sent.ok()) return end;
@@ -79,6 +79,19 @@ class MailWork {
     effect_ = Effect::kDone;
     output_.set("delivery_id", mail_.id).set("reply", smtp_->lastReply().str());
     output_.set("recipients", static_cast<std::int64_t>(recipients_.size()));
+    smtp_->quit();
+    return {};
+  }
+
+  /// All up to the first command that a mail would begin with.
+  Status tryOut() {
+    BELAY_TRY(connect());
+    BELAY_TRY(introduce());
+    const bool login = connection_.find("password") != nullptr;
+    output_.set("detail", host_ + ":" + std::to_string(port_) + " greets" +
+                              (mode_ == "none" ? " without TLS" : " by TLS (" + mode_ + ")") +
+                              (login ? " and accepts " + connection_.text("user") : ""));
+    output_.set("tls", mode_ != "none").set("login", login);
     smtp_->quit();
     return {};
   }
@@ -160,9 +173,12 @@ class MailWork {
 }  // namespace
 
 void runMail(const json::Value& request, Exit& exit, const base::EnvironmentLookup& environment) {
-  const std::int64_t whole = request.integer("timeout_ms");
+  const bool probe = !request.text("probe").empty();
+  const std::int64_t whole =
+      probe ? request.integer("connect_timeout_ms", kConnectMs) : request.integer("timeout_ms");
   exit.bound(std::chrono::milliseconds{whole > 0 ? whole : kWholeMs},
-             "the mail server did not take the mail in time");
+             probe ? "the mail server did not answer in time"
+                   : "the mail server did not take the mail in time");
   exit.finish(MailWork(request, exit, environment).run());
 }
 

@@ -152,17 +152,23 @@ ToolEnd failed(const Error& error) {
   return end;
 }
 
-ToolEnd learn(const SshEndpoint& endpoint) {
+ToolEnd learn(SshEndpoint& endpoint) {
   const auto keys = learnHostKeys(endpoint);
   if (!keys) return failed(keys.error());
   ToolEnd end;
   json::Value list{json::Array{}};
-  for (const std::string& key : *keys) {
-    json::Value each;
-    each.set("key", key).set("fingerprint", fingerprintOf(key));
-    list.push(std::move(each));
-  }
+  for (const std::string& key : *keys) list.push(key);
   end.output.set("host_keys", std::move(list));
+  return end;
+}
+
+ToolEnd proved(const SshEndpoint& endpoint) {
+  std::string way;
+  for (const SshEndpoint* jump = endpoint.jump.get(); jump; jump = jump->jump.get())
+    way += (way.empty() ? " through " : ", ") + jump->name;
+  ToolEnd end;
+  end.output.set("detail", endpoint.host + ":" + std::to_string(endpoint.port) + way +
+                               " shows a pinned key and accepts " + endpoint.user);
   return end;
 }
 
@@ -175,13 +181,13 @@ void runSsh(const json::Value& request, Exit& exit, const base::EnvironmentLooku
   exit.bound(bound, "connect to " + endpoint.host + ": the server did not accept " +
                         endpoint.user + " within " + base::formatDuration(bound));
   const std::string probe = request.text("probe");
-  if (probe == "learn") exit.finish(learn(endpoint));
   SshEndpoint* first = &endpoint;
   while (first->jump) first = first->jump.get();
   first->confine = [folder = request.text("folder")] { return confine(folder); };
+  if (probe == "learn") exit.finish(learn(endpoint));
   auto session = connectSsh(endpoint);
   if (!session) exit.finish(failed(session.error()));
-  if (probe == "test") exit.finish(ToolEnd{});
+  if (probe == "test") exit.finish(proved(endpoint));
   exit.act(std::chrono::milliseconds{request.integer("grace_ms", kGraceMs)});
   exit.finish(SshWork(request, session->get(), exit.stopFd()).run());
 }

@@ -17,6 +17,7 @@
 #include "agent/tools/ToolIo.h"
 #include "common/base/Text.h"
 #include "common/base/UniqueFd.h"
+#include "common/crypto/HostKeyFingerprint.h"
 
 namespace belay::tools {
 
@@ -30,7 +31,6 @@ namespace {
 
 using SshEvent = std::unique_ptr<ssh_event_struct, base::FreeWith<&ssh_event_free>>;
 using SshConnector = std::unique_ptr<ssh_connector_struct, base::FreeWith<&ssh_connector_free>>;
-using Addresses = std::unique_ptr<addrinfo, base::FreeWith<&::freeaddrinfo>>;
 
 constexpr int kAddressMs = 8'000;  // For one of several addresses.
 
@@ -85,17 +85,23 @@ Result<UniqueFd> connectTo(const addrinfo& address, const std::string& place) {
   return fd;
 }
 
-Result<UniqueFd> connectDirectly(const SshEndpoint& endpoint) {
+Result<Addresses> lookUp(const SshEndpoint& endpoint) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int failure = ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(),
                                     &hints, &found);
-  const Addresses addresses(found);
-  if (failure != 0) {
-    return Error{ErrorCode::kConnect,
-                 "look up " + endpoint.host + ": " + std::string(::gai_strerror(failure))};
+  if (failure == 0) return Addresses(found);
+  return Error{ErrorCode::kConnect,
+               "look up " + endpoint.host + ": " + std::string(::gai_strerror(failure))};
+}
+
+Result<UniqueFd> connectDirectly(const SshEndpoint& endpoint) {
+  Addresses own;
+  if (!endpoint.addresses) {
+    BELAY_ASSIGN(own, lookUp(endpoint));
   }
+  const addrinfo* const found = endpoint.addresses ? endpoint.addresses.get() : own.get();
   Error last{ErrorCode::kConnect, "look up " + endpoint.host + ": it has no address"};
   for (const addrinfo* each = found; each; each = each->ai_next) {
     auto fd = connectTo(*each, placeOf(endpoint));
@@ -198,7 +204,7 @@ Status checkHostKey(ssh_session session, const SshEndpoint& endpoint) {
   }
   return Error{ErrorCode::kSshHostKey,
                placeOf(endpoint) + " shows the key " + shown.substr(0, shown.find(' ')) + " " +
-                   fingerprintOf(shown) + ", which is none of the host_keys of connection " +
+                   crypto::hostKeyFingerprint(shown) + ", which is none of the host_keys of connection " +
                    endpoint.name};
 }
 
@@ -274,7 +280,10 @@ Result<SshSession> connectSsh(const SshEndpoint& endpoint) {
   return session;
 }
 
-Result<std::vector<std::string>> learnHostKeys(const SshEndpoint& endpoint) {
+Result<std::vector<std::string>> learnHostKeys(SshEndpoint& endpoint) {
+  SshEndpoint* first = &endpoint;
+  while (first->jump) first = first->jump.get();
+  BELAY_ASSIGN(first->addresses, lookUp(*first));
   std::vector<std::string> out;
   Error last{ErrorCode::kSshProtocol, placeOf(endpoint) + " shows no key"};
   for (const auto& [type, algorithms] : kAlgorithms) {
@@ -289,25 +298,6 @@ Result<std::vector<std::string>> learnHostKeys(const SshEndpoint& endpoint) {
     ssh_disconnect(session->get());
   }
   if (out.empty()) return last;
-  return out;
-}
-
-std::string fingerprintOf(const std::string& hostKey) {
-  const auto words = base::split(hostKey, ' ');
-  ssh_key raw = nullptr;
-  if (words.size() < 2 ||
-      ssh_pki_import_pubkey_base64(std::string(words[1]).c_str(),
-                                   ssh_key_type_from_name(std::string(words[0]).c_str()),
-                                   &raw) != SSH_OK)
-    return {};
-  const SshKey key(raw);
-  unsigned char* hash = nullptr;
-  std::size_t size = 0;
-  if (ssh_get_publickey_hash(key.get(), SSH_PUBLICKEY_HASH_SHA256, &hash, &size) != 0) return {};
-  char* const text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, size);
-  std::string out = text ? text : "";
-  ssh_string_free_char(text);
-  ssh_clean_pubkey_hash(&hash);
   return out;
 }
 

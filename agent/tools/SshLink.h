@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libssh/libssh.h>
+#include <netdb.h>
 
 #include <cstdint>
 #include <functional>
@@ -19,6 +20,8 @@ using SshSession = std::unique_ptr<ssh_session_struct, base::FreeWith<&ssh_free>
 using SshChannel = std::unique_ptr<ssh_channel_struct, base::FreeWith<&ssh_channel_free>>;
 using SshKey = std::unique_ptr<ssh_key_struct, base::FreeWith<&ssh_key_free>>;
 
+using Addresses = std::unique_ptr<addrinfo, base::FreeWith<&::freeaddrinfo>>;
+
 /// A server and who we are there.
 struct SshEndpoint {
   std::string name;  ///< Of the connection, for messages.
@@ -31,6 +34,7 @@ struct SshEndpoint {
   std::unique_ptr<SshEndpoint> jump;                          ///< The way there leads through it.
   /// Called when a connection is there, before anything that came through it is read.
   std::function<base::Status()> confine;
+  Addresses addresses;  ///< Looked up before; null: when it is connected to.
 };
 /// From a connection whose secrets are filled in, `jump` included.
 SshEndpoint readEndpoint(const json::Value& connection);
@@ -42,11 +46,9 @@ SshEndpoint readEndpoint(const json::Value& connection);
 base::Result<SshSession> connectSsh(const SshEndpoint& endpoint);
 
 /// The keys that the server shows, as "TYPE BASE64", one of each kind that it has. Proves nothing.
-/// Errors: kConnect, kSshProtocol, and those of connectSsh() for the way there.
-base::Result<std::vector<std::string>> learnHostKeys(const SshEndpoint& endpoint);
-
-/// "SHA256:…" of such a key, as ssh-keygen -l prints it.
-std::string fingerprintOf(const std::string& hostKey);
+/// Connects several times; the name is looked up before the first. Errors: kConnect, kSshProtocol,
+/// and those of connectSsh() for the way there.
+base::Result<std::vector<std::string>> learnHostKeys(SshEndpoint& endpoint);
 
 /// kConnect where the connection broke, else kSshProtocol, with libssh's own words.
 base::Error sshError(ssh_session session, const std::string& what);

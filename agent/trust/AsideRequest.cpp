@@ -9,4 +9,11 @@ Verdict checkAside(const Policy& policy, const HttpEffect& effect, std::string_v
   return policy.check({"http", std::string(flow), std::string(about), effect}, wallMs);
 }
 
+Verdict checkAside(const Policy& policy, RenderedEffect effect, std::string_view about,
+                   std::int64_t wallMs) {
+  effect.flow.clear();
+  effect.step = about;
+  return policy.check(effect, wallMs);
+}
+
 }  // namespace belay::trust

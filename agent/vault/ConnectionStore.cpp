@@ -144,11 +144,6 @@ std::vector<ConnectionPtr> ConnectionStore::all() const {
 Result<ConnectionPtr> ConnectionStore::put(std::string_view name, const json::Value& definition,
                                            const Origin& origin, bool replace) {
   BELAY_TRY(checkName(name));
-  BELAY_ASSIGN(Connection connection, parseConnection(name, definition));
-  connection.ofSettings = false;
-  connection.addedMs = origin.wallMs;
-  connection.addedBy = origin.by;
-  auto made = std::make_shared<const Connection>(std::move(connection));
   MutexLock writing(state_->writing);
   Entries next = snapshot();
   const auto known = next.find(name);
@@ -163,11 +158,37 @@ Result<ConnectionPtr> ConnectionStore::put(std::string_view name, const json::Va
     return Error{ErrorCode::kLimit,
                  "a host has at most " + std::to_string(kAddedMax) + " connections"};
   }
-  next[std::string(name)] = {made, definition};
+  return store(std::move(next), name, definition, origin);
+}
+
+Result<ConnectionPtr> ConnectionStore::store(Entries next, std::string_view name,
+                                             json::Value definition, const Origin& origin) {
+  BELAY_ASSIGN(Connection connection, parseConnection(name, definition));
+  connection.ofSettings = false;
+  connection.addedMs = origin.wallMs;
+  connection.addedBy = origin.by;
+  auto made = std::make_shared<const Connection>(std::move(connection));
+  next[std::string(name)] = {made, std::move(definition)};
   BELAY_TRY(write(next));
   MutexLock lock(state_->mutex);
   state_->entries = std::move(next);
   return made;
+}
+
+Result<ConnectionPtr> ConnectionStore::amend(
+    std::string_view name, std::string_view version, const Origin& origin,
+    const std::function<Result<json::Value>(const json::Value&)>& change) {
+  MutexLock writing(state_->writing);
+  Entries next = snapshot();
+  const auto known = next.find(name);
+  if (known == next.end()) return find(name).error();
+  if (known->second.connection->ofSettings) return ofSettings(name);
+  if (known->second.connection->version != version) {
+    return Error{ErrorCode::kConflict,
+                 "connection " + std::string(name) + " was changed meanwhile; nothing was done"};
+  }
+  BELAY_ASSIGN(json::Value definition, change(known->second.definition));
+  return store(std::move(next), name, std::move(definition), origin);
 }
 
 Status ConnectionStore::remove(std::string_view name) {

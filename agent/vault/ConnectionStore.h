@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -53,6 +54,11 @@ class ConnectionStore {
   /// that is taken, kLimit.
   base::Result<ConnectionPtr> put(std::string_view name, const json::Value& definition,
                                   const Origin& origin, bool replace);
+  /// Replaces the definition of one that was added by what `change` makes of it. Errors: kConflict
+  /// for one of the settings, and where it is not `version` any more; those of `change`.
+  base::Result<ConnectionPtr> amend(
+      std::string_view name, std::string_view version, const Origin& origin,
+      const std::function<base::Result<json::Value>(const json::Value&)>& change);
   /// Errors: kConflict for one of the settings.
   base::Status remove(std::string_view name);
 
@@ -72,6 +78,9 @@ class ConnectionStore {
   base::Status readAdded(const std::string& file);
   base::Status write(const Entries& entries) const;
   Entries snapshot() const;
+  /// With `writing` held.
+  base::Result<ConnectionPtr> store(Entries next, std::string_view name, json::Value definition,
+                                    const Origin& origin);
 
   std::unique_ptr<State> state_;  ///< Apart, so that a store can be moved.
 };

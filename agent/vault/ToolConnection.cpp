@@ -33,6 +33,7 @@ enum class Part {
   kPath,
   kTls,
   kFree,      ///< An object; {secret: NAME} may stand anywhere in it.
+  kInput,     ///< An object as a step has it: without secrets.
 };
 
 struct ToolKey {
@@ -87,6 +88,26 @@ Status checkFree(const ConnectionReader& reader, const json::Value& value,
   return {};
 }
 
+void collectNames(const json::Value& value, std::set<std::string>& names) {
+  if (value.isArray()) {
+    for (const json::Value& item : value.asArray()) collectNames(item, names);
+  }
+  if (!value.isObject()) return;
+  if (isSecret(value)) {
+    names.insert(value.text("secret"));
+    return;
+  }
+  for (const auto& [name, member] : value.asObject()) collectNames(member, names);
+}
+
+Status checkInput(const ConnectionReader& reader, const json::Value& value,
+                  const std::string& pointer) {
+  std::set<std::string> secrets;
+  collectNames(value, secrets);
+  if (value.isObject() && secrets.empty()) return {};
+  return reader.invalid(pointer, "it must be an object without secrets, as the `with` of a step");
+}
+
 Status checkPart(const ConnectionReader& reader, const ToolKey& key, const json::Value& value) {
   const std::string pointer = "/" + std::string(key.name);
   switch (key.part) {
@@ -128,6 +149,8 @@ Status checkPart(const ConnectionReader& reader, const ToolKey& key, const json:
     case Part::kFree:
       if (!value.isObject()) return reader.invalid(pointer, "it must be an object");
       return checkFree(reader, value, pointer);
+    case Part::kInput:
+      return checkInput(reader, value, pointer);
   }
   return {};
 }
@@ -149,8 +172,8 @@ constexpr std::array<ToolKey, 9> kSmtpKeys{{{"host", Part::kWord, true},
                                         {"hello", Part::kWord},
                                         {"ca_file", Part::kPath},
                                         {"connect_timeout", Part::kDuration}}};
-constexpr std::array<ToolKey, 2> kPluginKeys{
-    {{"plugin", Part::kName, true}, {"with", Part::kFree}}};
+constexpr std::array<ToolKey, 3> kPluginKeys{
+    {{"plugin", Part::kName, true}, {"with", Part::kFree}, {"test", Part::kInput}}};
 constexpr std::array<ToolType, 3> kTypes{
     {{"ssh", kSshKeys}, {"smtp", kSmtpKeys}, {"plugin", kPluginKeys}}};
 
@@ -186,22 +209,6 @@ Result<ToolConnection> readToolConnection(const ConnectionReader& reader) {
     return reader.invalid("/tls", "a password does not go over a connection that is not encrypted");
   return out;
 }
-
-namespace {
-
-void collectNames(const json::Value& value, std::set<std::string>& names) {
-  if (value.isArray()) {
-    for (const json::Value& item : value.asArray()) collectNames(item, names);
-  }
-  if (!value.isObject()) return;
-  if (isSecret(value)) {
-    names.insert(value.text("secret"));
-    return;
-  }
-  for (const auto& [name, member] : value.asObject()) collectNames(member, names);
-}
-
-}  // namespace
 
 void collectSecrets(const ToolConnection& connection, std::set<std::string>& names) {
   collectNames(connection.fields, names);

@@ -20,6 +20,7 @@ struct Case {
   const char* request;
   const char* data;
   std::vector<std::string> more = {};  ///< Further pairs of request and data.
+  int code = 0;                        ///< Of the command.
 };
 
 const char* const kRun =
@@ -42,6 +43,12 @@ const char* const kWait =
 
 const char* const kRunRow =
     R"J({"run":{"id":"r01abc","flow":"gate","status":"running","created_at":"2027-01-15T08:00:00.000Z","duration_ms":1}})J";
+
+const char* const kLearned =
+    R"J({"name":"box","type":"ssh","source":"added","version":"0123456789abcdef","found":{"changed":false,"host_keys":[)J"
+    R"J({"type":"ssh-ed25519","fingerprint":"SHA256:new","state":"new","key":"ssh-ed25519 AAAA"},)J"
+    R"J({"type":"ssh-rsa","fingerprint":"SHA256:rsa","state":"pinned","key":"ssh-rsa BBBB"}],)J"
+    R"J("pinned":[{"type":"ssh-rsa","fingerprint":"SHA256:rsa"}]}})J";
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> all{
@@ -292,6 +299,31 @@ const std::vector<Case>& cases() {
        {"connection", "list"},
        "GET /v1/connections",
        R"J({"connections":[{"name":"team","type":"chat","version":"0123456789abcdef","secrets":["CHAT"],"source":"added"}]})J"},
+      {"connection-test",
+       {"connection", "test", "box"},
+       "POST /v1/connections/box/test",
+       R"J({"name":"box","type":"ssh","source":"added","version":"0123456789abcdef","found":{"detail":"box:22 shows a pinned )J"
+       R"J(key and accepts ada","duration_ms":12}})J"},
+      {"connection-learn",
+       {"connection", "test", "box", "--learn", "--fingerprint", "SHA256:new"},
+       "POST /v1/connections/box/test",
+       kLearned,
+       {"PUT /v1/connections/box/host-keys", R"J({"name":"box","type":"ssh","version":"fedcba9876543210"})J"}},
+      {"connection-learn-changed",
+       {"connection", "test", "box", "--learn", "--yes"},
+       "POST /v1/connections/box/test",
+       R"J({"name":"box","type":"ssh","source":"added","version":"0123456789abcdef","found":{"changed":true,"host_keys":[)J"
+       R"J({"type":"ssh-ed25519","fingerprint":"SHA256:other","state":"changed","key":"ssh-ed25519 AAAA"}],)J"
+       R"J("pinned":[{"type":"ssh-ed25519","fingerprint":"SHA256:old"}]}})J",
+       {},
+       7},
+      {"connection-learn-alone", {"connection", "test", "box", "--learn"}, "POST /v1/connections/box/test", kLearned, {}, 2},
+      {"connection-learn-missing",
+       {"connection", "test", "box", "--learn", "--fingerprint", "SHA256:none"},
+       "POST /v1/connections/box/test",
+       kLearned,
+       {},
+       7},
       {"journal-stats",
        {"journal", "stats"},
        "GET /v1/journal/stats",
@@ -369,7 +401,7 @@ TEST(Golden, whatProgramsSee) {
     prepare(world, c);
     std::vector<std::string> words = c.words;
     words.push_back("--json");
-    LONGS_EQUAL_TEXT(0, world.run(words), c.name);
+    LONGS_EQUAL_TEXT(c.code, world.run(words), c.name);
     STRCMP_EQUAL_TEXT("", world.console.errText.c_str(), c.name);
     const auto envelope = belay::json::parse(world.console.outText);
     CHECK_TEXT(envelope.ok(), c.name);

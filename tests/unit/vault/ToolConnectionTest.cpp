@@ -85,6 +85,12 @@ TEST(ToolConnection, aPluginsMembersAreItsOwn) {
   refused(R"({"type":"plugin"})", "plugin is missing");
 }
 
+TEST(ToolConnection, theTestOfAPluginIsWhatAStepWouldSay) {
+  CHECK(parse(R"({"type":"plugin","plugin":"x","test":{"sql":"select 1"}})").ok());
+  refused(R"({"type":"plugin","plugin":"x","test":"select 1"})", "without secrets");
+  refused(R"({"type":"plugin","plugin":"x","test":{"a":[{"secret":"S"}]}})", "without secrets");
+}
+
 TEST(ToolConnection, secretsStandInTheirPlacesForOneUse) {
   const auto read = parse(R"({"type":"plugin","plugin":"p","with":{"a":[1,{"secret":"S"}],"b":"t"}})");
   const auto filled = belay::vault::withSecrets(std::get<ToolConnection>(read->kind).fields, NamedSecrets());
