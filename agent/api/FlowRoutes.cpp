@@ -83,24 +83,30 @@ base::Status addRequirements(runtime::Runtime& runtime, const std::string& diges
   return {};
 }
 
-/// Says what a requirement is bound to, and what is wrong with that.
+void setProblem(Value& requirement, ErrorCode code, std::string problem) {
+  requirement.set("problem", std::move(problem)).set("code", base::errorText(code));
+}
+
+/// Says what a requirement is bound to, and what is wrong with that. As steps do, it takes a
+/// connection of its own name where nothing is bound.
 void judgeBinding(const Backend& backend, const std::vector<journal::BindingRow>& bindings,
                   Value& requirement) {
   const std::string name = requirement.text("name");
   const auto bound = std::find_if(bindings.begin(), bindings.end(),
                                   [&](const auto& row) { return row.name == name; });
-  if (bound == bindings.end()) {
-    requirement.set("problem", "it is not bound");
-    return;
-  }
-  requirement.set("connection", bound->connection);
-  const auto connection = backend.deps.connections.find(bound->connection);
+  const bool isBound = bound != bindings.end();
+  const std::string& meant = isBound ? bound->connection : name;
+  const auto connection = backend.deps.connections.find(meant);
+  if (!connection && !isBound)
+    return setProblem(requirement, ErrorCode::kConnectionUnbound, "it is not bound");
+  requirement.set("connection", meant);
+  if (!isBound) requirement.set("by_name", true);
   if (!connection) {
-    requirement.set("problem",
-                    "there is no connection " + base::visible(bound->connection) + " on this host");
+    setProblem(requirement, ErrorCode::kConnectionNotFound,
+               "there is no connection " + base::visible(meant) + " on this host");
   } else if ((*connection)->type() != requirement.text("type")) {
-    requirement.set("problem", "connection " + bound->connection + " is of type " +
-                                   std::string((*connection)->type()));
+    setProblem(requirement, ErrorCode::kConnectionInvalid,
+               "connection " + meant + " is of type " + std::string((*connection)->type()));
   }
 }
 

@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "agent/cli/Commands.h"
 #include "agent/cli/Invocation.h"
 #include "common/http/Message.h"
@@ -14,19 +16,24 @@ namespace {
 
 constexpr Flag kFlags[] = {{"check", 0, "", "bind nothing; say what is missing"}};
 
-/// What is missing makes the command fail, with all that is required beside the error.
+/// What is missing makes the command fail, with all that is required beside the error. Its code is
+/// that of a slot that is not bound, where there is one.
 Result<api::Envelope> check(Invocation& invocation, const std::string& slug) {
   if (invocation.positional(1)) return Error{ErrorCode::kUsage, "--check takes no NAME=CONNECTION"};
   BELAY_ASSIGN(api::Envelope answer, invocation.get(pathOf("/v1/flows", slug, "/bindings")));
   if (answer.error || answer.data.flag("ready")) return answer;
-  Error error{ErrorCode::kConnectionNotFound, "flow " + slug + " lacks connections:", {}};
+  Error error{ErrorCode::kConnectionUnbound, "flow " + slug + " lacks connections:", {}};
+  std::optional<ErrorCode> code;
   for (const Value& requirement : answer.data.find("requires")->asArray()) {
     if (!requirement.find("problem")) continue;
     const std::string name = shown(requirement.text("name"));
+    const auto its = base::errorFromText(requirement.text("code"));
+    if (!code || its == ErrorCode::kConnectionUnbound) code = its;
     error.message += (error.actions.empty() ? " " : "; ") + name + " (" + requirement.text("type") +
                      "): " + shown(requirement.text("problem"));
     error.actions.push_back("belay flow configure " + slug + " " + name + "=CONNECTION");
   }
+  error.code = code.value_or(ErrorCode::kConnectionUnbound);
   answer.error = std::move(error);
   return answer;
 }
@@ -76,7 +83,7 @@ std::string print(const Invocation& invocation, const Value& data) {
       table.row({one.text("name"),
                  one.text("type"),
                  by,
-                 one.text("connection"),
+                 one.text("connection") + (one.flag("by_name") ? " (by its name)" : ""),
                  {one.text("problem"), Style::Tone::kWarn}});
     }
     return table.empty() ? out : out + table.print(invocation.style());
@@ -94,8 +101,11 @@ const Command kFlowConfigureCommand{
     "flow configure",
     "SLUG [NAME=CONNECTION]…",
     "bind what a flow requires to connections of this host",
-    "`belay connection list` shows them, `belay connection add` makes one. With "
-    "--check the exit code is 8 when the draft or the live release lacks one.",
+    "`belay connection list` shows them, `belay connection add` makes one. --check names what the "
+    "draft or the live release lacks: the exit code is 1 when something is not bound "
+    "(BLY-CONNECTION-UNBOUND), 8 when it is bound to a connection that is not there "
+    "(BLY-CONNECTION-NOT-FOUND), 2 when that is of another type. What is not bound takes a "
+    "connection of its own name, where there is one.",
     kFlags,
     &configure,
     &print,

@@ -1,6 +1,11 @@
 #include "agent/steps/ConnectionPins.h"
 
+#include "common/base/Text.h"
+
 namespace belay::steps {
+
+using base::Error;
+using base::ErrorCode;
 
 base::Result<vault::ConnectionPtr> connectionOf(const vault::ConnectionStore& store,
                                                 const runtime::Attempt& attempt,
@@ -8,7 +13,13 @@ base::Result<vault::ConnectionPtr> connectionOf(const vault::ConnectionStore& st
                                                 vault::ConnectionPtr pinned) {
   if (pinned) return pinned;
   const auto bound = attempt.bindings.find(name);
-  return store.find(bound == attempt.bindings.end() ? name : bound->second);
+  if (bound != attempt.bindings.end()) return store.find(bound->second);
+  auto found = store.find(name);
+  if (found) return found;
+  return Error{ErrorCode::kConnectionUnbound,
+               "step " + attempt.key.path + " needs connection " + base::visible(name) +
+                   " of flow " + attempt.slug + ", which is not bound on this host: belay flow " +
+                   "configure " + attempt.slug + " " + base::visible(name) + "=CONNECTION"};
 }
 
 }  // namespace belay::steps

@@ -51,7 +51,8 @@ class AttemptPins {
 
 using ConnectionPins = AttemptPins<vault::ConnectionPtr>;
 
-/// The connection that an attempt names `name`: `pinned`, or what is bound to it now.
+/// The connection that an attempt names `name`: `pinned`, or what is bound to it now, or where nothing
+/// is, the one of that name. Errors: kConnectionUnbound, kConnectionNotFound for what is bound.
 base::Result<vault::ConnectionPtr> connectionOf(const vault::ConnectionStore& store,
                                                 const runtime::Attempt& attempt,
                                                 const std::string& name,

@@ -34,7 +34,12 @@ def test_the_life_of_a_connection():
         tested = host.cli("connection", "test", "shop")
         check.equal(200, tested.data["found"]["status"], str(tested))
         host.post("/v1/flows", {"content": json.dumps(FLOW)})
-        check.equal(8, host.cli("flow", "configure", "c", "--check").code)
+        lacking = host.cli("flow", "configure", "c", "--check")
+        check.equal((1, "BLY-CONNECTION-UNBOUND"), (lacking.code, lacking.error["code"]), str(lacking))
+        check.equal(["BLY-CONNECTION-UNBOUND"], [one["code"] for one in lacking.data["requires"]])
+        error = belay.step_of(host.run(FLOW), "h")["error"]
+        check.equal("BLY-CONNECTION-UNBOUND", error["code"])
+        check.has(error["message"], "belay flow configure c api=CONNECTION")
         check.equal([], host.cli("connection", "usages", "shop").data["usages"])
         check.equal(0, host.cli("flow", "configure", "c", "api=shop").code)
         check.equal(0, host.cli("flow", "configure", "c", "--check").code)
@@ -45,7 +50,28 @@ def test_the_life_of_a_connection():
         refused = host.cli("connection", "delete", "shop")
         check.equal("BLY-CONNECTION-IN-USE", refused.error["code"], str(refused))
         check.equal(0, host.cli("connection", "delete", "shop", "--force").code)
+        gone = host.cli("flow", "configure", "c", "--check")
+        check.equal((8, "BLY-CONNECTION-NOT-FOUND"), (gone.code, gone.error["code"]), str(gone))
+        check.equal("BLY-CONNECTION-NOT-FOUND", belay.step_of(host.run(FLOW), "h")["error"]["code"])
         check.equal("BLY-CONNECTION-NOT-FOUND", host.cli("connection", "delete", "shop", "--force").error["code"])
+
+
+def test_all_that_is_missing_is_named_and_names_of_their_own_count():
+    needs = [("api", "http"), ("other", "http"), ("team", "chat"), ("wrong", "db")]
+    flow = {"slug": "many", "requires": [{"name": name, "type": kind} for name, kind in needs],
+            "steps": [{"id": "h", "http": {"connection": "other", "url": "/"}}]}
+    with belay.started() as host, Server() as server:
+        check.equal(0, add(host, "other", server.port).code)
+        check.equal(0, add(host, "wrong", server.port).code)
+        host.post("/v1/flows", {"content": json.dumps(flow)})
+        checked = host.cli("flow", "configure", "many", "--check")
+        check.equal((1, "BLY-CONNECTION-UNBOUND"), (checked.code, checked.error["code"]), str(checked))
+        check.equal([("api", "BLY-CONNECTION-UNBOUND"), ("other", None), ("team", "BLY-CONNECTION-UNBOUND"),
+                     ("wrong", "BLY-CONNECTION-INVALID")], [(one["name"], one.get("code")) for one in checked.data["requires"]])
+        check.equal(True, checked.data["requires"][1]["by_name"])
+        for name in ("api", "team", "wrong"):
+            check.has(" ".join(checked.error["actions"]), "belay flow configure many %s=CONNECTION" % name)
+        check.equal("succeeded", host.run(flow)["run"]["status"])
 
 
 def test_a_changed_connection_has_another_version_and_survives_a_restart():

@@ -394,8 +394,8 @@ TEST(Commands, aCheckOfConnectionsFailsWhenOneIsMissing) {
   world.daemon.data(
       "GET /v1/flows/x/bindings",
       R"({"flow":"x","ready":false,"requires":[{"name":"chat","type":"chat","required_by":["draft"],)"
-      R"("problem":"it is not bound"}]})");
-  LONGS_EQUAL(8, world.run({"flow", "configure", "x", "--check"}));
+      R"("problem":"it is not bound","code":"BLY-CONNECTION-UNBOUND"}]})");
+  LONGS_EQUAL(1, world.run({"flow", "configure", "x", "--check"}));
   CHECK(has(world.console.errText, "belay flow configure x chat=CONNECTION"));
   CHECK(has(world.console.outText, "it is not bound"));
   LONGS_EQUAL(2, world.run({"flow", "configure", "x"}));
