@@ -2,6 +2,7 @@
 servers that keep count, SQLite files, git, a coding agent of ours, people who approve."""
 
 import hashlib
+import importlib
 import json
 import os
 import shutil
@@ -11,6 +12,8 @@ import time
 
 import belay
 import check
+import relay as relays
+import sshd
 from servers import Server
 
 FAKE = os.path.join(os.path.dirname(belay.__file__), "obedient_agent.py")
@@ -246,6 +249,113 @@ def test_pull_request():
         check.equal(None, host.wait_run(run, seconds=60)["run"]["output"]["url"])
         check.equal(1, len(pulls))
         check.equal(False, run in git(remote, "branch", "--list"))
+
+
+AGENT = """#!/bin/sh
+# What a coding agent would do: reads its task, works in the folder that it finds itself in, says something.
+task=$(cat)
+[ "$task" = "give up" ] && { echo I give up; exit 3; }
+[ "$task" = "do nothing" ] && exit 0
+sleep 1
+printf '%s\\n' "$task" > notes.txt
+printf '\\000\\001binary' > data.bin
+echo I did: "$task" with $#
+"""
+
+
+class Machine:
+    """A server with ssh, a repository, an agent, and what curl there has to believe."""
+
+    def __init__(self, host, relay):
+        folder = host.folder + "/machine"
+        self.repository, self.files, self.agent = folder + "/app", folder + "/runs", folder + "/agent"
+        for path in (self.repository, self.files):
+            os.makedirs(path)
+        git(self.repository, "init", "--quiet", "-b", "main")
+        git(self.repository, "config", "user.name", "machine")
+        git(self.repository, "config", "user.email", "machine@localhost")
+        git(self.repository, "commit", "--quiet", "--allow-empty", "-m", "first")
+        host.write("machine/agent", AGENT)
+        os.chmod(self.agent, 0o755)
+        self.key, public = sshd.make_key(host.folder + "/client")
+        self.server = sshd.Sshd(host.folder + "/sshd", ['environment="CURL_CA_BUNDLE=%s" %s' % (relay.ca, public)],
+                                options=("PermitUserEnvironment CURL_CA_BUNDLE",))
+
+    def given(self, task):
+        return {"repository": self.repository, "folder": self.files, "task": task, "agent": self.agent + " --fast"}
+
+
+def after(host, run, slug, seconds=60):
+    """The run, once it waits at an approval or has ended."""
+    def look():
+        shown = host.show(run)
+        return shown if shown["run"]["status"] in ("failed", "succeeded") or host.waits(run, "approval") else None
+    return belay.eventually(look, seconds, slug)
+
+
+@check.bound(240)
+def test_remote_agent():
+    link = importlib.import_module("31_link")
+    with relays.Relay() as relay, belay.Host({"link": {"ca_file": relay.ca}}) as host:
+        relay.start()
+        machine = Machine(host, relay)
+        try:
+            host.init()
+            host.start()
+            link.linked(host, relay)
+            check.equal(0, host.cli("secret", "set", "SSH_KEY", stdin=machine.key, json_out=False).code)
+            definition = {**machine.server.connection(), "host_keys": None}
+            added = host.cli("connection", "add", "vm", "-f", "-", stdin=json.dumps({k: v for k, v in definition.items() if v}))
+            check.equal(0, added.code, str(added))
+            print_ = subprocess.run(["ssh-keygen", "-lf", machine.server.folder + "/host_ed25519.pub"], capture_output=True,
+                                    text=True, check=True).stdout.split()[1]
+            for words in (["--learn", "--fingerprint", print_], []):
+                check.equal(0, host.cli("connection", "test", "vm", *words).code, str(words))
+            flow = template(host, "remote-agent")
+            check.equal(0, host.cli("flow", "push", host.folder + "/remote-agent.flow.yaml").code)
+            check.equal("BLY-CONNECTION-UNBOUND", host.cli("flow", "configure", "remote-agent", "--check").error["code"])
+            bind(host, "remote-agent", machine="vm")
+            check.equal(0, host.cli("flow", "configure", "remote-agent", "--check").code)
+
+            run = host.start_run(flow, machine.given("write the notes"))
+            belay.eventually(lambda: belay.step_of(host.show(run), "start")["status"] == "succeeded", 20, "the start")
+            # The daemon needs no connection meanwhile, nor to be there.
+            host.kill()
+            host.start()
+            shown = after(host, run, "the review")
+            wait = host.open_wait(run)
+            files = {a["name"]: a for a in host.get("/v1/waits/" + wait["id"])["wait"]["request"]["artifacts"]}
+            patch = host.cli("resource", "cat", belay.step_of(shown, "collect")["output"]["files"]["changes.patch"]["ref"],
+                             json_out=False).out
+            check.has(patch, "+write the notes")
+            check.equal(2, len(files), str(files))
+            # Nothing is changed there before somebody has approved it.
+            check.equal("first", git(machine.repository, "log", "--format=%s"))
+            check.equal(0, host.cli("approve", wait["id"], "--form", "message=Notes").code)
+            shown = host.wait_run(run, seconds=60)
+            check.equal("succeeded", shown["run"]["status"], json.dumps(shown)[:3000])
+            check.equal(git(machine.repository, "rev-parse", "HEAD"), shown["run"]["output"]["applied"])
+            check.has(git(machine.repository, "log", "-1", "--format=%B"), "Notes\n\nRun %s, approved by " % run)
+            check.equal("write the notes", git(machine.repository, "show", "HEAD:notes.txt"))
+            with open(machine.repository + "/data.bin", "rb") as file:
+                check.equal(b"\0\1binary", file.read())
+            log = host.cli("resource", "cat", belay.step_of(shown, "collect")["output"]["files"]["agent.log"]["ref"], json_out=False)
+            check.has(log.out, "I did: write the notes with 1")
+            check.equal("", git(machine.repository, "status", "--porcelain"))
+
+            # Rejected, nothing done, and an agent that gives up.
+            run = host.start_run(flow, machine.given("write more notes"))
+            after(host, run, "the review")
+            check.equal(0, host.cli("reject", host.open_wait(run)["id"], "-m", "no").code)
+            check.equal(None, host.wait_run(run)["run"]["output"]["applied"])
+            shown = after(host, host.start_run(flow, machine.given("do nothing")), "the end")
+            check.equal(("succeeded", None), (shown["run"]["status"], shown["run"]["output"]["applied"]), json.dumps(shown)[:2000])
+            shown = after(host, host.start_run(flow, machine.given("give up")), "the end")
+            check.equal("failed", shown["run"]["status"], json.dumps(shown)[:2000])
+            check.equal({"exit_code": 3}, belay.step_of(shown, "finished")["output"]["body"])
+            check.equal(1, len(git(machine.repository, "worktree", "list").splitlines()))
+        finally:
+            machine.server.stop()
 
 
 if __name__ == "__main__":
