@@ -146,16 +146,18 @@ class Fault:
                 count += len(data)
                 if back and self.what and count > self.after:
                     sink.sendall(data[:max(0, len(data) - (count - self.after))])
-                    if not self._break(source, sink, data):
+                    if not self._break(source, sink, data[max(0, len(data) - (count - self.after)):]):
                         return
                     continue
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
 
-    def _break(self, source, sink, data):
+    def _break(self, source, sink, rest):
         if self.what == "drip":
-            for byte in data[-200:]:
+            for byte in rest:
+                if self.closed:
+                    return False
                 sink.sendall(bytes([byte]))
                 time.sleep(0.05)
             return True
