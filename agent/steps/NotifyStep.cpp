@@ -15,6 +15,12 @@ using base::Result;
 using runtime::Attempt;
 using runtime::StepResult;
 
+namespace {
+
+constexpr std::size_t kAnswerBytesMax = 1u << 20;  // Nobody reads it.
+
+}  // namespace
+
 struct NotifyStep::Message {
   vault::ConnectionPtr connection;
   vault::ResolvedChat chat;
@@ -101,6 +107,7 @@ Result<http::ClientRequest> NotifyStep::makeRequest(const Attempt& attempt) cons
   request.method = "POST";
   request.url = std::string(message.chat.url.reveal());
   request.connectTimeout = settings_.connectTimeout;
+  request.responseBytesMax = kAnswerBytesMax;
   if (attempt.timeoutMs > 0) request.timeout = std::chrono::milliseconds{attempt.timeoutMs};
   request.caFile = message.chat.caFile;
   request.headers.set("Content-Type", "application/json");
