@@ -96,6 +96,25 @@ def test_an_ssh_server_behind_another_one_is_tried_and_learned_through_it():
             inner.stop()
 
 
+def test_the_tool_is_confined_before_a_stranger_is_heard():
+    with ssh_host() as (host, server):
+        fault = sshd.Fault(server.port, "stall")
+        add(host, server, port=fault.port, host_keys=None, connect_timeout="3s")
+        asked = host.spawn("connection", "test", "box", "--learn", "--yes", json_out=True, stdout=subprocess.PIPE, text=True)
+
+        def tool():
+            for folder in os.listdir("/proc"):
+                with contextlib.suppress(OSError), open("/proc/%s/cmdline" % folder, "rb") as file:
+                    if file.read() == b"/proc/self/exe\0step\0ssh\0":
+                        with open("/proc/%s/status" % folder, encoding="ascii") as status:
+                            return "Seccomp:\t2" in status.read()
+            return False
+
+        belay.eventually(tool, 5, "a filter of system calls")
+        check.equal("BLY-CONNECT", json.loads(asked.communicate(timeout=20)[0])["error"]["code"])
+        fault.close()
+
+
 def test_keys_are_pinned_by_fingerprint_or_on_demand_and_never_silently():
     with ssh_host(("ed25519", "ecdsa", "rsa")) as (host, server):
         add(host, server, host_keys=None)

@@ -239,6 +239,28 @@ def test_postgres_that_goes_away_and_faults_on_the_way():
                 fault.close()
 
 
+def test_a_connection_to_postgres_is_tried():
+    with host_with_postgres(connect_timeout=2) as host:
+        test = {"sql": "select current_user as me", "read_only": True}
+        definition = {"type": "plugin", "plugin": "postgres", "with": host.server.connection(connect_timeout=2), "test": test}
+
+        def tried(code):
+            added = host.cli("connection", "add", "tried", "--replace", "-f", "-", stdin=json.dumps(definition))
+            check.equal(0, added.code, str(added))
+            answer = host.cli("connection", "test", "tried")
+            check.equal(code, (answer.error or {}).get("code"), str(answer))
+            return answer
+
+        check.equal([{"me": "belay"}], tried(None).data["found"]["output"]["rows"])
+        definition["test"] = {"sql": "create table x (a int)", "read_only": True}
+        tried("BLY-DB-READ-ONLY")
+        definition["test"] = test
+        host.cli("secret", "set", "PG", stdin="wrong-password", json_out=False)
+        assert "wrong-password" not in str(tried("BLY-AUTHENTICATION"))
+        host.server.stop()
+        tried("BLY-CONNECT")
+
+
 def test_postgres_describes_itself_and_needs_tls_of_the_right_name():
     with host_with_postgres(host="127.0.0.1") as host:
         failed(host.run(query("select 1")), "BLY-CONNECT")
