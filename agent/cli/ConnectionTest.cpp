@@ -16,6 +16,8 @@ using json::Value;
 
 namespace {
 
+/// The daemon bounds a test by `connect_timeout`, which is at most ten minutes.
+constexpr std::chrono::minutes kLongest{11};
 constexpr Flag kFlags[] = {
     {"learn", 0, "", "show the keys of an ssh server, and pin those that are confirmed"},
     {"fingerprint", 0, "SHA256:…", "with --learn: pin the key of this fingerprint, and ask nobody",
@@ -125,11 +127,13 @@ Status learnKeys(Invocation& invocation, api::Envelope& learned) {
 
 Result<api::Envelope> test(Invocation& invocation) {
   BELAY_TRY(checkFlags(invocation));
-  const std::string target = pathOf("/v1/connections", invocation.argument(0), "/test");
-  if (!invocation.has("learn")) return invocation.post(target);
-  Value body;
-  body.set("learn", true);
-  BELAY_ASSIGN(api::Envelope learned, invocation.post(target, body));
+  ApiRequest request;
+  request.method = "POST";
+  request.target = pathOf("/v1/connections", invocation.argument(0), "/test");
+  request.timeout = kLongest;
+  if (!invocation.has("learn")) return invocation.send(request);
+  request.body = R"({"learn":true})";
+  BELAY_ASSIGN(api::Envelope learned, invocation.send(request));
   if (learned.error || !learned.data.find("found")) return learned;
   if (const Status done = learnKeys(invocation, learned); !done.ok()) learned.error = done.error();
   return learned;
