@@ -31,7 +31,7 @@ void JobTails::note(const json::Value& event) {
   if (attempt.idempotencyKey.empty() || !redactor) return;
   Tail tail;
   tail.job = backend_.deps.jobId(attempt);
-  tail.masked = std::make_shared<vault::RedactingStream>(std::move(*redactor));
+  tail.masked = std::make_shared<redaction::RedactingStream>(std::move(*redactor));
   tails_[step] = std::move(tail);
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "agent/api/Backend.h"
-#include "agent/vault/Redactor.h"
+#include "common/redaction/Redactor.h"
 #include "common/base/Ids.h"
 #include "common/json/Value.h"
 
@@ -31,7 +31,7 @@ class JobTails {
     /// What it says of its progress, as soon as it does so; until then its standard output.
     jobs::LogStream stream = jobs::LogStream::kStdout;
     std::uint64_t offset = 0;
-    std::shared_ptr<vault::RedactingStream> masked;
+    std::shared_ptr<redaction::RedactingStream> masked;
     std::string unfinished;
   };
   /// Its last whole line that says something; empty: none.

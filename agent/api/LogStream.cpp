@@ -118,7 +118,7 @@ Status LogStream::findSources() {
       source.visit = visit.visit;
       source.attempt = attempt.attempt;
       for (auto& stream : source.streams)
-        stream = std::make_unique<vault::RedactingStream>(redactor_);
+        stream = std::make_unique<redaction::RedactingStream>(redactor_);
       sources_.push_back(std::move(source));
     }
   }

@@ -11,7 +11,7 @@
 #include "agent/api/Backend.h"
 #include "agent/api/RunHistory.h"
 #include "agent/jobs/JobRunner.h"
-#include "agent/vault/Redactor.h"
+#include "common/redaction/Redactor.h"
 
 namespace belay::api {
 
@@ -43,7 +43,7 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
     bool ended = false;
     std::size_t spans = 0;         ///< Sent whole.
     std::uint64_t spanOffset = 0;  ///< Sent of the next one.
-    std::unique_ptr<vault::RedactingStream> streams[jobs::kLogStreams];
+    std::unique_ptr<redaction::RedactingStream> streams[jobs::kLogStreams];
   };
 
   base::Status findSources();
@@ -66,7 +66,7 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
   bool changed_ = true;  ///< The run has changed since its sources were looked for.
   std::vector<std::string> known_;
   std::deque<Source> sources_;
-  std::shared_ptr<const vault::Redactor> redactor_;  ///< Shared with the vault.
+  std::shared_ptr<const redaction::Redactor> redactor_;  ///< Shared with the vault.
   http::ResponseStream stream_;
   std::string unsent_;
   Subscriptions::Id subscription_ = 0;

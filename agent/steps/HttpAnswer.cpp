@@ -42,7 +42,7 @@ void HttpAnswer::take(http::ClientRequest& request) {
 Status HttpAnswer::begin() {
   if (wanted_.as != "resource") return {};
   BELAY_ASSIGN(auto redactor, outputs_.redactor());
-  redacting_ = std::make_unique<vault::RedactingStream>(std::move(redactor));
+  redacting_ = std::make_unique<redaction::RedactingStream>(std::move(redactor));
   BELAY_ASSIGN(writer_, outputs_.resources().write(wanted_.bytesMax));
   return {};
 }

@@ -51,7 +51,7 @@ class HttpAnswer {
   const runtime::Attempt& attempt_;
   const Wanted& wanted_;
   std::unique_ptr<resources::ResourceStore::Writer> writer_;  ///< Of a body on its way.
-  std::unique_ptr<vault::RedactingStream> redacting_;
+  std::unique_ptr<redaction::RedactingStream> redacting_;
   std::string body_;  ///< Of one that is no resource.
 };
 

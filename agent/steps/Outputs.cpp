@@ -9,7 +9,7 @@
 
 #include "agent/resources/ResourceStream.h"
 #include "agent/script/TextOutput.h"
-#include "agent/vault/Redactor.h"
+#include "common/redaction/Redactor.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 
@@ -90,7 +90,7 @@ Result<std::string> Outputs::head(std::string_view ref, std::size_t bytesMax) {
 }
 
 Result<std::string> Outputs::redact(std::string_view text) const {
-  BELAY_ASSIGN(const std::shared_ptr<const vault::Redactor> redactor, vault_.redactor());
+  BELAY_ASSIGN(const std::shared_ptr<const redaction::Redactor> redactor, vault_.redactor());
   return redactor->empty() ? std::string(text) : redactor->redact(text);
 }
 
@@ -119,9 +119,9 @@ Result<json::Value> Outputs::keepText(std::string_view text, flow::Persist persi
 }
 
 Result<resources::Resource> Outputs::putRedacted(int file) {
-  BELAY_ASSIGN(std::shared_ptr<const vault::Redactor> redactor, vault_.redactor());
+  BELAY_ASSIGN(std::shared_ptr<const redaction::Redactor> redactor, vault_.redactor());
   if (redactor->empty()) return store_.putStream(file, std::numeric_limits<std::uint64_t>::max());
-  vault::RedactingStream stream(std::move(redactor));
+  redaction::RedactingStream stream(std::move(redactor));
   std::array<char, 65536> buffer{};
   std::string clean;
   bool ended = false;
@@ -155,8 +155,8 @@ Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size,
     ref = row.ref;
     rows.push_back(std::move(row));
   }
-  BELAY_ASSIGN(std::shared_ptr<const vault::Redactor> redactor, vault_.redactor());
-  vault::RedactingStream stream(std::move(redactor));
+  BELAY_ASSIGN(std::shared_ptr<const redaction::Redactor> redactor, vault_.redactor());
+  redaction::RedactingStream stream(std::move(redactor));
   std::string clean = stream.push(head);
   if (head.size() >= size) clean += stream.finish();
   return script::makeTextOutput(toUtf8(cut(clean, inlineMax_)), size > inlineMax_, std::move(ref));

@@ -45,7 +45,7 @@ class Outputs final : public runtime::LargeOutputs {
   /// Puts ***NAME*** where a secret of this host stands.
   base::Result<std::string> redact(std::string_view text) const;
   /// For a text that comes in pieces. Sharers: see Vault::redactor().
-  base::Result<std::shared_ptr<const vault::Redactor>> redactor() const { return vault_.redactor(); }
+  base::Result<std::shared_ptr<const redaction::Redactor>> redactor() const { return vault_.redactor(); }
   journal::ResourceRow rowOf(const resources::Resource& resource, std::string_view mediaType,
                              std::string_view name) const;
   resources::ResourceStore& resources() { return store_; }

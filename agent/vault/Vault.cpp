@@ -164,7 +164,7 @@ Result<SecretInfo> Vault::set(std::string_view name, const SecretValue& value) {
   }
   MutexLock writing(writeMutex_);
   SecretInfo info{std::string(name), 1, clock_.wallMs(), sizeClass(value.size()),
-                  Redactor::canFind(value)};
+                  redaction::Redactor::canFind(value)};
   {
     MutexLock lock(mutex_);
     const auto old = entries_.find(name);
@@ -251,7 +251,7 @@ void Vault::maskAlso(std::string_view name, const SecretValue& value) {
   ++changes_;
 }
 
-Result<std::shared_ptr<const Redactor>> Vault::redactor() const {
+Result<std::shared_ptr<const redaction::Redactor>> Vault::redactor() const {
   std::vector<std::pair<std::string, Entry>> known;
   std::uint64_t seen = 0;
   {
@@ -261,13 +261,13 @@ Result<std::shared_ptr<const Redactor>> Vault::redactor() const {
     known.insert(known.end(), retired_.begin(), retired_.end());
     seen = changes_;
   }
-  auto made = std::make_shared<Redactor>();
+  auto made = std::make_shared<redaction::Redactor>();
   for (const auto& [name, entry] : known) {
     if (entry.sealed.empty()) continue;
     BELAY_ASSIGN(const Secret opened, openEntry(name, entry));
     static_cast<void>(made->add(name, opened.value));
   }
-  std::shared_ptr<const Redactor> redactor = std::move(made);
+  std::shared_ptr<const redaction::Redactor> redactor = std::move(made);
   MutexLock lock(mutex_);
   // Not kept when a secret was set meanwhile; for this caller it is still right.
   if (changes_ == seen) redactor_ = redactor;

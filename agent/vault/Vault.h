@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/vault/Redactor.h"
+#include "common/redaction/Redactor.h"
 #include "agent/vault/SecretSource.h"
 #include "common/base/Clock.h"
 #include "common/base/Mutex.h"
@@ -73,7 +73,7 @@ class Vault final : public SecretSource {
   /// Finds all present secrets in texts, and the last of those that this process has replaced or
   /// removed: jobs may still hold them. Made anew when the secrets have changed; sharers are the
   /// vault and all who redact at this moment.
-  base::Result<std::shared_ptr<const Redactor>> redactor() const;
+  base::Result<std::shared_ptr<const redaction::Redactor>> redactor() const;
   /// Masks a value that is no secret of the vault, such as a token that a server gave for one, until
   /// kRetiredMax others have come.
   void maskAlso(std::string_view name, const SecretValue& value);
@@ -112,7 +112,7 @@ class Vault final : public SecretSource {
   Entries entries_ BELAY_GUARDED_BY(mutex_);
   std::deque<std::pair<std::string, Entry>> retired_ BELAY_GUARDED_BY(mutex_);  ///< Oldest first.
   std::uint64_t changes_ BELAY_GUARDED_BY(mutex_) = 0;
-  mutable std::shared_ptr<const Redactor> redactor_ BELAY_GUARDED_BY(mutex_);
+  mutable std::shared_ptr<const redaction::Redactor> redactor_ BELAY_GUARDED_BY(mutex_);
 };
 
 }  // namespace belay::vault

@@ -11,10 +11,9 @@ set(BELAY_LAYERS "")
 set(BELAY_HOT
   common/base common/sqlite agent/engine
   common/crypto/Sha256.cpp common/crypto/Sha256Blocks.cpp
-  agent/vault/Redactor.cpp
+  common/redaction/Redactor.cpp
   common/json/Json.cpp common/json/Strict.cpp common/json/Value.cpp common/json/Writer.cpp
-  agent/script/Call.cpp agent/script/Output.cpp agent/script/QuickJsEvaluator.cpp
-  agent/vault/Redactor.cpp)
+  agent/script/Call.cpp agent/script/Output.cpp agent/script/QuickJsEvaluator.cpp)
 
 # Where exceptions are caught: Poco's, and what the standard library says of threads. Elsewhere they end the
 # process, as they would without a handler, and the code has no tables to unwind by (0.9 MB).
@@ -57,6 +56,7 @@ belay_layer(common/calendar  USES belay_base)
 belay_layer(common/yaml      USES belay_base belay_json deps::yaml)
 belay_layer(common/options   USES belay_base belay_json belay_yaml)
 belay_layer(common/crypto    USES belay_base belay_json deps::mbedcrypto)
+belay_layer(common/redaction USES belay_base belay_json belay_crypto)
 belay_layer(common/statement USES belay_base belay_json belay_crypto)
 belay_layer(common/sqlite    USES belay_base deps::sqlite3)
 belay_layer(common/wire      USES belay_base belay_json belay_crypto)
@@ -74,8 +74,8 @@ belay_layer(agent/trust      USES belay_base belay_json belay_crypto belay_state
 belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto belay_statement belay_script belay_flow
                                   belay_engine belay_journal belay_trust)
 belay_layer(agent/resources  USES belay_base belay_crypto)
-belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_http belay_trust)
-belay_layer(agent/jobs       USES belay_base belay_json)
+belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_redaction belay_http belay_trust)
+belay_layer(agent/jobs       USES belay_base belay_json belay_redaction)
 belay_layer(agent/agents     USES belay_base belay_json belay_crypto belay_jobs)
 belay_layer(agent/llm        USES belay_base belay_json belay_http)
 belay_layer(agent/tools      USES belay_base belay_json belay_crypto belay_tls belay_http belay_jobs

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "agent/steps/HttpStep.h"
-#include "agent/vault/Redactor.h"
+#include "common/redaction/Redactor.h"
 #include "common/base/Clock.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/TestPeer.h"
@@ -55,11 +55,11 @@ std::string logText() {
 }
 
 /// MB/s, the best of some rounds: other work on the machine only slows it down.
-double speedOf(const std::shared_ptr<const vault::Redactor>& redactor, const std::string& text) {
+double speedOf(const std::shared_ptr<const redaction::Redactor>& redactor, const std::string& text) {
   double best = 0;
   for (int round = 0; round < 3; ++round) {
     const auto begun = std::chrono::steady_clock::now();
-    vault::RedactingStream stream(redactor);
+    redaction::RedactingStream stream(redactor);
     std::size_t out = 0;
     for (std::size_t at = 0; at < text.size(); at += kPiece)
       out += stream.push(std::string_view(text).substr(at, kPiece)).size();
@@ -123,7 +123,7 @@ Requests measureRequests() {
 
 int main() {
   test::SeededRandom random(7);
-  auto redactor = std::make_shared<vault::Redactor>();
+  auto redactor = std::make_shared<redaction::Redactor>();
   for (int i = 0; i < 100; ++i) {
     const std::string value = randomText(random, 20 + static_cast<std::size_t>(i) % 40, true);
     BELAY_CHECK(redactor->add("SECRET_" + std::to_string(i), vault::SecretValue(value)));

@@ -8,9 +8,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "agent/vault/SecretValue.h"
+#include "common/redaction/SecretValue.h"
 
-namespace belay::vault {
+namespace belay::redaction {
 
 /// Replaces secret values in texts by ***NAME***: the second line of defence, behind keeping them
 /// out of texts in the first place.
@@ -87,4 +87,4 @@ class RedactingStream {
   std::size_t covered_ = 0;  ///< Bytes at the front of held_ whose mask is written already.
 };
 
-}  // namespace belay::vault
+}  // namespace belay::redaction

@@ -1,11 +1,11 @@
-#include "agent/vault/SecretValue.h"
+#include "common/redaction/SecretValue.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "common/crypto/Wipe.h"
 
-namespace belay::vault {
+namespace belay::redaction {
 
 SecretValue::SecretValue(std::string_view bytes)
     : bytes_(std::make_unique<char[]>(bytes.size())), size_(bytes.size()) {
@@ -36,4 +36,4 @@ void SecretValue::clear() noexcept {
   size_ = 0;
 }
 
-}  // namespace belay::vault
+}  // namespace belay::redaction

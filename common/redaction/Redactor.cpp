@@ -1,12 +1,12 @@
-#include "agent/vault/Redactor.h"
+#include "common/redaction/Redactor.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "agent/vault/SecretForms.h"
+#include "common/redaction/SecretForms.h"
 #include "common/crypto/Wipe.h"
 
-namespace belay::vault {
+namespace belay::redaction {
 
 namespace {
 
@@ -147,4 +147,4 @@ std::string RedactingStream::finish() {
   return out;
 }
 
-}  // namespace belay::vault
+}  // namespace belay::redaction

@@ -1,4 +1,4 @@
-#include "agent/vault/SecretForms.h"
+#include "common/redaction/SecretForms.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include "common/crypto/Wipe.h"
 #include "common/json/Writer.h"
 
-namespace belay::vault {
+namespace belay::redaction {
 
 namespace {
 
@@ -99,4 +99,4 @@ std::vector<std::string> secretForms(std::string_view value, std::size_t shortes
   return forms;
 }
 
-}  // namespace belay::vault
+}  // namespace belay::redaction

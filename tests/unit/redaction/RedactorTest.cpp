@@ -5,16 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "agent/vault/Redactor.h"
+#include "common/redaction/Redactor.h"
 #include "common/base/Text.h"
 #include "common/json/Writer.h"
 #include "tests/support/SeededRandom.h"
 
 #include <CppUTest/TestHarness.h>
 
-using belay::vault::RedactingStream;
-using belay::vault::Redactor;
-using belay::vault::SecretValue;
+using belay::redaction::RedactingStream;
+using belay::redaction::Redactor;
+using belay::redaction::SecretValue;
 
 namespace {
 
