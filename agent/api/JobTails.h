@@ -6,9 +6,9 @@
 #include <string>
 
 #include "agent/api/Backend.h"
-#include "common/redaction/Redactor.h"
 #include "common/base/Ids.h"
 #include "common/json/Value.h"
+#include "common/redaction/Redactor.h"
 
 namespace belay::api {
 

@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t kPieceBytes = 32u << 10;
 constexpr std::size_t kSpansPerTurn = 64;
 constexpr std::size_t kEventsPerRead = 512;
+constexpr int kQuietTurns = 2;  // Until what a stream holds back may be a prompt.
 constexpr std::chrono::milliseconds kLookAgain{150};  ///< A log that grows tells nobody.
 
 std::string_view streamName(jobs::LogStream stream) {
@@ -171,6 +172,7 @@ Result<bool> LogStream::readSome(Source& source) {
       if (piece.empty()) return true;
       source.spanOffset += piece.size();
       bytes += piece.size();
+      source.quietTurns = 0;
       lastSpan_ = span;
       append(source, span, source.streams[static_cast<std::size_t>(span.stream)]->push(piece));
     }
@@ -181,11 +183,11 @@ Result<bool> LogStream::readSome(Source& source) {
   return spans->size() < kSpansPerTurn;
 }
 
-void LogStream::finishSource(Source& source) {
+void LogStream::takeHeld(Source& source, bool all) {
   for (std::size_t i = 0; i < jobs::kLogStreams; ++i) {
-    const auto stream = static_cast<jobs::LogStream>(i);
-    append(source, jobs::LogSpan{lastSpan_.bootMs, stream, 0, 0},
-           source.streams[static_cast<std::size_t>(stream)]->finish());
+    redaction::RedactingStream& held = *source.streams[i];
+    append(source, jobs::LogSpan{lastSpan_.bootMs, static_cast<jobs::LogStream>(i), 0, 0},
+           all ? held.finish() : held.release());
   }
 }
 
@@ -206,10 +208,11 @@ void LogStream::pump() {
     if (!*drained) continue;
     // What was there when its end was known is all that there is.
     if (!ended && options_.follow) {
+      if (++source.quietTurns >= kQuietTurns) takeHeld(source, false);
       static_cast<void>(flush());
       return;
     }
-    finishSource(source);
+    takeHeld(source, true);
     sources_.pop_front();
   }
 }

@@ -43,6 +43,7 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
     bool ended = false;
     std::size_t spans = 0;         ///< Sent whole.
     std::uint64_t spanOffset = 0;  ///< Sent of the next one.
+    int quietTurns = 0;            ///< Since the last that had something new.
     std::unique_ptr<redaction::RedactingStream> streams[jobs::kLogStreams];
   };
 
@@ -52,7 +53,8 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
   /// True when the source has nothing more for now.
   base::Result<bool> readSome(Source& source);
   void append(const Source& source, const jobs::LogSpan& span, const std::string& text);
-  void finishSource(Source& source);
+  /// Sends on what its streams hold back: all, or what may be a prompt.
+  void takeHeld(Source& source, bool all);
   void end(bool whole);
 
   Backend& backend_;

@@ -9,9 +9,9 @@
 
 #include "agent/resources/ResourceStream.h"
 #include "agent/script/TextOutput.h"
-#include "common/redaction/Redactor.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
+#include "common/redaction/Redactor.h"
 
 namespace belay::steps {
 

@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
-#include "common/redaction/Redactor.h"
 #include "agent/vault/SecretSource.h"
 #include "common/base/Clock.h"
 #include "common/base/Mutex.h"
 #include "common/base/Random.h"
 #include "common/base/Result.h"
 #include "common/crypto/SealKey.h"
+#include "common/redaction/Redactor.h"
 
 namespace belay::vault {
 

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "agent/steps/HttpStep.h"
-#include "common/redaction/Redactor.h"
 #include "common/base/Clock.h"
+#include "common/redaction/Redactor.h"
 #include "tests/support/SeededRandom.h"
 #include "tests/support/TestPeer.h"
 #include "tests/unit/steps/StepsFixture.h"
