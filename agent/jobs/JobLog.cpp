@@ -67,6 +67,7 @@ void BoundedFile::sync() {
 }
 
 void OrderFile::add(LogStream stream, std::uint64_t bootMs, std::size_t length) {
+  if (length == 0) return;
   const auto index = static_cast<std::uint32_t>(stream);
   length_[index] += length;
   if (rows_ < kRowsMax) cover(index, bootMs);

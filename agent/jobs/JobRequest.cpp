@@ -1,5 +1,6 @@
 #include "agent/jobs/JobRequest.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "agent/jobs/Confinement.h"
@@ -33,6 +34,13 @@ class PayloadWriter {
     out_.append(text);
     out_.push_back('\0');
   }
+  void pairs(const std::vector<std::pair<std::string, std::string>>& all) {
+    number(static_cast<std::uint32_t>(all.size()));
+    for (const auto& [name, value] : all) {
+      string(name);
+      string(value);
+    }
+  }
   void list(const std::vector<std::string>& words) {
     number(static_cast<std::uint32_t>(words.size()));
     for (const std::string& word : words) string(word);
@@ -55,19 +63,37 @@ class PayloadReader {
     std::memcpy(&value, rest_.data(), sizeof(T));
     rest_ = rest_.subspan(sizeof(T));
   }
-  /// Never a null pointer; without NUL inside.
-  char* string(std::size_t* size = nullptr) {
+  std::string_view bytes() {
     std::uint32_t length = 0;
     number(length);
-    if (rest_.size() <= length || rest_[length] != '\0' ||
-        std::memchr(rest_.data(), 0, length) != nullptr) {
+    if (rest_.size() <= length || rest_[length] != '\0') {
+      fail();
+      return {};
+    }
+    const std::string_view text(rest_.data(), length);
+    rest_ = rest_.subspan(length + std::size_t{1});
+    return text;
+  }
+  /// Never a null pointer; without NUL inside.
+  char* string(std::size_t* size = nullptr) {
+    char* const begin = rest_.data() + std::min(rest_.size(), sizeof(std::uint32_t));
+    const std::string_view text = bytes();
+    if (!ok_ || text.find('\0') != std::string_view::npos) {
       fail();
       return empty_;
     }
-    char* text = rest_.data();
-    rest_ = rest_.subspan(length + std::size_t{1});
-    if (size != nullptr) *size = length;
-    return text;
+    if (size != nullptr) *size = text.size();
+    return begin;
+  }
+  void pairs(std::vector<std::pair<std::string_view, std::string_view>>& all) {
+    std::uint32_t count = 0;
+    number(count);
+    if (count > kListMax || count > rest_.size() / 10) return fail();
+    all.reserve(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const std::string_view name = bytes();
+      all.emplace_back(name, bytes());
+    }
   }
   void list(std::vector<char*>& words) {
     std::uint32_t count = 0;
@@ -195,6 +221,7 @@ std::string encodeRequest(const JobSpec& spec, const std::string& jobsFolder,
   out.list(candidates(arguments[0], path));
   out.list(arguments);
   out.list(environment);
+  out.pairs(spec.secrets);
   return out.take();
 }
 
@@ -237,6 +264,7 @@ Result<JobRequest> parseRequest(std::span<char> payload) {
   in.list(request.programs);
   in.list(request.arguments);
   in.list(request.environment);
+  in.pairs(request.secrets);
   if (!in.atEnd() || request.arguments.size() < 2 || profile > 2) {
     return Error{ErrorCode::kJobSpec, "the request for a job is damaged"};
   }

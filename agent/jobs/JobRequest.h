@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/jobs/JobSpec.h"
@@ -26,7 +27,7 @@ struct SpawnerHello {
 inline constexpr std::size_t kCgroupBytesMax = 1024;
 
 /// To be raised with each change of what is sent.
-inline constexpr std::uint32_t kRequestLayout = 3;
+inline constexpr std::uint32_t kRequestLayout = 4;
 
 enum class RequestKind : std::uint16_t {
   kJob,
@@ -87,6 +88,8 @@ struct JobRequest {
   std::uint64_t filesBytesMax = 0;
   std::vector<char*> readPaths;
   std::vector<char*> writePaths;
+  /// Names and values of what is to be masked.
+  std::vector<std::pair<std::string_view, std::string_view>> secrets;
 };
 
 /// The payload for a spec that checkJobSpec() accepted.

@@ -46,6 +46,10 @@ struct JobSpec {
   /// BELAY_JOB_DIR, which are added. Nothing is inherited.
   std::vector<std::pair<std::string, std::string>> environment;
 
+  /// Names and values of the secrets that it is given, in whatever way: its supervisor masks them in
+  /// all that it keeps of the job.
+  std::vector<std::pair<std::string, std::string>> secrets;
+
   // At most one of these; /dev/null without them.
   std::string stdinText;
   std::string stdinPath;  ///< Absolute; opened by the daemon without following a link in the last

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "agent/jobs/JobFiles.h"
@@ -47,19 +48,32 @@ bool isKeepable(int fd) {
   return std::find(kOfTheKernel.begin(), kOfTheKernel.end(), type) == kOfTheKernel.end();
 }
 
-/// The errno that ended it, or 0. What it grows to meanwhile is left out.
-int copyBytes(int from, int to, std::uint64_t bytes) {
+int write(int to, std::string_view piece, std::uint64_t& wrote) {
+  wrote += piece.size();
+  if (base::writeAll(to, piece, "file").ok()) return 0;
+  return errno != 0 ? errno : EIO;
+}
+
+/// The errno that ended it, or 0. What it grows to meanwhile is left out. `wrote`: bytes, which
+/// masks make more or fewer.
+int copyBytes(int from, int to, std::uint64_t bytes, const KeptFiles::RedactorPtr& redactor,
+              std::uint64_t& wrote) {
   std::array<char, 64 * 1024> buffer;
+  std::optional<redaction::RedactingStream> masked;
+  if (redactor) masked.emplace(redactor);
   for (std::uint64_t done = 0; done < bytes;) {
     const std::size_t most = std::min<std::uint64_t>(buffer.size(), bytes - done);
     const ssize_t got = ::pread(from, buffer.data(), most, static_cast<off_t>(done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno;
     if (got == 0) return ENODATA;
-    const auto wrote = base::writeAll(to, {buffer.data(), static_cast<std::size_t>(got)}, "file");
-    if (!wrote.ok()) return errno != 0 ? errno : EIO;
-    done += static_cast<std::uint64_t>(got);
+    const std::string_view piece(buffer.data(), static_cast<std::size_t>(got));
+    const int error = masked ? write(to, masked->push(piece), wrote) : write(to, piece, wrote);
+    if (error != 0) return error;
+    done += piece.size();
   }
+  const int error = masked ? write(to, masked->finish(), wrote) : 0;
+  if (error != 0) return error;
   return ::fdatasync(to) == 0 ? 0 : errno;
 }
 
@@ -126,9 +140,12 @@ void KeptFiles::copy(Held& held) {
   }
   const std::string name = keptFileName(id_, held.row.number);
   const UniqueFd to(::openat(jobsFd_, name.c_str(), kCreate, 0600));
-  const int error = to.valid() ? copyBytes(held.file.get(), to.get(), held.row.bytes) : errno;
+  std::uint64_t wrote = 0;
+  const int error =
+      to.valid() ? copyBytes(held.file.get(), to.get(), held.row.bytes, redactor_, wrote) : errno;
+  held.row.bytes = wrote;
   if (error == 0)
-    bytesMax_ -= held.row.bytes;
+    bytesMax_ -= std::min(bytesMax_, wrote);
   else
     held.row.problem = std::strerror(error);
 }

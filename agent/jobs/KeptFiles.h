@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "agent/jobs/CallMessage.h"
 #include "common/base/Result.h"
 #include "common/base/UniqueFd.h"
+#include "common/redaction/Redactor.h"
 
 namespace belay::jobs {
 
@@ -30,9 +32,14 @@ class KeptFiles {
   static constexpr std::size_t kFilesMax = 192;
   static constexpr std::size_t kAttachedMax = 64;  ///< Of them.
 
-  /// `bytesMax`: of all of them together.
-  KeptFiles(int jobsFd, std::string id, std::uint64_t bytesMax)
-      : jobsFd_(jobsFd), id_(std::move(id)), bytesMax_(bytesMax) {}
+  using RedactorPtr = std::shared_ptr<const redaction::Redactor>;
+
+  /// `bytesMax`: of all of them together. `redactor`: masks what they hold; null: nothing is masked.
+  KeptFiles(int jobsFd, std::string id, std::uint64_t bytesMax, RedactorPtr redactor = nullptr)
+      : jobsFd_(jobsFd),
+        id_(std::move(id)),
+        redactor_(std::move(redactor)),
+        bytesMax_(bytesMax) {}
 
   /// Takes a file that the job has open; one of the same name before it is let go.
   CallAnswer attach(std::string name, base::UniqueFd file);
@@ -51,6 +58,7 @@ class KeptFiles {
 
   const int jobsFd_;
   const std::string id_;
+  const RedactorPtr redactor_;
   std::uint64_t bytesMax_;
   std::vector<Held> held_;
 };

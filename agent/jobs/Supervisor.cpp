@@ -30,6 +30,7 @@
 #include "agent/jobs/JobRecord.h"
 #include "agent/jobs/JobRequest.h"
 #include "agent/jobs/KeptFiles.h"
+#include "agent/jobs/MaskedFile.h"
 #include "agent/jobs/ProcessTree.h"
 #include "common/base/Check.h"
 #include "common/base/Files.h"
@@ -76,11 +77,12 @@ class Supervisor {
   Supervisor(const SupervisorTask& task, const JobRequest& request)
       : task_(task),
         request_(request),
-        stdout_(task.jobsFd, jobFile(request.id, kStdoutSuffix), request.logBytesMax),
-        stderr_(task.jobsFd, jobFile(request.id, kStderrSuffix), request.logBytesMax),
-        result_(task.jobsFd, jobFile(request.id, kResultSuffix), request.resultBytesMax),
+        redactor_(makeRedactor(request)),
+        stdout_(task.jobsFd, jobFile(request.id, kStdoutSuffix), request.logBytesMax, redactor_),
+        stderr_(task.jobsFd, jobFile(request.id, kStderrSuffix), request.logBytesMax, redactor_),
+        result_(task.jobsFd, jobFile(request.id, kResultSuffix), request.resultBytesMax, redactor_),
         progress_(task.jobsFd, jobFile(request.id, kProgressSuffix), kProgressBytesMax),
-        kept_(task.jobsFd, request.id, request.filesBytesMax),
+        kept_(task.jobsFd, request.id, request.filesBytesMax, redactor_),
         order_(task.jobsFd, jobFile(request.id, kOrderSuffix)) {}
 
   void run();
@@ -105,6 +107,8 @@ class Supervisor {
   void takeResultFile(int file);
   void takeLeftFiles();
   void copy(std::size_t stream);
+  void noteLog(LogStream stream, std::size_t kept);
+  void releaseWhenDue();
   void drain();
   void writeRecord();
   bool storeExit(const std::string& line) const;
@@ -114,9 +118,10 @@ class Supervisor {
   const JobRequest& request_;
   UniqueFd recordFd_;
   off_t claimBytes_ = 0;
-  BoundedFile stdout_;
-  BoundedFile stderr_;
-  BoundedFile result_;
+  const std::shared_ptr<const redaction::Redactor> redactor_;  // Null: nothing is to be masked.
+  MaskedFile stdout_;
+  MaskedFile stderr_;
+  MaskedFile result_;
   BoundedFile progress_;
   KeptFiles kept_;
   JobCalls calls_;
@@ -252,13 +257,18 @@ void Supervisor::superviseMain() {
     if (polled[kPolled - 1].revents != 0) takeCall();
     if (polled[0].revents != 0) takeSignals();
     if (polled[1].revents != 0) onTimer();
+    releaseWhenDue();
     spillWhenDue();
   }
 }
 
 int Supervisor::waitMs() const {
-  if (spillAtMs_ < 0) return -1;
-  return static_cast<int>(std::clamp<std::int64_t>(spillAtMs_ - bootMs(), 0, kHoldMs));
+  std::int64_t next = -1;
+  for (const std::int64_t at : {spillAtMs_, stdout_.releaseAtMs(), stderr_.releaseAtMs()}) {
+    if (at >= 0) next = next < 0 ? at : std::min(next, at);
+  }
+  if (next < 0) return -1;
+  return static_cast<int>(std::clamp<std::int64_t>(next - bootMs(), 0, MaskedFile::kQuietMs));
 }
 
 void Supervisor::spillWhenDue() {
@@ -266,7 +276,8 @@ void Supervisor::spillWhenDue() {
 }
 
 void Supervisor::spill() {
-  for (BoundedFile* file : {&stdout_, &stderr_, &result_, &progress_}) file->spill();
+  for (BoundedFile* file : {&stdout_.file(), &stderr_.file(), &result_.file(), &progress_})
+    file->spill();
   order_.spill();
   spillAtMs_ = -1;
   holding_ = false;
@@ -328,13 +339,22 @@ void Supervisor::copy(std::size_t stream) {
   if (holding_ && spillAtMs_ < 0) spillAtMs_ = now + kHoldMs;
   if (stream == 2) {
     record_.resultTwice = record_.resultTwice || resultGiven_;
-    if (!resultGiven_) result_.append(copyBuffer_.data(), count);
+    if (!resultGiven_) result_.append(copyBuffer_.data(), count, now);
     return;
   }
-  BoundedFile& log = stream == 0 ? stdout_ : stderr_;
-  const std::size_t kept = log.append(copyBuffer_.data(), count);
-  order_.add(stream == 0 ? LogStream::kStdout : LogStream::kStderr, static_cast<std::uint64_t>(now),
-             kept);
+  MaskedFile& log = stream == 0 ? stdout_ : stderr_;
+  noteLog(stream == 0 ? LogStream::kStdout : LogStream::kStderr,
+          log.append(copyBuffer_.data(), count, now));
+}
+
+void Supervisor::noteLog(LogStream stream, std::size_t kept) {
+  order_.add(stream, static_cast<std::uint64_t>(bootMs()), kept);
+}
+
+void Supervisor::releaseWhenDue() {
+  const std::int64_t now = bootMs();
+  noteLog(LogStream::kStdout, stdout_.releaseWhenDue(now));
+  noteLog(LogStream::kStderr, stderr_.releaseWhenDue(now));
 }
 
 /// Takes what the dead tree left in the pipes. Their ends can still be held by a process outside of
@@ -370,6 +390,7 @@ CallAnswer Supervisor::perform(JobCalls::Call& call) {
 CallAnswer Supervisor::takeProgress(std::string line) {
   if (line.empty() || !base::isUtf8(line) || base::visible(line) != line)
     return CallAnswer::kNoSuch;
+  if (redactor_) line = redactor_->redact(line);
   line += '\n';
   if (progress_.kept() + line.size() > kProgressBytesMax) return CallAnswer::kTooLarge;
   spill();
@@ -389,7 +410,7 @@ CallAnswer Supervisor::takeResult(int memory) {
     return CallAnswer::kTooLarge;
   int waiting = 0;
   if (::ioctl(pipes_[2].readEnd.get(), FIONREAD, &waiting) == 0 && waiting > 0) copy(2);
-  if (resultGiven_ || result_.kept() + result_.dropped() > 0) {
+  if (resultGiven_ || result_.given()) {
     record_.resultTwice = true;
     return CallAnswer::kTwice;
   }
@@ -404,7 +425,7 @@ void Supervisor::takeResultFile(int file) {
     const ssize_t got =
         ::pread(file, copyBuffer_.data(), copyBuffer_.size(), static_cast<off_t>(done));
     if (got <= 0) return;
-    result_.append(copyBuffer_.data(), static_cast<std::size_t>(got));
+    result_.append(copyBuffer_.data(), static_cast<std::size_t>(got), 0);
     done += static_cast<std::uint64_t>(got);
   }
 }
@@ -415,7 +436,7 @@ void Supervisor::takeLeftFiles() {
                   struct stat info {};
                   if (name != kResultName) return kept_.collect(name, std::move(file), error);
                   if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;
-                  const bool before = resultGiven_ || result_.kept() + result_.dropped() > 0;
+                  const bool before = resultGiven_ || result_.given();
                   record_.resultTwice = record_.resultTwice || before;
                   if (!before) takeResultFile(file.get());
                 });
@@ -452,20 +473,26 @@ void Supervisor::writeRecord() {
   }
   record_.endedWallMs = wallMs();
   record_.endedBootMs = bootMs();
+  noteLog(LogStream::kStdout, stdout_.finish());
+  noteLog(LogStream::kStderr, stderr_.finish());
+  result_.finish();
   order_.finish(static_cast<std::uint64_t>(record_.endedBootMs));
-  for (BoundedFile* file : {&stdout_, &stderr_, &result_, &progress_}) {
+  const BoundedFile& out = stdout_.file();
+  const BoundedFile& err = stderr_.file();
+  const BoundedFile& result = result_.file();
+  for (BoundedFile* file : {&stdout_.file(), &stderr_.file(), &result_.file(), &progress_}) {
     file->sync();
     if (record_.logErrno == 0) record_.logErrno = file->error();
   }
-  record_.stdoutBytes = stdout_.kept();
-  record_.stdoutDropped = stdout_.dropped();
-  record_.stderrBytes = stderr_.kept();
-  record_.stderrDropped = stderr_.dropped();
-  record_.resultBytes = result_.kept();
-  record_.stdoutHeld = stdout_.held();
-  record_.stderrHeld = stderr_.held();
-  record_.resultHeld = result_.held();
-  record_.resultTooLarge = result_.dropped() > 0;
+  record_.stdoutBytes = out.kept();
+  record_.stdoutDropped = out.dropped();
+  record_.stderrBytes = err.kept();
+  record_.stderrDropped = err.dropped();
+  record_.resultBytes = result.kept();
+  record_.stdoutHeld = out.held();
+  record_.stderrHeld = err.held();
+  record_.resultHeld = result.held();
+  record_.resultTooLarge = result.dropped() > 0;
   const std::string text = printExitRecord(record_);
   const std::int64_t until = bootMs() + kRecordRetryMs;
   while (!storeExit(text) && bootMs() < until) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "agent/steps/GivenSecrets.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 #include "common/crypto/Sha256.h"
@@ -230,7 +231,8 @@ std::map<std::string, std::string> RunStep::jobVariables(const Attempt& attempt)
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(
-    const Attempt& attempt, const RunSpec& spec, jobs::JobProfile profile) {
+    const Attempt& attempt, const RunSpec& spec, jobs::JobProfile profile,
+    const vault::SecretSource& secrets) {
   std::map<std::string, std::string> out{{"PATH", settings_.path}, {"LANG", "C.UTF-8"}};
   std::vector<std::string> passed{"TZ"};
   if (profile == jobs::JobProfile::kBare) passed.insert(passed.end(), {"HOME", "USER"});
@@ -241,7 +243,7 @@ Result<std::vector<std::pair<std::string, std::string>>> RunStep::environmentOf(
   out.merge(jobVariables(attempt));
   for (const auto& [name, value] : spec.env) {
     if (const auto* secret = std::get_if<vault::SecretRef>(&value)) {
-      BELAY_ASSIGN(const vault::Secret opened, world_.secrets.secret(secret->name));
+      BELAY_ASSIGN(const vault::Secret opened, secrets.secret(secret->name));
       out[name] = std::string(opened.value.reveal());
     } else {
       out[name] = std::get<std::string>(value);
@@ -263,7 +265,8 @@ Result<jobs::JobSpec> RunStep::makeJob(const Attempt& attempt, const RunSpec& sp
   job.script = spec.script;
   if (!spec.shell.empty()) job.shell = spec.shell;
   job.workFolder = workFolderOf(spec, plan);
-  BELAY_ASSIGN(job.environment, environmentOf(attempt, spec, plan.profile));
+  const GivenSecrets secrets(world_.secrets, job.secrets);
+  BELAY_ASSIGN(job.environment, environmentOf(attempt, spec, plan.profile, secrets));
   job.stdinText = spec.stdinText;
   if (attempt.timeoutMs > 0) {
     job.deadline = world_.clock.sinceBoot() + std::chrono::milliseconds{attempt.timeoutMs};

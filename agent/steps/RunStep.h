@@ -107,7 +107,8 @@ class RunStep final : public runtime::Performer {
   base::Result<jobs::JobSpec> makeJob(const runtime::Attempt& attempt, const RunSpec& spec,
                                       const jobs::IsolationPlan& plan);
   base::Result<std::vector<std::pair<std::string, std::string>>> environmentOf(
-      const runtime::Attempt& attempt, const RunSpec& spec, jobs::JobProfile profile);
+      const runtime::Attempt& attempt, const RunSpec& spec, jobs::JobProfile profile,
+      const vault::SecretSource& secrets);
   std::string workFolderOf(const RunSpec& spec, const jobs::IsolationPlan& plan) const;
   std::string executableOf(const RunSpec& spec) const;
   base::Status launch(const runtime::Attempt& attempt);

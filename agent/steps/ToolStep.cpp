@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "agent/flow/Family.h"
+#include "agent/steps/GivenSecrets.h"
 #include "agent/steps/HttpCalls.h"
 #include "agent/steps/JobLogs.h"
 #include "agent/steps/ToolEnding.h"
@@ -115,7 +116,8 @@ Status ToolStep::prepare(const Work& work) const {
   return {};
 }
 
-Result<std::string> ToolStep::requestOf(const Work& work) const {
+Result<std::string> ToolStep::requestOf(const Work& work,
+                                        const vault::SecretSource& secrets) const {
   const Attempt& attempt = work.attempt;
   Value request = work.plan.request;
   request.set("v", 1).set("flow", attempt.slug).set("run", attempt.run.str());
@@ -126,7 +128,7 @@ Result<std::string> ToolStep::requestOf(const Work& work) const {
   request.set("mark", attempt.idempotencyKey.substr(0, 12));
   if (!work.folder.empty()) request.set("folder", work.folder);
   if (!work.plan.connection.isNull()) {
-    BELAY_ASSIGN(Value filled, vault::withSecrets(work.plan.connection, world_.secrets));
+    BELAY_ASSIGN(Value filled, vault::withSecrets(work.plan.connection, secrets));
     request.set("connection", std::move(filled));
   }
   if (Value* const exec = request.find("exec")) {
@@ -140,7 +142,7 @@ Result<std::string> ToolStep::requestOf(const Work& work) const {
         env.set(name, std::get<std::string>(value));
         continue;
       }
-      BELAY_ASSIGN(const vault::Secret opened, world_.secrets.secret(secret->name));
+      BELAY_ASSIGN(const vault::Secret opened, secrets.secret(secret->name));
       env.set(name, std::string(opened.value.reveal()));
     }
     exec->set("env", std::move(env));
@@ -150,7 +152,7 @@ Result<std::string> ToolStep::requestOf(const Work& work) const {
 
 Status ToolStep::startJob(const WorkPtr& work) {
   BELAY_ASSIGN(jobs::JobSpec job, world_.runs.toolJob(work->attempt, work->plan.ours));
-  BELAY_ASSIGN(job.stdinText, requestOf(*work));
+  BELAY_ASSIGN(job.stdinText, requestOf(*work, GivenSecrets(world_.secrets, job.secrets)));
   job.id = work->job;
   job.command = work->plan.command;
   if (!work->folder.empty()) job.workFolder = work->folder;

@@ -99,7 +99,8 @@ class ToolStep final : public runtime::Performer {
   base::Status launch(const WorkPtr& work);
   base::Status prepare(const Work& work) const;
   base::Status startJob(const WorkPtr& work);
-  base::Result<std::string> requestOf(const Work& work) const;
+  base::Result<std::string> requestOf(const Work& work,
+                                      const vault::SecretSource& secrets) const;
   void finish(const WorkPtr& work);
   runtime::StepResult resultOf(const Work& work, const jobs::JobOutcome& outcome,
                                const class JobLogs& logs) const;
