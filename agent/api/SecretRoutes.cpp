@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/api/Routes.h"
+#include "agent/flow/CodeSecrets.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
 #include "common/yaml/Yaml.h"
@@ -46,6 +47,7 @@ Status addFlow(runtime::Runtime& runtime, const std::string& slug, const std::st
   for (const Value& undo : loaded->undos) used = used || names(undo, secret);
   for (const flow::WebhookTrigger& webhook : loaded->flow.triggers.webhooks)
     used = used || (webhook.auth && webhook.auth->secret == secret);
+  if (loaded->flow.code) used = used || flow::codeNamesSecret(loaded->flow.code->source, secret);
   if (!used) return {};
   Value use;
   into.push_back(std::move(use.set("what", "flow").set("name", slug).set("in", in)));

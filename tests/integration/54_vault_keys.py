@@ -118,7 +118,11 @@ def test_a_secret_in_use_is_not_deleted():
         uses = {(one["what"], one["name"], one["in"]) for one in host.cli("secret", "usages", "K").data["usages"]}
         check.equal({("connection", "shop", "added"), ("flow", "hook", "draft")}, uses)
         check.equal({("flow", "s", "draft")}, {(one["what"], one["name"], one["in"]) for one in host.cli("secret", "usages", "A").data["usages"]})
-        for name in ("A", "K"):
+        code = "export const flow = {slug: 'coded'};\nexport default async (ctx) => ctx.step('a', {run: {command: ['true'], env: {X: {secret: '%s'}}}});\n"
+        host.post("/v1/flows", {"content": code % "L", "file": "coded.flow.js"})
+        host.cli("secret", "set", "L", stdin="another-value")
+        check.equal([{"what": "flow", "name": "coded", "in": "draft"}], host.cli("secret", "usages", "L").data["usages"])
+        for name in ("A", "K", "L"):
             refused = host.cli("secret", "delete", name)
             check.equal("BLY-SECRET-IN-USE", refused.error["code"], str(refused))
         check.equal(0, host.cli("secret", "delete", "K", "--force").code)
