@@ -399,7 +399,11 @@ void Daemon::makeToolStep(const settings::JobSettings& jobs) {
           *runStep_, *jobs_, *outputs_, *connections_, *vault_, *filePool_, world_.clock,
           world_.log, state() + "/tools",
           [this](std::function<void()> call) { loop_->call(std::move(call)); }},
-      jobs, steps::toolPlanners(*connections_, jobs), trials_->tools.sink(loop_->resultSink()));
+      jobs,
+      steps::toolPlanners(
+          *connections_, jobs,
+          [this](std::string_view ref) { return runtime_->journal().resource(ref); }),
+      trials_->tools.sink(loop_->resultSink()));
 }
 
 std::string Daemon::callbackToken(const std::string& wait) const {

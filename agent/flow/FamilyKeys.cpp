@@ -228,7 +228,25 @@ constexpr std::array<KeyRow, 12> kKvKeys{{
 constexpr std::array<Words, 7> kKvOneOf{"get",       "set",    "delete", "exists",
                                         "increment", "append", "list"};
 
-constexpr std::array<KeyRow, 10> kNotifyKeys{{
+constexpr std::array<KeyRow, 3> kAttachmentKeys{{
+    {.name = "from",
+     .shape = Shape::kAny,
+     .flags = kRequired | kTemplate,
+     .help = "A resource: the output of a step that kept one, or res://sha256/…"},
+    {.name = "filename",
+     .flags = kTemplate,
+     .least = 1,
+     .most = 255,
+     .help = "What it is called; without it as the resource is."},
+    {.name = "content_type",
+     .flags = kTemplate,
+     .least = 3,
+     .most = 200,
+     .help = "Its media type; without it that of the resource."},
+}};
+constexpr ObjectRow kAttachment{.what = "an attachment", .keys = kAttachmentKeys};
+
+constexpr std::array<KeyRow, 11> kNotifyKeys{{
     {.name = "connection",
      .shape = Shape::kIdentifier,
      .flags = kRequired,
@@ -276,6 +294,12 @@ constexpr std::array<KeyRow, 10> kNotifyKeys{{
      .most = 1'000'000,
      .help = "The mail as HTML, beside its text: a text, or {template: NAME}. Values in it are "
              "put in as they are."},
+    {.name = "attachments",
+     .shape = Shape::kObjectList,
+     .least = 1,
+     .most = 50,
+     .object = &kAttachment,
+     .help = "Resources that go with a mail, together at most attachments_max of its connection."},
 }};
 constexpr std::array<Words, 2> kNotifyOneOf{"text", "template"};
 

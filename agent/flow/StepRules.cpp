@@ -470,7 +470,7 @@ void StepRules::loop(const Node& spec) {
 
 void StepRules::notify(const Node& spec) {
   connection(spec, {"chat", "smtp"});
-  for (const char* key : {"cc", "bcc", "reply_to", "html"}) onlyWith(spec, key, {"to"});
+  for (const char* key : {"cc", "bcc", "reply_to", "html", "attachments"}) onlyWith(spec, key, {"to"});
   const auto html = spec.find("html");
   if (const auto name = html ? html->find("template") : std::nullopt) namesTemplate(*name);
   if (const auto name = spec.find("template")) namesTemplate(*name);

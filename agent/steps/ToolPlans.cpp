@@ -1,9 +1,12 @@
 #include "agent/steps/ToolPlans.h"
 
+#include <utility>
+
 namespace belay::steps {
 
 std::map<flow::Family, ToolPlanner> toolPlanners(const vault::ConnectionStore& connections,
-                                                 const settings::JobSettings& settings) {
+                                                 const settings::JobSettings& settings,
+                                                 ResourceLookup resources) {
   std::map<flow::Family, ToolPlanner> out;
   out[flow::Family::kSsh] = [&connections, settings](const runtime::Attempt& attempt) {
     return planSsh(attempt, connections, settings);
@@ -11,8 +14,9 @@ std::map<flow::Family, ToolPlanner> toolPlanners(const vault::ConnectionStore& c
   out[flow::Family::kPlugin] = [&connections, settings](const runtime::Attempt& attempt) {
     return planPlugin(attempt, connections, settings);
   };
-  out[flow::Family::kNotify] = [&connections](const runtime::Attempt& attempt) {
-    return planMail(attempt, connections);
+  out[flow::Family::kNotify] = [&connections, resources = std::move(resources)](
+                                    const runtime::Attempt& attempt) {
+    return planMail(attempt, connections, resources);
   };
   return out;
 }

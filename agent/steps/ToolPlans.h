@@ -1,7 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <map>
+#include <optional>
+#include <string_view>
 
+#include "agent/journal/Rows.h"
 #include "agent/steps/ToolStep.h"
 
 namespace belay::steps {
@@ -24,9 +28,14 @@ base::Result<ToolPlan> planSsh(const runtime::Attempt& attempt,
                                const vault::ConnectionStore& connections,
                                const settings::JobSettings& settings);
 
-/// `notify` over SMTP: one mail.
+/// What the journal knows of a resource, by its reference; asked by the loop.
+using ResourceLookup =
+    std::function<base::Result<std::optional<journal::ResourceRow>>(std::string_view ref)>;
+
+/// `notify` over SMTP: one mail. Errors: kResourceNotFound, kLimit for its attachments.
 base::Result<ToolPlan> planMail(const runtime::Attempt& attempt,
-                                const vault::ConnectionStore& connections);
+                                const vault::ConnectionStore& connections,
+                                const ResourceLookup& resources);
 
 /// The program of a plugin. Errors: kPluginNotFound, with the nearest name; kPluginInvalid where
 /// others than root and this user could change it.
@@ -39,6 +48,7 @@ base::Result<ToolPlan> planPlugin(const runtime::Attempt& attempt,
 
 /// The planners of the families that are tools. Borrows the connections.
 std::map<flow::Family, ToolPlanner> toolPlanners(const vault::ConnectionStore& connections,
-                                                 const settings::JobSettings& settings);
+                                                 const settings::JobSettings& settings,
+                                                 ResourceLookup resources);
 
 }  // namespace belay::steps

@@ -13,6 +13,7 @@ namespace belay::tools {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
+using base::Status;
 
 namespace {
 
@@ -141,6 +142,43 @@ std::string part(const char* type, std::string_view text) {
          quotedPrintable(text);
 }
 
+/// Of what stands between: neither quoted-printable nor base64 can hold "=_".
+std::string boundaryOf(const Mail& mail, std::string_view use) {
+  return "=_" + crypto::sha256(mail.id + '\0' + std::string(use)).hex().substr(0, 40);
+}
+
+/// The texts of the mail, with the headers that say what they are.
+std::string textsOf(const Mail& mail) {
+  if (mail.html.empty()) return part("text/plain", mail.text);
+  const std::string boundary = boundaryOf(mail, "texts");
+  // The line break in front of a boundary is the boundary's, and no part of the text.
+  return "Content-Type: multipart/alternative; boundary=\"" + boundary + "\"\r\n\r\n--" + boundary +
+         "\r\n" + part("text/plain", mail.text) + "\r\n--" + boundary + "\r\n" +
+         part("text/html", mail.html) + "\r\n--" + boundary + "--";
+}
+
+bool isTypeChar(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("!#$&-^_.+").find(c) != std::string_view::npos;
+}
+
+/// `filename="report.pdf"`, or by RFC 2231 where that would not do.
+std::string filenameOf(std::string_view name) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  const bool plain = isAscii(name) && name.size() <= 50 &&
+                     name.find_first_of("\"\\") == std::string_view::npos;
+  if (plain) return "filename=\"" + std::string(name) + "\"";
+  std::string out = "filename*=UTF-8''";
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (isTypeChar(c))
+      out += c;
+    else
+      out.append({'%', kDigits[byte >> 4], kDigits[byte & 15]});
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Mailbox> parseMailbox(std::string_view text) {
@@ -178,15 +216,55 @@ Result<std::string> printMail(const Mail& mail) {
                     "\r\nDate: " + dateOf(mail.wallMs) + "\r\nMessage-ID: <" + mail.id +
                     ">\r\nMIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\nX-Belay-Origin: " +
                     encodedText(mail.origin) + "\r\n";
-  if (mail.html.empty()) return out + part("text/plain", mail.text) + "\r\n";
-  // Of what stands between: it can only be there by chance, and no chance is that small.
-  const std::string boundary =
-      "=_" + crypto::sha256(mail.id + '\0' + mail.text + '\0' + mail.html).hex().substr(0, 40);
-  // The line break in front of a boundary is the boundary's, and no part of the text.
-  out += "Content-Type: multipart/alternative; boundary=\"" + boundary + "\"\r\n";
-  out += "\r\n--" + boundary + "\r\n" + part("text/plain", mail.text);
-  out += "\r\n--" + boundary + "\r\n" + part("text/html", mail.html);
-  return out + "\r\n--" + boundary + "--\r\n";
+  if (mail.attachments.empty()) return out + textsOf(mail) + "\r\n";
+  const std::string boundary = boundaryOf(mail, "mixed");
+  out += "Content-Type: multipart/mixed; boundary=\"" + boundary + "\"\r\n";
+  return out + "\r\n--" + boundary + "\r\n" + textsOf(mail);
+}
+
+std::string attachmentHead(const Mail& mail, const Attachment& attachment) {
+  return "\r\n--" + boundaryOf(mail, "mixed") + "\r\nContent-Type: " + attachment.type +
+         "\r\nContent-Disposition: attachment;\r\n " + filenameOf(attachment.name) +
+         "\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+}
+
+std::string mailEnd(const Mail& mail) { return "\r\n--" + boundaryOf(mail, "mixed") + "--\r\n"; }
+
+std::string encodedLines(std::string_view content) {
+  std::string out;
+  out.reserve(static_cast<std::size_t>(encodedSize(content.size())));
+  for (; !content.empty(); content.remove_prefix(std::min(content.size(), kEncodedLineBytes)))
+    out += base::toBase64(content.substr(0, kEncodedLineBytes)) + "\r\n";
+  return out;
+}
+
+std::uint64_t encodedSize(std::uint64_t bytes) {
+  return (bytes + 2) / 3 * 4 + (bytes + kEncodedLineBytes - 1) / kEncodedLineBytes * 2;
+}
+
+Status checkAttachment(const Attachment& attachment) {
+  const auto wrongName = [&](const char* why) {
+    return Error{ErrorCode::kInvalidArgument, "the name of the attachment \"" +
+                                                  base::visible(attachment.name.substr(0, 200)) +
+                                                  "\" " + why};
+  };
+  if (attachment.name.empty() || attachment.name.size() > 255)
+    return wrongName("must have 1 to 255 bytes");
+  if (!base::isUtf8(attachment.name) ||
+      std::any_of(attachment.name.begin(), attachment.name.end(), isControl))
+    return wrongName("has a line break or control character");
+  const std::string& type = attachment.type;
+  const std::size_t slash = type.find('/');
+  const auto good = [](std::string_view half) {
+    return !half.empty() && half.size() <= 100 && std::all_of(half.begin(), half.end(), isTypeChar);
+  };
+  const std::string_view whole(type);
+  if (slash != std::string::npos && good(whole.substr(0, slash)) && good(whole.substr(slash + 1)) &&
+      !whole.starts_with("multipart/") && !whole.starts_with("message/"))
+    return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "\"" + base::visible(type.substr(0, 200)) + "\" is no media type of an attachment",
+               {"content_type: application/octet-stream"}};
 }
 
 std::string stuffDots(std::string_view message) {

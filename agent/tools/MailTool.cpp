@@ -1,13 +1,17 @@
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 #include "agent/tools/Confine.h"
 #include "agent/tools/MailText.h"
 #include "agent/tools/Smtp.h"
 #include "agent/tools/Tool.h"
 #include "agent/tools/ToolIo.h"
+#include "common/base/Files.h"
 #include "common/base/Text.h"
+#include "common/base/UniqueFd.h"
 #include "common/http/Connector.h"
 #include "common/http/Resolver.h"
 
@@ -21,6 +25,7 @@ using base::Status;
 namespace {
 
 constexpr std::int64_t kConnectMs = 20'000;
+constexpr std::size_t kPieceBytes = 1000 * kEncodedLineBytes;
 constexpr std::int64_t kWholeMs = 5 * 60'000;
 
 std::string helloOf(const json::Value& connection) {
@@ -66,10 +71,13 @@ class MailWork {
   Status all() {
     BELAY_ASSIGN(const std::string message, printed());
     const std::string stuffed = stuffDots(message);
+    BELAY_ASSIGN(const std::uint64_t more, openAttachments());
     BELAY_TRY(connect());
     BELAY_TRY(introduce());
-    BELAY_TRY(smtp_->address(mail_.from.address, recipients_, message.size()));
+    BELAY_TRY(smtp_->address(mail_.from.address, recipients_, message.size() + more));
     BELAY_TRY(smtp_->content(stuffed));
+    for (std::size_t i = 0; i < files_.size(); ++i) BELAY_TRY(sendAttachment(i));
+    if (!files_.empty()) BELAY_TRY(smtp_->more(mailEnd(mail_)));
     // Without its end no server delivers it (RFC 5321, 4.1.1.4).
     exit_.act(std::chrono::milliseconds{request_.integer("grace_ms", 5000)});
     effect_ = Effect::kUnknown;
@@ -106,6 +114,38 @@ class MailWork {
     return out;
   }
 
+  /// Before it hears anything. Bytes that they and what is around them will have.
+  Result<std::uint64_t> openAttachments() {
+    std::uint64_t bytes = mail_.attachments.empty() ? 0 : mailEnd(mail_).size();
+    for (std::size_t i = 0; i < mail_.attachments.size(); ++i) {
+      const std::string path = request_.text("folder") + "/put-" + std::to_string(i);
+      BELAY_ASSIGN(base::UniqueFd fd, base::openForReading(path));
+      struct stat info {};
+      if (::fstat(fd.get(), &info) != 0) return base::errnoError(errno, "look at " + path);
+      bytes += attachmentHead(mail_, mail_.attachments[i]).size() +
+               encodedSize(static_cast<std::uint64_t>(info.st_size));
+      files_.push_back(std::move(fd));
+    }
+    return bytes;
+  }
+
+  Status sendAttachment(std::size_t number) {
+    BELAY_TRY(smtp_->more(attachmentHead(mail_, mail_.attachments[number])));
+    std::string buffer;
+    for (bool atEnd = false; !atEnd;) {
+      const std::size_t had = buffer.size();
+      buffer.resize(kPieceBytes);
+      const ssize_t got = ::read(files_[number].get(), buffer.data() + had, kPieceBytes - had);
+      if (got < 0 && errno != EINTR) return base::errnoError(errno, "read an attachment");
+      buffer.resize(had + (got > 0 ? static_cast<std::size_t>(got) : 0));
+      atEnd = got == 0;
+      const std::size_t whole = buffer.size() - (atEnd ? 0 : buffer.size() % kEncodedLineBytes);
+      BELAY_TRY(smtp_->more(encodedLines(std::string_view(buffer).substr(0, whole))));
+      buffer.erase(0, whole);
+    }
+    return {};
+  }
+
   Result<std::string> printed() {
     BELAY_ASSIGN(mail_.from, parseMailbox(connection_.text("from")));
     BELAY_ASSIGN(mail_.to, boxes("to"));
@@ -115,6 +155,10 @@ class MailWork {
     mail_.subject = request_.text("subject");
     mail_.text = request_.text("text");
     mail_.html = request_.text("html");
+    if (const json::Value* attachments = request_.find("attachments")) {
+      for (const json::Value& each : attachments->asArray())
+        mail_.attachments.push_back({each.text("name"), each.text("type")});
+    }
     // The same over attempts, so that who gets it twice can see that.
     const std::string& from = mail_.from.address;
     mail_.id = "belay." + request_.text("idempotency_key") + from.substr(from.rfind('@'));
@@ -164,6 +208,7 @@ class MailWork {
   const base::PosixClock clock_;
   Mail mail_;
   std::vector<std::string> recipients_;
+  std::vector<base::UniqueFd> files_;  // Of mail_.attachments.
   std::shared_ptr<tls::TlsClientConfig> tls_;  // With the session of TLS.
   std::unique_ptr<Smtp> smtp_;
   json::Value output_{json::Object{}};

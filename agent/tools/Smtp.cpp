@@ -154,6 +154,10 @@ Status Smtp::content(std::string_view stuffed) {
   BELAY_TRY(command("DATA", "send the mail"));
   if (reply_.code != 354)
     return Error{ErrorCode::kSmtpRefused, "send the mail: " + reply_.str()};
+  return more(stuffed);
+}
+
+Status Smtp::more(std::string_view stuffed) {
   while (!stuffed.empty()) {
     const std::string_view piece = stuffed.substr(0, kPieceBytes);
     BELAY_TRY(stream_->write(piece, soon()));

@@ -48,6 +48,8 @@ class Smtp {
                        std::size_t size);
   /// Sends the message up to its end, which is not said yet.
   base::Status content(std::string_view stuffed);
+  /// What follows it, likewise.
+  base::Status more(std::string_view stuffed);
   /// Says that it is complete; success: the server has taken it.
   base::Status end();
   void quit();

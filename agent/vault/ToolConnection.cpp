@@ -30,6 +30,7 @@ enum class Part {
   kHostKeys,  ///< "TYPE BASE64", as ssh-keyscan and known_hosts have them behind the host.
   kName,      ///< An identifier.
   kDuration,
+  kSize,
   kPath,
   kTls,
   kFree,      ///< An object; {secret: NAME} may stand anywhere in it.
@@ -138,6 +139,9 @@ Status checkPart(const ConnectionReader& reader, const ToolKey& key, const json:
       if (time && time->count() > 0 && *time <= std::chrono::minutes{10}) return {};
       return reader.invalid(pointer, "it must be a duration of at most 10m, like 20s");
     }
+    case Part::kSize:
+      if (value.isString() && base::parseBytes(value.asString()).ok()) return {};
+      return reader.invalid(pointer, "it must be a size, like \"20 MB\"");
     case Part::kPath:
       if (isWord(value) && value.asString().front() == '/') return {};
       return reader.invalid(pointer, "it must be an absolute path");
@@ -163,7 +167,7 @@ constexpr std::array<ToolKey, 8> kSshKeys{{{"host", Part::kWord, true},
                                        {"host_keys", Part::kHostKeys},
                                        {"jump", Part::kName},
                                        {"connect_timeout", Part::kDuration}}};
-constexpr std::array<ToolKey, 9> kSmtpKeys{{{"host", Part::kWord, true},
+constexpr std::array<ToolKey, 10> kSmtpKeys{{{"host", Part::kWord, true},
                                         {"port", Part::kPort},
                                         {"tls", Part::kTls},
                                         {"user", Part::kTextOrSecret},
@@ -171,6 +175,7 @@ constexpr std::array<ToolKey, 9> kSmtpKeys{{{"host", Part::kWord, true},
                                         {"from", Part::kLine, true},
                                         {"hello", Part::kWord},
                                         {"ca_file", Part::kPath},
+                                        {"attachments_max", Part::kSize},
                                         {"connect_timeout", Part::kDuration}}};
 constexpr std::array<ToolKey, 3> kPluginKeys{
     {{"plugin", Part::kName, true}, {"with", Part::kFree}, {"test", Part::kInput}}};

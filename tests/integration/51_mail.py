@@ -12,10 +12,10 @@ import mta
 import sshd
 
 
-def host_with_server(policy=None, starttls=True, needs_login=True, **connection):
+def host_with_server(policy=None, starttls=True, needs_login=True, size="100K", **connection):
     host = belay.Host(policy=policy)
     os.chmod(host.folder, 0o755)
-    host.server = mta.Mta(host.folder + "/mta", starttls, needs_login)
+    host.server = mta.Mta(host.folder + "/mta", starttls, needs_login, size)
     definition = {name: value for name, value in host.server.connection(**connection).items() if value is not None}
     host.write_settings({"connections": {"post": definition}, "jobs": {"grace": "1s"}})
     host.init()
@@ -65,6 +65,53 @@ def test_a_mail_arrives_as_it_was_written():
             check.has(str(mail["to"]), "Bøb")
         check.has(host.server.log(), "TLS1.3")
         check.has(host.server.log(), "A=plain")
+
+
+def attaching(host, spec):
+    """A run whose first step leaves files and whose second sends them."""
+    given = flow({"to": ["ada@example.test", "bob@example.test"], "title": "Files", **spec})
+    script = ("cp %s/random bin.dat && printf 'a,b\\n..\\n.\\n' > 'rows.csv' && cp bin.dat 'Über \"x\".dat' && : > empty && "
+              "for f in bin.dat rows.csv 'Über \"x\".dat' empty; do %s job attach \"$f\"; done && seq 3" % (host.folder, os.environ["BELAY"]))
+    given["steps"].insert(0, {"id": "made", "persist": "always", "run": {"script": script, "cwd": host.folder + "/made"}})
+    return given
+
+
+def files_of(mail):
+    return {part.get_filename(): (part.get_content_type(), part.get_payload(decode=True)) for part in mail.iter_attachments()}
+
+
+def test_attachments_arrive_byte_for_byte():
+    with host_with_server(size="20M", attachments_max="7 MB") as host:
+        os.mkdir(host.folder + "/made")
+        content = os.urandom(3_000_017)
+        with open(host.folder + "/random", "wb") as file:
+            file.write(content)
+        made = "${{ steps.made.output.attachments['%s'] }}"
+        succeeded(host.run(attaching(host, {"html": "<p>x</p>", "attachments": [
+            {"from": made % "bin.dat"}, {"from": made % "rows.csv", "content_type": "text/csv"}, {"from": made % "empty", "filename": "nothing"},
+            {"from": made % "Über \"x\".dat", "content_type": "image/png"},
+            {"from": "${{ steps.made.output.stdout.ref }}", "filename": "numbers.txt"}]})))
+        for person in ("ada", "bob"):
+            mail = host.server.mails(person)[0]
+            check.equal("x", mail.get_body(("plain",)).get_content().rstrip("\n"))
+            check.equal("<p>x</p>", mail.get_body(("html",)).get_content().rstrip("\n"))
+            check.equal({"bin.dat": ("application/octet-stream", content), "rows.csv": ("text/csv", b"a,b\n..\n.\n"),
+                         "nothing": ("application/octet-stream", b""), "Über \"x\".dat": ("image/png", content),
+                         "numbers.txt": ("text/plain", b"1\n2\n3\n")}, files_of(mail))
+        # What is too much, or no resource, is refused before anything is sent.
+        for attachments, code in (([{"from": made % "bin.dat"}] * 3, "BLY-LIMIT"), ([{"from": "a text"}], "BLY-INVALID-ARGUMENT"),
+                                  ([{"from": "res://sha256/" + "0" * 64}], "BLY-RESOURCE-NOT-FOUND"),
+                                  ([{"from": made % "empty", "filename": "a\nB: c"}], "BLY-INVALID-ARGUMENT"),
+                                  ([{"from": made % "empty", "content_type": "message/rfc822"}], "BLY-INVALID-ARGUMENT"),
+                                  ([{"from": made % "empty", "content_type": "a/b\nC: d"}], "BLY-INVALID-ARGUMENT")):
+            failed(host.run(attaching(host, {"attachments": attachments})), code)
+        check.equal(1, len(host.server.mails("ada")))
+    with host_with_server() as host:
+        os.mkdir(host.folder + "/made")
+        with open(host.folder + "/random", "wb") as file:
+            file.write(content[:200_000])
+        error = failed(host.run(attaching(host, {"attachments": [{"from": made % "bin.dat"}]})), "BLY-SMTP-REFUSED")
+        check.has(error["message"], "size")
 
 
 def test_tls_from_the_start_and_a_server_without_login():

@@ -32,7 +32,7 @@ tls_advertise_hosts = %(advertise)s
 tls_certificate = %(folder)s/cert.pem
 tls_privatekey = %(folder)s/key.pem
 auth_advertise_hosts = ${if def:tls_cipher {*}{}}
-message_size_limit = 100K
+message_size_limit = %(size)s
 keep_environment =
 host_lookup =
 rfc1413_query_timeout = 0s
@@ -107,7 +107,7 @@ def make_certificate(folder, name="localhost"):
 
 
 class Mta:
-    def __init__(self, folder, starttls=True, needs_login=True):
+    def __init__(self, folder, starttls=True, needs_login=True, size="100K"):
         self.folder, self.plain, self.tls = folder, sshd.free_port(), sshd.free_port()
         root = os.getuid() == 0
         entry = pwd.getpwnam("Debian-exim") if root else pwd.getpwuid(os.getuid())
@@ -116,7 +116,7 @@ class Mta:
         make_certificate(folder)
         values = {"folder": folder, "user": entry.pw_name, "group": str(entry.pw_gid), "plain": self.plain, "tls": self.tls,
                   "advertise": "*" if starttls else "", "open": "false" if needs_login else "true",
-                  "drop": "false" if root else "true"}
+                  "drop": "false" if root else "true", "size": size}
         with open(folder + "/exim.conf", "w", encoding="utf-8") as file:
             file.write(CONFIG % values)
         if root:
