@@ -44,6 +44,8 @@ class Verification : public std::enable_shared_from_this<Verification> {
     total_.hostRows += report->hostRows;
     total_.flowChanges += report->flowChanges;
     total_.statements += report->statements;
+    total_.scrubs += report->scrubs;
+    total_.scrubbedEvents += report->scrubbedEvents;
     if (!report->ok) {
       return exchange_->fail(Error{ErrorCode::kJournalChainBroken,
                                    report->firstBad,
@@ -134,7 +136,8 @@ Value verifyReportToJson(const journal::VerifyReport& report) {
   Value data;
   data.set("verified", true).set("runs", report.runs).set("events", report.events);
   data.set("host_rows", report.hostRows).set("flow_changes", report.flowChanges);
-  data.set("statements", report.statements);
+  data.set("statements", report.statements).set("scrubs", report.scrubs);
+  data.set("scrubbed_events", report.scrubbedEvents);
   return data;
 }
 

@@ -88,6 +88,7 @@ constexpr const Command* kAll[] = {
     &kSecretDeleteCommand,
     &kSecretRotateCommand,
     &kSecretUnlockCommand,
+    &kScrubCommand,
     &kConnectionAddCommand,
     &kConnectionListCommand,
     &kConnectionTestCommand,

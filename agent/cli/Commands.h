@@ -84,6 +84,7 @@ extern const Command kSecretUsagesCommand;
 extern const Command kSecretDeleteCommand;
 extern const Command kSecretRotateCommand;
 extern const Command kSecretUnlockCommand;
+extern const Command kScrubCommand;
 extern const Command kConnectionAddCommand;
 extern const Command kConnectionListCommand;
 extern const Command kConnectionTestCommand;

@@ -69,6 +69,8 @@ Result<api::Envelope> verify(Invocation& invocation) {
     total.hostRows += report.hostRows;
     total.flowChanges += report.flowChanges;
     total.statements += report.statements;
+    total.scrubs += report.scrubs;
+    total.scrubbedEvents += report.scrubbedEvents;
     if (!report.ok) {
       return Error{ErrorCode::kJournalChainBroken,
                    report.firstBad,
@@ -153,6 +155,10 @@ std::string printStats(const Invocation& invocation, const Value& data) {
 }
 
 std::string printVerified(const Invocation& invocation, const Value& data) {
+  if (data.integer("scrubs") > 0) {
+    invocation.note(number(data, "scrubbed_events") + " events have another text than they were " +
+                    "written with, by " + number(data, "scrubs") + " records of belay scrub");
+  }
   return invocation.style().status("ok") + ": " + number(data, "runs") + " runs, " +
          number(data, "events") + " events, " + number(data, "host_rows") +
          " rows of the host's chain, " + number(data, "flow_changes") + " changes of flows and " +

@@ -30,6 +30,16 @@ Result<std::unique_ptr<journal::Journal>> openJournal(const Installation& instal
   return journal::Journal::open(options, clock, silence());
 }
 
+Result<std::unique_ptr<journal::Journal>> openJournalAt(const std::string& path,
+                                                        const base::Clock& clock, bool readOnly) {
+  journal::JournalOptions options;
+  options.path = path;
+  options.readOnly = readOnly;
+  options.lockWait = kLockWait;
+  options.reserveBytes = 0;
+  return journal::Journal::open(options, clock, silence());
+}
+
 Result<json::Value> readLocally(const Installation& installation, const base::Clock& clock,
                                 const std::string& target) {
   BELAY_ASSIGN(const std::unique_ptr<journal::Journal> journal,

@@ -18,6 +18,11 @@ base::Result<std::unique_ptr<journal::Journal>> openJournal(const Installation& 
                                                             const base::Clock& clock,
                                                             bool readOnly);
 
+/// The same for the journal of a path, such as a backup; no reserve is kept beside it.
+base::Result<std::unique_ptr<journal::Journal>> openJournalAt(const std::string& path,
+                                                              const base::Clock& clock,
+                                                              bool readOnly);
+
 /// Answers a read of the API by the very code that the daemon uses.
 base::Result<json::Value> readLocally(const Installation& installation, const base::Clock& clock,
                                       const std::string& target);

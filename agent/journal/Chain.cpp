@@ -13,6 +13,7 @@ constexpr std::string_view kRunLabel{"belay/run-chain/v1\0", 19};
 constexpr std::string_view kHostLabel{"belay/host-chain/v1\0", 20};
 constexpr std::string_view kLedgerLabel{"belay/flow-ledger/v1\0", 21};
 constexpr std::string_view kStatementLabel{"belay/statements/v1\0", 20};
+constexpr std::string_view kScrubLabel{"belay/scrubs/v1\0", 16};
 
 /// Fixed-size fields of one row, put together on the stack: one call of the hash instead of five.
 class Fields {
@@ -124,6 +125,13 @@ Hash statementChainStart() { return crypto::sha256(kStatementLabel).bytes; }
 
 Hash statementChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
                         std::initializer_list<std::string_view> texts) {
+  return rowChainNext(previous, numbers, texts);
+}
+
+Hash scrubChainStart() { return crypto::sha256(kScrubLabel).bytes; }
+
+Hash scrubChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
+                    std::initializer_list<std::string_view> texts) {
   return rowChainNext(previous, numbers, texts);
 }
 

@@ -42,4 +42,10 @@ Hash statementChainStart();
 Hash statementChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
                         std::initializer_list<std::string_view> texts);
 
+/// What the first row of the ledger of scrubs is chained to.
+Hash scrubChainStart();
+/// The hash of a row of the ledger of scrubs that follows the one with hash `previous`.
+Hash scrubChainNext(const Hash& previous, std::initializer_list<std::int64_t> numbers,
+                    std::initializer_list<std::string_view> texts);
+
 }  // namespace belay::journal

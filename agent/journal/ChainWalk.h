@@ -6,6 +6,7 @@
 #include "agent/journal/HostChain.h"
 #include "agent/journal/LedgerTable.h"
 #include "agent/journal/Rows.h"
+#include "agent/journal/ScrubTable.h"
 #include "agent/journal/Session.h"
 #include "agent/journal/StatementTable.h"
 
@@ -19,7 +20,7 @@ namespace belay::journal {
 class ChainWalk {
  public:
   ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger,
-            StatementTable& statements);
+            StatementTable& statements, ScrubTable& scrubs);
 
   base::Result<VerifyReport> walk(VerifyCursor& cursor, std::size_t eventsMost);
 
@@ -36,6 +37,7 @@ class ChainWalk {
   base::Result<bool> walkRun(VerifyCursor& cursor, const Run& run, std::size_t most,
                              VerifyReport& report);
   base::Status walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
+  base::Status walkScrubs(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status walkLedger(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status walkStatements(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status checkSeal(const SealRow& row, VerifyReport& report);
@@ -43,6 +45,7 @@ class ChainWalk {
   HostChain& hostChain_;
   LedgerTable& ledger_;
   StatementTable& statements_;
+  ScrubTable& scrubs_;
   sqlite::Statement runFrom_;
   sqlite::Statement eventsFrom_;
   sqlite::Statement events_;

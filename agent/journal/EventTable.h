@@ -4,16 +4,20 @@
 #include <vector>
 
 #include "agent/journal/Rows.h"
+#include "agent/journal/ScrubTable.h"
 #include "agent/journal/Session.h"
 
 namespace belay::journal {
 
 /// The events of all runs, in the order in which they were committed; one hash chain per run.
 ///
+/// An event that was scrubbed has another text than its hash was made of; the ledger of scrubs
+/// speaks for it.
+///
 /// Threads: owner. Errors: as Journal says.
 class EventTable {
  public:
-  explicit EventTable(Session& session);
+  EventTable(Session& session, ScrubTable& scrubs);
 
   base::Status append(RunHead& head, std::string_view name, std::int64_t atMs,
                       std::string_view body);
@@ -30,6 +34,7 @@ class EventTable {
   base::Result<RunHead> headAt(std::int64_t number, const base::RunId& id, std::uint64_t seq);
 
   Session& session_;
+  ScrubTable& scrubs_;
   sqlite::Statement insert_;
   sqlite::Statement last_;
   sqlite::Statement hashAt_;

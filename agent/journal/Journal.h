@@ -26,6 +26,8 @@ class StartTable;
 class LinkTable;
 class ResourceTable;
 class ScheduleTable;
+struct ScrubPlan;
+struct ScrubReport;
 
 /// Where the journal lives and how far it may grow.
 struct JournalOptions {
@@ -216,6 +218,8 @@ class Journal : public FlowLedger, public StatementLedger {
   /// Removes runs that ended before `beforeMs`, at most `most`; the host's chain keeps an anchor.
   /// Durability: on disk on success.
   virtual base::Result<PruneReport> prune(std::int64_t beforeMs, std::size_t most) = 0;
+  /// Looks for values that should not stand anywhere, or takes them out (JournalScrub.h).
+  virtual base::Result<ScrubReport> scrub(const ScrubPlan& plan) = 0;
   /// A compact copy in a new file, complete and on disk on success; kConflict when `target` exists.
   /// Takes seconds for a large journal: beginBackup() is for a loop.
   virtual base::Status backup(const std::string& target) = 0;

@@ -175,6 +175,8 @@ struct VerifyCursor {
   std::array<std::uint8_t, 32> ledgerHash{};
   std::int64_t statementRow = -1;  ///< Of the ledger of statements; negative: not begun.
   std::array<std::uint8_t, 32> statementHash{};
+  std::int64_t scrubRow = -1;  ///< Of the ledger of scrubs; negative: not begun.
+  std::array<std::uint8_t, 32> scrubHash{};
   bool done = false;
 };
 
@@ -187,6 +189,8 @@ struct CheckCursor {
 
 struct VerifyReport {
   std::uint64_t runs = 0, events = 0, hostRows = 0, flowChanges = 0, statements = 0;
+  std::uint64_t scrubs = 0;          ///< Rows of their ledger.
+  std::uint64_t scrubbedEvents = 0;  ///< Events whose text is not the one that their hash was made of.
   bool ok = true;
   std::string firstBad;  ///< "run r…, event 12: …"
 };

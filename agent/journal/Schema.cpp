@@ -206,6 +206,11 @@ constexpr const char* kVersion3[] = {
     " PRIMARY KEY (digest, person)) STRICT, WITHOUT ROWID",
     "CREATE INDEX starts_by_key ON starts (person, key) WHERE outcome = 0",
     "CREATE INDEX starts_by_run ON starts (run, until_ms)",
+    "CREATE TABLE scrubs (number INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL,"
+    " by_whom TEXT NOT NULL, secret TEXT NOT NULL, place TEXT NOT NULL, run TEXT NOT NULL,"
+    " seq INTEGER NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, count INTEGER NOT NULL,"
+    " hash BLOB NOT NULL) STRICT",
+    "CREATE INDEX scrubs_by_event ON scrubs (run, seq) WHERE seq > 0",
 };
 
 constexpr std::array<std::span<const char* const>, kSchemaVersion> kVersions{kVersion1, kVersion2,

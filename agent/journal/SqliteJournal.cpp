@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/journal/Backup.h"
+#include "agent/journal/JournalScrub.h"
 #include "agent/journal/Statistics.h"
 
 namespace belay::journal {
@@ -31,7 +32,8 @@ SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clo
     : session(std::move(ownedSession)),
       runs(*session),
       admissions(*session),
-      events(*session),
+      scrubs(*session),
+      events(*session, scrubs),
       hostChain(*session),
       waits(*session),
       timers(*session, clock),
@@ -46,7 +48,7 @@ SqliteJournal::Open::Open(std::unique_ptr<Session> ownedSession, const base::Clo
       link(*session),
       gates(*session),
       starts(*session),
-      chainWalk(*session, hostChain, ledger, statements),
+      chainWalk(*session, hostChain, ledger, statements, scrubs),
       retention(*session, hostChain, schedules, resources),
       structureCheck(*session),
       runIdOf(session->database(), "find run", "SELECT id FROM runs WHERE number = ?") {}
@@ -62,7 +64,8 @@ Status SqliteJournal::checkLastRows() {
   BELAY_TRY(open_->events.checkLast(kEventsCheckedAtOpen));
   BELAY_TRY(open_->hostChain.checkLast(kSealsCheckedAtOpen));
   BELAY_TRY(open_->ledger.chain().checkLast(kFlowChangesCheckedAtOpen));
-  return open_->statements.chain().checkLast(kStatementsCheckedAtOpen);
+  BELAY_TRY(open_->statements.chain().checkLast(kStatementsCheckedAtOpen));
+  return open_->scrubs.chain().checkLast(kStatementsCheckedAtOpen);
 }
 
 ResourceTable& SqliteJournal::resourceTable() {
@@ -444,6 +447,11 @@ Result<PruneReport> SqliteJournal::prune(std::int64_t beforeMs, std::size_t most
   // A read can meet the full disk too: for room in memory it writes out what was changed before it.
   if (!report) BELAY_TRY(open_->session->settle(report.error()));
   return report;
+}
+
+Result<ScrubReport> SqliteJournal::scrub(const ScrubPlan& plan) {
+  BELAY_TRY(ready());
+  return JournalScrub(*open_->session, open_->scrubs, plan, clock_.wallMs()).run();
 }
 
 Status SqliteJournal::backup(const std::string& target) {

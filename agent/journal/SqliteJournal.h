@@ -18,6 +18,7 @@
 #include "agent/journal/Retention.h"
 #include "agent/journal/RunTable.h"
 #include "agent/journal/ScheduleTable.h"
+#include "agent/journal/ScrubTable.h"
 #include "agent/journal/Session.h"
 #include "agent/journal/StartTable.h"
 #include "agent/journal/StatementTable.h"
@@ -126,6 +127,7 @@ class SqliteJournal final : public Journal {
   base::Result<VerifyReport> verify(VerifyCursor& cursor, std::size_t eventsMost) override;
   base::Status quickCheck(CheckCursor& cursor, std::size_t rowsMost) override;
   base::Result<PruneReport> prune(std::int64_t beforeMs, std::size_t most) override;
+  base::Result<ScrubReport> scrub(const ScrubPlan& plan) override;
   base::Status backup(const std::string& target) override;
   base::Result<std::unique_ptr<Backup>> beginBackup(const std::string& target) override;
   bool fullMode() const override;
@@ -139,6 +141,7 @@ class SqliteJournal final : public Journal {
     std::unique_ptr<Session> session;
     RunTable runs;
     AdmissionTable admissions;
+    ScrubTable scrubs;
     EventTable events;
     HostChain hostChain;
     WaitTable waits;

@@ -20,7 +20,7 @@ struct TableRow {
   const char* name;
   const char* piece;
 };
-constexpr std::array<TableRow, 9> kNumbered{{
+constexpr std::array<TableRow, 10> kNumbered{{
     {"runs",
      "SELECT max(number), sum(n) FROM (SELECT number, length(id) + length(slug) +"
      " length(flow_digest) + length(step) + length(error_message) + finished_ms AS n"
@@ -53,6 +53,10 @@ constexpr std::array<TableRow, 9> kNumbered{{
      "SELECT max(number), sum(n) FROM (SELECT number, length(subject) + length(digest) +"
      " length(text) + length(signers) + length(by_whom) + length(hash) + at_ms AS n"
      " FROM statements NOT INDEXED WHERE number > ? ORDER BY number LIMIT ?)"},
+    {"scrubs",
+     "SELECT max(number), sum(n) FROM (SELECT number, length(secret) + length(place) + length(run) +"
+     " length(before) + length(after) + length(hash) + at_ms AS n"
+     " FROM scrubs NOT INDEXED WHERE number > ? ORDER BY number LIMIT ?)"},
 }};
 
 /// The others are small: SQLite checks each at once.

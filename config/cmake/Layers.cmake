@@ -68,14 +68,15 @@ belay_layer(agent/script     USES belay_base belay_json belay_crypto deps::quick
 belay_layer(agent/flow       USES belay_base belay_json belay_calendar belay_yaml belay_crypto belay_script)
 belay_layer(agent/authoring  USES belay_base belay_json belay_yaml belay_calendar belay_flow belay_embedded)
 belay_layer(agent/engine     USES belay_base belay_json belay_flow)
-belay_layer(agent/journal    USES belay_base belay_log belay_json belay_crypto belay_statement belay_sqlite
-                                  belay_flow belay_engine)
+belay_layer(agent/journal    USES belay_base belay_log belay_json belay_crypto belay_redaction belay_statement
+                                  belay_sqlite belay_flow belay_engine)
 belay_layer(agent/trust      USES belay_base belay_json belay_crypto belay_statement belay_http belay_calendar)
 belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto belay_statement belay_script belay_flow
                                   belay_engine belay_journal belay_trust)
 belay_layer(agent/resources  USES belay_base belay_crypto)
 belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_redaction belay_http belay_trust)
 belay_layer(agent/jobs       USES belay_base belay_json belay_redaction)
+belay_layer(agent/scrub      USES belay_base belay_crypto belay_redaction belay_journal belay_resources belay_jobs)
 belay_layer(agent/agents     USES belay_base belay_json belay_crypto belay_jobs)
 belay_layer(agent/llm        USES belay_base belay_json belay_http)
 belay_layer(agent/tools      USES belay_base belay_json belay_crypto belay_tls belay_http belay_jobs
@@ -94,7 +95,7 @@ belay_layer(agent/api        USES belay_base belay_log belay_json belay_wire bel
                                   belay_triggers belay_link belay_version belay_embedded)
 belay_layer(agent/cli        USES belay_base belay_log belay_json belay_settings belay_yaml belay_http belay_flow
                                   belay_journal belay_trust belay_runtime belay_vault belay_resources
-                                  belay_jobs belay_agents belay_steps belay_rehearsal belay_triggers belay_link belay_authoring belay_api
+                                  belay_jobs belay_scrub belay_agents belay_steps belay_rehearsal belay_triggers belay_link belay_authoring belay_api
                                   belay_version belay_embedded deps::poco_util)
 
 belay_layer(relay/mailbox    USES belay_base belay_log belay_crypto belay_sqlite)

@@ -29,7 +29,7 @@ BANNED = (
     ("fork", re.compile(r"(?<![\w.>])(::)?(v?fork|system|popen)\s*\("), ("agent/jobs/", "agent/agents/")),
     ("open", re.compile(r"(?<![\w.>:])::(open|openat|creat)\s*\("),
      WORLD + ("common/sqlite/", "common/http/", "common/tls/", "agent/journal/", "agent/resources/", "agent/vault/",
-              "agent/steps/", "agent/api/", "agent/agents/", "agent/tools/")),
+              "agent/scrub/", "agent/steps/", "agent/api/", "agent/agents/", "agent/tools/")),
     ("free", re.compile(r"(?<![\w.>])(delete\s+\w|delete\[\]|std::free\s*\(|::free\s*\(|\bmalloc\s*\()"),
      ("common/base/",)),
     ("singleton", re.compile(r"(Poco::Util::Application|Logger::get|defaultPool)"), ("agent/main.cpp",)),
