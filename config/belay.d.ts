@@ -261,6 +261,15 @@ export interface Notify {
   reply_to?: Text;
   /** The mail as HTML, beside its text: a text, or {template: NAME}. Values in it are put in as they are. */
   html?: Text | { template: string };
+  /** Resources that go with a mail, together at most attachments_max of its connection. */
+  attachments?: {
+    /** A resource: the output of a step that kept one, or res://sha256/… */
+    from: Json;
+    /** What it is called; without it as the resource is. */
+    filename?: Text;
+    /** Its media type; without it that of the resource. */
+    content_type?: Text;
+  }[];
 }
 
 /** Runs another flow as a child run; the output is the output of that run. */

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import subprocess
 import time
 
 import belay
@@ -117,6 +118,36 @@ def test_a_signed_webhook():
             check.has(got.body.decode(), "Done: ä")
             host.stop()
             check.equal([], find(host.state, secret))
+
+
+def test_a_prompt_is_seen_while_it_waits_and_a_secret_never():
+    with belay.started() as host:
+        check.equal(0, host.cli("secret", "set", "CANARY", stdin=CANARY).code)
+        # It ends with how the secret begins.
+        script = "printf 'Password: can'; while [ ! -e go ]; do sleep 0.02; done; printf 'ary-%s' 7c1f9e2ab4d8-secret; sleep 600"
+        run = host.start_run({"slug": "ask", "steps": [{"id": "a", "run": {"script": script, "cwd": host.folder,
+                                                                           "env": {"C": {"secret": "CANARY"}}}}]})
+        follower = host.spawn("run", "logs", "--follow", run, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            shown = ""
+            os.set_blocking(follower.stdout.fileno(), False)
+
+            def seen(words):
+                nonlocal shown
+                shown += (follower.stdout.read() or b"").decode()
+                return words in shown
+            belay.eventually(lambda: seen("Password: can"), seconds=5, what="the prompt")
+            host.write("go", "")
+            time.sleep(1.5)
+            seen("")
+            check.equal([], [form for form in forms(CANARY) if form in shown.encode()])
+        finally:
+            follower.kill()
+            follower.wait()
+        host.post("/v1/runs/%s/cancel" % run)
+        host.wait_run(run)
+        host.stop()
+        check.equal([], find(host.state, CANARY))
 
 
 if __name__ == "__main__":
