@@ -49,10 +49,12 @@ engine::Failure failureFrom(const Error& error, bool nothingLeft) {
   return failure;
 }
 
-/// What the process says of a statement that did not run to its end: nothing has changed then.
+/// What the process says of a statement that did not run to its end: nothing has changed then, but
+/// where it says that it does not know.
 engine::Failure refusalOf(const json::Value& result) {
   engine::Failure failure = failureFrom(Error{ErrorCode::kDbQuery, result.text("message")}, true);
   failure.code = result.text("code");
+  failure.nothingLeft = failure.code != base::errorText(ErrorCode::kStepAmbiguous);
   for (const ErrorCode code : {ErrorCode::kStepTimeout, ErrorCode::kDbBusy}) {
     if (failure.code == base::errorText(code)) failure.kind = classOf(code);
   }
@@ -218,6 +220,8 @@ StepResult DbStep::resultOf(const Attempt& attempt, const jobs::JobOutcome& outc
   if (outcome.result && outcome.result->find("code")) {
     result.ok = false;
     result.failure = refusalOf(*outcome.result);
+    result.ambiguous = !result.failure->nothingLeft && attempt.effect == flow::EffectClass::kOnce;
+    if (result.ambiguous) result.reason = result.failure->message;
     return result;
   }
   if (outcome.result && outcome.result->find("rows")) {

@@ -2,10 +2,13 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
 
 #include "agent/steps/SqliteStatement.h"
+#include "agent/tools/Confine.h"
 #include "common/base/Files.h"
 #include "common/json/Json.h"
 
@@ -36,6 +39,14 @@ Result<std::string> readAll(int fd) {
   return Error{ErrorCode::kLimit, "the request is larger than 32 MiB"};
 }
 
+/// What the library asks of other files is asked before: /dev/urandom, and the time zone.
+base::Status giveUpFiles(const std::string& file) {
+  std::uint64_t seed = 0;
+  sqlite3_randomness(sizeof seed, &seed);
+  ::tzset();
+  return tools::confine(file.substr(0, std::max<std::size_t>(file.rfind('/'), 1)));
+}
+
 Result<Value> perform(const base::Clock& clock) {
   // Beyond the bound of files a write fails, and the statement is taken back.
   ::signal(SIGXFSZ, SIG_IGN);
@@ -44,6 +55,7 @@ Result<Value> perform(const base::Clock& clock) {
   // Before the library is used: it counts what it takes, and answers with an error beyond the bound.
   sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 1);
   sqlite3_hard_heap_limit64(static_cast<sqlite3_int64>(request.memoryBytes));
+  BELAY_TRY(giveUpFiles(request.file));
   return runSqlite(request, clock);
 }
 

@@ -11,6 +11,7 @@
 #include <set>
 #include <vector>
 
+#include "agent/steps/SqliteFiles.h"
 #include "common/base/FreeWith.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
@@ -102,14 +103,13 @@ class Query {
                false} {}
 
   Result<Value> run() {
-    BELAY_TRY(open());
-    BELAY_TRY(prepare());
-    BELAY_TRY(bind());
-    BELAY_TRY(readColumns());
-    return rows();
+    auto done = perform();
+    if (!done.ok()) takeBack();
+    return done;
   }
 
  private:
+  Result<Value> perform();
   Error error(int code) const;
   Status checkFile() const;
   Status open();
@@ -124,15 +124,30 @@ class Query {
   std::string_view own(std::string text) { return owned_.emplace_back(std::move(text)); }
   Status readColumns();
   Result<Value> rows();
+  Result<Value> oneRow();
   Value valueAt(int column) const;
+  Status commit();
+  void takeBack();
 
   const SqliteRequest& request_;
   Guard guard_;
+  const SqliteFiles files_;
   Handle handle_;
   std::deque<std::string> owned_;  ///< Texts and bytes that the statement is bound to.
   std::vector<std::string> columns_;
+  std::uint64_t bytes_ = 0;  ///< Of the rows so far, as JSON.
   Prepared statement_;
 };
+
+Result<Value> Query::perform() {
+  BELAY_TRY(open());
+  BELAY_TRY(prepare());
+  BELAY_TRY(bind());
+  BELAY_TRY(readColumns());
+  BELAY_ASSIGN(Value out, rows());
+  if (request_.write) BELAY_TRY(commit());
+  return out;
+}
 
 Error Query::error(int code) const {
   const std::string said = handle_ ? sqlite3_errmsg(handle_.get()) : "";
@@ -147,6 +162,12 @@ Error Query::error(int code) const {
                  "allows it with write: true"};
   if (!guard_.refused.empty())
     return Error{ErrorCode::kDbQuery, "a db step does not allow " + guard_.refused};
+  if (!files_.refused().empty())
+    return Error{ErrorCode::kDbQuery,
+                 file + "-journal is left of a transaction over several databases and names " +
+                     base::visible(files_.refused().substr(0, 500)) +
+                     ", which a db step does not touch",
+                 {"open it once with the program that made it, or with sqlite3"}};
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -184,10 +205,11 @@ Status Query::checkFile() const {
 
 Status Query::open() {
   BELAY_TRY(checkFile());
+  if (!files_.name()) return error(SQLITE_NOMEM);
   sqlite3* raw = nullptr;
   const int flags = SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX |
                     (request_.write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
-  const int opened = sqlite3_open_v2(request_.file.c_str(), &raw, flags, nullptr);
+  const int opened = sqlite3_open_v2(request_.file.c_str(), &raw, flags, files_.name());
   handle_.reset(raw);
   if (opened != SQLITE_OK) return error(opened);
   return configure();
@@ -234,6 +256,9 @@ Status Query::configure() {
   BELAY_TRY(pragma("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA cache_size = -4096"));
   if (request_.write) {
     BELAY_TRY(boundPages());
+    // All that RETURNING gives is changed before its first row is there, and OR FAIL keeps what it
+    // did before it failed: only a transaction around the statement takes them back.
+    BELAY_TRY(pragma("BEGIN IMMEDIATE"));
   } else {
     BELAY_TRY(pragma("PRAGMA query_only = ON"));
   }
@@ -388,9 +413,21 @@ Value Query::valueAt(int column) const {
   return blob;
 }
 
+Result<Value> Query::oneRow() {
+  json::Object row;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    row.emplace_back(columns_[i], valueAt(static_cast<int>(i)));
+  }
+  Value whole(std::move(row));
+  bytes_ += json::print(whole).size() + 1;
+  if (bytes_ <= request_.resultBytes) return whole;
+  return Error{ErrorCode::kLimit, "the rows have more than db.result_max = " +
+                                      base::formatBytes(request_.resultBytes),
+               {"select less", "a smaller max_rows"}};
+}
+
 Result<Value> Query::rows() {
   json::Array rows;
-  std::uint64_t bytes = 0;
   bool truncated = false;
   while (true) {
     const int stepped = sqlite3_step(statement_.get());
@@ -399,19 +436,10 @@ Result<Value> Query::rows() {
     truncated = rows.size() >= request_.rowsMax;
     if (truncated && request_.write) continue;  // What it changes is not done before its end.
     if (truncated) break;
-    json::Object row;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      row.emplace_back(columns_[i], valueAt(static_cast<int>(i)));
-    }
-    Value whole(std::move(row));
-    bytes += json::print(whole).size() + 1;
-    if (bytes > request_.resultBytes)
-      return Error{ErrorCode::kLimit, "the rows have more than db.result_max = " +
-                                          base::formatBytes(request_.resultBytes),
-                   {"select less", "a smaller max_rows"}};
-    rows.push_back(std::move(whole));
+    BELAY_ASSIGN(Value row, oneRow());
+    rows.push_back(std::move(row));
   }
-  // Only its end tells whether it was committed.
+  // Its end may tell of an error.
   const int ended = sqlite3_reset(statement_.get());
   if (ended != SQLITE_OK) return error(ended);
   Value out;
@@ -424,6 +452,27 @@ Result<Value> Query::rows() {
     out.set("last_insert_id", std::int64_t{sqlite3_last_insert_rowid(handle_.get())});
   }
   return out;
+}
+
+Status Query::commit() {
+  statement_.reset();
+  sqlite3_set_authorizer(handle_.get(), nullptr, nullptr);
+  const int done = sqlite3_exec(handle_.get(), "COMMIT", nullptr, nullptr, nullptr);
+  if (done == SQLITE_OK) return {};
+  const Error why = error(done);
+  if ((done & 0xff) != SQLITE_IOERR) return why;
+  // The journal may be gone, or the log be whole, although the system said no to what came last.
+  return Error{ErrorCode::kStepAmbiguous,
+               "it is not known whether the statement was committed: " + why.message};
+}
+
+/// Where this fails too, the journal stays, and who opens the file next takes the changes back.
+void Query::takeBack() {
+  if (!handle_ || sqlite3_get_autocommit(handle_.get()) != 0) return;
+  statement_.reset();
+  sqlite3_progress_handler(handle_.get(), 0, nullptr, nullptr);
+  sqlite3_set_authorizer(handle_.get(), nullptr, nullptr);
+  sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 }  // namespace

@@ -28,13 +28,16 @@ struct SqliteRequest {
 
 /// Runs it: `{columns, rows, row_count, truncated}`, and of a write `changes` and `last_insert_id`.
 ///
+/// A write is one transaction: committed on success, taken back on any error.
+///
 /// Neither the file nor the statement is believed: what is not needed is refused (other files,
-/// pragmas, transactions, writing unless `write`), and time, rows, bytes and the growth of the file
+/// those that a journal names too, pragmas, transactions, writing unless `write`), and time, rows, bytes and the growth of the file
 /// are bounded. Memory is bounded by the process that calls it (runSqliteMain()).
 ///
 /// Threads: any.
 /// Errors:  kDbQuery, kDbReadOnly, kDbBusy, kStepTimeout, kLimit, kDiskFull, kInvalidArgument (the
-///          parameters). After each of them the file is as it was.
+///          parameters). After each of them the file is as it was. kStepAmbiguous: whether the
+///          write was committed is not known.
 base::Result<json::Value> runSqlite(const SqliteRequest& request, const base::Clock& clock);
 
 /// The command of a job: takes a request from standard input, writes what came of it to the

@@ -4,6 +4,7 @@ a policy, and a write that outlives the daemon."""
 import json
 import os
 import sqlite3
+import struct
 import subprocess
 import time
 
@@ -114,6 +115,54 @@ def test_a_write_where_both_say_so():
         error = error_of(host, query("insert into users (id, name) values (10, 'z'), (1, 'twice')", db={"write": True}))
         check.equal("BLY-DB-QUERY", error["code"])
         check.equal([(5,)], rows_of(path))
+
+
+def test_a_write_that_fails_after_its_rows_were_changed_has_changed_nothing():
+    host, path = host_with(here, write=True, settings={"db": {"result_max": "64 KiB"}})
+    with host:
+        for sql in ("with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000) "
+                    "insert into users (name) select hex(zeroblob(100)) from n returning id, name",
+                    "update users set name = hex(zeroblob(30000)) returning name",
+                    "insert or fail into users (id, name) values (10, 'x'), (11, 'y'), (1, 'twice')"):
+            shown = host.run(query(sql, db={"write": True}))
+            check.equal("failed", shown["run"]["status"], sql)
+            check.equal(True, belay.step_of(shown, "q")["error"]["nothing_left"], json.dumps(shown["steps"])[:1500])
+            check.equal([(3, "user 0user 1user 2")], rows_of(path, "select count(*), group_concat(name, '') from users"), sql)
+
+
+def journal_that_names(path, other):
+    """As a crash within a transaction over several databases leaves it, but that `other` is anything."""
+    magic, name = bytes.fromhex("d9d505f920a163d7"), other.encode("utf-8")
+    head = magic + struct.pack(">5I", 0, 1, os.path.getsize(path) // 4096, 512, 4096)
+    with open(path + "-journal", "wb") as file:
+        file.write(head.ljust(512, b"\0") + struct.pack(">I", 0x40000000 // 4096 + 1) + name +
+                   struct.pack(">II", len(name), sum(name)) + magic)
+
+
+def test_a_planted_journal_removes_no_file():
+    host, path = host_with(here, write=True)
+    with host:
+        os.makedirs(host.folder + "/elsewhere")
+        for victim in (host.write("elsewhere/victim", "of somebody else"), host.write("beside", "of somebody else"), host.config):
+            before = open(path, "rb").read()
+            journal_that_names(path, victim)
+            error = error_of(host, query("delete from users", db={"write": True}))
+            check.equal(True, os.path.exists(victim), victim)
+            check.equal("BLY-DB-QUERY", error["code"], error)
+            check.has(error["message"], victim)
+            check.equal(before, open(path, "rb").read())
+        os.remove(path + "-journal")
+        check.equal([(3,)], rows_of(path))
+        # What is beside it does not disturb: a log of its own, and files of others.
+        base = sqlite3.connect(path)
+        base.execute("pragma journal_mode = wal")
+        base.execute("insert into users (name) values ('while it is open')")
+        base.commit()
+        succeeded = host.run(query("insert into users (name) values ('x') returning id", db={"write": True}))
+        check.equal([{"id": 5}], succeeded["run"]["output"]["rows"])
+        check.equal([(5,)], base.execute("select count(*) from users").fetchall())
+        base.close()
+        check.equal(5, host.run(query("select id from users"))["run"]["output"]["row_count"])
 
 
 def test_what_a_statement_may_not_do():
@@ -256,6 +305,12 @@ def test_another_program_holds_it():
         base.close()
 
 
+def gave_up_what_it_may():
+    found = subprocess.run(["pgrep", "-f", "db-statement"], capture_output=True, text=True, check=False).stdout.split()
+    states = [open("/proc/%s/status" % pid, encoding="ascii").read() for pid in found if os.path.exists("/proc/%s/status" % pid)]
+    return any("NoNewPrivs:\t1" in state and "Seccomp:\t2" in state for state in states)
+
+
 @check.bound(120)
 def test_a_write_is_made_once_whatever_happens_to_the_daemon():
     host, path = host_with(here, write=True)
@@ -265,6 +320,7 @@ def test_a_write_is_made_once_whatever_happens_to_the_daemon():
         run = host.start_run(query(slow, db={"write": True}, timeout="60s"))
         belay.eventually(lambda: subprocess.run(["pgrep", "-f", "db-statement"], capture_output=True, check=False).returncode == 0,
                          what="the statement runs")
+        belay.eventually(gave_up_what_it_may, what="the statement has given up programs and files")
         host.kill()
         host.start()
         shown = host.wait_run(run, seconds=60)
