@@ -40,12 +40,19 @@ base::Status applyConnection(http::ClientRequest& request, const vault::Connecti
   request.identity = resolved.identity;
   BELAY_ASSIGN(request.proxy, proxyFor(resolved.proxy));
   request.compartment = connection->name + "@" + connection->version;
-  if (kind.addresses.empty()) return {};
-  // Shared with the request, which may outlive a change of the connection.
-  request.allowAddress = [connection, &kind](const http::Address& address) {
-    return vault::checkAddress(kind.addresses, address, connection->name);
-  };
+  limitAddresses(request, connection, kind.addresses);
   return {};
+}
+
+void limitAddresses(http::ClientRequest& request, const vault::ConnectionPtr& connection,
+                    const std::vector<trust::AddressBlock>& blocks) {
+  if (blocks.empty()) return;
+  // Not over what another connection has left open.
+  request.compartment = connection->name + "@" + connection->version;
+  // Shared with the request, which may outlive a change of the connection.
+  request.allowAddress = [connection, &blocks](const http::Address& address) {
+    return vault::checkAddress(blocks, address, connection->name);
+  };
 }
 
 base::Result<std::shared_ptr<const http::ProxySettings>> proxyFor(const std::string& url) {

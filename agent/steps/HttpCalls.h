@@ -69,6 +69,9 @@ std::optional<runtime::Performer::Connection> limitedConnection(
 base::Status applyConnection(http::ClientRequest& request, const vault::ConnectionPtr& connection,
                              const vault::HttpConnection& kind,
                              const vault::SecretSource& secrets);
+/// Refuses addresses that are not among `blocks`, which are the connection's; none: any may be.
+void limitAddresses(http::ClientRequest& request, const vault::ConnectionPtr& connection,
+                    const std::vector<trust::AddressBlock>& blocks);
 /// Null for an empty URL: the client's own.
 base::Result<std::shared_ptr<const http::ProxySettings>> proxyFor(const std::string& url);
 /// Signs a request as Standard Webhooks has it. Errors: those of the secret.

@@ -52,7 +52,8 @@ Result<json::Value> send(const HttpTestWorld& world, http::ClientRequest request
   return out;
 }
 
-Result<json::Value> testChat(const HttpTestWorld& world, const vault::Connection& connection) {
+Result<json::Value> testChat(const HttpTestWorld& world, const vault::ConnectionPtr& shared) {
+  const vault::Connection& connection = *shared;
   const auto& kind = std::get<vault::ChatConnection>(connection.kind);
   BELAY_ASSIGN(const vault::ResolvedChat chat, vault::resolve(kind, world.secrets));
   json::Value body;
@@ -72,6 +73,7 @@ Result<json::Value> testChat(const HttpTestWorld& world, const vault::Connection
   const std::string shown = effect.url.scheme + "://" + effect.url.authority();
   BELAY_TRY(checkPolicy(world, connection, std::move(effect)));
   BELAY_ASSIGN(request.proxy, proxyFor(chat.proxy));
+  limitAddresses(request, shared, kind.addresses);
   if (chat.signingSecret)
     BELAY_TRY(signMessage(request, *chat.signingSecret, "msg_test", world.clock.wallMs()));
   return send(world, std::move(request), shown);
@@ -104,7 +106,7 @@ void addHttpTests(ConnectionTests& tests, const HttpTestWorld& world) {
     const auto& kind = std::get<vault::HttpConnection>(one->kind);
     return askBelow(world, one, kind, kind.testPath, nullptr);
   });
-  tests.add("chat", [world](const vault::ConnectionPtr& one) { return testChat(world, *one); });
+  tests.add("chat", [world](const vault::ConnectionPtr& one) { return testChat(world, one); });
 }
 
 }  // namespace belay::steps

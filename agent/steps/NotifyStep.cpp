@@ -112,6 +112,8 @@ Result<http::ClientRequest> NotifyStep::makeRequest(const Attempt& attempt) cons
   request.caFile = message.chat.caFile;
   request.headers.set("Content-Type", "application/json");
   BELAY_ASSIGN(request.proxy, proxyFor(message.chat.proxy));
+  limitAddresses(request, message.connection,
+                 std::get<vault::ChatConnection>(message.connection->kind).addresses);
   request.body = std::move(message.body);
   if (message.chat.signingSecret) {
     BELAY_TRY(signMessage(request, *message.chat.signingSecret, "msg_" + attempt.idempotencyKey,

@@ -13,8 +13,8 @@ using base::Result;
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kKeys{
-    "type", "url", "format", "signing_secret", "ca_file", "proxy", "rate_limit"};
+constexpr std::array<std::string_view, 8> kKeys{
+    "type", "url", "format", "signing_secret", "ca_file", "proxy", "rate_limit", "addresses"};
 
 base::Status readUrl(const ConnectionReader& reader, const std::string& format,
                      ChatConnection& out) {
@@ -53,6 +53,7 @@ Result<ChatConnection> readChatConnection(const ConnectionReader& reader) {
   }
   BELAY_ASSIGN(out.caFile, reader.path("ca_file"));
   BELAY_ASSIGN(out.proxy, reader.proxy());
+  BELAY_ASSIGN(out.addresses, reader.addresses());
   return out;
 }
 

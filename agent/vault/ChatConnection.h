@@ -3,7 +3,9 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "agent/trust/AddressBlock.h"
 #include "agent/vault/TextOrSecret.h"
 #include "common/base/Result.h"
 
@@ -19,6 +21,7 @@ struct ChatConnection {
   std::optional<SecretRef> signingSecret;  ///< Standard Webhooks.
   std::string caFile;
   std::string proxy;
+  std::vector<trust::AddressBlock> addresses;  ///< Nothing else is connected to; empty: any.
 };
 
 /// Errors: kConnectionInvalid.

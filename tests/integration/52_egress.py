@@ -70,6 +70,21 @@ def test_a_connection_leads_only_to_its_addresses():
         check.equal(2, len(server.seen))
 
 
+def test_a_chat_leads_only_to_its_addresses():
+    with Server() as server, belay.started() as host:
+        for name, blocks, code in (("here", "[\"127.0.0.0/8\"]", None), ("there", "[\"192.0.2.0/24\"]", "BLY-EGRESS-REFUSED")):
+            added = host.cli("connection", "add", name, "type=chat", "url=http://localhost:%d/hook" % server.port, "addresses:=" + blocks)
+            check.equal(0, added.code, str(added))
+            check.equal(code, host.cli("connection", "test", name).error.get("code"))
+            flow = {"slug": name, "requires": [{"name": name, "type": "chat"}],
+                    "steps": [{"id": "a", "notify": {"connection": name, "text": "x"}}]}
+            shown = host.run(flow)
+            check.equal(code, (shown["run"].get("error") or {}).get("code"), str(shown)[:800])
+        check.equal(2, len(server.seen))
+        wrong = host.cli("connection", "add", "wrong", "type=chat", "url=http://localhost/", "addresses:=[\"nowhere\"]")
+        check.equal("BLY-CONNECTION-INVALID", wrong.error["code"], str(wrong))
+
+
 def test_redirects_are_judged_one_by_one():
     with Server() as inner:
         def answer(recorded):
