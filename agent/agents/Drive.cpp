@@ -92,9 +92,10 @@ Status Drive::prepare(LaunchPlan& plan) {
   ::signal(SIGPIPE, SIG_IGN);
   signals_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_.valid()) return base::errnoError(errno, "signalfd");
-  rawOut_ = rawFile(spec_.rawFolder, "stdout.log");
-  rawErr_ = rawFile(spec_.rawFolder, "stderr.log");
-  if (!rawOut_.valid() || !rawErr_.valid()) {
+  makeRedactor();
+  rawOut_.file = rawFile(spec_.rawFolder, "stdout.log");
+  rawErr_.file = rawFile(spec_.rawFolder, "stderr.log");
+  if (!rawOut_.file.valid() || !rawErr_.file.valid()) {
     return base::errnoError(errno, "open stdout.log and stderr.log in " + spec_.rawFolder);
   }
   BELAY_TRY(checkProgram());
@@ -110,6 +111,18 @@ Status Drive::prepare(LaunchPlan& plan) {
     BELAY_TRY(base::writeAll(file.get(), content, name));
   }
   return {};
+}
+
+void Drive::makeRedactor() {
+  auto out = std::make_shared<redaction::Redactor>();
+  for (const std::string& name : spec_.secretVariables) {
+    const auto found = environment_.find(name);
+    if (found != environment_.end())
+      static_cast<void>(out->add(name, redaction::SecretValue(found->second)));
+  }
+  if (out->empty()) return;
+  redactor_ = std::move(out);
+  for (RawFile* raw : {&rawOut_, &rawErr_}) raw->masked.emplace(redactor_);
 }
 
 Status Drive::checkProgram() {
@@ -252,17 +265,24 @@ void Drive::checkMemory() {
   child_.signal(SIGKILL);
 }
 
-void Drive::keepRaw(UniqueFd& file, std::uint64_t& kept, std::string_view bytes) {
-  outputBytes_ += bytes.size();
+void Drive::keepRaw(RawFile& raw, std::string_view bytes) {
   const std::int64_t given = spec_.budgets.outputBytes;
   const std::uint64_t most =
       given > 0 ? std::min(kRawBytesMax, static_cast<std::uint64_t>(given)) : kRawBytesMax;
   const std::size_t part =
-      static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), most - kept));
-  if (part == 0 || !file.valid()) return;
-  kept += part;
+      static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), most - raw.kept));
+  if (part == 0 || !raw.file.valid()) return;
+  raw.kept += part;
   // A full disk must not end the agent: its stream is read all the same.
-  if (!base::writeAll(file.get(), bytes.substr(0, part), "raw output").ok()) file.reset();
+  if (!base::writeAll(raw.file.get(), bytes.substr(0, part), "raw output").ok()) raw.file.reset();
+}
+
+void Drive::takeRaw(RawFile& raw, std::string_view bytes) {
+  outputBytes_ += bytes.size();
+  if (raw.masked)
+    keepRaw(raw, raw.masked->push(bytes));
+  else
+    keepRaw(raw, bytes);
 }
 
 void Drive::takeOutput() {
@@ -271,7 +291,7 @@ void Drive::takeOutput() {
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) return child_.closeOut();
   const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
-  keepRaw(rawOut_, keptOut_, bytes);
+  takeRaw(rawOut_, bytes);
   outLines_.add(bytes);
   std::string_view line;
   while (outLines_.next(line)) takeLine(line);
@@ -283,7 +303,7 @@ void Drive::takeErrors() {
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) return child_.closeErr();
   const std::string_view bytes(buffer.data(), static_cast<std::size_t>(count));
-  keepRaw(rawErr_, keptErr_, bytes);
+  takeRaw(rawErr_, bytes);
   std::string& tail = tally_.ending().errors;
   tail.append(bytes);
   if (tail.size() > 2 * kErrorTailBytes) tail.erase(0, tail.size() - kErrorTailBytes);
@@ -367,7 +387,11 @@ DriveResult Drive::finish() {
   result.outputBytes = outputBytes_;
   result.linesSkipped = notEvents_ + outLines_.dropped();
   const UniqueFd text = rawFile(spec_.rawFolder, "text.txt");
-  if (text.valid()) static_cast<void>(base::writeAll(text.get(), tally_.text(), "text.txt"));
+  const std::string said = redactor_ ? redactor_->redact(tally_.text()) : std::string(tally_.text());
+  if (text.valid()) static_cast<void>(base::writeAll(text.get(), said, "text.txt"));
+  for (RawFile* raw : {&rawOut_, &rawErr_}) {
+    if (raw->masked) keepRaw(*raw, raw->masked->finish());
+  }
   return result;
 }
 

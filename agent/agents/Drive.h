@@ -18,6 +18,7 @@
 #include "common/base/Clock.h"
 #include "common/base/Result.h"
 #include "common/base/UniqueFd.h"
+#include "common/redaction/Redactor.h"
 
 namespace belay::agents {
 
@@ -42,6 +43,13 @@ class Drive {
     kKilled,
   };
 
+  /// One stream of the agent as it wrote it, but for secrets.
+  struct RawFile {
+    base::UniqueFd file;
+    std::uint64_t kept = 0;
+    std::optional<redaction::RedactingStream> masked;  ///< None: there are no secrets.
+  };
+
   base::Status prepare(LaunchPlan& plan);
   base::Status checkProgram();
   base::Status start(const LaunchPlan& plan);
@@ -54,7 +62,9 @@ class Drive {
   void takeLine(std::string_view line);
   void takeEvent(const Event& event);
   void giveInput();
-  void keepRaw(base::UniqueFd& file, std::uint64_t& kept, std::string_view bytes);
+  void makeRedactor();
+  void keepRaw(RawFile& raw, std::string_view bytes);
+  void takeRaw(RawFile& raw, std::string_view bytes);
   void checkBudgets();
   void checkMemory();
   /// The first reason counts. Does not wait.
@@ -71,10 +81,9 @@ class Drive {
   Tally tally_;
   ChildProcess child_;
   base::UniqueFd signals_;
-  base::UniqueFd rawOut_;
-  base::UniqueFd rawErr_;
-  std::uint64_t keptOut_ = 0;
-  std::uint64_t keptErr_ = 0;
+  std::shared_ptr<const redaction::Redactor> redactor_;  // Shared with the files; null: no secrets.
+  RawFile rawOut_;
+  RawFile rawErr_;
   LineSplitter outLines_;
   LineSplitter errLines_;
   std::int64_t errShown_ = 0;

@@ -215,6 +215,7 @@ Result<DriveSpec> parseDriveSpec(std::string_view text) {
   readBudgets(members, spec.budgets);
   readCommand(members, spec.command);
   members.text("raw_folder", spec.rawFolder);
+  members.texts("secret_variables", spec.secretVariables);
   members.count("grace_ms", spec.graceMs);
   requireAbsolute(members, "binary", spec.binary);
   requireAbsolute(members, "cwd", spec.cwd);
@@ -248,6 +249,7 @@ std::string printDriveSpec(const DriveSpec& spec) {
   out.set("permissions", std::move(permissions)).set("budgets", budgetsValue(spec.budgets));
   out.set("command", commandValue(spec.command));
   out.set("raw_folder", spec.rawFolder).set("grace_ms", spec.graceMs);
+  out.set("secret_variables", textsValue(spec.secretVariables));
   return json::print(out);
 }
 

@@ -88,6 +88,8 @@ struct DriveSpec {
   Budgets budgets;
   CommandShape command;
   std::string rawFolder;  ///< Absolute, exists: stdout.log, stderr.log, text.txt are made there.
+  /// Of the job's environment: their values are masked in the files of rawFolder.
+  std::vector<std::string> secretVariables;
   std::int64_t graceMs = 10'000;  ///< For the agent, between being asked to end and the kill.
 };
 

@@ -210,6 +210,9 @@ Status AgentStep::writeOrder(const Work& work) {
   drive.cwd = order.workspace.tree();
   drive.rawFolder = work.folder + "/raw";
   drive.graceMs = settings_.grace.count();
+  for (const auto& [name, value] : work.plan.env) {
+    if (std::holds_alternative<vault::SecretRef>(value)) drive.secretVariables.push_back(name);
+  }
   drive.digest = work.plan.accepted;
   if (drive.digest.empty()) {
     BELAY_ASSIGN(drive.digest, world_.locked(work.plan));

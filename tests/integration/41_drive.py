@@ -156,6 +156,15 @@ def test_the_raw_output_is_bounded():
         check.equal(1_000_000, os.path.getsize(os.path.join(drive.raw, "stdout.log")))
 
 
+def test_secrets_are_masked_in_the_raw_files():
+    for variables in ([], ["NONE", "TOKEN"]):
+        with Drive("command", "command_echo", prompt="it is hunter2-secret", env={"TOKEN": "hunter2-secret"}, permissions=ALLOW,
+                   command={"prompt_mode": "stdin", "prefix_args": ["run"]}, secret_variables=variables) as drive:
+            check.equal("ok", drive.run()["outcome"])
+            for name in ("stdout.log", "text.txt"):
+                check.equal((not variables, bool(variables)), ("hunter2-secret" in drive.raw_file(name), "***TOKEN***" in drive.raw_file(name)))
+
+
 def test_an_agent_that_ignores_the_request_to_end_is_killed():
     with Drive("claude-code", "claude_stubborn", grace_ms=700, budgets={"no_progress_ms": 500}) as drive:
         result = drive.run()
