@@ -75,6 +75,7 @@ struct Input {
   std::vector<std::optional<std::string>> parameters;
   std::size_t rowsMax = 1000;
   bool readOnly = false;
+  bool transaction = true;
 };
 
 Error wrong(const std::string& why) { return Error{ErrorCode::kInvalidArgument, why}; }
@@ -96,6 +97,11 @@ Result<Input> readInput(const Value& given) {
   if (rows < 1 || rows > 100'000) return wrong("max_rows must be from 1 to 100,000");
   out.rowsMax = static_cast<std::size_t>(rows);
   out.readOnly = given.flag("read_only");
+  const Value* const within = given.find("transaction");
+  if (within && !within->isBool()) return wrong("transaction must be true or false");
+  out.transaction = !within || within->asBool();
+  if (out.readOnly && !out.transaction)
+    return wrong("read_only needs the transaction that transaction: false leaves out");
   return out;
 }
 
@@ -117,8 +123,49 @@ class Query {
     const Value* given = request_.find("input");
     BELAY_ASSIGN(input_, readInput(given ? *given : Value()));
     BELAY_TRY(connect());
+    listen();
+    // In a message of its own, so that the statement is within it from its beginning, and can
+    // neither commit a part nor change what it may.
+    if (input_.transaction) BELAY_TRY(command(input_.readOnly ? "BEGIN READ ONLY" : "BEGIN"));
     BELAY_TRY(send());
-    return receive();
+    BELAY_TRY(receive());
+    return input_.transaction ? end() : Status();
+  }
+
+  Status end() {
+    if (input_.readOnly) {
+      // For a pooler on the way; to the server the end of the connection says the same.
+      static_cast<void>(command("ROLLBACK"));
+      return {};
+    }
+    if (cancelled_) {
+      effect_ = "none";
+      kind_ = "timeout";
+      return Error{ErrorCode::kStepTimeout, "the step was to end before the statement was committed"};
+    }
+    return command("COMMIT");
+  }
+
+  Status command(const char* text) {
+    if (PQsendQuery(connection_.get(), text) != 1) return lost();
+    Status status;
+    for (;;) {
+      BELAY_TRY(waitForAnswer());
+      const Answer answer(PQgetResult(connection_.get()));
+      if (!answer) return status;
+      if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) {
+        status = takeError(answer.get());
+      } else if (!std::string_view(text).starts_with(PQcmdStatus(answer.get()))) {
+        // COMMIT of what has failed answers ROLLBACK, and is no error to the server.
+        effect_ = "none";
+        status = Error{ErrorCode::kDbQuery, "the server took the statement back"};
+      }
+    }
+  }
+
+  Error lost() {
+    kind_ = "connection";
+    return Error{ErrorCode::kConnect, lineOf(PQerrorMessage(connection_.get()))};
   }
 
   Status connect() {
@@ -179,16 +226,18 @@ class Query {
                           nullptr, values.data(), nullptr, nullptr, 0) == 1 &&
         PQsetSingleRowMode(connection_.get()) == 1;
     if (sent) return {};
-    kind_ = "connection";
-    return Error{ErrorCode::kConnect, lineOf(PQerrorMessage(connection_.get()))};
+    return lost();
   }
 
-  Status receive() {
+  void listen() {
     sigset_t wanted;
     ::sigemptyset(&wanted);
     ::sigaddset(&wanted, SIGTERM);
     ::sigprocmask(SIG_BLOCK, &wanted, nullptr);
     signals_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+
+  Status receive() {
     for (;;) {
       BELAY_TRY(waitForAnswer());
       const Answer answer(PQgetResult(connection_.get()));
@@ -208,10 +257,7 @@ class Query {
         static_cast<void>(!::read(signals_.get(), &info, sizeof info));
         cancel();
       }
-      if (polled[0].revents != 0 && PQconsumeInput(connection_.get()) == 0) {
-        kind_ = "connection";
-        return Error{ErrorCode::kConnect, lineOf(PQerrorMessage(connection_.get()))};
-      }
+      if (polled[0].revents != 0 && PQconsumeInput(connection_.get()) == 0) return lost();
     }
     return {};
   }
@@ -246,8 +292,11 @@ class Query {
     if (cutting_ && state == "57014") return {};  // By ourselves, once there were enough rows.
     const StateRow& row = state.empty() ? kStates.front() : rowOf(state);
     kind_ = row.kind;
-    // A statement that fails is undone as a whole; a connection that broke says nothing.
-    if (!state.empty() && row.code != ErrorCode::kConnect) effect_ = "none";
+    // An error ends the transaction, and is none any more once a commit is written: what comes then
+    // is worse, as is what ends the connection. 40003: the server does not know either.
+    const char* const severity = PQresultErrorField(answer, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const bool undone = severity && std::string_view(severity) == "ERROR" && state != "40003";
+    if (undone && input_.transaction) effect_ = "none";
     const std::string said = lineOf(PQresultErrorMessage(answer));
     return Error{row.code, state.empty() ? said : "SQLSTATE " + state + ": " + said};
   }

@@ -215,6 +215,51 @@ def test_postgres_refuses_and_says_why():
         assert "wrong-password" not in json.dumps(error)
 
 
+def test_postgres_read_only_cannot_be_talked_out_of_it():
+    with host_with_postgres() as host:
+        succeeded(host.run(query("create table t(n int)")))
+        succeeded(host.run(query("create procedure put() language plpgsql as $$ begin insert into t values (2); commit; end $$")))
+        for sql in ("DO $$ BEGIN PERFORM set_config('default_transaction_read_only','off',false); COMMIT; INSERT INTO t VALUES (1); END $$",
+                    "DO $$ BEGIN PERFORM set_config('transaction_read_only','off',false); INSERT INTO t VALUES (1); END $$",
+                    "call put()", "insert into t values (3)", "commit", "set transaction read write",
+                    "set session characteristics as transaction read write"):
+            shown = host.run(query(sql, read_only=True))
+            error = belay.step_of(shown, "work").get("error")
+            check.equal(True, error is None or error["nothing_left"], (sql, error))
+            check.equal([{"n": 0}], succeeded(host.run(query("select count(*) n from t")))["rows"], sql)
+
+
+def test_postgres_has_done_all_of_a_statement_or_nothing():
+    with host_with_postgres() as host:
+        succeeded(host.run(query("create table t(n int primary key, of int references t deferrable initially deferred)")))
+        succeeded(host.run(query("create procedure put() language plpgsql as $$ begin insert into t values (1); commit;"
+                                 " raise exception 'later'; end $$")))
+        late = "DO $$ BEGIN INSERT INTO t VALUES (2); COMMIT; RAISE EXCEPTION 'later'; END $$"
+        for sql in ("call put()", late, "insert into t values (3), (3)", "insert into t values (4, 77)", "vacuum t",
+                    "insert into t select 10 / (6 - n) from generate_series(1, 6) n returning n"):
+            error = failed(host.run(query(sql)), "BLY-DB-QUERY")
+            check.equal(True, error["nothing_left"], (sql, error))
+            check.equal([{"n": 0}], succeeded(host.run(query("select count(*) n from t")))["rows"], sql)
+        # What commits within is a choice, and nobody says then what a failure has left.
+        run = host.start_run(query("call put()", transaction=False))
+        belay.eventually(lambda: belay.step_of(host.show(run), "work").get("status") == "ambiguous", 20)
+        check.equal([{"n": 1}], succeeded(host.run(query("select n from t")))["rows"])
+        succeeded(host.run(query("vacuum t", transaction=False)))
+        failed(host.run(query("vacuum t", transaction=False, read_only=True)), "BLY-INVALID-ARGUMENT")
+        output = succeeded(host.run(query("insert into t values (5) returning n")))
+        check.equal(("INSERT 0 1", [{"n": 5}]), (output["command"], output["rows"]))
+
+
+def test_postgres_that_is_told_to_end_commits_nothing():
+    with host_with_postgres() as host:
+        succeeded(host.run(query("create table t(n int)")))
+        run = host.start_run(query("insert into t select 1 from pg_sleep(20)"))
+        belay.eventually(lambda: "pg_sleep(20)" in host.server.log(), 20)
+        check.equal(0, host.cli("run", "cancel", run).code)
+        belay.eventually(lambda: "canceling statement due to user request" in host.server.log(), 20)
+        check.equal([{"n": 0}], succeeded(host.run(query("select count(*) n from t")))["rows"])
+
+
 def test_postgres_that_goes_away_and_faults_on_the_way():
     with host_with_postgres(connect_timeout=2) as host:
         run = host.start_run(query("select pg_sleep(20)"))
@@ -265,7 +310,7 @@ def test_postgres_describes_itself_and_needs_tls_of_the_right_name():
     with host_with_postgres(host="127.0.0.1") as host:
         failed(host.run(query("select 1")), "BLY-CONNECT")
         checked = host.cli("plugin", "check", "postgres")
-        check.equal(4, checked.data.get("examples"), str(checked))
+        check.equal(5, checked.data.get("examples"), str(checked))
     assert subprocess.run([POSTGRES], capture_output=True, check=False).returncode == 2
 
 
