@@ -155,7 +155,7 @@ std::string printStats(const Invocation& invocation, const Value& data) {
 }
 
 std::string printVerified(const Invocation& invocation, const Value& data) {
-  if (data.integer("scrubs") > 0) {
+  if (data.integer("scrubs") > 0 || data.integer("scrubbed_events") > 0) {
     invocation.note(number(data, "scrubbed_events") + " events have another text than they were " +
                     "written with, by " + number(data, "scrubs") + " records of belay scrub");
   }

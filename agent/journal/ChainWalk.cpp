@@ -1,6 +1,7 @@
 #include "agent/journal/ChainWalk.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "agent/journal/Chain.h"
 
@@ -20,15 +21,19 @@ void bad(VerifyReport& report, const std::string& what) {
 template <typename Row>
 Result<bool> walkRows(ChainedTable<Row>& chain, ChainEnd& at, std::size_t most,
                       std::uint64_t& counted, VerifyReport& report) {
-  if (at.number == 0) at = chain.start();
+  const bool begins = at.number == 0;
+  if (begins) at = chain.start();
+  // What was put in front of the first row is found too.
+  std::int64_t from = begins ? std::numeric_limits<std::int64_t>::min() : at.number + 1;
   for (std::size_t taken = 0; taken < most; ++taken) {
-    BELAY_ASSIGN(const auto kept, chain.after(at.number));
+    BELAY_ASSIGN(const auto kept, chain.from(from));
     if (!kept) return true;
     if (!chain.follows(*kept, at)) {
-      bad(report, chain.nameOf(at.number + 1, kept->row) + ": it does not follow");
+      bad(report, chain.nameOf(std::min(at.number + 1, kept->row.number), kept->row) + ": it does not follow");
       return false;
     }
     at = ChainEnd{kept->row.number, kept->hash};
+    from = at.number + 1;
     ++counted;
   }
   return false;
@@ -133,7 +138,7 @@ Result<bool> ChainWalk::walkRun(VerifyCursor& cursor, const Run& run, std::size_
         runChainNext(head.hash, seq, rows.integer(1), rows.text(2), rows.text(3));
     bool matches = copyHash(rows.blob(4), head.hash);
     if (matches && head.hash != expected) {
-      BELAY_ASSIGN(matches, scrubs_.explains(run.id, seq, head.hash, rows.text(3)));
+      BELAY_ASSIGN(matches, scrubs_.explains(run.id, seq, head.hash, expected));
       report.scrubbedEvents += matches ? 1 : 0;
     }
     if (!matches) {

@@ -25,7 +25,7 @@ struct ChainFormat {
   std::string_view name;     ///< As errors say it: "the ledger of flows".
   const char* reading;       ///< What is being done: "read the ledger of flows".
   const char* endSql;        ///< Number and hash of the newest row.
-  const char* afterSql;      ///< The row after number ?.
+  const char* fromSql;       ///< The first row from number ? on.
   const char* backwardsSql;  ///< The last ? rows, newest first.
   int hashColumn;            ///< Of all queries that read rows.
   std::string Row::*about;   ///< What a row is about, for people.
@@ -51,7 +51,7 @@ class ChainedTable {
       : session_(session),
         format_(format),
         end_(session.database(), format.reading, format.endSql),
-        after_(session.database(), format.reading, format.afterSql),
+        from_(session.database(), format.reading, format.fromSql),
         backwards_(session.database(), format.reading, format.backwardsSql) {}
 
   ChainEnd start() const { return {0, format_.start()}; }
@@ -80,10 +80,10 @@ class ChainedTable {
     return format_.next(end, row);
   }
 
-  /// The row after number `number`.
-  base::Result<std::optional<Kept>> after(std::int64_t number) {
+  /// The first row from number `number` on. One below 1 is none of the chain, and is found too.
+  base::Result<std::optional<Kept>> from(std::int64_t number) {
     BELAY_TRY(session_.usable());
-    sqlite::Execution rows(after_, number);
+    sqlite::Execution rows(from_, number);
     BELAY_ASSIGN(const bool found, rows.next());
     if (!found) return std::optional<Kept>{};
     BELAY_ASSIGN(Kept kept, read(rows));
@@ -136,7 +136,7 @@ class ChainedTable {
   Session& session_;
   const ChainFormat<Row>& format_;
   sqlite::Statement end_;
-  sqlite::Statement after_;
+  sqlite::Statement from_;
   sqlite::Statement backwards_;
 };
 

@@ -92,7 +92,7 @@ Result<std::vector<EventRow>> EventTable::read(std::int64_t number, const RunId&
       return chainBroken(id.str(), row.seq, "its hash is damaged");
     if (before.hash != expected) {
       BELAY_ASSIGN(const bool scrubbed,
-                   scrubs_.explains(id.str(), row.seq, before.hash, row.body));
+                   scrubs_.explains(id.str(), row.seq, before.hash, expected));
       if (!scrubbed) return chainBroken(id.str(), row.seq, "its hash does not match");
     }
     found.push_back(std::move(row));
@@ -120,7 +120,7 @@ Status EventTable::checkLast(std::size_t most) {
     Hash hash{};
     if (!copyHash(rows.blob(5), hash)) return chainBroken(run, seq, "its hash is damaged");
     if (hash == expected) continue;
-    BELAY_ASSIGN(const bool scrubbed, scrubs_.explains(run, seq, hash, rows.text(4)));
+    BELAY_ASSIGN(const bool scrubbed, scrubs_.explains(run, seq, hash, expected));
     if (!scrubbed) return chainBroken(run, seq, "its hash does not match");
   }
 }

@@ -7,8 +7,9 @@
 #include <string_view>
 #include <utility>
 
+#include "agent/journal/Chain.h"
+#include "agent/journal/EventTable.h"
 #include "common/base/Text.h"
-#include "common/crypto/Sha256.h"
 
 namespace belay::journal {
 
@@ -216,10 +217,15 @@ Status JournalScrub::changeEvent(std::int64_t place) {
   ScrubRow row;
   row.place = "event";
   std::string body;
+  std::string name;
+  std::int64_t atMs = 0;
+  Hash previous{};
   {
     sqlite::Statement read(session_.database(), "read event",
-                           "SELECT r.id, e.seq, e.hash, e.body FROM events AS e"
-                           " JOIN runs AS r ON r.number = e.run WHERE e.place = ?");
+                           "SELECT r.id, e.seq, e.hash, e.body, e.at_ms, e.name, p.hash"
+                           " FROM events AS e JOIN runs AS r ON r.number = e.run"
+                           " LEFT JOIN events AS p ON p.run = e.run AND p.seq = e.seq - 1"
+                           " WHERE e.place = ?");
     sqlite::Execution rows(read, place);
     BELAY_ASSIGN(const bool found, rows.next());
     if (!found) return Error{ErrorCode::kJournalCorrupt, "an event has no run"};
@@ -227,10 +233,16 @@ Status JournalScrub::changeEvent(std::int64_t place) {
     row.seq = rows.integer(1);
     row.before = base::toHex(rows.blob(2));
     body = rows.string(3);
+    previous = runChainStart(row.run);
+    if (row.seq != 1 && !copyHash(rows.blob(6), previous))
+      return chainBroken(row.run, static_cast<std::uint64_t>(row.seq) - 1, "it is missing");
+    atMs = rows.integer(4);
+    name = rows.string(5);
   }
   row.count = static_cast<std::int64_t>(scrubText(plan_, body));
   renameContents(plan_.contents, body, body.size());
-  row.after = crypto::sha256(body).hex();
+  row.after = base::toHex(
+      runChainNext(previous, static_cast<std::uint64_t>(row.seq), atMs, name, body));
   sqlite::Statement write(session_.database(), "scrub event",
                           "UPDATE events SET body = ? WHERE place = ?");
   BELAY_TRY(session_.write(write, body, place));

@@ -40,7 +40,7 @@ constexpr ChainFormat<FlowChangeRow> kFormat{
     .name = "the ledger of flows",
     .reading = "read the ledger of flows",
     .endSql = "SELECT number, hash FROM flow_changes ORDER BY number DESC LIMIT 1",
-    .afterSql = BELAY_LEDGER_QUERY "WHERE number > ? ORDER BY number LIMIT 1",
+    .fromSql = BELAY_LEDGER_QUERY "WHERE number >= ? ORDER BY number LIMIT 1",
     .backwardsSql = BELAY_LEDGER_QUERY "ORDER BY number DESC LIMIT ?",
     .hashColumn = 9,
     .about = &FlowChangeRow::slug,

@@ -1,7 +1,6 @@
 #include "agent/journal/ScrubTable.h"
 
 #include "common/base/Text.h"
-#include "common/crypto/Sha256.h"
 
 #define BELAY_SCRUB_QUERY                                                                  \
   "SELECT number, at_ms, by_whom, secret, place, run, seq, before, after, count, hash FROM scrubs "
@@ -35,7 +34,7 @@ constexpr ChainFormat<ScrubRow> kFormat{
     .name = "the ledger of scrubs",
     .reading = "read the ledger of scrubs",
     .endSql = "SELECT number, hash FROM scrubs ORDER BY number DESC LIMIT 1",
-    .afterSql = BELAY_SCRUB_QUERY "WHERE number > ? ORDER BY number LIMIT 1",
+    .fromSql = BELAY_SCRUB_QUERY "WHERE number >= ? ORDER BY number LIMIT 1",
     .backwardsSql = BELAY_SCRUB_QUERY "ORDER BY number DESC LIMIT ?",
     .hashColumn = 10,
     .about = &ScrubRow::place,
@@ -52,7 +51,7 @@ ScrubTable::ScrubTable(Session& session)
               "INSERT INTO scrubs (number, at_ms, by_whom, secret, place, run, seq, before, after,"
               " count, hash) VALUES (?,?,?,?,?,?,?,?,?,?,?)"),
       ofEvent_(session.database(), "read the ledger of scrubs",
-               "SELECT before, after FROM scrubs WHERE run = ? AND seq = ?"
+               "SELECT before, after FROM scrubs WHERE run = ? AND seq = ? AND seq > 0 AND number > 0"
                " ORDER BY number DESC LIMIT 1") {}
 
 Status ScrubTable::add(ScrubRow& row) {
@@ -63,10 +62,10 @@ Status ScrubTable::add(ScrubRow& row) {
 }
 
 Result<bool> ScrubTable::explains(std::string_view run, std::uint64_t seq, const Hash& hash,
-                                  std::string_view body) {
+                                  const Hash& now) {
   sqlite::Execution rows(ofEvent_, run, seq);
   BELAY_ASSIGN(const bool found, rows.next());
-  return found && rows.text(0) == base::toHex(hash) && rows.text(1) == crypto::sha256(body).hex();
+  return found && rows.text(0) == base::toHex(hash) && rows.text(1) == base::toHex(now);
 }
 
 }  // namespace belay::journal

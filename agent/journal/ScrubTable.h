@@ -21,7 +21,8 @@ struct ScrubRow {
   std::int64_t seq = 0;
   /// Of an event its hash, which stays; of a resource the digest that it had. 64 digits.
   std::string before;
-  std::string after;       ///< The SHA-256 of the text or content as it is now.
+  /// Of an event the hash that all of it has as it is now; of a resource its digest.
+  std::string after;
   std::int64_t count = 0;  ///< Times that it was there.
 };
 
@@ -34,9 +35,9 @@ class ScrubTable {
   explicit ScrubTable(Session& session);
 
   base::Status add(ScrubRow& row);
-  /// Whether `body` is what the event with this hash was given instead of its own text.
+  /// Whether the event with this hash was changed into the one whose hash would be `now`.
   base::Result<bool> explains(std::string_view run, std::uint64_t seq, const Hash& hash,
-                              std::string_view body);
+                              const Hash& now);
 
   /// Its rows, in order, to be verified.
   ChainedTable<ScrubRow>& chain() { return chain_; }

@@ -43,7 +43,7 @@ constexpr ChainFormat<StatementRow> kFormat{
     .name = "the ledger of statements",
     .reading = "read the ledger of statements",
     .endSql = "SELECT number, hash FROM statements ORDER BY number DESC LIMIT 1",
-    .afterSql = BELAY_STATEMENT_QUERY "WHERE number > ? ORDER BY number LIMIT 1",
+    .fromSql = BELAY_STATEMENT_QUERY "WHERE number >= ? ORDER BY number LIMIT 1",
     .backwardsSql = BELAY_STATEMENT_QUERY "ORDER BY number DESC LIMIT ?",
     .hashColumn = 11,
     .about = &StatementRow::subject,
