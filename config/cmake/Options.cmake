@@ -36,7 +36,7 @@ add_compile_options(
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>  # gcc 12 reports the unused alternatives of a std::variant; ASan, UBSan and clang look too.
   "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Wold-style-cast;-Woverloaded-virtual>"
   $<$<BOOL:${BELAY_WERROR}>:-Werror>
-  -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fno-plt
+  -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong
   # The path of a checkout is nobody's business: same source, same binary. (The last map that fits wins.)
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=${to_source}"
   "-ffile-prefix-map=${PROJECT_BINARY_DIR}=${from_source}")

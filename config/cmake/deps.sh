@@ -26,7 +26,7 @@ umask 022
 
 # No unwind tables for C: no exception passes through it, and a backtrace of our own has .debug_frame.
 # -fPIE, not -fPIC: every product is an executable. No -g: our own debug file is about our own code.
-flags="-O2 -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fno-plt -fno-asynchronous-unwind-tables -D_FORTIFY_SOURCE=2 -w"
+flags="-O2 -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong -fno-asynchronous-unwind-tables -D_FORTIFY_SOURCE=2 -w"
 
 . "$recipes/apt.sh"
 

@@ -2,8 +2,10 @@
 version=0.11.5-0+deb13u1
 series=0.11.
 needs=mbedtls
+inputs=libssh-small-table.patch
 
 build() {
+  patch -p1 < "$recipes/libssh-small-table.patch"
   flags=${flags/-O2/-Os}  # the ciphers are those of Mbed TLS
   local tls=${prefix_of[mbedtls]}
   cmake_build . -DWITH_MBEDTLS=ON -DWITH_GSSAPI=OFF -DWITH_ZLIB=OFF -DWITH_SERVER=OFF -DWITH_NACL=OFF \
