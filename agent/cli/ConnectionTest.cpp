@@ -27,9 +27,12 @@ constexpr Flag kFlags[] = {
      "with --learn and --fingerprint: in place of the pinned keys, for a server that was set up "
      "anew"}};
 
-/// The keys that are to be pinned: those that are not yet, and are meant.
+/// The keys that are to be pinned: those that are not yet, and are meant. A person compares one, the first,
+/// which is of the best kind: the others came over connections of their own, and a stranger in between
+/// could have answered one of them alone.
 Result<Value> choose(const Invocation& invocation, const Value& found) {
   const std::vector<std::string> wanted = invocation.flags("fingerprint");
+  const bool one = wanted.empty() && !invocation.has("yes");
   std::vector<std::string> left = wanted;
   Value out{json::Array{}};
   for (const Value& key : found.find("host_keys")->asArray()) {
@@ -38,6 +41,7 @@ Result<Value> choose(const Invocation& invocation, const Value& found) {
     const bool meant =
         wanted.empty() || std::find(wanted.begin(), wanted.end(), fingerprint) != wanted.end();
     if (meant && (key.text("state") != "pinned" || invocation.has("replace"))) out.push(key);
+    if (one) break;
   }
   if (left.empty()) return out;
   return Error{ErrorCode::kSshHostKey,
@@ -64,9 +68,9 @@ Status confirm(const Invocation& invocation, const Value& chosen) {
                   "belay connection test " + name + " --learn --fingerprint SHA256:…"}};
   }
   console.err("The server of " + shown(name) + " shows:\n" + listOf(chosen) +
-              "Compare with what the machine itself says: ssh-keygen -lf "
-              "/etc/ssh/ssh_host_*_key.pub\n");
-  BELAY_ASSIGN(const std::string typed, console.readHidden("type \"yes\" to pin them: "));
+              "Compare with what the machine itself says: for key in /etc/ssh/ssh_host_*_key.pub; do "
+              "ssh-keygen -lf $key; done\n");
+  BELAY_ASSIGN(const std::string typed, console.readHidden("type \"yes\" to pin it: "));
   if (typed == "yes") return {};
   return Error{ErrorCode::kCancelled, "nothing was pinned"};
 }
@@ -174,8 +178,8 @@ const Command kConnectionTestCommand{
     "gets a message that says that it is a test; an ssh server must show a pinned key and accept the "
     "user; a mail server is greeted, by TLS, with user and password, and gets no mail; a db is opened "
     "read-only; a plugin does what `test` of its connection says.\n\n"
-    "--learn shows the keys of an ssh server with their fingerprints, and pins those that somebody "
-    "confirms who has compared them with the machine itself. A key that contradicts a pinned one is "
+    "--learn shows the keys of an ssh server with their fingerprints, and pins the one that somebody "
+    "confirms who has compared it with the machine itself, those of --fingerprint, or with --yes all. A key that contradicts a pinned one is "
     "never taken but with --replace and its fingerprint.",
     kFlags,
     &test,

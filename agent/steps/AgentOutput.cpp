@@ -106,7 +106,7 @@ class Gathering {
     BELAY_TRY(collect(result));
     output_.set("duration_ms", result.durationMs);
     // An agent may write a secret that it was given wherever it likes.
-    BELAY_ASSIGN(result.outputJson, outputs_.redact(json::print(output_)));
+    BELAY_ASSIGN(result.outputJson, outputs_.print(output_));
     result.resources = std::move(rows_);
     return result;
   }

@@ -124,7 +124,11 @@ StepResult HttpAnswer::finish(const std::string& what, const http::ClientRespons
   if (!headers) body = std::move(headers).error();
   if (body) output.set("body", std::move(*body));
   output.set("duration_ms", result.durationMs);
-  result.outputJson = json::print(output);
+  auto printed = outputs_.print(output);
+  if (printed)
+    result.outputJson = std::move(*printed);
+  else
+    body = std::move(printed).error();
   if (fine(response.status) && body) return result;
   result.ok = false;
   engine::Failure& failure = result.failure.emplace();

@@ -264,7 +264,7 @@ StepResult LlmStep::result(const Attempt& attempt, const Call& call, Conversatio
   auto text = world_.outputs.keepText(so.answer.text, attempt.persist, attempt.key.path + ".text",
                                       result.resources);
   Value output;
-  if (text) output.set("text", std::move(*text));
+  if (text) output.set("text", *text);
   if (so.json) output.set("json", std::move(*so.json));
   if (!so.answer.toolCalls.empty()) {
     json::Array calls;
@@ -286,8 +286,15 @@ StepResult LlmStep::result(const Attempt& attempt, const Call& call, Conversatio
   else if (price)
     output.set("cost_usd", costOf(*price, so.usage));
   output.set("duration_ms", result.durationMs);
-  result.outputJson = json::print(output);
-  return result;
+  auto printed = world_.outputs.print(output);
+  if (printed && text) {
+    result.outputJson = std::move(*printed);
+    return result;
+  }
+  // The model has answered all the same.
+  StepResult lost = refusalOf(printed ? text.error() : printed.error());
+  lost.failure->nothingLeft = false;
+  return lost;
 }
 
 /// With what was said and used so far: it has cost something all the same.

@@ -155,7 +155,7 @@ StepResult NotifyStep::finish(const Attempt& attempt, const http::ClientOutcome&
   failure.code =
       base::errorText(response.status == 429 ? ErrorCode::kRateLimited : ErrorCode::kHttpStatus);
   failure.kind = failureClassOf(http::retryClassOf(response.status));
-  failure.message = "the chat answered " + std::to_string(response.status) + " " + response.reason;
+  failure.message = "the chat answered " + std::to_string(response.status);
   // A status below 500 says that the receiver did not take the message.
   failure.nothingLeft = response.status < 500;
   if (const auto wait = http::retryAfter(response.headers, world_.clock.wallMs()))

@@ -30,14 +30,15 @@ std::string formField(std::string_view name, std::string_view value) {
   return std::string(name) + "=" + http::percentEncode(value);
 }
 
-/// What a server says in place of a token (RFC 6749 §5.2).
-Error refusal(const http::ClientResponse& response) {
+/// What a server says in place of a token (RFC 6749 §5.2). It may give back what it was sent, in any
+/// writing of JSON.
+Error refusal(const http::ClientResponse& response, const redaction::Redactor& redactor) {
   std::string message = "the token server answered " + std::to_string(response.status);
   if (const auto body = json::parse(response.body)) {
     const std::string error = body->text("error");
-    if (!error.empty()) message += ": " + base::visible(error.substr(0, 100));
+    if (!error.empty()) message += ": " + base::visible(redactor.redact(error).substr(0, 100));
     const std::string description = body->text("error_description");
-    if (!description.empty()) message += " (" + base::visible(description.substr(0, 300)) + ")";
+    if (!description.empty()) message += " (" + base::visible(redactor.redact(description).substr(0, 300)) + ")";
   }
   const bool ours = response.status / 100 == 4 && response.status != 408 && response.status != 429;
   return Error{ours ? ErrorCode::kAuthentication : ErrorCode::kHttpStatus, std::move(message)};
@@ -82,7 +83,9 @@ Result<http::ClientRequest> OAuthTokens::makeRequest(const vault::ConnectionPtr&
   request.caFile = forWhom.caFile;
   request.identity = forWhom.identity;
   request.proxy = forWhom.proxy;
-  request.compartment = forWhom.compartment;
+  request.allowAddress = forWhom.allowAddress;
+  // Apart from those of the connection itself: what was opened for a token is for tokens.
+  request.compartment = forWhom.compartment + "\ntoken";
   request.cancel = forWhom.cancel;
   request.connectTimeout = forWhom.connectTimeout;
   request.timeout = std::min<std::chrono::milliseconds>(forWhom.timeout, kTimeout);
@@ -95,7 +98,10 @@ Result<OAuthTokens::Token> OAuthTokens::fetch(const http::ClientRequest& request
   http::ClientOutcome outcome = client.send(request);
   if (!outcome.ok()) return Error(outcome.failure().error).in("fetch a token");
   http::ClientResponse& response = outcome.response();
-  if (response.status != 200) return refusal(response);
+  if (response.status != 200) {
+    BELAY_ASSIGN(const auto redactor, world_.vault.redactor());
+    return refusal(response, *redactor);
+  }
   auto body = json::parse(response.body);
   std::string text = body ? body->text("access_token") : "";
   crypto::wipe(response.body);

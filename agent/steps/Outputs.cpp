@@ -11,6 +11,7 @@
 #include "agent/script/TextOutput.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
+#include "common/json/Json.h"
 #include "common/redaction/Redactor.h"
 
 namespace belay::steps {
@@ -88,6 +89,8 @@ Result<std::string> Outputs::head(std::string_view ref, std::size_t bytesMax) {
   }
   return toUtf8(out);
 }
+
+Result<std::string> Outputs::print(const json::Value& output) const { return redact(json::print(output)); }
 
 Result<std::string> Outputs::redact(std::string_view text) const {
   BELAY_ASSIGN(const std::shared_ptr<const redaction::Redactor> redactor, vault_.redactor());

@@ -44,6 +44,9 @@ class Outputs final : public runtime::LargeOutputs {
 
   /// Puts ***NAME*** where a secret of this host stands.
   base::Result<std::string> redact(std::string_view text) const;
+  /// An output as text. Masked as it is written: a text that a server had escaped may hold a secret
+  /// once it was parsed.
+  base::Result<std::string> print(const json::Value& output) const;
   /// For a text that comes in pieces. Sharers: see Vault::redactor().
   base::Result<std::shared_ptr<const redaction::Redactor>> redactor() const { return vault_.redactor(); }
   journal::ResourceRow rowOf(const resources::Resource& resource, std::string_view mediaType,

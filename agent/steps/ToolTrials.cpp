@@ -27,8 +27,8 @@ constexpr std::size_t kAtOnceMax = 16;
 /// Beyond the time to connect, which the tool bounds itself.
 constexpr std::chrono::milliseconds kLeast{30'000};
 constexpr std::chrono::milliseconds kBeyond{10'000};
-/// In place of a flow: whose user and folder a plugin has, where jobs have some.
-constexpr const char* kSlug = "connection-test";
+/// In place of a flow: whose user and folder a plugin has, where jobs have some. No flow can be called so.
+constexpr const char* kSlug = "connection.test";
 
 constexpr const char* kTablesSql =
     "SELECT count(*) AS tables FROM sqlite_master WHERE type = 'table'";

@@ -117,7 +117,14 @@ Status ConnectionStore::write(const Entries& entries) const {
   }
   json::Value document;
   document.set("format", kFormat).set("v", 1).set("connections", std::move(list));
-  return base::writeFileDurably(state_->file, json::print(document) + "\n", 0600);
+  const std::string text = json::print(document) + "\n";
+  // What the next start could not read would keep the host from starting.
+  if (!json::parse(text, {.bytesMax = kFileBytesMax})) {
+    return Error{ErrorCode::kLimit, "with this definition the connections of this host would be over " +
+                                        std::to_string(kFileBytesMax >> 20) +
+                                        " MiB, or nested too deeply to be read again"};
+  }
+  return base::writeFileDurably(state_->file, text, 0600);
 }
 
 ConnectionStore::Entries ConnectionStore::snapshot() const {

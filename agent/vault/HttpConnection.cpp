@@ -68,9 +68,10 @@ std::string_view pathOf(std::string_view target) {
   return path;
 }
 
-/// "." or "..", also where a server would decode it to that.
+/// "." or "..", also where a server would decode it to that, or cut off what follows a ";".
 bool isDots(std::string_view segment) {
-  const std::string plain = base::toLower(segment);
+  std::string plain = base::toLower(segment);
+  plain.resize(std::min({plain.size(), plain.find(';'), plain.find("%3b")}));
   std::string decoded;
   for (std::size_t i = 0; i < plain.size(); ++i) {
     const bool dot = plain.compare(i, 3, "%2e") == 0;
@@ -82,9 +83,10 @@ bool isDots(std::string_view segment) {
 
 bool hasDots(std::string_view target) {
   std::string path = base::toLower(target.substr(0, target.find('?')));
-  // A server may take an encoded slash for a slash.
-  for (std::size_t at = path.find("%2f"); at != std::string::npos; at = path.find("%2f", at)) {
-    path.replace(at, 3, "/");
+  // A server may take an encoded slash for a slash, and a backslash too.
+  for (const std::string_view slash : {"%2f", "%5c", "\\"}) {
+    for (std::size_t at = path.find(slash); at != std::string::npos; at = path.find(slash, at))
+      path.replace(at, slash.size(), "/");
   }
   const auto segments = base::split(path, '/');
   return std::any_of(segments.begin(), segments.end(), isDots);

@@ -64,9 +64,20 @@ Result<SecretValue> VaultKey::current(const SecretValue* passphrase, bool next) 
 }
 
 Status VaultKey::check(const SecretValue& passphrase) const {
-  auto key = current(&passphrase, false);
-  if (!key && changing()) key = current(&passphrase, true);
-  return key ? Status{} : Status{key.error()};
+  // A key that can be had is not enough: after a change that was cut the vault may be under the other.
+  Status last;
+  for (const bool next : {false, true}) {
+    if (next && !changing()) break;
+    const auto key = current(&passphrase, next);
+    if (!key) {
+      last = key.error();
+      continue;
+    }
+    const auto vault = openWith(*key);
+    if (vault) return {};
+    last = vault.error();
+  }
+  return last;
 }
 
 Result<std::unique_ptr<Vault>> VaultKey::openWith(const SecretValue& key) const {
@@ -101,11 +112,13 @@ Result<VaultKey::Opened> VaultKey::open(const SecretValue* passphrase) const {
   return out;
 }
 
-/// The new key takes the place of the old one.
+/// The new key takes the place of the old one, which goes first: as long as a next one stands, open()
+/// knows that a change was cut.
 Status VaultKey::finish() const {
   const bool pass = base::fileExists(file(kNextPass));
-  BELAY_TRY(pass ? rename(file(kNextPass), file(kPass)) : rename(file(kNextKey), file(kKey)));
   BELAY_TRY(base::removeFile(file(pass ? kKey : kPass)));
+  BELAY_TRY(base::syncFolder(world_.folders.keys));
+  BELAY_TRY(pass ? rename(file(kNextPass), file(kPass)) : rename(file(kNextKey), file(kKey)));
   return base::syncFolder(world_.folders.keys);
 }
 

@@ -27,15 +27,62 @@ std::string base64Inside(std::string_view value, std::size_t before, bool urlAlp
   return inside;
 }
 
-std::string jsonEscaped(std::string_view value, bool escapeSlash) {
-  std::string quoted;
-  json::appendQuoted(quoted, value);
+/// What writers of JSON escape beyond what they must.
+struct JsonHabit {
+  std::string_view characters;  ///< Of ASCII, by number.
+  bool ascii = false;           ///< All that is not ASCII, by number.
+  bool slash = false;           ///< "/" as "\/".
+  std::string_view digits = "0123456789abcdef";
+};
+
+constexpr JsonHabit kJsonHabits[] = {
+    {.characters = ""},
+    {.characters = "", .slash = true},
+    {.characters = "", .ascii = true},                   // Python
+    {.characters = "", .ascii = true, .slash = true},    // PHP
+    {.characters = "<>&"},                               // Go
+    {.characters = "<>&='"},                             // Gson
+    {.characters = "\"&'<>+`", .ascii = true, .digits = "0123456789ABCDEF"},  // .NET
+};
+
+void appendNumbered(std::string& out, std::uint32_t unit, std::string_view digits) {
+  out += "\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) out += digits[unit >> shift & 15];
+}
+
+/// The code point of valid UTF-8 that begins at `at`, which moves behind it.
+std::uint32_t nextCodePoint(std::string_view text, std::size_t& at) {
+  const auto first = static_cast<std::uint8_t>(text[at++]);
+  if (first < 0x80) return first;
+  const int more = first >= 0xF0 ? 3 : first >= 0xE0 ? 2 : 1;
+  std::uint32_t out = first & (0x3F >> more);
+  for (int i = 0; i < more; ++i) out = out << 6 | (static_cast<std::uint8_t>(text[at++]) & 0x3F);
+  return out;
+}
+
+/// `value` as it stands between the quotes. What is no UTF-8 has no other form than the plain one.
+std::string jsonEscaped(std::string_view value, const JsonHabit& habit) {
   std::string out;
-  for (const char c : std::string_view(quoted).substr(1, quoted.size() - 2)) {
-    if (c == '/' && escapeSlash) out += '\\';
-    out += c;
+  const bool ascii = habit.ascii && base::isUtf8(value);
+  for (std::size_t at = 0; at < value.size();) {
+    const std::size_t from = at;
+    const auto byte = static_cast<std::uint8_t>(value[at]);
+    const std::uint32_t code = ascii ? nextCodePoint(value, at) : value[at++] & 0xFFu;
+    if (code >= 0x10000) {
+      appendNumbered(out, 0xD7C0 + (code >> 10), habit.digits);
+      appendNumbered(out, 0xDC00 + (code & 0x3FF), habit.digits);
+    } else if ((ascii && code >= 0x80) ||
+               (byte < 0x80 && habit.characters.find(value[from]) != std::string_view::npos)) {
+      appendNumbered(out, code, habit.digits);
+    } else if (byte >= 0x80) {
+      out += value[from];
+    } else {
+      if (byte == '/' && habit.slash) out += '\\';
+      std::string quoted;
+      json::appendQuoted(quoted, value.substr(from, 1));
+      out += std::string_view(quoted).substr(1, quoted.size() - 2);
+    }
   }
-  crypto::wipe(quoted);
   return out;
 }
 
@@ -63,7 +110,7 @@ void addLines(std::string_view value, std::vector<std::string>& forms) {
     line = base::trim(line);
     if (line.size() < 8 || line.starts_with("-----")) continue;
     forms.emplace_back(line);
-    forms.push_back(jsonEscaped(line, false));
+    forms.push_back(jsonEscaped(line, kJsonHabits[0]));
   }
 }
 
@@ -86,8 +133,7 @@ std::vector<std::string> secretForms(std::string_view value, std::size_t shortes
                  [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
   forms.push_back(std::move(hex));
   forms.push_back(std::move(upper));
-  forms.push_back(jsonEscaped(value, false));
-  forms.push_back(jsonEscaped(value, true));
+  for (const JsonHabit& habit : kJsonHabits) forms.push_back(jsonEscaped(value, habit));
   forms.push_back(urlEscaped(value, "0123456789ABCDEF", false));
   forms.push_back(urlEscaped(value, "0123456789abcdef", false));
   forms.push_back(urlEscaped(value, "0123456789ABCDEF", true));

@@ -56,6 +56,37 @@ def test_the_life_of_a_connection():
         check.equal("BLY-CONNECTION-NOT-FOUND", host.cli("connection", "delete", "shop", "--force").error["code"])
 
 
+def test_what_a_server_gives_back_in_other_writings_is_masked():
+    """What was masked as text may hold the secret again once it was parsed."""
+    secret = "gr\u00fcn&key=with'<marks>"
+
+    def numbered(text):
+        return "".join("\\u%04x" % ord(c) for c in text)
+
+    def echo(recorded):
+        if recorded.path == "/token":
+            return 400, {}, '{"error":"invalid_client","error_description":"no %s"}' % numbered(secret)
+        kind = "application/json" if recorded.path == "/json" else "text/plain"
+        return 200, {"Content-Type": kind}, '{"said":"%s","dumped":%s}' % (numbered(secret), json.dumps(secret))
+
+    flow = {"slug": "echo", "steps": [
+        {"id": "h", "http": {"connection": "there", "url": "/json"}},
+        {"id": "u", "http": {"connection": "there", "url": "/text"}},
+        {"id": "again", "set": {"said": "${{ steps.h.output.body.said }}"}}]}
+    with belay.started() as host, Server(echo) as server:
+        check.equal(0, host.cli("secret", "set", "ODD", stdin=secret).code)
+        check.equal(0, add(host, "there", server.port).code)
+        check.equal(0, add(host, "tokens", server.port, "auth.type=oauth2", "auth.client_id=me", "auth.client_secret=ODD",
+                           "auth.token_url=http://127.0.0.1:%d/token" % server.port).code)
+        shown = host.run(flow)
+        check.equal({"said": "***ODD***", "dumped": "***ODD***"}, belay.step_of(shown, "h")["output"]["body"])
+        check.lacks(json.dumps(shown, ensure_ascii=False), secret)
+        check.has(json.dumps(belay.step_of(shown, "u")["output"]), "***ODD***")
+        refused = host.run({"slug": "odd", "steps": [{"id": "h", "http": {"connection": "tokens", "url": "/"}}]})
+        check.has(belay.step_of(refused, "h")["error"]["message"], "***ODD***")
+        check.lacks(json.dumps(refused, ensure_ascii=False), secret)
+
+
 def test_all_that_is_missing_is_named_and_names_of_their_own_count():
     needs = [("api", "http"), ("other", "http"), ("team", "chat"), ("wrong", "db")]
     flow = {"slug": "many", "requires": [{"name": name, "type": kind} for name, kind in needs],

@@ -72,6 +72,17 @@ TEST(Redactor, hidesJsonUrlAndXmlEscapes) {
   hides("s3cr3t/+&quot;&amp;=\\ value&lt;x&gt;");
 }
 
+TEST(Redactor, hidesWhatWritersOfJsonWriteByNumber) {
+  add("S", "p\xC3\xA4ss/<w\xF0\x9F\x94\x91>&='x");
+  for (const char* written : {
+           R"(p\u00e4ss/<w\ud83d\udd11>&='x)",                             // Python
+           R"(p\u00e4ss\/<w\ud83d\udd11>&='x)",                            // PHP
+           "p\xC3\xA4ss/\\u003cw\xF0\x9F\x94\x91\\u003e\\u0026='x",          // Go
+           "p\xC3\xA4ss/\\u003cw\xF0\x9F\x94\x91\\u003e\\u0026\\u003d\\u0027x",  // Gson
+           R"(p\u00E4ss/\u003Cw\uD83D\uDD11\u003E\u0026=\u0027x)"})        // .NET
+    hides(written);
+}
+
 TEST(Redactor, hidesBase64AtEveryOffset) {
   add("S", kSecret);
   for (std::size_t before = 0; before < 7; ++before) {

@@ -128,7 +128,7 @@ TEST(VaultKey, aCrashLeavesTheOldKeyInForceOrTheNew) {
   write(vaultFile, newVault);
   opens(nullptr, callback);
   CHECK(read(keys + "/vault.key") == newKey);
-  // From a passphrase to a file, cut between the two renames: both are there.
+  // From a file to a passphrase, cut before the old one is gone: both are there.
   VaultKey::Next next;
   next.kind = VaultKey::Next::Kind::kPassphrase;
   next.passphrase = passphrase.clone();
@@ -138,8 +138,35 @@ TEST(VaultKey, aCrashLeavesTheOldKeyInForceOrTheNew) {
   write(keys + "/vault.pass.next", pass);
   write(keys + "/vault.key", newKey);
   CHECK(key().needsPassphrase());
+  const SecretValue wrong{"incorrect horse battery"};
+  LONGS_EQUAL(ErrorCode::kMasterKey, key().check(wrong).error().code);
+  CHECK(key().check(passphrase).ok());
   opens(&passphrase, callback);
   CHECK_FALSE(belay::base::fileExists(keys + "/vault.key"));
+}
+
+TEST(VaultKey, aCrashBetweenTheOldKeysEndAndTheNewKeysPlaceLosesNeither) {
+  const std::string callback = key().open(nullptr)->callbackKey;
+  VaultKey::Next next;
+  next.kind = VaultKey::Next::Kind::kPassphrase;
+  next.passphrase = passphrase.clone();
+  CHECK(key().rotate(nullptr, next).ok());
+  const std::string pass = read(keys + "/vault.pass");
+  CHECK_FALSE(belay::base::fileExists(keys + "/vault.key"));
+  // The file is gone, what takes its place has not.
+  CHECK(belay::base::removeFile(keys + "/vault.pass").ok());
+  write(keys + "/vault.pass.next", pass);
+  opens(&passphrase, callback);
+  CHECK(read(keys + "/vault.pass") == pass);
+  // And back to a file.
+  CHECK(key().rotate(&passphrase, {}).ok());
+  const std::string fileKey = read(keys + "/vault.key");
+  CHECK_FALSE(belay::base::fileExists(keys + "/vault.pass"));
+  CHECK(belay::base::removeFile(keys + "/vault.key").ok());
+  write(keys + "/vault.key.next", fileKey);
+  CHECK_FALSE(key().needsPassphrase());
+  opens(nullptr, callback);
+  CHECK(read(keys + "/vault.key") == fileKey);
 }
 
 TEST(VaultKey, whatIsNoProtectedKeyIsSaid) {
