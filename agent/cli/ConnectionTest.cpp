@@ -179,7 +179,8 @@ const Command kConnectionTestCommand{
     "user; a mail server is greeted, by TLS, with user and password, and gets no mail; a db is opened "
     "read-only; a plugin does what `test` of its connection says.\n\n"
     "--learn shows the keys of an ssh server with their fingerprints, and pins the one that somebody "
-    "confirms who has compared it with the machine itself, those of --fingerprint, or with --yes all. A key that contradicts a pinned one is "
+    "confirms who has compared it with the machine itself, those of --fingerprint, or all with "
+    "--yes. A key that contradicts a pinned one is "
     "never taken but with --replace and its fingerprint.",
     kFlags,
     &test,
