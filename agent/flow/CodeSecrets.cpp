@@ -57,7 +57,12 @@ bool codeNamesSecret(std::string_view source, std::string_view name) {
        at = source.find(kKey, at + kKey.size())) {
     const std::string_view rest = source.substr(at + kKey.size());
     std::string_view value;
-    if ((at > 0 && isOfWord(source[at - 1])) || !valueBehindKey(rest, value)) continue;
+    if (at > 0 && isOfWord(source[at - 1])) continue;
+    if (!rest.empty() && isOfWord(rest[0])) continue;
+    if (!valueBehindKey(rest, value)) {
+      computed = true;  // `x.secret =`, `["secret"]:`: what it gets may be any text of the code.
+      continue;
+    }
     if (beginsWithText(value, name)) return true;
     computed = computed || value.empty() || !isQuote(value[0]) || value[0] == '`';
   }

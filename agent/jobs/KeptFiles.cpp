@@ -55,9 +55,9 @@ int write(int to, std::string_view piece, std::uint64_t& wrote) {
 }
 
 /// The errno that ended it, or 0. What it grows to meanwhile is left out. `wrote`: bytes, which
-/// masks make more or fewer.
-int copyBytes(int from, int to, std::uint64_t bytes, const KeptFiles::RedactorPtr& redactor,
-              std::uint64_t& wrote) {
+/// masks make more or fewer; never much more than `bytesMax`.
+int copyBytes(int from, int to, std::uint64_t bytes, std::uint64_t bytesMax,
+              const KeptFiles::RedactorPtr& redactor, std::uint64_t& wrote) {
   std::array<char, 64 * 1024> buffer;
   std::optional<redaction::RedactingStream> masked;
   if (redactor) masked.emplace(redactor);
@@ -70,10 +70,12 @@ int copyBytes(int from, int to, std::uint64_t bytes, const KeptFiles::RedactorPt
     const std::string_view piece(buffer.data(), static_cast<std::size_t>(got));
     const int error = masked ? write(to, masked->push(piece), wrote) : write(to, piece, wrote);
     if (error != 0) return error;
+    if (wrote > bytesMax) return EFBIG;
     done += piece.size();
   }
   const int error = masked ? write(to, masked->finish(), wrote) : 0;
   if (error != 0) return error;
+  if (wrote > bytesMax) return EFBIG;
   return ::fdatasync(to) == 0 ? 0 : errno;
 }
 
@@ -142,7 +144,9 @@ void KeptFiles::copy(Held& held) {
   const UniqueFd to(::openat(jobsFd_, name.c_str(), kCreate, 0600));
   std::uint64_t wrote = 0;
   const int error =
-      to.valid() ? copyBytes(held.file.get(), to.get(), held.row.bytes, redactor_, wrote) : errno;
+      to.valid()
+          ? copyBytes(held.file.get(), to.get(), held.row.bytes, bytesMax_, redactor_, wrote)
+          : errno;
   held.row.bytes = wrote;
   if (error == 0)
     bytesMax_ -= std::min(bytesMax_, wrote);

@@ -379,6 +379,7 @@ CallAnswer Supervisor::perform(JobCalls::Call& call) {
     case CallKind::kProgress:
       return takeProgress(std::move(call.text));
     case CallKind::kAttach:
+      if (redactor_) call.text = redactor_->redact(call.text);
       return kept_.attach(std::move(call.text), std::move(call.file));
     case CallKind::kResult:
       return takeResult(call.file.get());

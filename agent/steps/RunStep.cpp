@@ -73,19 +73,21 @@ Status keepFiles(Ended& ended, Outputs& outputs, json::Value& output,
   Status verdict;
   for (std::size_t i = 0; i < ended.outcome.files.size(); ++i) {
     const jobs::KeptFile& file = ended.outcome.files[i];
+    // The job has chosen it: what its secrets are must not stand in it.
+    BELAY_ASSIGN(const std::string name, outputs.redact(file.name));
     if (!file.problem.empty()) {
       if (verdict) {
         verdict = Error{ErrorCode::kJobResult,
-                        (file.collected ? "collect " : "attach ") + base::visible(file.name) + ": " +
+                        (file.collected ? "collect " : "attach ") + base::visible(name) + ": " +
                             file.problem};
       }
       continue;
     }
     if (!ended.files[i]) return ended.files[i].error();
     BELAY_TRY(outputs.keepFile({}, file.bytes, ended.files[i]->get(), flow::Persist::kAlways,
-                               file.name, rows));
+                               name, rows));
     rows.back().mediaType = "application/octet-stream";
-    (file.collected ? collected : attached).set(file.name, Outputs::describe(rows.back()));
+    (file.collected ? collected : attached).set(name, Outputs::describe(rows.back()));
   }
   if (!collected.asObject().empty()) output.set("files", std::move(collected));
   if (!attached.asObject().empty()) output.set("attachments", std::move(attached));

@@ -258,8 +258,10 @@ Status checkAttachment(const Attachment& attachment) {
   const auto good = [](std::string_view half) {
     return !half.empty() && half.size() <= 100 && std::all_of(half.begin(), half.end(), isTypeChar);
   };
-  const std::string_view whole(type);
-  if (slash != std::string::npos && good(whole.substr(0, slash)) && good(whole.substr(slash + 1)) &&
+  std::string whole = type;  // Media types know no case.
+  std::transform(whole.begin(), whole.end(), whole.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (slash != std::string::npos && good(std::string_view(type).substr(0, slash)) && good(std::string_view(type).substr(slash + 1)) &&
       !whole.starts_with("multipart/") && !whole.starts_with("message/"))
     return {};
   return Error{ErrorCode::kInvalidArgument,

@@ -118,7 +118,7 @@ def test_outside_of_a_job_there_is_nothing_to_call():
 def test_secrets_are_masked():
     with Place() as place:
         place.host.cli("secret", "set", "token", stdin="s3cret-of-the-test")
-        flow = place.flow("echo $T > f; $BELAY job attach f; $BELAY job progress \"with $T\"; $BELAY job result \"\\\"$T\\\"\"; "
+        flow = place.flow("echo $T > f; $BELAY job attach f; cp f of-$T; $BELAY job attach of-$T; $BELAY job progress \"with $T\"; $BELAY job result \"\\\"$T\\\"\"; "
                           "sleep 1")
         flow["steps"][0]["run"]["env"]["T"] = {"secret": "token"}
         run = place.host.start_run(flow)
@@ -126,6 +126,8 @@ def test_secrets_are_masked():
         output = place.host.wait_run(run)["run"]["output"]
         check.equal("***token***", output["result"])
         check.equal("***token***\n", place.cat(output["attachments"]["f"]))
+        check.equal({"f", "of-***token***"}, set(output["attachments"]))
+        check.lacks(str(place.host.cli("resource", "list", "--run", run).data), "s3cret")
         check.lacks(place.host.cli("run", "logs", run, json_out=False).err, "s3cret")
 
 

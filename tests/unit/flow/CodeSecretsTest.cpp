@@ -24,11 +24,18 @@ TEST(CodeSecrets, seesNamesThatAreComputedFromTextsOfTheCode) {
   CHECK_FALSE(codeNamesSecret(R"(for (const n of ['A1', 'B2']) use({secret: n}))", "C3"));
 }
 
+TEST(CodeSecrets, seesKeysThatAreSetAndComputed) {
+  CHECK(codeNamesSecret(R"(const x = {}; x.secret = "TOKEN"; use(x))", "TOKEN"));
+  CHECK(codeNamesSecret(R"(use({["secret"]: "TOKEN"}))", "TOKEN"));
+  CHECK(codeNamesSecret(R"(const x = {}; x["secret"] = "TOKEN"; use(x))", "TOKEN"));
+  CHECK_FALSE(codeNamesSecret(R"(x.secret = "OTHER")", "TOKEN"));
+}
+
 TEST(CodeSecrets, seesNothingWhereNoSecretIsNamed) {
   CHECK_FALSE(codeNamesSecret(R"(log("TOKEN"))", "TOKEN"));
   CHECK_FALSE(codeNamesSecret(R"({mysecret: "TOKEN"})", "TOKEN"));
   CHECK_FALSE(codeNamesSecret(R"({secrets: "TOKEN"})", "TOKEN"));
-  CHECK_FALSE(codeNamesSecret(R"(secret = "TOKEN")", "TOKEN"));
+  CHECK_FALSE(codeNamesSecret(R"(x.secrets = "TOKEN")", "TOKEN"));
   CHECK_FALSE(codeNamesSecret("", "TOKEN"));
   CHECK_FALSE(codeNamesSecret("secret", "TOKEN"));
   CHECK_FALSE(codeNamesSecret("{secret:", "TOKEN"));

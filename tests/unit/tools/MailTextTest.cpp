@@ -65,6 +65,13 @@ TEST(MailText, textsKeepTheirLinesAndLongOnesAreCut) {
   STRCMP_CONTAINS("one\r\n..\r\n", stuffDots(printed()).c_str());
 }
 
+TEST(MailText, anAttachmentIsNoMailInWhateverCase) {
+  for (const char* type : {"message/rfc822", "Message/RFC822", "multipart/mixed", "MULTIPART/Mixed"})
+    CHECK_FALSE_TEXT(belay::tools::checkAttachment({"a", type}).ok(), type);
+  for (const char* type : {"text/plain", "Text/PLAIN", "application/message"})
+    CHECK_TRUE_TEXT(belay::tools::checkAttachment({"a", type}).ok(), type);
+}
+
 TEST(MailText, htmlStandsBesideTheText) {
   mail.text = "plain";
   mail.html = "<p>html</p>";
