@@ -8,6 +8,8 @@
 #include "agent/cli/VaultAccess.h"
 #include "agent/journal/JournalScrub.h"
 #include "agent/scrub/HostFiles.h"
+#include "agent/scrub/ScrubForms.h"
+#include "common/base/Files.h"
 #include "common/redaction/Redactor.h"
 
 // scrub: takes a value out of all that the host keeps.
@@ -48,7 +50,7 @@ Status addValue(Invocation& invocation, std::string_view name, const SecretValue
                      " bytes: it would be found where it is none",
                  {"belay scrub --force, after a look at what it finds"}};
   }
-  if (!wanted.values.add(name, value)) {
+  if (!scrub::addForms(wanted.values, name, value)) {
     return Error{ErrorCode::kInvalidArgument,
                  shown(std::string(name)) + " has less than " +
                      std::to_string(Redactor::kShortest) + " bytes: that is not looked for"};
@@ -96,7 +98,10 @@ class Scrub {
 
   Status perform(bool apply) {
     places_.clear();
-    scrub::HostFiles files(where_.layout().folder, store_, wanted_.values);
+    const std::string state = where_.layout().folder;
+    const std::string& others = where_.settings.jobs.userFolder;
+    scrub::HostFiles files(state, others.empty() ? state + "-jobs" : others, store_,
+                           wanted_.values);
     BELAY_TRY(files.prepare(apply));
     journal::ScrubPlan plan{wanted_.values, wanted_.names, by(), apply, {}, {}};
     if (apply) files.describe(plan);
@@ -105,6 +110,7 @@ class Scrub {
     for (const journal::ScrubPlace& place : report.places) add("journal: " + place.name, place);
     for (const journal::ScrubPlace& place : files.places()) add(place.name, place);
     plan.elsewhere.clear();
+    if (apply) plan.contents = report.contents;
     for (const std::string& backup : invocation_.flags("backup"))
       BELAY_TRY(performOn(backup, plan));
     return {};
@@ -138,7 +144,10 @@ class Scrub {
   }
 
   Status performOn(const std::string& backup, const journal::ScrubPlan& plan) {
-    BELAY_ASSIGN(const auto copy, openJournalAt(backup, invocation_.world().clock, false));
+    if (!base::fileExists(backup))
+      return Error{ErrorCode::kInvalidArgument, "--backup " + shown(backup) + ": there is no such file"};
+    BELAY_ASSIGN(const auto copy,
+                 openJournalAt(backup, invocation_.world().clock, !invocation_.has("apply")));
     BELAY_ASSIGN(const journal::ScrubReport report, copy->scrub(plan));
     for (const journal::ScrubPlace& place : report.places)
       add(backup + ": " + place.name, place);
@@ -162,7 +171,7 @@ Result<api::Envelope> run(Invocation& invocation) {
     return Error{ErrorCode::kUsage, "--apply and --dry-run exclude each other"};
   BELAY_ASSIGN(const Installation* where, invocation.installation());
   // A daemon would go on with texts that it has in memory, and write them down again.
-  auto journal = openJournal(*where, invocation.world().clock, false);
+  auto journal = openJournal(*where, invocation.world().clock, !invocation.has("apply"));
   if (!journal) {
     if (journal.error().code != ErrorCode::kJournalLocked) return std::move(journal).error();
     return Error{ErrorCode::kConflict, "the daemon holds the journal open",

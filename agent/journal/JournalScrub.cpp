@@ -9,6 +9,7 @@
 
 #include "agent/journal/Chain.h"
 #include "agent/journal/EventTable.h"
+#include "agent/journal/ScrubText.h"
 #include "common/base/Text.h"
 
 namespace belay::journal {
@@ -31,10 +32,6 @@ bool isKept(std::string_view table) {
 
 bool isDigit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
-std::size_t scrubText(const ScrubPlan& plan, std::string& text) {
-  return plan.values.overwrite({text.data(), text.size()}, text.size());
-}
-
 std::string textOf(sqlite3_value* value) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
   return text == nullptr ? std::string()
@@ -45,12 +42,18 @@ const ScrubPlan& planOf(sqlite3_context* context) {
   return *static_cast<const ScrubPlan*>(sqlite3_user_data(context));
 }
 
-// The functions that statements of a scrub have: how often values are in a text, whether anything
-// is to be changed in it, and what it is then.
+// The functions that statements of a scrub have: how often values are in a text, whether it would
+// be no JSON any more without them, whether anything is to be changed in it, and what it is then.
 
 void foundIn(sqlite3_context* context, int, sqlite3_value** values) noexcept {
   std::string text = textOf(values[0]);
-  sqlite3_result_int64(context, static_cast<std::int64_t>(scrubText(planOf(context), text)));
+  sqlite3_result_int64(context, static_cast<std::int64_t>(planOf(context).values.overwrite(
+                                    {text.data(), text.size()}, text.size())));
+}
+
+void breaksBy(sqlite3_context* context, int, sqlite3_value** values) noexcept {
+  std::string text = textOf(values[0]);
+  sqlite3_result_int(context, scrubText(planOf(context).values, text).readable ? 0 : 1);
 }
 
 void changesIn(sqlite3_context* context, int, sqlite3_value** values) noexcept {
@@ -61,36 +64,62 @@ void changesIn(sqlite3_context* context, int, sqlite3_value** values) noexcept {
 
 void scrubbed(sqlite3_context* context, int, sqlite3_value** values) noexcept {
   std::string text = textOf(values[0]);
-  scrubText(planOf(context), text);
+  scrubText(planOf(context).values, text);
   renameContents(planOf(context).contents, text, text.size());
   sqlite3_result_text64(context, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+/// A digest of a flow has the same digits as a content that is its text, and stays.
+bool namesFlow(std::span<const char> text, std::size_t at) {
+  constexpr std::string_view kBefore = "sha256:";
+  return at >= kBefore.size() &&
+         std::equal(kBefore.begin(), kBefore.end(),
+                    text.begin() + static_cast<std::ptrdiff_t>(at - kBefore.size()));
 }
 
 /// The functions, for as long as the plan is there.
 class Functions {
  public:
   Functions(sqlite::Database& database, const ScrubPlan& plan) noexcept : database_(database) {
-    set(&plan, &foundIn, &changesIn, &scrubbed);
+    set(&plan, {&foundIn, &breaksBy, &changesIn, &scrubbed});
   }
-  ~Functions() noexcept { set(nullptr, nullptr, nullptr, nullptr); }
+  ~Functions() noexcept { set(nullptr, {}); }
   Functions(const Functions&) = delete;
   Functions& operator=(const Functions&) = delete;
 
  private:
   using Function = void (*)(sqlite3_context*, int, sqlite3_value**);
 
-  void set(const ScrubPlan* plan, Function found, Function changes, Function text) noexcept {
-    const std::pair<const char*, Function> all[] = {
-        {"belay_found", found}, {"belay_changes", changes}, {"belay_scrubbed", text}};
-    for (const auto& [name, function] : all) {
+  static constexpr std::array<const char*, 4> kNames{"belay_found", "belay_breaks",
+                                                     "belay_changes", "belay_scrubbed"};
+
+  void set(const ScrubPlan* plan, const std::array<Function, kNames.size()>& all) noexcept {
+    for (std::size_t i = 0; i < all.size(); ++i) {
       // Without the function its statements fail, and say so.
       static_cast<void>(sqlite3_create_function_v2(
-          database_.raw(), name, 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
-          const_cast<ScrubPlan*>(plan), function, nullptr, nullptr, nullptr));
+          database_.raw(), kNames[i], 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+          const_cast<ScrubPlan*>(plan), all[i], nullptr, nullptr, nullptr));
     }
   }
 
   sqlite::Database& database_;
+};
+
+/// While it lives, SQLite's temporary files stand beside a database: what is in it may be larger
+/// than memory, and is nothing for a folder of everybody.
+class TempFolder {
+ public:
+  explicit TempFolder(const std::string& path) noexcept {
+    const std::size_t slash = path.rfind('/');
+    if (slash != std::string::npos && slash > 0)
+      sqlite3_temp_directory = sqlite3_mprintf("%s", path.substr(0, slash).c_str());
+  }
+  ~TempFolder() noexcept {
+    sqlite3_free(sqlite3_temp_directory);
+    sqlite3_temp_directory = nullptr;
+  }
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
 };
 
 /// "f(a) + f(b)" over the columns.
@@ -110,7 +139,7 @@ std::size_t renameContents(const ContentNames& names, std::span<char> text, std:
   for (std::size_t at = 0; !names.empty() && at < until;) {
     std::size_t end = at;
     while (end < text.size() && isDigit(text[end])) ++end;
-    if (end - at == kDigestDigits) {
+    if (end - at == kDigestDigits && !namesFlow(text, at)) {
       const auto known = names.find(std::string_view(text.data() + at, kDigestDigits));
       if (known != names.end()) {
         std::copy(known->second.begin(), known->second.end(),
@@ -133,6 +162,7 @@ Result<ScrubReport> JournalScrub::run() {
     session_.rollback();
     return changed.error();
   }
+  BELAY_ASSIGN(report_.contents, knownContents());
   BELAY_TRY(wipeFreed());
   return std::move(report_);
 }
@@ -163,7 +193,19 @@ Status JournalScrub::look(const Table& table) {
   if (!any || rows.integer(0) == 0) return {};
   report_.places.push_back({table.name, static_cast<std::uint64_t>(rows.integer(0)),
                             static_cast<std::uint64_t>(rows.integer(1)), isKept(table.name)});
-  return {};
+  return isKept(table.name) ? Status{} : mayBeMasked(table);
+}
+
+Status JournalScrub::mayBeMasked(const Table& table) {
+  const std::string sql = "SELECT count(*) FROM " + table.name + " WHERE " +
+                          sumOf(table.columns, "belay_breaks") + " > 0";
+  BELAY_ASSIGN(const std::int64_t broken,
+               session_.database().readInteger(sql.c_str(), "look for values"));
+  if (broken == 0) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "in " + std::to_string(broken) + " rows of " + table.name +
+                   " a value is a part of JSON that would be none without it",
+               {"belay journal prune", "belay scrub --value-stdin, with the secret part of it"}};
 }
 
 Status JournalScrub::change() {
@@ -186,6 +228,24 @@ Status JournalScrub::change() {
   }
   for (const ScrubRow& row : plan_.elsewhere) BELAY_TRY(note(row));
   return session_.commit();
+}
+
+Result<ContentNames> JournalScrub::knownContents() {
+  sqlite::Statement read(session_.database(), "read the ledger of scrubs",
+                         "SELECT before, after FROM scrubs WHERE place = 'resource' AND number > 0"
+                         " ORDER BY number");
+  sqlite::Execution rows(read);
+  ContentNames names;
+  while (true) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) return names;
+    const std::string before = rows.string(0);
+    const std::string after = rows.string(1);
+    for (auto& [name, now] : names) {
+      if (now == before) now = after;
+    }
+    names[before] = after;
+  }
 }
 
 Status JournalScrub::note(ScrubRow row) {
@@ -239,7 +299,7 @@ Status JournalScrub::changeEvent(std::int64_t place) {
     atMs = rows.integer(4);
     name = rows.string(5);
   }
-  row.count = static_cast<std::int64_t>(scrubText(plan_, body));
+  row.count = static_cast<std::int64_t>(scrubText(plan_.values, body).found);
   renameContents(plan_.contents, body, body.size());
   row.after = base::toHex(
       runChainNext(previous, static_cast<std::uint64_t>(row.seq), atMs, name, body));
@@ -281,7 +341,11 @@ Status JournalScrub::indexAnew(const std::vector<std::int64_t>& resources) {
 }
 
 Status JournalScrub::wipeFreed() {
-  BELAY_TRY(session_.settle(session_.database().exec("VACUUM", "write the journal anew")));
+  {
+    const TempFolder folder(session_.database().path());
+    BELAY_TRY(session_.database().exec("PRAGMA temp_store = FILE", "write the journal anew"));
+    BELAY_TRY(session_.settle(session_.database().exec("VACUUM", "write the journal anew")));
+  }
   BELAY_ASSIGN(const std::int64_t busy,
                session_.database().readInteger("PRAGMA wal_checkpoint(TRUNCATE)", "empty the WAL"));
   if (busy == 0) return {};

@@ -16,7 +16,7 @@ namespace belay::journal {
 using ContentNames = std::map<std::string, std::string, std::less<>>;
 
 /// Puts new digests in the place of old ones, of those that begin before `until`. Returns how many
-/// there were. Threads: any.
+/// there were. The digest of a flow (`sha256:` before it) stays. Threads: any.
 std::size_t renameContents(const ContentNames& names, std::span<char> text, std::size_t until);
 
 /// What Journal::scrub() is to do.
@@ -43,6 +43,8 @@ struct ScrubPlace {
 
 struct ScrubReport {
   std::vector<ScrubPlace> places;
+  /// All contents that were ever scrubbed, by the ledger: for copies of the journal. After a change.
+  ContentNames contents;
 };
 
 /// Takes values out of every text of the journal, by masks of the same length.
@@ -68,6 +70,8 @@ class JournalScrub {
   };
   base::Result<std::vector<Table>> tables();
   base::Status look(const Table& table);
+  base::Status mayBeMasked(const Table& table);
+  base::Result<ContentNames> knownContents();
   base::Status change();
   base::Status changeEvents();
   base::Status changeEvent(std::int64_t place);

@@ -12,10 +12,12 @@
 
 #include "agent/jobs/JobFiles.h"
 #include "agent/jobs/JobRecord.h"
+#include "agent/journal/ScrubText.h"
 #include "agent/scrub/FileScrub.h"
 #include "agent/scrub/RecordScrub.h"
 #include "common/base/Files.h"
 #include "common/base/UniqueFd.h"
+#include "common/json/Json.h"
 
 namespace belay::scrub {
 
@@ -68,9 +70,48 @@ UniqueFd openForWriting(const std::string& path) {
 }  // namespace
 
 Status HostFiles::prepare(bool apply) {
+  BELAY_TRY(lookAtLeftovers(apply));
   BELAY_TRY(lookAtContents(apply));
   BELAY_TRY(lookAtJobs());
-  return lookElsewhere("", 0);
+  lookElsewhere(folder_, "", 0);
+  if (base::fileExists(userFolder_)) lookElsewhere(userFolder_, "", 0);
+  return {};
+}
+
+/// What a write left that was cut off. No daemon runs: nobody goes on with it.
+Status HostFiles::lookAtLeftovers(bool apply) {
+  const std::string folder = folder_ + "/resources/tmp";
+  if (!base::fileExists(folder)) return {};
+  BELAY_ASSIGN(const std::vector<std::string> names, base::listFolder(folder));
+  ScrubPlace place{"resources/tmp", 0, 0, false};
+  for (const std::string& name : names) {
+    const std::string path = folder + "/" + name;
+    const UniqueFd fd = openFile(path, kRead);
+    if (!fd.valid()) continue;  // no file of the store
+    BELAY_ASSIGN(const std::uint64_t found, countIn(fd.get(), values_));
+    if (found == 0) continue;
+    ++place.rows;
+    place.found += found;
+    if (apply) BELAY_TRY(base::removeFile(path));
+  }
+  if (place.rows > 0) places_.push_back(std::move(place));
+  return {};
+}
+
+/// The text of a content that is JSON, masked; nothing of another one.
+Result<std::optional<std::string>> HostFiles::jsonOf(const crypto::Digest& digest) const {
+  BELAY_ASSIGN(const UniqueFd fd, openContent(folder_, digest));
+  std::optional<std::string> text;
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return base::errnoError(errno, "look at a content");
+  if (static_cast<std::uint64_t>(info.st_size) > json::ParseLimits{}.bytesMax) return text;
+  BELAY_ASSIGN(text, store_.read(digest, json::ParseLimits{}.bytesMax));
+  if (!json::check(*text)) return std::optional<std::string>{};
+  if (journal::scrubText(values_, *text).readable) return text;
+  return Error{ErrorCode::kInvalidArgument,
+               "in the resource " + digest.hex() +
+                   " a value is a part of JSON that would be none without it",
+               {"belay scrub --value-stdin, with the secret part of it"}};
 }
 
 Status HostFiles::lookAtContents(bool apply) {
@@ -84,6 +125,7 @@ Status HostFiles::lookAtContents(bool apply) {
     BELAY_ASSIGN(const UniqueFd fd, openContent(folder_, digest));
     BELAY_ASSIGN(const std::uint64_t found, countIn(fd.get(), values_));
     if (found == 0) continue;
+    BELAY_TRY(jsonOf(digest));
     foundIn_[digest.hex()] = found;
     ++place.rows;
     place.found += found;
@@ -107,9 +149,12 @@ Status HostFiles::renew(const crypto::Digest& digest, bool& changed) {
   }
   if (look.found() + look.renamed() == 0) return {};
   MaskedReader reader(fd.get(), values_, &names_);
+  BELAY_ASSIGN(std::optional<std::string> text, jsonOf(digest));
+  if (text) journal::renameContents(names_, {text->data(), text->size()}, text->size());
   BELAY_ASSIGN(const resources::Resource stored,
-               store_.putPieces([&reader] { return reader.next(); },
-                                std::numeric_limits<std::uint64_t>::max()));
+               text ? store_.put(*text)
+                    : store_.putPieces([&reader] { return reader.next(); },
+                                       std::numeric_limits<std::uint64_t>::max()));
   std::string& name = names_[digest.hex()];
   changed = changed || name != stored.digest.hex();
   name = stored.digest.hex();
@@ -146,23 +191,34 @@ Status HostFiles::lookAtJobs() {
   return {};
 }
 
-Status HostFiles::lookElsewhere(const std::string& below, int depth) {
-  if (depth > kDepthMax) return {};
-  BELAY_ASSIGN(const std::vector<std::string> names, base::listFolder(folder_ + below));
-  for (const std::string& name : names) {
+void HostFiles::lookElsewhere(const std::string& root, const std::string& below, int depth) {
+  const auto tell = [&](const std::string& path, std::uint64_t rows, std::uint64_t found) {
+    std::string name = root == folder_ && !path.empty() ? path.substr(1) : root + path;
+    if (rows == 0) name += " (cannot be read)";
+    places_.push_back({std::move(name), rows, found, true});
+  };
+  if (depth > kDepthMax) return tell(below, 0, 0);
+  const auto names = base::listFolder(root + below);
+  if (!names && base::fileExists(root + below)) return tell(below, 0, 0);
+  if (!names) return;  // it has just been removed
+  for (const std::string& name : *names) {
     const std::string path = below + "/" + name;
-    if (std::find(kNotElsewhere.begin(), kNotElsewhere.end(), path) != kNotElsewhere.end())
+    if (root == folder_ &&
+        std::find(kNotElsewhere.begin(), kNotElsewhere.end(), path) != kNotElsewhere.end())
       continue;
     struct stat info {};
-    if (::lstat((folder_ + path).c_str(), &info) != 0) continue;
-    if (S_ISDIR(info.st_mode)) BELAY_TRY(lookElsewhere(path, depth + 1));
-    if (!S_ISREG(info.st_mode) || below == "/jobs") continue;
-    const UniqueFd fd = openFile(folder_ + path, kRead);
-    if (!fd.valid()) return base::errnoError(errno, "open " + folder_ + path);
-    BELAY_ASSIGN(const std::uint64_t found, countIn(fd.get(), values_));
-    if (found > 0) places_.push_back({path.substr(1), 1, found, true});
+    if (::lstat((root + path).c_str(), &info) != 0) continue;
+    if (S_ISDIR(info.st_mode)) lookElsewhere(root, path, depth + 1);
+    if (!S_ISREG(info.st_mode) || (root == folder_ && below == "/jobs")) continue;
+    const UniqueFd fd = openFile(root + path, kRead);
+    if (!fd.valid() && errno == ENOENT) continue;
+    Result<std::uint64_t> found = std::uint64_t{0};
+    if (fd.valid()) found = countIn(fd.get(), values_);
+    if (!fd.valid() || !found)
+      tell(path, 0, 0);
+    else if (*found > 0)
+      tell(path, 1, *found);
   }
-  return {};
 }
 
 void HostFiles::describe(journal::ScrubPlan& plan) const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,9 +28,13 @@ namespace belay::scrub {
 /// Errors:    kIo, kDiskFull.
 class HostFiles {
  public:
-  HostFiles(std::string stateFolder, resources::ResourceStore& store,
+  /// `userFolder`: workspaces of flows whose jobs are other users; it need not be there.
+  HostFiles(std::string stateFolder, std::string userFolder, resources::ResourceStore& store,
             const redaction::Redactor& values)
-      : folder_(std::move(stateFolder)), store_(store), values_(values) {}
+      : folder_(std::move(stateFolder)),
+        userFolder_(std::move(userFolder)),
+        store_(store),
+        values_(values) {}
 
   /// Looks at everything; with `apply` it stores contents anew.
   base::Status prepare(bool apply);
@@ -41,15 +46,19 @@ class HostFiles {
   const std::vector<journal::ScrubPlace>& places() const { return places_; }
 
  private:
+  base::Status lookAtLeftovers(bool apply);
+  base::Result<std::optional<std::string>> jsonOf(const crypto::Digest& digest) const;
   base::Status lookAtContents(bool apply);
   /// Stores what is left of a content anew, where that is something else; sets `changed` when its
   /// name is not the one that was known before.
   base::Status renew(const crypto::Digest& digest, bool& changed);
   base::Result<std::uint64_t> lookAtJobFile(const std::string& path, bool apply) const;
   base::Status lookAtJobs();
-  base::Status lookElsewhere(const std::string& below, int depth);
+  /// What cannot be read is told of too.
+  void lookElsewhere(const std::string& root, const std::string& below, int depth);
 
   const std::string folder_;
+  const std::string userFolder_;
   resources::ResourceStore& store_;
   const redaction::Redactor& values_;
   std::map<std::string, std::uint64_t> foundIn_;  ///< By the digest of a content.

@@ -75,7 +75,7 @@ belay_layer(agent/runtime    USES belay_base belay_log belay_json belay_crypto b
 belay_layer(agent/resources  USES belay_base belay_crypto)
 belay_layer(agent/vault      USES belay_base belay_json belay_crypto belay_redaction belay_http belay_trust)
 belay_layer(agent/jobs       USES belay_base belay_json belay_redaction)
-belay_layer(agent/scrub      USES belay_base belay_crypto belay_redaction belay_journal belay_resources belay_jobs)
+belay_layer(agent/scrub      USES belay_base belay_json belay_crypto belay_redaction belay_journal belay_resources belay_jobs)
 belay_layer(agent/agents     USES belay_base belay_json belay_crypto belay_jobs)
 belay_layer(agent/llm        USES belay_base belay_json belay_http)
 belay_layer(agent/tools      USES belay_base belay_json belay_crypto belay_tls belay_http belay_jobs

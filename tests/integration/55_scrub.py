@@ -159,6 +159,68 @@ def test_flows_are_told_of_and_backups_can_be_named():
         check.equal(0, host.cli("journal", "verify").code)
 
 
+def test_a_copy_that_an_earlier_call_did_not_name_follows_too():
+    with belay.started() as host:
+        leak(host)
+        check.equal(0, host.cli("journal", "backup", host.folder + "/copy.db").code)
+        host.stop()
+        check.equal(0, host.cli("scrub", "--value-stdin", "--apply", stdin=VALUE).code)
+        check.equal(0, host.cli("scrub", "--value-stdin", "--apply", "--backup", host.folder + "/copy.db", stdin=VALUE).code)
+        digests = [set(sqlite3.connect(path).execute("SELECT digest FROM run_resources")) for path in
+                   (host.state + "/journal.db", host.folder + "/copy.db")]
+        check.equal(digests[0], digests[1])
+
+
+def test_a_dry_run_writes_nothing():
+    with belay.started() as host:
+        leak(host)
+        host.stop()
+        with open(host.state + "/resources/tmp/cut-off", "w") as file:
+            file.write("half of " + VALUE)
+        missing = host.cli("scrub", "--value-stdin", "--backup", host.folder + "/none.db", stdin=VALUE)
+        check.equal("BLY-INVALID-ARGUMENT", missing.error["code"], str(missing))
+        check.equal(False, os.path.exists(host.folder + "/none.db"))
+        with open(host.state + "/journal.db", "rb") as file:
+            before = file.read()
+        looked = counts(host.cli("scrub", "--value-stdin", stdin=VALUE))
+        check.equal((1, 1), (looked["resources/tmp"]["rows"], looked["resources/tmp"]["found"]))
+        with open(host.state + "/journal.db", "rb") as file:
+            check.equal(True, before == file.read())
+        check.equal(0, host.cli("scrub", "--value-stdin", "--apply", stdin=VALUE).code)
+        check.equal([], os.listdir(host.state + "/resources/tmp"))
+
+
+def test_json_stays_json():
+    with belay.started() as host:
+        host.write("leak", '{"a": 48151623, "b": [-0.48151623], "c": "no 48151623"}')
+        shown = host.run({"slug": "digits", "output": "${{ steps.a.output.result }}", "steps": [
+            {"id": "a", "persist": {"when": "always"}, "run": {"script": "cat %s/leak >&3" % host.folder}}]})
+        run = shown["run"]["id"]
+        check.equal(48151623, shown["run"]["output"]["a"], str(shown)[:900])
+        host.stop()
+        broken = host.cli("scrub", "--value-stdin", "--apply", stdin='48151623,"b":')
+        check.equal("BLY-INVALID-ARGUMENT", broken.error["code"], str(broken))
+        check.equal(0, host.cli("scrub", "--value-stdin", "--apply", stdin="48151623").code)
+        check.equal([], host.cli("scrub", "--value-stdin", stdin="48151623").data["places"])
+        host.start()
+        output = host.show(run)["run"]["output"]
+        check.equal((10000000, [0], "no ********"), (output["a"], output["b"], output["c"]), str(output))
+        check.equal(0, host.cli("journal", "verify").code)
+
+
+def test_json_inside_of_json_is_seen():
+    with belay.started() as host:
+        value = 'a"b\\c/d-q8Z7c1f9'
+        host.write("leak", json.dumps({"x": json.dumps({"y": value})}))
+        host.run({"slug": "s", "steps": [{"id": "a", "run": {"script": "cat %s/leak" % host.folder}}]})
+        host.stop()
+        check.equal(0, host.cli("scrub", "--value-stdin", "--apply", stdin=value).code)
+        for path, _, names in os.walk(host.state):
+            for name in names:
+                with open(os.path.join(path, name), "rb") as file:
+                    check.equal(False, b"q8Z7c1f9" in file.read(), name)
+
+
 def test_what_would_take_out_too_much_is_refused():
     with belay.started() as host:
         host.run({"slug": "s", "steps": [{"id": "a", "run": {"script": "yes commonwd | head -n 12000"}}]})
