@@ -7,6 +7,12 @@ namespace belay::steps {
 using base::Error;
 using base::ErrorCode;
 
+Error unpinned(const runtime::Attempt& attempt) {
+  return Error{ErrorCode::kReviewChanged,
+               "step " + attempt.key.path +
+                   ": too much was allowed at once to know still which connection this step was"};
+}
+
 base::Result<vault::ConnectionPtr> connectionOf(const vault::ConnectionStore& store,
                                                 const runtime::Attempt& attempt,
                                                 const std::string& name,

@@ -25,7 +25,7 @@ class AttemptPins {
     if (kept_.size() >= kKeptMax) kept_.erase(kept_.begin());
     kept_.emplace_back(std::move(key), std::move(kept));
   }
-  /// Of start(): what was kept, or an empty one.
+  /// Of start(), at its beginning: what was kept, or an empty one.
   Kept take(const runtime::Attempt& attempt) {
     const std::string key = keyOf(attempt);
     // From the end: most starts follow their description at once.
@@ -50,6 +50,9 @@ class AttemptPins {
 };
 
 using ConnectionPins = AttemptPins<vault::ConnectionPtr>;
+
+/// Of a start for which nothing is kept: what was allowed for it is not known any more.
+base::Error unpinned(const runtime::Attempt& attempt);
 
 /// The connection that an attempt names `name`: `pinned`, or what is bound to it now, or where nothing
 /// is, the one of that name. Errors: kConnectionUnbound, kConnectionNotFound for what is bound.

@@ -119,15 +119,25 @@ Result<trust::RenderedEffect> DbStep::describe(const Attempt& attempt) const {
 }
 
 void DbStep::start(const Attempt& attempt) {
-  if (running_.size() >= static_cast<std::size_t>(settings_.runningMax)) {
-    waiting_.push_back(attempt);
-    return;
-  }
-  if (const Status launched = launch(attempt); !launched) fail(attempt, launched.error(), true);
+  // Now, as pins are kept for the time between description and start only.
+  Permitted permitted{attempt, pins_.take(attempt)};
+  if (!permitted.connection) return fail(attempt, unpinned(attempt), true);
+  if (hasTurn()) return begin(permitted);
+  waiting_.push_back(std::move(permitted));
 }
 
-Status DbStep::launch(const Attempt& attempt) {
-  BELAY_ASSIGN(const Call call, read(attempt, pins_.take(attempt)));
+bool DbStep::hasTurn() const {
+  return running_.size() < static_cast<std::size_t>(settings_.runningMax);
+}
+
+void DbStep::begin(const Permitted& permitted) {
+  const Status launched = launch(permitted);
+  if (!launched) fail(permitted.attempt, launched.error(), true);
+}
+
+Status DbStep::launch(const Permitted& permitted) {
+  const Attempt& attempt = permitted.attempt;
+  BELAY_ASSIGN(const Call call, read(attempt, permitted.connection));
   jobs::JobSpec job;
   job.id = jobIdOf(attempt);
   job.command = {"/proc/self/exe", "db-statement"};
@@ -177,7 +187,7 @@ void DbStep::cancel(const base::RunId& run, const engine::StepKey& key) {
   const auto isIt = [&](const Attempt& attempt) {
     return attempt.run == run && attempt.key.path == key.path;
   };
-  std::erase_if(waiting_, isIt);
+  std::erase_if(waiting_, [&](const Permitted& each) { return isIt(each.attempt); });
   for (const auto& [id, attempt] : running_) {
     if (isIt(attempt)) static_cast<void>(world_.jobs.cancel(id, std::chrono::milliseconds{0}));
   }
@@ -189,11 +199,10 @@ void DbStep::takeEnded(const JobId& id) {
   const Attempt attempt = std::move(found->second);
   running_.erase(found);
   finish(attempt, id);
-  while (!waiting_.empty() &&
-         running_.size() < static_cast<std::size_t>(settings_.runningMax)) {
-    const Attempt next = std::move(waiting_.front());
+  while (!waiting_.empty() && hasTurn()) {
+    const Permitted next = std::move(waiting_.front());
     waiting_.pop_front();
-    start(next);
+    begin(next);
   }
 }
 

@@ -46,7 +46,14 @@ class DbStep final : public runtime::Performer {
  private:
   struct Call;
   base::Result<Call> read(const runtime::Attempt& attempt, vault::ConnectionPtr pinned) const;
-  base::Status launch(const runtime::Attempt& attempt);
+  /// With the connection that was allowed for it.
+  struct Permitted {
+    runtime::Attempt attempt;
+    vault::ConnectionPtr connection;
+  };
+  bool hasTurn() const;
+  void begin(const Permitted& permitted);
+  base::Status launch(const Permitted& permitted);
   void finish(const runtime::Attempt& attempt, const base::JobId& id);
   runtime::StepResult resultOf(const runtime::Attempt& attempt, const jobs::JobOutcome& outcome);
   void fail(const runtime::Attempt& attempt, const base::Error& error, bool nothingLeft);
@@ -57,7 +64,7 @@ class DbStep final : public runtime::Performer {
 
   // Owner only.
   std::map<base::JobId, runtime::Attempt> running_;
-  std::deque<runtime::Attempt> waiting_;  ///< Bounded by the runs in flight.
+  std::deque<Permitted> waiting_;  ///< Bounded by the runs in flight.
   mutable ConnectionPins pins_;
 };
 

@@ -67,14 +67,19 @@ bool ToolStep::hasTurn() const {
 }
 
 void ToolStep::start(const Attempt& attempt) {
-  if (!hasTurn()) {
-    waiting_.push_back(attempt);
-    return;
-  }
+  // Now, as pins are kept for the time between description and start only.
+  auto allowed = versions_.take(attempt);
+  if (!allowed) return fail(attempt, unpinned(attempt), true);
+  Permitted permitted{attempt, std::move(*allowed)};
+  if (hasTurn()) return begin(permitted);
+  waiting_.push_back(std::move(permitted));
+}
+
+void ToolStep::begin(const Permitted& permitted) {
+  const Attempt& attempt = permitted.attempt;
   auto work = workOf(attempt);
   if (!work) return fail(attempt, work.error(), true);
-  const std::string allowed = versions_.take(attempt);
-  if (!allowed.empty() && allowed != (*work)->plan.effect.connectionVersion) {
+  if (permitted.version != (*work)->plan.effect.connectionVersion) {
     return fail(attempt,
                 Error{ErrorCode::kReviewChanged,
                       "step " + attempt.key.path + ": connection " +
@@ -171,9 +176,9 @@ void ToolStep::takeEnded(const JobId& id) {
     finish(work);
   }
   while (!waiting_.empty() && hasTurn()) {
-    const Attempt next = std::move(waiting_.front());
+    const Permitted next = std::move(waiting_.front());
     waiting_.pop_front();
-    start(next);
+    begin(next);
   }
 }
 
@@ -302,7 +307,7 @@ void ToolStep::cancel(const base::RunId& run, const engine::StepKey& key) {
   const auto isIt = [&](const Attempt& attempt) {
     return attempt.run == run && attempt.key.path == key.path;
   };
-  std::erase_if(waiting_, isIt);
+  std::erase_if(waiting_, [&](const Permitted& each) { return isIt(each.attempt); });
   std::erase_if(preparing_, [&](const auto& entry) { return isIt(entry.second->attempt); });
   for (const auto& [id, work] : running_) {
     if (!isIt(work->attempt)) continue;

@@ -94,8 +94,15 @@ class ToolStep final : public runtime::Performer {
   };
   using WorkPtr = std::shared_ptr<Work>;
 
+  /// With the version of its connection that was allowed; empty: it has none.
+  struct Permitted {
+    runtime::Attempt attempt;
+    std::string version;
+  };
+
   base::Result<WorkPtr> workOf(const runtime::Attempt& attempt) const;
   bool hasTurn() const;
+  void begin(const Permitted& permitted);
   base::Status launch(const WorkPtr& work);
   base::Status prepare(const Work& work) const;
   base::Status startJob(const WorkPtr& work);
@@ -117,8 +124,8 @@ class ToolStep final : public runtime::Performer {
   // Owner only.
   std::map<base::JobId, WorkPtr> running_;
   std::map<base::JobId, WorkPtr> preparing_;
-  std::deque<runtime::Attempt> waiting_;  ///< Bounded by the runs in flight.
-  mutable AttemptPins<std::string> versions_;  ///< Of the connections that were permitted.
+  std::deque<Permitted> waiting_;  ///< Bounded by the runs in flight.
+  mutable AttemptPins<std::optional<std::string>> versions_;  ///< Of the connections that were permitted.
 };
 
 }  // namespace belay::steps
