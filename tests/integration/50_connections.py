@@ -65,24 +65,26 @@ def test_what_a_server_gives_back_in_other_writings_is_masked():
 
     def echo(recorded):
         if recorded.path == "/token":
-            return 400, {}, '{"error":"invalid_client","error_description":"no %s"}' % numbered(secret)
+            return 400, {}, b'{"error":"invalid_client","error_description":"no %s"}' % numbered(secret).encode()
         kind = "application/json" if recorded.path == "/json" else "text/plain"
-        return 200, {"Content-Type": kind}, '{"said":"%s","dumped":%s}' % (numbered(secret), json.dumps(secret))
+        return 200, {"Content-Type": kind}, b'{"said":"%s","dumped":%s}' % (numbered(secret).encode(), json.dumps(secret).encode())
 
-    flow = {"slug": "echo", "steps": [
+    needs = [{"name": name, "type": "http"} for name in ("there", "tokens")]
+    flow = {"slug": "echo", "requires": needs, "steps": [
         {"id": "h", "http": {"connection": "there", "url": "/json"}},
         {"id": "u", "http": {"connection": "there", "url": "/text"}},
         {"id": "again", "set": {"said": "${{ steps.h.output.body.said }}"}}]}
     with belay.started() as host, Server(echo) as server:
         check.equal(0, host.cli("secret", "set", "ODD", stdin=secret).code)
         check.equal(0, add(host, "there", server.port).code)
-        check.equal(0, add(host, "tokens", server.port, "auth.type=oauth2", "auth.client_id=me", "auth.client_secret=ODD",
+        check.equal(0, add(host, "tokens", server.port, "auth.type=oauth2", "auth.client_id=me", "auth.secret=ODD",
                            "auth.token_url=http://127.0.0.1:%d/token" % server.port).code)
         shown = host.run(flow)
+        check.equal("succeeded", shown["run"]["status"], json.dumps(shown))
         check.equal({"said": "***ODD***", "dumped": "***ODD***"}, belay.step_of(shown, "h")["output"]["body"])
         check.lacks(json.dumps(shown, ensure_ascii=False), secret)
         check.has(json.dumps(belay.step_of(shown, "u")["output"]), "***ODD***")
-        refused = host.run({"slug": "odd", "steps": [{"id": "h", "http": {"connection": "tokens", "url": "/"}}]})
+        refused = host.run({"slug": "odd", "requires": needs, "steps": [{"id": "h", "http": {"connection": "tokens", "url": "/"}}]})
         check.has(belay.step_of(refused, "h")["error"]["message"], "***ODD***")
         check.lacks(json.dumps(refused, ensure_ascii=False), secret)
 

@@ -31,7 +31,7 @@ def bound(seconds):
 
 def equal(wanted, got, what=""):
     if wanted != got:
-        raise AssertionError("%s: wanted %r, got %r" % (what or "value", wanted, str(got)[:1500]))
+        raise AssertionError("%s: wanted %s, got %r" % (what or "value", repr(wanted)[:1500], str(got)[:1500]))
 
 
 def has(text, part, what=""):

@@ -3,6 +3,7 @@ deferred recipients, delivery into files."""
 
 import contextlib
 import email
+import fcntl
 import email.policy
 import os
 import pwd
@@ -150,6 +151,7 @@ class Mta:
         while True:
             found = []
             with contextlib.suppress(OSError), open(self.folder + "/mail/all", "rb") as file:
+                fcntl.lockf(file, fcntl.LOCK_SH)  # Exim holds it while it appends.
                 parts = [part.split(b"\n", 1)[1] for part in (b"\n" + file.read()).split(b"\nFrom ") if part.strip()]
                 found = [email.message_from_bytes(part, policy=email.policy.default) for part in parts]
             found = [one for one in found if one["Envelope-to"] == person + "@example.test"]
