@@ -33,13 +33,14 @@ constexpr Flag kFlags[] = {
     {"value-stdin", 0, "", "look for the value on standard input too: one that the vault has not"},
     {"apply", 0, "", "take it out; without this nothing is changed"},
     {"dry-run", 0, "", "only say where it is (this is the default)"},
-    {"force", 0, "", "also a value under 8 bytes, or one that is there more than 10,000 times"},
+    {"force", 0, "", "also a value under 8 bytes, in a name, or there more than 10,000 times"},
     {"backup", 0, "FILE", "in this copy of the journal too", true},
     {"passphrase-file", 0, "FILE", "the vault's passphrase"}};
 
 struct Wanted {
   Redactor values;
   std::string names;
+  json::Array versions;  ///< Of the secrets that have had others.
 };
 
 Status addValue(Invocation& invocation, std::string_view name, const SecretValue& value,
@@ -72,6 +73,10 @@ Status addSecrets(Invocation& invocation, const Installation& where, Wanted& wan
   for (const std::string& name : names) {
     BELAY_ASSIGN(const vault::Secret secret, opened.vault->secret(name));
     BELAY_TRY(addValue(invocation, name, secret.value, wanted));
+    if (secret.version < 2) continue;
+    Value each;
+    each.set("name", name).set("version", static_cast<std::int64_t>(secret.version));
+    wanted.versions.push_back(std::move(each));
   }
   return {};
 }
@@ -106,6 +111,7 @@ class Scrub {
     journal::ScrubPlan plan{wanted_.values, wanted_.names, by(), apply, {}, {}};
     if (apply) files.describe(plan);
     BELAY_ASSIGN(const journal::ScrubReport report, journal_.scrub(plan));
+    names_ = report.names;
     if (apply) BELAY_TRY(files.finish());
     for (const journal::ScrubPlace& place : report.places) add("journal: " + place.name, place);
     for (const journal::ScrubPlace& place : files.places()) add(place.name, place);
@@ -115,6 +121,9 @@ class Scrub {
       BELAY_TRY(performOn(backup, plan));
     return {};
   }
+
+  /// Names of flows and steps that would be others.
+  std::uint64_t names() const { return names_; }
 
   std::uint64_t toMask() const {
     std::uint64_t out = 0;
@@ -131,6 +140,7 @@ class Scrub {
       places.push_back(std::move(each));
     }
     Value data;
+    data.set("versions", wanted_.versions);
     data.set("applied", applied).set("masked", toMask()).set("places", std::move(places));
     return data;
   }
@@ -160,6 +170,7 @@ class Scrub {
   journal::Journal& journal_;
   resources::ResourceStore& store_;
   std::vector<journal::ScrubPlace> places_;
+  std::uint64_t names_ = 0;
 };
 
 Result<api::Envelope> run(Invocation& invocation) {
@@ -192,6 +203,12 @@ Result<api::Envelope> run(Invocation& invocation) {
                      std::to_string(kMany) + ": it may be more than a secret",
                  {"belay scrub --dry-run", "belay scrub --apply --force"}};
   }
+  if (apply && scrub.names() > 0 && !invocation.has("force")) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "it stands in the names of " + std::to_string(scrub.names()) +
+                     " flows or steps, by which runs are found and go on",
+                 {"belay scrub --dry-run", "belay scrub --apply --force"}};
+  }
   if (apply) BELAY_TRY(scrub.perform(true));
   BELAY_TRY((*journal)->close());
   api::Envelope out;
@@ -203,6 +220,10 @@ std::string show(const Invocation& invocation, const Value& data) {
   const bool applied = data.flag("applied");
   Table table({"PLACE", "IN", "FOUND", ""});
   bool kept = false;
+  for (const Value& each : data.find("versions")->asArray())
+    invocation.note(shown(each.text("name")) + ": only version " +
+                    std::to_string(each.integer("version")) +
+                    " is looked for; give earlier values by --value-stdin");
   for (const Value& place : data.find("places")->asArray()) {
     kept = kept || place.flag("kept");
     const char* what = place.flag("kept") ? "kept" : applied ? "masked" : "would be masked";
@@ -230,7 +251,8 @@ const Command kScrubCommand{
     "often it is where; with --apply it is masked by as many bytes. A resource gets a new digest, "
     "and the journal's references follow. Flows and signed statements are only told of. The journal "
     "keeps a record of it (journal verify), and is written anew without the old texts. Killed at any "
-    "moment, it can be run again. Change the secret first: what has leaked is known to somebody.",
+    "moment, it can be run again. Of a secret only the present value is looked for. Change the secret "
+    "first: what has leaked is known to somebody.",
     kFlags,
     &run,
     &show};

@@ -24,7 +24,10 @@ namespace {
 constexpr std::size_t kDigestDigits = 64;
 
 /// What stands there is signed, or named by its digest.
-constexpr std::array<std::string_view, 4> kKept{"flows", "flow_changes", "statements", "scrubs"};
+constexpr std::array<std::string_view, 5> kKept{"flows", "flow_changes", "statements", "scrubs",
+                                                "gate_decisions"};
+/// Of other tables, the rows that are kept too: notes of pins are signed.
+constexpr std::string_view kOfMeta = " AND name NOT GLOB 'link.pin.*'";
 
 bool isKept(std::string_view table) {
   return std::find(kKept.begin(), kKept.end(), table) != kKept.end();
@@ -157,6 +160,7 @@ Result<ScrubReport> JournalScrub::run() {
   const Functions functions(session_.database(), plan_);
   BELAY_ASSIGN(tables_, tables());
   for (const Table& table : tables_) BELAY_TRY(look(table));
+  BELAY_TRY(lookAtNames());
   if (!plan_.apply) return std::move(report_);
   if (const Status changed = change(); !changed) {
     session_.rollback();
@@ -183,17 +187,39 @@ Result<std::vector<JournalScrub::Table>> JournalScrub::tables() {
   }
 }
 
+/// What runs are found by, and go on by.
+Status JournalScrub::lookAtNames() {
+  sqlite::Statement read(session_.database(), "look for values in names",
+                         "SELECT slug FROM runs WHERE belay_found(slug) > 0"
+                         " UNION SELECT slug FROM flow_heads WHERE belay_found(slug) > 0"
+                         " UNION SELECT step FROM runs WHERE belay_found(step) > 0"
+                         " UNION SELECT step FROM waits WHERE belay_found(step) > 0"
+                         " UNION SELECT step FROM run_resources WHERE belay_found(step) > 0");
+  sqlite::Execution rows(read);
+  while (true) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) return {};
+    ++report_.names;
+  }
+}
+
 Status JournalScrub::look(const Table& table) {
+  if (table.name != "meta") return look(table, "", isKept(table.name));
+  BELAY_TRY(look(table, std::string(kOfMeta), false));
+  return look(table, " AND name GLOB 'link.pin.*'", true);
+}
+
+Status JournalScrub::look(const Table& table, const std::string& rowsOf, bool kept) {
   const std::string sql = "SELECT count(*), sum(n) FROM (SELECT " +
                           sumOf(table.columns, "belay_found") + " AS n FROM " + table.name +
-                          ") WHERE n > 0";
+                          " WHERE 1" + rowsOf + ") WHERE n > 0";
   sqlite::Statement count(session_.database(), "look for values", sql.c_str());
   sqlite::Execution rows(count);
   BELAY_ASSIGN(const bool any, rows.next());
   if (!any || rows.integer(0) == 0) return {};
   report_.places.push_back({table.name, static_cast<std::uint64_t>(rows.integer(0)),
-                            static_cast<std::uint64_t>(rows.integer(1)), isKept(table.name)});
-  return isKept(table.name) ? Status{} : mayBeMasked(table);
+                            static_cast<std::uint64_t>(rows.integer(1)), kept});
+  return kept ? Status{} : mayBeMasked(table);
 }
 
 Status JournalScrub::mayBeMasked(const Table& table) {
@@ -315,11 +341,15 @@ Status JournalScrub::changeTable(const Table& table) {
     if (!set.empty()) set += ", ";
     set += column + " = belay_scrubbed(" + column + ")";
   }
-  // Of keys that only differed by the value one stays.
-  const std::string sql = "UPDATE OR REPLACE " + table.name + " SET " + set + " WHERE " +
-                          sumOf(table.columns, "belay_changes") + " > 0";
+  std::string sql = "UPDATE " + table.name + " SET " + set + " WHERE " +
+                    sumOf(table.columns, "belay_changes") + " > 0";
+  if (table.name == "meta") sql += kOfMeta;
   sqlite::Statement update(session_.database(), "scrub", sql.c_str());
-  return session_.write(update);
+  const Status changed = session_.write(update);
+  if (changed || changed.error().code != ErrorCode::kConflict) return changed;
+  return Error{ErrorCode::kConflict,
+               "rows of " + table.name + " differ by a value only: without it they are the same",
+               {"remove one of them, such as a key, and run the scrub again"}};
 }
 
 /// Their words came from texts that are not there any more: from here on their names find them.

@@ -43,6 +43,7 @@ struct ScrubPlace {
 
 struct ScrubReport {
   std::vector<ScrubPlace> places;
+  std::uint64_t names = 0;  ///< Slugs of flows and ids of steps that have a value in them.
   /// All contents that were ever scrubbed, by the ledger: for copies of the journal. After a change.
   ContentNames contents;
 };
@@ -70,6 +71,8 @@ class JournalScrub {
   };
   base::Result<std::vector<Table>> tables();
   base::Status look(const Table& table);
+  base::Status look(const Table& table, const std::string& rowsOf, bool kept);
+  base::Status lookAtNames();
   base::Status mayBeMasked(const Table& table);
   base::Result<ContentNames> knownContents();
   base::Status change();

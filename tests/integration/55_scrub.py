@@ -190,6 +190,33 @@ def test_a_dry_run_writes_nothing():
         check.equal([], os.listdir(host.state + "/resources/tmp"))
 
 
+def test_names_are_not_masked_by_chance():
+    with belay.started() as host:
+        host.run({"slug": "a-good-name", "steps": [{"id": "a", "run": {"script": "echo one; echo two-2-two"}}]})
+        check.equal(0, host.cli("secret", "set", "OFTEN", stdin="one-1-one").code)
+        check.equal(0, host.cli("secret", "set", "OFTEN", stdin="two-2-two").code)
+        host.stop()
+        named = host.cli("scrub", "--value-stdin", "--apply", stdin="a-good-name")
+        check.equal("BLY-INVALID-ARGUMENT", named.error["code"], str(named))
+        looked = host.cli("scrub", "OFTEN")
+        check.equal([{"name": "OFTEN", "version": 2}], looked.data["versions"], str(looked))
+        check.has(host.cli("scrub", "OFTEN", json_out=False).err, "only version 2")
+
+
+def test_rows_that_would_be_the_same_are_refused():
+    with belay.started() as host:
+        # Values of the same length that look alike when they are masked: none is lost without a word.
+        keep = [{"id": name, "kv": {"set": "k-" + value, "value": 1}} for name, value in (("a", "c2VjcmV0LXZhbHVl"), ("b", "c2VjcmV0LXZhbHVl".upper()))]
+        check.equal("succeeded", host.run({"slug": "s", "steps": keep})["run"]["status"])
+        host.stop()
+        journal = sqlite3.connect(host.state + "/journal.db")
+        journal.execute("UPDATE kv SET key = 'k-***SCRUBBED***' || '**' WHERE key = 'k-' || upper('c2VjcmV0LXZhbHVl')")
+        journal.commit()
+        journal.close()
+        refused = host.cli("scrub", "--value-stdin", "--apply", stdin="c2VjcmV0LXZhbHVl")
+        check.equal("BLY-CONFLICT", refused.error["code"], str(refused))
+
+
 def test_json_stays_json():
     with belay.started() as host:
         host.write("leak", '{"a": 48151623, "b": [-0.48151623], "c": "no 48151623"}')
