@@ -7,7 +7,7 @@ function(belay_program name sources)
   add_executable(${name} ${sources} "${PROJECT_SOURCE_DIR}/common/base/Terminate.cpp")
   target_link_libraries(${name} PRIVATE ${ARGN})
   if(BELAY_OPTIMIZED)
-    target_compile_options(${name} PRIVATE -Oz -fno-exceptions -fno-asynchronous-unwind-tables -fno-rtti)
+    target_compile_options(${name} PRIVATE ${BELAY_FOR_SIZE} ${BELAY_NO_UNWINDING})
   endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}"
