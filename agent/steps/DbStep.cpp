@@ -236,7 +236,7 @@ StepResult DbStep::resultOf(const Attempt& attempt, const jobs::JobOutcome& outc
   if (outcome.result && outcome.result->find("rows")) {
     json::Value output = *outcome.result;
     output.set("duration_ms", result.durationMs);
-    auto clean = world_.outputs.redact(json::print(output));
+    auto clean = world_.outputs.print(output);
     if (!clean) return failed(clean.error(), false);
     result.outputJson = std::move(*clean);
     return result;

@@ -468,8 +468,7 @@ void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
       std::vector<journal::ResourceRow> rows;
       if (ended->outcome.result) {
         // A job may write a secret that it was given wherever it likes.
-        BELAY_ASSIGN(const std::string clean,
-                     world_.outputs.redact(json::print(*ended->outcome.result)));
+        BELAY_ASSIGN(const std::string clean, world_.outputs.print(*ended->outcome.result));
         BELAY_ASSIGN(ended->outcome.result, json::parse(clean));
       }
       BELAY_ASSIGN(json::Value out,

@@ -216,7 +216,7 @@ StepResult ToolStep::resultOf(const Work& work, const jobs::JobOutcome& outcome,
     if (outcome.result) BELAY_TRY(keepFiles(work, *outcome.result, verdict.output, result.resources));
     verdict.output.set("duration_ms", result.durationMs);
     // It may write a credential that it was given wherever it likes.
-    BELAY_ASSIGN(result.outputJson, world_.outputs.redact(json::print(verdict.output)));
+    BELAY_ASSIGN(result.outputJson, world_.outputs.print(verdict.output));
     if (verdict.failure) {
       BELAY_ASSIGN(verdict.failure->message, world_.outputs.redact(verdict.failure->message));
     }
