@@ -137,9 +137,9 @@ Result<bool> ChainWalk::walkRun(VerifyCursor& cursor, const Run& run, std::size_
     const Hash expected =
         runChainNext(head.hash, seq, rows.integer(1), rows.text(2), rows.text(3));
     bool matches = copyHash(rows.blob(4), head.hash);
-    if (matches && head.hash != expected) {
+    if (matches) {
       BELAY_ASSIGN(matches, scrubs_.explains(run.id, seq, head.hash, expected));
-      report.scrubbedEvents += matches ? 1 : 0;
+      if (matches && head.hash != expected) ++report.scrubbedEvents;
     }
     if (!matches) {
       bad(report, eventOf(run.id, seq) + ": its hash does not match");

@@ -90,11 +90,8 @@ Result<std::vector<EventRow>> EventTable::read(std::int64_t number, const RunId&
     before.seq = row.seq;
     if (!copyHash(rows.blob(4), before.hash))
       return chainBroken(id.str(), row.seq, "its hash is damaged");
-    if (before.hash != expected) {
-      BELAY_ASSIGN(const bool scrubbed,
-                   scrubs_.explains(id.str(), row.seq, before.hash, expected));
-      if (!scrubbed) return chainBroken(id.str(), row.seq, "its hash does not match");
-    }
+    BELAY_ASSIGN(const bool fits, scrubs_.explains(id.str(), row.seq, before.hash, expected));
+    if (!fits) return chainBroken(id.str(), row.seq, "its hash does not match");
     found.push_back(std::move(row));
     BELAY_ASSIGN(more, rows.next());
   }
@@ -119,9 +116,8 @@ Status EventTable::checkLast(std::size_t most) {
     const Hash expected = runChainNext(previous, seq, rows.integer(2), rows.text(3), rows.text(4));
     Hash hash{};
     if (!copyHash(rows.blob(5), hash)) return chainBroken(run, seq, "its hash is damaged");
-    if (hash == expected) continue;
-    BELAY_ASSIGN(const bool scrubbed, scrubs_.explains(run, seq, hash, expected));
-    if (!scrubbed) return chainBroken(run, seq, "its hash does not match");
+    BELAY_ASSIGN(const bool fits, scrubs_.explains(run, seq, hash, expected));
+    if (!fits) return chainBroken(run, seq, "its hash does not match");
   }
 }
 

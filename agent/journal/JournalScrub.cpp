@@ -23,14 +23,20 @@ namespace {
 
 constexpr std::size_t kDigestDigits = 64;
 
-/// What stands there is signed, or named by its digest.
-constexpr std::array<std::string_view, 5> kKept{"flows", "flow_changes", "statements", "scrubs",
-                                                "gate_decisions"};
-/// Of other tables, the rows that are kept too: notes of pins are signed.
-constexpr std::string_view kOfMeta = " AND name NOT GLOB 'link.pin.*'";
+/// Rows whose texts are signed, or named by their digest.
+struct Kept {
+  std::string_view table;
+  const char* rows;
+};
+constexpr Kept kKept[] = {{"flows", "1"},          {"flow_changes", "1"},
+                          {"statements", "1"},     {"scrubs", "1"},
+                          {"gate_decisions", "1"}, {"meta", "name GLOB 'link.pin.*'"}};
 
-bool isKept(std::string_view table) {
-  return std::find(kKept.begin(), kKept.end(), table) != kKept.end();
+/// SQL that says which rows of a table stay as they are.
+std::string keptOf(std::string_view table) {
+  const auto known = std::find_if(std::begin(kKept), std::end(kKept),
+                                  [&](const Kept& each) { return each.table == table; });
+  return known == std::end(kKept) ? "0" : known->rows;
 }
 
 bool isDigit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
@@ -204,22 +210,19 @@ Status JournalScrub::lookAtNames() {
 }
 
 Status JournalScrub::look(const Table& table) {
-  if (table.name != "meta") return look(table, "", isKept(table.name));
-  BELAY_TRY(look(table, std::string(kOfMeta), false));
-  return look(table, " AND name GLOB 'link.pin.*'", true);
-}
-
-Status JournalScrub::look(const Table& table, const std::string& rowsOf, bool kept) {
-  const std::string sql = "SELECT count(*), sum(n) FROM (SELECT " +
-                          sumOf(table.columns, "belay_found") + " AS n FROM " + table.name +
-                          " WHERE 1" + rowsOf + ") WHERE n > 0";
+  const std::string sql = "SELECT count(*), sum(n), kept FROM (SELECT " +
+                          sumOf(table.columns, "belay_found") + " AS n, " + keptOf(table.name) +
+                          " AS kept FROM " + table.name + ") WHERE n > 0 GROUP BY kept ORDER BY kept";
   sqlite::Statement count(session_.database(), "look for values", sql.c_str());
   sqlite::Execution rows(count);
-  BELAY_ASSIGN(const bool any, rows.next());
-  if (!any || rows.integer(0) == 0) return {};
-  report_.places.push_back({table.name, static_cast<std::uint64_t>(rows.integer(0)),
-                            static_cast<std::uint64_t>(rows.integer(1)), kept});
-  return kept ? Status{} : mayBeMasked(table);
+  while (true) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) return {};
+    const bool kept = rows.integer(2) != 0;
+    report_.places.push_back({table.name, static_cast<std::uint64_t>(rows.integer(0)),
+                              static_cast<std::uint64_t>(rows.integer(1)), kept});
+    if (!kept) BELAY_TRY(mayBeMasked(table));
+  }
 }
 
 Status JournalScrub::mayBeMasked(const Table& table) {
@@ -242,7 +245,7 @@ Status JournalScrub::change() {
                        " belay_changes(digest) + belay_changes(name) + belay_changes(step) > 0"));
   BELAY_TRY(changeEvents());
   for (const Table& table : tables_) {
-    if (table.name != "events" && !isKept(table.name)) BELAY_TRY(changeTable(table));
+    if (table.name != "events") BELAY_TRY(changeTable(table));
   }
   BELAY_TRY(indexAnew(indexed));
   for (const ScrubPlace& place : report_.places) {
@@ -259,18 +262,15 @@ Status JournalScrub::change() {
 Result<ContentNames> JournalScrub::knownContents() {
   sqlite::Statement read(session_.database(), "read the ledger of scrubs",
                          "SELECT before, after FROM scrubs WHERE place = 'resource' AND number > 0"
-                         " ORDER BY number");
+                         " ORDER BY number DESC");
   sqlite::Execution rows(read);
   ContentNames names;
   while (true) {
     BELAY_ASSIGN(const bool more, rows.next());
     if (!more) return names;
-    const std::string before = rows.string(0);
-    const std::string after = rows.string(1);
-    for (auto& [name, now] : names) {
-      if (now == before) now = after;
-    }
-    names[before] = after;
+    // The newest first: what took the place may have been scrubbed later, and is known by then.
+    const auto later = names.find(rows.text(1));
+    names.emplace(rows.string(0), later == names.end() ? rows.string(1) : later->second);
   }
 }
 
@@ -341,9 +341,8 @@ Status JournalScrub::changeTable(const Table& table) {
     if (!set.empty()) set += ", ";
     set += column + " = belay_scrubbed(" + column + ")";
   }
-  std::string sql = "UPDATE " + table.name + " SET " + set + " WHERE " +
-                    sumOf(table.columns, "belay_changes") + " > 0";
-  if (table.name == "meta") sql += kOfMeta;
+  const std::string sql = "UPDATE " + table.name + " SET " + set + " WHERE NOT " +
+                          keptOf(table.name) + " AND " + sumOf(table.columns, "belay_changes") + " > 0";
   sqlite::Statement update(session_.database(), "scrub", sql.c_str());
   const Status changed = session_.write(update);
   if (changed || changed.error().code != ErrorCode::kConflict) return changed;

@@ -71,7 +71,6 @@ class JournalScrub {
   };
   base::Result<std::vector<Table>> tables();
   base::Status look(const Table& table);
-  base::Status look(const Table& table, const std::string& rowsOf, bool kept);
   base::Status lookAtNames();
   base::Status mayBeMasked(const Table& table);
   base::Result<ContentNames> knownContents();

@@ -35,7 +35,8 @@ class ScrubTable {
   explicit ScrubTable(Session& session);
 
   base::Status add(ScrubRow& row);
-  /// Whether the event with this hash was changed into the one whose hash would be `now`.
+  /// Whether an event with this hash may be the one whose hash would be `now`: as it was written, or
+  /// changed into it by a scrub.
   base::Result<bool> explains(std::string_view run, std::uint64_t seq, const Hash& hash,
                               const Hash& now);
 
