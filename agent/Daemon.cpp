@@ -250,6 +250,7 @@ Status Daemon::openJobs() {
   // From here on this process reads what others write, and starts no program any more.
   if (isolation_->means().seccomp && !jobs::forbidExecution())
     return base::errnoError(errno, "give up to execute programs");
+  base::raiseDescriptorLimit();  // jobs have been given theirs: they come from the nursery
   return {};
 }
 

@@ -30,4 +30,8 @@ class UniqueFd {
   int fd_ = -1;
 };
 
+/// Lets this process have as many descriptors as its hard limit allows; the usual soft one is 1,024.
+/// What it starts later inherits that. Where it may not be changed, it stays.
+void raiseDescriptorLimit() noexcept;
+
 }  // namespace belay::base

@@ -1,10 +1,10 @@
 #include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <thread>
 
+#include "common/base/UniqueFd.h"
 #include "relay/console/Command.h"
 #include "relay/service/Relay.h"
 
@@ -57,17 +57,9 @@ class Signals {
   std::thread thread_;
 };
 
-/// Each host has a connection. Where this may not be changed, the service manager has set it.
-void takeAllDescriptors() {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &files));
-}
-
 Result<Envelope> serve(Invocation& invocation) {
   ::umask(077);
-  takeAllDescriptors();
+  base::raiseDescriptorLimit();  // each host has a connection
   BELAY_ASSIGN(const service::Settings settings, readSettings(invocation));
   World& world = invocation.world;
   Signals::block();

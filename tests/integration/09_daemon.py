@@ -1,6 +1,7 @@
 """The daemon as a process: service manager, signals, idling, and what works without it."""
 
 import os
+import resource
 import signal
 import socket
 import time
@@ -35,6 +36,16 @@ def test_secret_can_be_set_while_it_is_down():
         check.equal(0, host.cli("secret", "set", "name", stdin="a long enough value").code)
         host.start()
         check.equal(["name"], [s["name"] for s in host.cli("secret", "list").data["secrets"]])
+
+
+def test_takes_the_descriptors_it_may_have_and_leaves_jobs_theirs():
+    with ready() as host:
+        host.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 5000)))
+        with open("/proc/%d/limits" % host.daemon.pid, encoding="ascii") as file:
+            limits = [line.split()[3:5] for line in file if line.startswith("Max open files")]
+        check.equal([["5000", "5000"]], limits)
+        shown = host.run({"slug": "x", "steps": [{"id": "a", "run": {"script": "ulimit -Sn; ulimit -Hn"}}]})
+        check.equal("256\n5000\n", belay.step_of(shown, "a")["output"]["stdout"]["text"])
 
 
 def test_service_manager_is_told():
