@@ -226,8 +226,8 @@ Status JournalScrub::look(const Table& table) {
 }
 
 Status JournalScrub::mayBeMasked(const Table& table) {
-  const std::string sql = "SELECT count(*) FROM " + table.name + " WHERE " +
-                          sumOf(table.columns, "belay_breaks") + " > 0";
+  const std::string sql = "SELECT count(*) FROM " + table.name + " WHERE NOT " +
+                          keptOf(table.name) + " AND " + sumOf(table.columns, "belay_breaks") + " > 0";
   BELAY_ASSIGN(const std::int64_t broken,
                session_.database().readInteger(sql.c_str(), "look for values"));
   if (broken == 0) return {};
