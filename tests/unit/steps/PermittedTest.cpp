@@ -5,6 +5,9 @@
 
 #include "agent/steps/DbStep.h"
 #include "agent/steps/RunStep.h"
+#include "agent/steps/ToolPlans.h"
+#include "agent/steps/ToolStep.h"
+#include "tests/support/MemoryLog.h"
 #include "tests/unit/steps/FakeJobs.h"
 #include "tests/unit/steps/StepsFixture.h"
 
@@ -13,6 +16,8 @@
 using belay::flow::Family;
 using belay::runtime::Attempt;
 using belay::steps::DbStep;
+using belay::steps::RunStep;
+using belay::steps::ToolStep;
 using belay::test::FakeJobs;
 using belay::test::StepsFixture;
 
@@ -58,6 +63,78 @@ TEST(Permitted, whatIsNotKnownToBeAllowedIsNotStarted) {
   connectTo("/srv/allowed.db");
   DbStep step({jobs, *on.outputs, on.connections, on.clock, on.folder.path()}, settings, on.sink());
   step.start(attempt(1));
+  const auto refused = on.result();
+  STRCMP_EQUAL("BLY-REVIEW-CHANGED", refused.failure->code.c_str());
+  CHECK(refused.failure->nothingLeft);
+  LONGS_EQUAL(0, jobs.started.size());
+}
+
+TEST_GROUP(PermittedTools) {
+  StepsFixture on;
+  belay::test::MemoryLog log;
+  FakeJobs jobs{on.folder.path()};
+  belay::jobs::Isolation isolation{
+      {}, *belay::jobs::UserPool::open(on.folder.at("job-users"), {}), {}, [] { return false; }};
+  belay::settings::JobSettings settings;
+  std::unique_ptr<RunStep> runs;
+  std::unique_ptr<ToolStep> step;
+
+  void setup() override {
+    settings.runningMax = 1;
+    const auto now = [](std::function<void()> work) { work(); };
+    runs = std::make_unique<RunStep>(
+        RunStep::World{jobs, isolation, *on.outputs, *on.vault, on.pool, on.clock,
+                       [](const std::string&) { return std::optional<std::string>(); },
+                       [](const std::string& wait) { return "token-of-" + wait; }, log, on.folder.path(), now},
+        settings, on.sink());
+    const belay::steps::ResourceLookup none = [](std::string_view) {
+      return std::optional<belay::journal::ResourceRow>();
+    };
+    on.secret("KEY", "correct-horse-battery");
+    connectTo("allowed");
+    step = std::make_unique<ToolStep>(
+        ToolStep::World{*runs, jobs, *on.outputs, on.connections, *on.vault, on.pool, on.clock, log,
+                        on.folder.at("tools"), now},
+        settings, belay::steps::toolPlanners(on.connections, settings, none), on.sink());
+  }
+  void connectTo(const std::string& host) {
+    on.connect(R"({"box":{"type":"ssh","host":")" + host +
+            R"(","user":"u","key":{"secret":"KEY"},"host_keys":[)"
+            R"("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHJlYWxseS1ub3QtYS1rZXktYnV0LTMyLWJ5dGVz"]}})");
+  }
+  static Attempt attempt(int number) {
+    Attempt out = StepsFixture::attemptOf(Family::kSsh, R"({"connection":"box","command":["/bin/true"]})");
+    out.run = *belay::base::RunId::parse("r" + std::to_string(number));
+    return out;
+  }
+  void allowAndStart(int number) {
+    const auto described = step->describe(attempt(number));
+    CHECK_TEXT(described.ok(), described.ok() ? "" : described.error().message.c_str());
+    step->start(attempt(number));
+  }
+};
+
+TEST(PermittedTools, whoeverWaitsIsNotStartedOverAConnectionThatWasChanged) {
+  allowAndStart(1);
+  allowAndStart(2);
+  LONGS_EQUAL(1, jobs.started.size());
+  STRCMP_CONTAINS("\"allowed\"", jobs.inputs.at(0).c_str());
+  connectTo("another");
+  step->takeEnded(belay::steps::jobIdOf(attempt(1)));
+  static_cast<void>(on.result());
+  const auto refused = on.result();
+  STRCMP_EQUAL("BLY-REVIEW-CHANGED", refused.failure->code.c_str());
+  STRCMP_CONTAINS("box was changed since the step was allowed", refused.failure->message.c_str());
+  CHECK(refused.failure->nothingLeft);
+  LONGS_EQUAL(1, jobs.started.size());
+  // It is allowed anew, as it is now.
+  allowAndStart(2);
+  LONGS_EQUAL(2, jobs.started.size());
+  STRCMP_CONTAINS("\"another\"", jobs.inputs.at(1).c_str());
+}
+
+TEST(PermittedTools, whatIsNotKnownToBeAllowedIsNotStarted) {
+  step->start(attempt(1));
   const auto refused = on.result();
   STRCMP_EQUAL("BLY-REVIEW-CHANGED", refused.failure->code.c_str());
   CHECK(refused.failure->nothingLeft);
