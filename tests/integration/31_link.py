@@ -6,7 +6,6 @@ import hmac
 import importlib
 import json
 import os
-import shutil
 import signal
 import ssl
 import subprocess
@@ -125,8 +124,7 @@ def test_a_callback_through_the_relay():
 
 
 def test_curl_and_openssl_answer_a_callback():
-    if not shutil.which("curl"):
-        raise check.Skip("no curl")
+    check.program("curl")
     with relays.Relay() as relay:
         relay.start()
         with belay.started(settings(relay)) as host:
@@ -373,8 +371,7 @@ def through_proxy(relay, port, credentials=""):
 
 @check.bound(90)
 def test_through_tinyproxy_with_and_without_credentials():
-    if not shutil.which("tinyproxy"):
-        raise check.Skip("no tinyproxy")
+    check.program("tinyproxy")
     name = "relay.belay.test"
     for credentials in ("", "user:secret@"):
         with relays.Relay(FAST, names="DNS:localhost,DNS:" + name) as relay:

@@ -3,7 +3,6 @@ differently, against the real relay."""
 
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -136,8 +135,7 @@ def test_certificates_that_the_host_refuses():
 
 
 def test_versions_and_suites_by_sslscan():
-    if not shutil.which("sslscan"):
-        raise check.Skip("no sslscan")
+    check.program("sslscan")
     with relays.Relay() as relay:
         relay.start()
         text = subprocess.run(["sslscan", "--no-colour", "--ipv4", "localhost:%d" % relay.port], capture_output=True, text=True,

@@ -195,7 +195,9 @@ def test_another_agent_takes_over():
 def test_what_a_hostile_repository_and_agent_leave_runs_nowhere():
     with host_with_agent() as host:
         app = repository(host, {"readme.md": "hello\n", ".gitattributes": "* filter=evil diff=evil\n"})
-        os.symlink("/etc", app + "/link")
+        outside = host.folder + "/outside"
+        os.mkdir(outside)
+        os.symlink(outside, app + "/link")
         git(app, "add", "link")
         git(app, "commit", "--quiet", "-m", "link")
         trap = "sh -c 'echo $0 >> %s/caught; cat'" % host.folder
@@ -212,7 +214,7 @@ def test_what_a_hostile_repository_and_agent_leave_runs_nowhere():
         shown = host.run(flow(
             agent("sh %s\nwrite link/escaped x\nwrite new.txt y" % evil,
                   {"workspace": {"git": app}, "collect": ["stolen"]}, on_error="skip"),
-            agent("say x", {"workspace": {"git": app}, "files": {"link/escaped": "x"}}, on_error="skip"),
+            agent("say x", {"workspace": {"git": app}, "files": {"link/put": "x"}}, on_error="skip"),
             agent("say x", {"workspace": {"git": app}, "collect": ["../../workspace.json"]}, on_error="skip")))
         if os.path.exists(host.folder + "/caught"):
             raise AssertionError(open(host.folder + "/caught", encoding="utf-8").read())
@@ -227,8 +229,8 @@ def test_what_a_hostile_repository_and_agent_leave_runs_nowhere():
         check.has(error(shown)["message"], "stolen")
         check.equal("BLY-AGENT-WORKSPACE", error(shown, "s1")["code"])
         check.has(error(shown, "s2")["message"], "no path of a file")
-        if os.path.exists("/etc/escaped"):
-            os.remove("/etc/escaped")  # The agent's own hand: profile bare does not keep it from that.
+        # The agent's own hand: profile bare does not keep it from that.
+        check.equal(["escaped"], os.listdir(outside))
 
 
 def test_a_repository_that_is_not_there_is_said_and_nothing_has_begun():

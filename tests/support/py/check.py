@@ -4,6 +4,7 @@ Last line: "N passed, N failed". A skipped test says why and counts as neither.
 """
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -42,6 +43,14 @@ def has(text, part, what=""):
 def lacks(text, part, what=""):
     if part in text:
         raise AssertionError("%s: %r is in it" % (what or "text", part))
+
+
+def program(name):
+    """Its path, also where only administrators have it in their PATH; the test is skipped when it is not installed."""
+    found = shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
+    if not found:
+        raise Skip("%s is not installed" % name)
+    return found
 
 
 def main(names):

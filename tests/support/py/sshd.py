@@ -1,6 +1,7 @@
 """A real OpenSSH server of its own on a free port of loopback, its keys, and a relay in front of it that breaks things."""
 
 import contextlib
+import grp
 import os
 import pwd
 import select
@@ -12,6 +13,18 @@ import threading
 import time
 
 SSHD = "/usr/sbin/sshd"
+
+
+def gives_terminals():
+    """Whether a server of this user can give terminals: it has to own them as login would have it."""
+    if os.getuid() == 0:
+        return True
+    ours, theirs = os.openpty()
+    try:
+        return os.fstat(theirs).st_gid == grp.getgrnam("tty").gr_gid
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def free_port():

@@ -209,8 +209,8 @@ def test_a_token_that_ends_is_renewed():
 
 
 def test_client_certificates_before_nginx():
-    if not shutil.which("nginx") or not shutil.which("openssl"):
-        raise check.Skip("no nginx or openssl")
+    program = check.program("nginx")
+    check.program("openssl")
     with belay.started() as host:
         folder = host.folder + "/nginx"
         os.mkdir(folder)
@@ -226,7 +226,7 @@ http { access_log off; client_body_temp_path %(f)s/b; proxy_temp_path %(f)s/p; f
 server { listen 127.0.0.1:%(p)d ssl; ssl_certificate %(f)s/server.pem; ssl_certificate_key %(f)s/server.key;
 ssl_client_certificate %(ca)s; ssl_verify_client optional; location / { return 200 "$ssl_client_verify $ssl_client_s_dn"; } } }
 """ % {"f": folder, "p": port, "ca": authority.file})
-        nginx = subprocess.Popen([shutil.which("nginx"), "-c", folder + "/conf", "-p", folder], stderr=subprocess.DEVNULL)
+        nginx = subprocess.Popen([program, "-c", folder + "/conf", "-p", folder], stderr=subprocess.DEVNULL)
         try:
             belay.eventually(lambda: can_connect(port), what="nginx")
             host.cli("secret", "set", "CLIENT_KEY", "--file", folder + "/client.key", "--keep-newline")
@@ -245,13 +245,12 @@ ssl_client_certificate %(ca)s; ssl_verify_client optional; location / { return 2
 
 
 def test_the_proxy_of_a_connection_is_used():
-    if not shutil.which("tinyproxy"):
-        raise check.Skip("no tinyproxy")
+    program = check.program("tinyproxy")
     with Server(lambda r: (200, {}, json.dumps({"via": r.headers.get("via", "")}).encode())) as server, belay.started() as host:
         port = free_port()
         conf = host.folder + "/tinyproxy.conf"
         host.write("tinyproxy.conf", "Port %d\nListen 127.0.0.1\nTimeout 20\nMaxClients 10\n" % port)
-        proxy = subprocess.Popen([shutil.which("tinyproxy"), "-d", "-c", conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        proxy = subprocess.Popen([program, "-d", "-c", conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             belay.eventually(lambda: can_connect(port), what="tinyproxy")
             # Loopback names are reached directly, so that the name is one that only looks like another.
