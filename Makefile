@@ -37,17 +37,23 @@ tests: deps  ## build the programs and all tests
 	@$(call configure,release)
 	@$(call build,build,product plugins tests)
 
+.PHONY: stage-programs
+stage-programs: deps  ## build the programs, and what `make check` drives them with
+	@$(scripts)/packages.sh test plugins
+	@$(call configure,release)
+	@$(call build,build,product plugins stage_programs)
+
 .PHONY: demo
 demo: all  ## show Belay at work, in a folder of its own
 	@$(scripts)/packages.sh demo
 	@tests/demo/demo.sh build/belay
 
 .PHONY: check
-check:  ## all that a change must pass: build, style, unit, asan, sim, integration, crash, schedules
+check:  ## all that a change must pass: build, style, units (sanitized), sim, integration, crash, schedules
 	@tests/run.sh change
 
 .PHONY: check-nightly
-check-nightly:  ## the same with more rounds, and tsan, fuzz, mutants, power, bench
+check-nightly:  ## the same with more rounds, and units as shipped, tsan, fuzz, mutants, power, bench
 	@tests/run.sh nightly
 
 .PHONY: check-agents

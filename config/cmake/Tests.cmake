@@ -1,8 +1,10 @@
 # Tests: one executable unit_<directory> per folder of tests/unit, in ctest as unit.<directory>; the other
-# test trees have their own CMakeLists.txt. `unit_tests` builds the first, `tests` all.
+# test trees have their own CMakeLists.txt. `unit_tests` builds the first, `stage_programs` what the stages of
+# `make check` drive the shipped programs with, `tests` all.
 
 enable_testing()
 add_custom_target(unit_tests)
+add_custom_target(stage_programs)
 add_custom_target(tests)
 add_dependencies(tests unit_tests)
 
@@ -35,10 +37,10 @@ else()
   target_link_libraries(belay_test_support INTERFACE ${support_uses})
 endif()
 
-# belay_test_program(name SOURCES files... USES libraries... [MAIN]): a test program in build/tests.
-# MAIN adds tests/support/UnitMain.cpp. Whether and how ctest runs it is the caller's to say.
+# belay_test_program(name SOURCES files... USES libraries... [MAIN] [STAGE]): a test program in build/tests.
+# MAIN adds tests/support/UnitMain.cpp, STAGE makes it one of stage_programs. Whether and how ctest runs it is the caller's to say.
 function(belay_test_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 test "MAIN" "" "SOURCES;USES")
+  cmake_parse_arguments(PARSE_ARGV 1 test "MAIN;STAGE" "" "SOURCES;USES")
   # These directories use Poco, whose lazy globals look like leaks; sanitizers count for themselves.
   set(test_leaks 1)
   if(BELAY_SANITIZE OR test_USES MATCHES "belay_(http|steps|rehearsal|triggers|link|api|cli|service|console)(;|$)")
@@ -62,6 +64,9 @@ function(belay_test_program name)
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests"
     RULE_LAUNCH_LINK "\"${PROJECT_SOURCE_DIR}/config/cmake/link.sh\"")
   add_dependencies(tests ${name})
+  if(test_STAGE)
+    add_dependencies(stage_programs ${name})
+  endif()
 endfunction()
 
 file(GLOB unit_folders CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/unit/*")
