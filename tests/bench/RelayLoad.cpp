@@ -98,6 +98,7 @@ class SlowClient final : public Client {
     world_.loop.at(world_.within(2), *this);
   }
   std::uint64_t ends() const { return ends_; }
+  std::uint64_t sent() const { return sent_; }
 
   void onEvent() override {
     const bool alive = number_ % 2 ? connection_.progress() : rawAlive();
@@ -123,6 +124,7 @@ class SlowClient final : public Client {
       static_cast<void>(::send(raw_.get(), &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT));
     }
     ++at_;
+    ++sent_;
     world_.loop.at(Clock::now() + seconds(1), *this);
   }
 
@@ -143,6 +145,7 @@ class SlowClient final : public Client {
   base::UniqueFd raw_;
   std::size_t at_ = 0;
   std::uint64_t ends_ = 0;
+  std::uint64_t sent_ = 0;
 };
 
 class Program {
@@ -369,8 +372,9 @@ class Program {
     }
     settle(seconds(length));
     std::uint64_t ends = 0;
-    for (const auto& each : slow_) ends += each->ends();
-    more = member("ended", static_cast<double>(ends));
+    std::uint64_t sent = 0;
+    for (const auto& each : slow_) ends += each->ends(), sent += each->sent();
+    more = member("ended", static_cast<double>(ends)) + member("sent", static_cast<double>(sent));
   }
 
   const std::string store_;

@@ -148,19 +148,21 @@ def relay_mailbox(bench):
 
 def relay_slow_clients(bench):
     """Half of them in a handshake that does not end, half in a request that does not."""
-    hosts = 500
+    hosts, count, seconds = 500, 5_000, 45
     with loaded(hosts) as (relay, load), Load(relay) as slow:
         load("link", hosts, 3)
         load("send", 500, 100, hosts)
         alone = sorted(load("send", 1000, 100, hosts)["p99_ms"] for _ in range(3))[1]
-        slow.begin("slow", 5_000, 45)
+        slow.begin("slow", count, seconds)
         time.sleep(8)
         beside = sorted(load("send", 1000, 100, hosts)["p99_ms"] for _ in range(3))[1]
         bench.tell("relay.slow.p99_alone", alone, "ms")
         bench.tell("relay.slow.p99_beside", beside, "ms")
         bench.at_most("relay.slow.ratio", beside / alone, "times", 2)
         bench.tell("relay.slow.resident", status_of(relay.process, "VmHWM"), "MiB")
-        slow.end()
+        sent = slow.end()["sent"]
+        if sent < 0.9 * count * seconds:
+            raise RuntimeError("the slow clients were too slow: %d bytes" % sent)
 
 
 @contextlib.contextmanager
