@@ -51,23 +51,32 @@ Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id
   }
 }
 
+namespace {
+
+/// Where a run stands: at what somebody has to resolve, before all else that is under way.
+std::string stepAtHand(const engine::RunState& state) {
+  for (const engine::ActiveStep& each : state.active) {
+    if (each.phase == engine::StepPhase::kAmbiguous) return each.started.key.path;
+  }
+  if (!state.active.empty()) return state.active.front().started.key.path;
+  if (!state.ready.empty()) return state.ready.front();
+  return state.finished ? state.finished->failedStep : std::string();
+}
+
+}  // namespace
+
 bool project(const engine::RunState& state, journal::RunRow& row) {
   journal::RunRow next = row;
   next.status = state.status();
-  next.step.clear();
-  if (!state.active.empty())
-    next.step = state.active.front().started.key.path;
-  else if (!state.ready.empty())
-    next.step = state.ready.front();
-  else if (state.finished)
-    next.step = state.finished->failedStep;
+  next.step = stepAtHand(state);
   const bool failed = state.finished && state.finished->failure;
   next.errorCode = failed ? state.finished->failure->code : "";
   next.errorMessage = failed ? state.finished->failure->message : "";
   next.finishedMs = state.finished ? state.updatedAtMs : 0;
   // The step at hand is shown by `run show`, from the events; writing it for each step would double
-  // the work of a step.
-  const bool changed = next.status != row.status || next.errorCode != row.errorCode ||
+  // the work of a step. What is to be resolved changes seldom, and is read here.
+  const bool resolved = next.status == engine::RunStatus::kAmbiguous && next.step != row.step;
+  const bool changed = resolved || next.status != row.status || next.errorCode != row.errorCode ||
                        next.finishedMs != row.finishedMs;
   if (changed) {
     next.updatedMs = state.updatedAtMs;

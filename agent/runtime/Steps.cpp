@@ -412,8 +412,13 @@ Status Steps::resolve(LiveRun& run, const std::string& path, engine::Resolution 
                       const std::string& by, const std::string& note) {
   const engine::ActiveStep* active = run.state.findActive(path);
   if (!active || active->phase != engine::StepPhase::kAmbiguous) {
+    std::string others;
+    for (const engine::ActiveStep& each : run.state.active) {
+      if (each.phase == engine::StepPhase::kAmbiguous)
+        others += (others.empty() ? "; ambiguous there: " : ", ") + each.started.key.path;
+    }
     return Error{ErrorCode::kRunState,
-                 "step " + path + " of run " + run.state.id.str() + " is not ambiguous",
+                 "step " + path + " of run " + run.state.id.str() + " is not ambiguous" + others,
                  {"belay run show " + run.state.id.str()}};
   }
   StepFinished finished;

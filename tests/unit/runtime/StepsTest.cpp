@@ -175,6 +175,35 @@ TEST(Steps, anAmbiguousStepStopsTheRunUntilSomebodyDecides) {
   LONGS_EQUAL(0, host.jobs.recovered().size());
 }
 
+TEST(Steps, aRunStandsAtTheStepThatIsToBeResolved) {
+  const RunId run = host.start(
+      "slug: fan\nsteps:\n  - id: fan\n    parallel:\n      branches:\n"
+      "        left: [{id: a, run: {command: [/bin/true]}}]\n"
+      "        right: [{id: b, run: {command: [/bin/true]}}]\n");
+  const std::vector<Attempt> attempts = host.jobs.started();
+  LONGS_EQUAL(2, attempts.size());
+  StepResult lost;
+  lost.ok = false;
+  lost.ambiguous = true;
+  lost.reason = "no answer came";
+  for (const Attempt& attempt : attempts) host.finish(attempt, lost);
+  const auto standsAt = [&] { return (*host.journal->run(run))->step; };
+  const auto resolveAs = [&](const std::string& path) {
+    return host.tell([&](Runtime& on) {
+      return on.resolve(run, path, Resolution::kSucceeded, "uid:0", "looked");
+    });
+  };
+  const Status refused = resolveAs("fan");
+  STRCMP_CONTAINS(("ambiguous there: " + attempts[0].key.path + ", " + attempts[1].key.path).c_str(),
+                  refused.error().message.c_str());
+  for (const Attempt& attempt : attempts) {
+    STRCMP_EQUAL("ambiguous", host.status(run).c_str());
+    STRCMP_EQUAL(attempt.key.path.c_str(), standsAt().c_str());
+    CHECK(resolveAs(attempt.key.path).ok());
+  }
+  STRCMP_EQUAL("succeeded", host.status(run).c_str());
+}
+
 TEST(Steps, anAmbiguousStepIsResolvedAsSucceededFailedOrByAnotherTry) {
   const RunId good = ambiguous();
   CHECK(resolve(good, Resolution::kSucceeded).ok());
