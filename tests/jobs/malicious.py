@@ -21,6 +21,8 @@ FULL = "BELAY_JOBS_FULL" in os.environ
 ATTACKER, VICTIM, DAEMON_USER = 71_000, 71_001, 65_531
 # They end the program that would say that it tried.
 SILENT = {"fork_bomb", "stay_by_forking_on", "flood_the_log", "hostile_result", "flood_the_result", "fill_the_disk"}
+# Not every kernel has what these try.
+KERNEL = {"calls_of_32_bits"}
 # Whatever they may do to a daemon of the same user, they do: under bare they are not tried.
 NOT_BARE = {"replace_own_folder", "fill_the_disk", "many_files", "race_links", "fork_bomb"}
 
@@ -250,7 +252,8 @@ def test_what_bare_does_not_stop_is_what_the_page_says():
             if not os.path.exists("/proc/%d/exe" % arena.victim):
                 won.add(name)
                 arena.start_victim()
-        check.equal(sorted(documented), sorted(won))
+        check.equal(sorted(documented - KERNEL), sorted(won - KERNEL))
+        check.equal([], sorted(won - documented))
 
 
 if __name__ == "__main__":
