@@ -15,19 +15,23 @@ def host_with_server(kind="ed25519", passphrase="", policy=None, server=None, mo
     host = belay.Host(policy=policy)
     private, public = sshd.make_key(host.folder + "/client", kind, passphrase)
     host.server = sshd.Sshd(host.folder + "/sshd", [public], **(server or {}))
+    close = host.close
+    host.close = lambda *words, **named: (host.server.stop(), close(*words, **named))
     definition = host.server.connection(**connection)
     if passphrase:
         definition["passphrase"] = {"secret": "SSH_PASS"}
     connections = {"box": {name: value for name, value in definition.items() if value is not None}}
-    connections.update(more(host) if more else {})
-    host.write_settings({"connections": connections, "jobs": {"grace": "5s"}})
-    host.init()
-    assert host.cli("secret", "set", "SSH_KEY", stdin=private, json_out=False).code == 0
-    if passphrase:
-        assert host.cli("secret", "set", "SSH_PASS", stdin=passphrase, json_out=False).code == 0
-    host.start()
-    close = host.close
-    host.close = lambda *words, **named: (host.server.stop(), close(*words, **named))
+    try:
+        connections.update(more(host) if more else {})
+        host.write_settings({"connections": connections, "jobs": {"grace": "5s"}})
+        host.init()
+        assert host.cli("secret", "set", "SSH_KEY", stdin=private, json_out=False).code == 0
+        if passphrase:
+            assert host.cli("secret", "set", "SSH_PASS", stdin=passphrase, json_out=False).code == 0
+        host.start()
+    except BaseException:
+        host.close()
+        raise
     return host
 
 
