@@ -219,14 +219,23 @@ AtOnce manyAtOnce(Bench& bench, int count) {
   return out;
 }
 
-/// Bytes a second, in MB, of `mib` that a program writes: as a job, or to a file by itself.
-double logMb(Bench& bench, int number, int mib, bool asJob) {
-  const std::string write = "head -c " + std::to_string(mib) + "M /dev/zero";
+/// How a program's output gets to the disk.
+enum class Log { kByItself, kOfJob, kOfJobMasked };
+
+/// Bytes a second, in MB, of `mib` of lines that a program writes. What is masked has twenty secrets.
+double logMb(Bench& bench, int number, int mib, Log log) {
+  const bool asJob = log != Log::kByItself;
+  const std::string write =
+      "yes 2026-11-29T17:23:59.123Z INFO worker 7 has taken message 184467 of queue main in 12 ms | head -c " +
+      std::to_string(mib) + "M";
   const std::string plain = bench.at("plain");
   const JobId id = idOf("l", number);
-  const std::string script = asJob ? write : write + " | cat > " + plain + " && sync " + plain;
+  jobs::JobSpec spec =
+      shell(id, asJob ? write : write + " | cat > " + plain + " && sync " + plain);
+  for (int i = 0; log == Log::kOfJobMasked && i < 20; ++i)
+    spec.secrets.emplace_back("S" + std::to_string(i), "secret-value-number-" + std::to_string(i));
   const double begin = seconds();
-  bench.startAll({shell(id, script)});
+  bench.startAll({spec});
   bench.waitFor(1);
   const double took = seconds() - begin;
   const auto outcome = bench.runner().collect(id);
@@ -299,9 +308,11 @@ int main(int argc, char** argv) {
   const AtOnce many = manyAtOnce(bench, atOnce);
   std::vector<double> ours;
   std::vector<double> plain;
+  std::vector<double> masked;
   for (int round = 0; round < 3; ++round) {
-    plain.push_back(logMb(bench, 2 * round, mib, false));
-    ours.push_back(logMb(bench, 2 * round + 1, mib, true));
+    plain.push_back(logMb(bench, 3 * round, mib, Log::kByItself));
+    ours.push_back(logMb(bench, 3 * round + 1, mib, Log::kOfJob));
+    masked.push_back(logMb(bench, 3 * round + 2, mib, Log::kOfJobMasked));
   }
   const Kills swept = kills(bench, "s", killCount);
   const std::string cgroup = ownCgroup();
@@ -313,10 +324,10 @@ int main(int argc, char** argv) {
   }
   std::printf(
       "{\"start_over_exec_ms\":%.3f,\"at_once\":%d,\"start_all_s\":%.3f,\"private_kib\":%.0f,"
-      "\"adopt_s\":%.4f,\"log_mb_s\":%.0f,\"plain_mb_s\":%.0f,\"kills\":%d,\"sweep_s\":%.3f,"
+      "\"adopt_s\":%.4f,\"log_mb_s\":%.0f,\"plain_mb_s\":%.0f,\"masked_mb_s\":%.0f,\"kills\":%d,\"sweep_s\":%.3f,"
       "\"sweep_survivors\":%d,\"cgroup\":%s,\"cgroup_s\":%.3f,\"cgroup_survivors\":%d}\n",
       over, atOnce, many.startSeconds, many.privateKib, many.adoptSeconds, median(ours),
-      median(plain), killCount, swept.longestSeconds, swept.survivors,
+      median(plain), median(masked), killCount, swept.longestSeconds, swept.survivors,
       cgroup.empty() ? "false" : "true", grouped.longestSeconds, grouped.survivors);
   return 0;
 }

@@ -214,8 +214,9 @@ def jobs():
     tell("jobs.at_once.start", found["start_all_s"], "s")
     at_most("jobs.adopt", found["adopt_s"], "s for 500", 1)
     # The disk can be slower than the figure; then a supervisor must not be what makes it slow.
-    at_least("jobs.log", max(found["log_mb_s"] / 200, found["log_mb_s"] / (0.7 * found["plain_mb_s"])), "of 200 MB/s or 0.7 of a pipe", 1)
-    tell("jobs.log.speed", found["log_mb_s"], "MB/s")
+    for name, speed in (("jobs.log", found["log_mb_s"]), ("jobs.log.masked", found["masked_mb_s"])):
+        at_least(name, max(speed / 200, speed / (0.7 * found["plain_mb_s"])), "of 200 MB/s or 0.7 of a pipe", 1)
+        tell(name + ".speed", speed, "MB/s")
     at_most("jobs.kill.sweep", found["sweep_s"], "s for 8 trees", 10)
     if found["cgroup"]:
         at_most("jobs.kill.cgroup", found["cgroup_s"], "s for 8 trees", 2)
