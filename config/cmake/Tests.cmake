@@ -92,7 +92,7 @@ foreach(folder IN LISTS unit_folders)
 endforeach()
 
 foreach(tree sim crash bench integration schedules style fuzz evil-relay)
-  if(tree STREQUAL "fuzz" AND NOT BELAY_FUZZ)
+  if(tree STREQUAL "fuzz" AND NOT BELAY_FUZZ AND NOT BELAY_SANITIZE)
     continue()
   endif()
   if(EXISTS "${PROJECT_SOURCE_DIR}/tests/${tree}/CMakeLists.txt")

@@ -24,7 +24,7 @@ void askPolicy(const trust::Policy& policy) {
   trust::RenderedEffect effect;
   effect.flow = "deploy";
   effect.what = run;
-  const trust::Verdict verdict = policy.check(effect);
+  const trust::Verdict verdict = policy.check(effect, 1'790'000'000'000);
   BELAY_CHECK(!verdict.rule.empty());
   BELAY_CHECK(verdict.allowed == verdict.status().ok());
 }
@@ -38,9 +38,10 @@ void readPolicy(const json::Value& root) {
 void readConnections(const json::Value& section) {
   const auto connections = vault::ConnectionStore::parse(section);
   if (!connections.ok()) return;
-  for (const auto& [name, connection] : connections->all()) {
-    BELAY_CHECK(connection.name == name && connection.version.size() == 16);
-    const auto* http = std::get_if<vault::HttpConnection>(&connection.kind);
+  for (const vault::ConnectionPtr& connection : connections->all()) {
+    const auto found = connections->find(connection->name);
+    BELAY_CHECK(found.ok() && *found == connection && connection->version.size() == 16);
+    const auto* http = std::get_if<vault::HttpConnection>(&connection->kind);
     if (http == nullptr) continue;
     const auto inside = vault::connectionUrl(*http, "/v1/items");
     BELAY_CHECK(!inside.ok() || inside->sameOrigin(http->baseUrl));
