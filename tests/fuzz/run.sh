@@ -65,7 +65,8 @@ keep_few() {
   mkdir -p "$merged" "$kept"
   "$folder/tests/fuzz_$name" -merge=1 -max_len=1024 -rss_limit_mb=512 "$merged" "$kept" "$folder/corpus/$name" \
     > "$folder/logs/$name.merge.log" 2>&1 || return 1
-  rm -f "$kept"/*
+  # What has failed once stays, whatever covers it now.
+  find "$kept" -type f ! -name 'found-*' -delete
   # Those that cover most for their size come first: the merge writes them in the order of size, so every n-th is taken.
   local -a all=()
   mapfile -t all < <(find "$merged" -type f -printf '%s %p\n' | sort -n | cut -d ' ' -f 2-)
