@@ -22,6 +22,16 @@ bool asksPersons(const flow::Flow& flow) {
   });
 }
 
+/// Where a run stands: at what somebody has to resolve, before all else that is under way.
+std::string stepAtHand(const engine::RunState& state) {
+  for (const engine::ActiveStep& each : state.active) {
+    if (each.phase == engine::StepPhase::kAmbiguous) return each.started.key.path;
+  }
+  if (!state.active.empty()) return state.active.front().started.key.path;
+  if (!state.ready.empty()) return state.ready.front();
+  return state.finished ? state.finished->failedStep : std::string();
+}
+
 }  // namespace
 
 const flow::Step* stepOf(const LiveRun& run, const std::string& path) {
@@ -50,20 +60,6 @@ Result<engine::RunState> replay(journal::Journal& journal, const base::RunId& id
     if (rows.size() < kBatch) return state;
   }
 }
-
-namespace {
-
-/// Where a run stands: at what somebody has to resolve, before all else that is under way.
-std::string stepAtHand(const engine::RunState& state) {
-  for (const engine::ActiveStep& each : state.active) {
-    if (each.phase == engine::StepPhase::kAmbiguous) return each.started.key.path;
-  }
-  if (!state.active.empty()) return state.active.front().started.key.path;
-  if (!state.ready.empty()) return state.ready.front();
-  return state.finished ? state.finished->failedStep : std::string();
-}
-
-}  // namespace
 
 bool project(const engine::RunState& state, journal::RunRow& row) {
   journal::RunRow next = row;
