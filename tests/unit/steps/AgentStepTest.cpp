@@ -8,9 +8,7 @@
 #include "agent/flow/AgentRules.h"
 #include "agent/steps/AgentStep.h"
 #include "common/base/Files.h"
-#include "tests/support/MemoryLog.h"
-#include "tests/unit/steps/FakeJobs.h"
-#include "tests/unit/steps/StepsFixture.h"
+#include "tests/unit/steps/JobsFixture.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -28,6 +26,7 @@ using belay::steps::AgentPlan;
 using belay::steps::AgentStep;
 using belay::steps::RunStep;
 using belay::test::FakeJobs;
+using belay::test::JobsFixture;
 using belay::test::StepsFixture;
 
 namespace {
@@ -66,12 +65,10 @@ DriveResult done(Outcome outcome = Outcome::kOk) {
 }  // namespace
 
 TEST_GROUP(AgentStep) {
-  StepsFixture on;
-  belay::test::MemoryLog log;
-  FakeJobs jobs{on.folder.path()};
-  belay::jobs::Isolation isolation{
-      {}, *belay::jobs::UserPool::open(on.folder.at("job-users"), {}), {}, [] { return false; }};
-  belay::settings::JobSettings settings;
+  JobsFixture on;
+  belay::test::MemoryLog& log = on.log;
+  FakeJobs& jobs = on.jobs;
+  belay::settings::JobSettings& settings = on.settings;
   belay::base::BoundedQueue<std::function<void()>> calls{100};
   std::unique_ptr<RunStep> runs;
   std::unique_ptr<AgentStep> step;
@@ -84,12 +81,7 @@ TEST_GROUP(AgentStep) {
     const auto onLoop = [this](std::function<void()> call) {
       BELAY_CHECK(calls.tryPush(std::move(call)));
     };
-    runs = std::make_unique<RunStep>(
-        RunStep::World{jobs, isolation, *on.outputs, *on.vault, on.pool, on.clock,
-                       [](const std::string&) { return std::optional<std::string>(); },
-                       [](const std::string&) { return std::string(); }, log, on.folder.path(),
-                       onLoop},
-        settings, on.sink());
+    runs = on.makeRuns(onLoop);
     step = std::make_unique<AgentStep>(
         AgentStep::World{*runs, jobs, *on.outputs, on.pool, on.clock, log, folder(), onLoop,
                          [](const AgentPlan&) { return belay::base::Result<std::string>(""); },

@@ -7,9 +7,7 @@
 #include "agent/steps/RunStep.h"
 #include "agent/steps/ToolPlans.h"
 #include "agent/steps/ToolStep.h"
-#include "tests/support/MemoryLog.h"
-#include "tests/unit/steps/FakeJobs.h"
-#include "tests/unit/steps/StepsFixture.h"
+#include "tests/unit/steps/JobsFixture.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -19,6 +17,7 @@ using belay::steps::DbStep;
 using belay::steps::RunStep;
 using belay::steps::ToolStep;
 using belay::test::FakeJobs;
+using belay::test::JobsFixture;
 using belay::test::StepsFixture;
 
 TEST_GROUP(Permitted) {
@@ -70,23 +69,16 @@ TEST(Permitted, whatIsNotKnownToBeAllowedIsNotStarted) {
 }
 
 TEST_GROUP(PermittedTools) {
-  StepsFixture on;
-  belay::test::MemoryLog log;
-  FakeJobs jobs{on.folder.path()};
-  belay::jobs::Isolation isolation{
-      {}, *belay::jobs::UserPool::open(on.folder.at("job-users"), {}), {}, [] { return false; }};
-  belay::settings::JobSettings settings;
+  JobsFixture on;
+  belay::test::MemoryLog& log = on.log;
+  FakeJobs& jobs = on.jobs;
+  belay::settings::JobSettings& settings = on.settings;
   std::unique_ptr<RunStep> runs;
   std::unique_ptr<ToolStep> step;
 
   void setup() override {
     settings.runningMax = 1;
-    const auto now = [](std::function<void()> work) { work(); };
-    runs = std::make_unique<RunStep>(
-        RunStep::World{jobs, isolation, *on.outputs, *on.vault, on.pool, on.clock,
-                       [](const std::string&) { return std::optional<std::string>(); },
-                       [](const std::string& wait) { return "token-of-" + wait; }, log, on.folder.path(), now},
-        settings, on.sink());
+    runs = on.makeRuns();
     const belay::steps::ResourceLookup none = [](std::string_view) {
       return std::optional<belay::journal::ResourceRow>();
     };
@@ -94,7 +86,7 @@ TEST_GROUP(PermittedTools) {
     connectTo("allowed");
     step = std::make_unique<ToolStep>(
         ToolStep::World{*runs, jobs, *on.outputs, on.connections, *on.vault, on.pool, on.clock, log,
-                        on.folder.at("tools"), now},
+                        on.folder.at("tools"), JobsFixture::callNow},
         settings, belay::steps::toolPlanners(on.connections, settings, none), on.sink());
   }
   void connectTo(const std::string& host) {

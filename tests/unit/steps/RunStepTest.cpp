@@ -10,9 +10,7 @@
 #include "agent/steps/RunStep.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
-#include "tests/support/MemoryLog.h"
-#include "tests/unit/steps/FakeJobs.h"
-#include "tests/unit/steps/StepsFixture.h"
+#include "tests/unit/steps/JobsFixture.h"
 
 #include <CppUTest/TestHarness.h>
 
@@ -31,6 +29,7 @@ using belay::runtime::Attempt;
 using belay::runtime::StepResult;
 using belay::steps::RunStep;
 using belay::test::FakeJobs;
+using belay::test::JobsFixture;
 using belay::test::StepsFixture;
 
 namespace {
@@ -40,12 +39,10 @@ const std::string kSecret = "correct-horse-battery";
 }  // namespace
 
 TEST_GROUP(RunStep) {
-  StepsFixture on;
-  belay::test::MemoryLog log;
-  FakeJobs jobs{on.folder.path()};
-  belay::jobs::Isolation isolation{
-      {}, *belay::jobs::UserPool::open(on.folder.at("job-users"), {}), {}, [] { return false; }};
-  belay::settings::JobSettings settings;
+  JobsFixture on;
+  belay::test::MemoryLog& log = on.log;
+  FakeJobs& jobs = on.jobs;
+  belay::settings::JobSettings& settings = on.settings;
   std::unique_ptr<RunStep> step;
 
   void setup() override {
@@ -54,12 +51,7 @@ TEST_GROUP(RunStep) {
     make();
   }
   void make() {
-    step = std::make_unique<RunStep>(
-        RunStep::World{jobs, isolation, *on.outputs, *on.vault, on.pool, on.clock,
-                       [](const std::string&) { return std::optional<std::string>(); },
-                       [](const std::string& wait) { return "token-of-" + wait; }, log,
-                       on.folder.path(), [](std::function<void()> work) { work(); }},
-        settings, on.sink());
+    step = on.makeRuns();
   }
   static Attempt attempt(const std::string& renderedJson) {
     return StepsFixture::attemptOf(Family::kRun, renderedJson);
