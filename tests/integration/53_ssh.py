@@ -342,11 +342,7 @@ def test_nobody_there_no_name_and_a_server_that_says_nothing():
         with host_with_server(connect_timeout="3s", more=None) as host:
             fault = sshd.Fault(host.server.port, what, 60)
             try:
-                settings = json.load(open(host.config, encoding="utf-8"))
-                settings["connections"]["box"]["port"] = fault.port
-                host.kill()
-                host.write_settings(settings)
-                host.start()
+                host.restart_with(lambda settings, to=fault.port: settings["connections"]["box"].update(port=to))
                 started = time.monotonic()
                 failed(host.run(flow({"command": ["true"]})), "BLY-CONNECT")
                 assert time.monotonic() - started < 10, what

@@ -5,6 +5,7 @@ import time
 
 import belay
 import check
+from check import error, output
 from rawserver import RawServer, anthropic, openai
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
@@ -22,16 +23,6 @@ def connect(host, server, api="openai", *more):
                      "base_url=http://127.0.0.1:%d/v1" % server.port, *more)
     check.equal(0, added.code, str(added))
     check.equal(0, host.cli("secret", "set", "KEY", stdin="sk-canary-0123456789abcdef").code)
-
-
-def output(shown):
-    check.equal("succeeded", shown["run"]["status"], str(shown)[:1500])
-    return shown["run"]["output"]
-
-
-def error(shown):
-    check.equal("failed", shown["run"]["status"], str(shown)[:1500])
-    return shown["run"]["error"]
 
 
 def test_an_answer_of_openai():

@@ -176,11 +176,7 @@ def test_faults_of_the_network_have_a_class_and_an_end():
         with host_with_server() as host:
             fault = sshd.Fault(host.server.plain, what, after)
             try:
-                settings = json.load(open(host.config, encoding="utf-8"))
-                settings["connections"]["post"]["port"] = fault.port
-                host.kill()
-                host.write_settings(settings)
-                host.start()
+                host.restart_with(lambda settings, to=fault.port: settings["connections"]["post"].update(port=to))
                 shown = host.run(flow({}, step={"timeout": "3s"}))
                 check.equal("failed", shown["run"]["status"], what)
                 assert belay.step_of(shown, "tell")["error"]["code"] in ("BLY-CONNECT", "BLY-TLS", "BLY-STEP-TIMEOUT"), shown

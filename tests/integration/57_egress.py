@@ -9,6 +9,7 @@ import threading
 
 import belay
 import check
+from check import error
 from servers import Server
 
 # Ports and paths do not matter: nothing of these may be connected to. What a URL cannot be is refused as well.
@@ -29,11 +30,6 @@ REFUSALS = {"BLY-EGRESS-REFUSED", "BLY-URL-INVALID", "BLY-CONNECT"}
 def call(slug, url, **http):
     return {"slug": slug, "steps": [{"id": "h", "http": {"url": url, **http}, "timeout": "5s", "retry": {"max_attempts": 1}}],
             "output": "${{ steps.h.output }}"}
-
-
-def error(shown):
-    check.equal("failed", shown["run"]["status"], str(shown)[:1200])
-    return shown["run"]["error"]
 
 
 def test_sixty_spellings():

@@ -271,11 +271,7 @@ def test_postgres_that_goes_away_and_faults_on_the_way():
         for what in ("reset", "half_close", "stall"):
             fault = sshd.Fault(host.server.port, what, 3000)
             try:
-                settings = json.load(open(host.config, encoding="utf-8"))
-                settings["connections"]["there"]["with"]["port"] = fault.port
-                host.kill()
-                host.write_settings(settings)
-                host.start()
+                host.restart_with(lambda settings, to=fault.port: settings["connections"]["there"]["with"].update(port=to))
                 shown = host.run(query("select repeat('x', 1000) from generate_series(1, 100)",
                                        step={"timeout": "3s", "effect": "idempotent"}), seconds=40)
                 check.equal("failed", shown["run"]["status"], what)

@@ -11,6 +11,7 @@ import time
 
 import belay
 import check
+from check import error, output
 from rawserver import RawServer
 from servers import Authority, Server
 
@@ -21,16 +22,6 @@ def flow(*steps, requires=(), **more):
     return {"slug": "b", "requires": [{"name": name, "type": "http"} for name in requires],
             "steps": [{"id": "s%d" % place, "http": http, "timeout": "20s", "retry": {"max_attempts": 1}} for place, http in enumerate(steps)],
             "output": "${{ steps.s%d.output }}" % (len(steps) - 1), **more}
-
-
-def output(shown):
-    check.equal("succeeded", shown["run"]["status"], str(shown)[:1500])
-    return shown["run"]["output"]
-
-
-def error(shown):
-    check.equal("failed", shown["run"]["status"], str(shown)[:1500])
-    return shown["run"]["error"]
 
 
 def rss_of(pid):

@@ -197,6 +197,15 @@ class Host:
             time.sleep(0.002)
         return time.monotonic() - begun
 
+    def restart_with(self, change):
+        """Kills the daemon, changes its settings by `change`, and starts it again."""
+        with open(self.config, encoding="utf-8") as file:
+            settings = json.load(file)
+        change(settings)
+        self.kill()
+        self.write_settings(settings)
+        self.start()
+
     def log(self):
         with contextlib.suppress(OSError), open(self.log_path, encoding="utf-8", errors="replace") as file:
             return file.read()

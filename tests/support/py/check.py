@@ -45,6 +45,18 @@ def lacks(text, part, what=""):
         raise AssertionError("%s: %r is in it" % (what or "text", part))
 
 
+def output(shown):
+    """The output of a run that has succeeded."""
+    equal("succeeded", shown["run"]["status"], str(shown)[:1500])
+    return shown["run"]["output"]
+
+
+def error(shown):
+    """The error of a run that has failed."""
+    equal("failed", shown["run"]["status"], str(shown)[:1500])
+    return shown["run"]["error"]
+
+
 def program(name):
     """Its path, also where only administrators have it in their PATH; the test is skipped when it is not installed."""
     found = shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
