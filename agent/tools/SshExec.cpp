@@ -107,12 +107,14 @@ class Exec {
       BELAY_TRY(giveInput());
       if (ended() && ssh_channel_is_eof(channel_.get())) break;
       heard_ = false;
+      const bool quiet = ended();
       const bool more = !inputDone_ && ssh_channel_window_size(channel_.get()) > 0;
-      if (ssh_event_dopoll(event, more ? 0 : ended() ? kQuietMs : -1) == SSH_ERROR) break;
+      if (ssh_event_dopoll(event, more ? 0 : quiet ? kQuietMs : -1) == SSH_ERROR) break;
       BELAY_TRY(outputError_);
       if (stopped_ && !helper_ && !command_.mark.empty()) endByMark();
-      // What it left behind may hold its output open for ever.
-      if (ended() && !heard_ && !more) break;
+      // What it left behind may hold its output open for ever; but how it ended may be said before
+      // the last of its output, which is waited for.
+      if (quiet && !heard_ && !more) break;
     }
     return {};
   }
