@@ -21,6 +21,8 @@ using runtime::StepResult;
 
 namespace {
 
+constexpr const char* kCallbackToken = "BELAY_CALLBACK_TOKEN";
+
 engine::Failure failureFrom(const Error& error, bool nothingLeft) {
   engine::Failure failure;
   failure.code = base::errorText(error.code);
@@ -224,7 +226,7 @@ std::map<std::string, std::string> RunStep::jobVariables(const Attempt& attempt)
   out["BELAY_IDEMPOTENCY_KEY"] = attempt.idempotencyKey;
   if (!attempt.callbackWait.empty()) {
     out["BELAY_CALLBACK_WAIT"] = attempt.callbackWait;
-    out["BELAY_CALLBACK_TOKEN"] = world_.callbackToken(attempt.callbackWait);
+    out[kCallbackToken] = world_.callbackToken(attempt.callbackWait);
     const std::string url =
         world_.callbackUrl ? world_.callbackUrl(attempt.callbackWait) : std::string();
     if (!url.empty()) out["BELAY_CALLBACK_URL"] = url;
@@ -269,6 +271,9 @@ Result<jobs::JobSpec> RunStep::makeJob(const Attempt& attempt, const RunSpec& sp
   job.workFolder = workFolderOf(spec, plan);
   const GivenSecrets secrets(world_.secrets, job.secrets);
   BELAY_ASSIGN(job.environment, environmentOf(attempt, spec, plan.profile, secrets));
+  // Whoever may read its log must not be able to answer for it.
+  if (!attempt.callbackWait.empty())
+    job.secrets.emplace_back(kCallbackToken, world_.callbackToken(attempt.callbackWait));
   job.stdinText = spec.stdinText;
   if (attempt.timeoutMs > 0) {
     job.deadline = world_.clock.sinceBoot() + std::chrono::milliseconds{attempt.timeoutMs};

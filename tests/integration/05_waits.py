@@ -88,7 +88,7 @@ def test_a_timeout_passes_while_no_daemon_runs():
 def test_a_callback_with_its_token():
     with belay.started() as host:
         flow = {"slug": "c", "steps": [
-            {"id": "start", "run": {"script": "echo \"$BELAY_CALLBACK_WAIT $BELAY_CALLBACK_TOKEN\" > %s/token" %
+            {"id": "start", "run": {"script": "echo \"$BELAY_CALLBACK_WAIT $BELAY_CALLBACK_TOKEN\" | tee %s/token" %
                                     host.folder, "callback": "done"}},
             {"id": "done", "wait": {"callback": {"schema": {"type": "object", "required": ["ok"],
                                                             "properties": {"ok": {"type": "boolean"}}}},
@@ -98,6 +98,7 @@ def test_a_callback_with_its_token():
         belay.eventually(lambda: belay.step_of(host.show(run), "start")["status"] == "succeeded", what="the job")
         with open(host.folder + "/token", encoding="ascii") as file:
             wait, token = file.read().split()
+        check.equal("%s ***BELAY_CALLBACK_TOKEN***" % wait, host.cli("run", "logs", run, "--step", "start", json_out=False).out.strip())
         wrong = host.cli("callback", wait, "--body", "{\"ok\": \"maybe not\"}")
         check.equal("BLY-SCHEMA-VIOLATION", wrong.error.get("code"), str(wrong))
         if len(token) < 32:
