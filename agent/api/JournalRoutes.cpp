@@ -1,5 +1,8 @@
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -130,6 +133,14 @@ class Copying : public std::enable_shared_from_this<Copying> {
   std::unique_ptr<journal::Backup> backup_;
 };
 
+/// Of this process; the largest number there is, where nothing bounds it.
+std::int64_t descriptorLimit() {
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return 0;
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(files.rlim_cur, kMost));
+}
+
 }  // namespace
 
 Value verifyReportToJson(const journal::VerifyReport& report) {
@@ -175,6 +186,7 @@ void describeDaemon(Backend& backend, const ExchangePtr& exchange) {
   data.set("version", version::string()).set("pid", static_cast<std::int64_t>(::getpid()));
   data.set("started_at", base::formatInstant(backend.startedWallMs));
   data.set("boot_id", backend.deps.clock.bootId()).set("socket", backend.options.socket);
+  data.set("open_files", descriptorLimit());
   // The daemon's own cgroup and its spawner decide it, so only the daemon can tell.
   data.set("jobs", backend.options.jobs);
   Value you;

@@ -18,6 +18,9 @@ using Verdict = Check::Verdict;
 
 namespace {
 
+/// Descriptors: a connection, a job and a request each take some.
+constexpr std::int64_t kFilesLow = 1024;
+
 std::string firstAction(const Error& error) {
   return error.actions.empty() ? "belay explain " + std::string(base::errorText(error.code))
                                : error.actions.front();
@@ -57,6 +60,13 @@ Check checkIsolation(const Value& jobs) {
   return {"jobs", Verdict::kOk, "profile " + profile + ": " + inForce, ""};
 }
 
+/// The daemon's own, which has taken all that it may have.
+Check checkFiles(std::int64_t allowed) {
+  const bool low = allowed < kFilesLow;
+  return {"open files", low ? Verdict::kWarn : Verdict::kOk, std::to_string(allowed) + " allowed",
+          low ? "LimitNOFILE= of its unit, or ulimit -Hn before it starts" : ""};
+}
+
 std::vector<Check> checkDaemon(const Invocation& invocation, const Value& daemon) {
   std::vector<Check> out;
   const std::string version = daemon.text("version");
@@ -69,6 +79,7 @@ std::vector<Check> checkDaemon(const Invocation& invocation, const Value& daemon
   if (const Value* you = daemon.find("you")) {
     out.push_back({"your role", Verdict::kOk, you->text("role"), ""});
   }
+  if (daemon.find("open_files") != nullptr) out.push_back(checkFiles(daemon.integer("open_files")));
   if (const Value* jobs = daemon.find("jobs")) {
     out.push_back(checkEnds(*jobs));
     out.push_back(checkIsolation(*jobs));

@@ -1,6 +1,5 @@
 #include "agent/cli/HostChecks.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -27,7 +26,6 @@ namespace {
 
 constexpr std::uint64_t kFreeLow = 1ull << 30;
 constexpr std::uint64_t kFreeVeryLow = 64ull << 20;
-constexpr rlim_t kFilesLow = 1024;
 constexpr std::int64_t kYear2024Ms = 1'704'067'200'000;
 
 std::string actionOf(const base::Error& error, const std::string& otherwise) {
@@ -82,16 +80,6 @@ Check checkClock(const Invocation& invocation) {
             "not synchronised as far as the kernel knows; durations do not depend on it", ""};
   }
   return {"clock", Verdict::kOk, "synchronised", ""};
-}
-
-Check checkFiles() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    return {"open files", Verdict::kWarn, "the limit cannot be told", ""};
-  const std::string message =
-      limit.rlim_cur == RLIM_INFINITY ? "no limit" : std::to_string(limit.rlim_cur) + " allowed";
-  if (limit.rlim_cur < kFilesLow) return {"open files", Verdict::kWarn, message, "ulimit -n 4096"};
-  return {"open files", Verdict::kOk, message, ""};
 }
 
 Check checkPidfd() {
@@ -181,7 +169,6 @@ std::vector<Check> checkHost(const Invocation& invocation, const Installation& w
                               "install tzdata"});
   out.push_back(checkCertificates(invocation, where));
   out.push_back(checkClock(invocation));
-  out.push_back(checkFiles());
   out.push_back(checkPidfd());
   out.push_back(checkGit(invocation, where));
   return out;

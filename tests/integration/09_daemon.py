@@ -44,6 +44,8 @@ def test_takes_the_descriptors_it_may_have_and_leaves_jobs_theirs():
         with open("/proc/%d/limits" % host.daemon.pid, encoding="ascii") as file:
             limits = [line.split()[3:5] for line in file if line.startswith("Max open files")]
         check.equal([["5000", "5000"]], limits)
+        told = [each for each in host.cli("doctor").data["checks"] if each["check"] == "open files"]
+        check.equal(["5000 allowed"], [each["message"] for each in told])
         shown = host.run({"slug": "x", "steps": [{"id": "a", "run": {"script": "ulimit -Sn; ulimit -Hn"}}]})
         check.equal("256\n5000\n", belay.step_of(shown, "a")["output"]["stdout"]["text"])
 
