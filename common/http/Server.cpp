@@ -65,8 +65,8 @@ class Server::Implementation {
   void stop();
   void beginDrain();
   void startDrain();
-  bool drained() const { return context_.draining && connections_ == 0; }
-  std::size_t connections() const { return connections_; }
+  bool drained() const { return context_.draining && context_.connections == 0; }
+  std::size_t connections() const { return context_.connections; }
 
  private:
   struct Listener {
@@ -105,7 +105,6 @@ class Server::Implementation {
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> freeSlots_;
   std::vector<std::uint32_t> dirty_;  // Slots with answers to send.
-  std::size_t connections_ = 0;
   std::int64_t dateSecond_ = std::numeric_limits<std::int64_t>::min();
   std::optional<milliseconds> acceptAgain_;  // Listeners are paused until then.
   std::uint64_t anteroomTurns_ = 0;
@@ -189,7 +188,7 @@ Status Server::Implementation::addConnection(UniqueFd socket, Peer peer,
   slot.connection =
       std::make_unique<ServerConnection>(context_, std::move(transport), std::move(peer),
                                          options.answersHalfClosed, index, slot.generation);
-  ++connections_;
+  ++context_.connections;
   if (slot.connection->start()) return {};
   const Status failed = base::errnoError(errno, "watch a connection");
   slot.connection->onDeadline();
@@ -199,7 +198,7 @@ Status Server::Implementation::addConnection(UniqueFd socket, Peer peer,
 void Server::Implementation::refuseConnection(UniqueFd socket, const ListenOptions& options) {
   // Over TLS the answer would cost a handshake: there the closed connection must do.
   if (options.transports != nullptr) return;
-  const Error error{ErrorCode::kBusy, "there are " + std::to_string(connections_) +
+  const Error error{ErrorCode::kBusy, "there are " + std::to_string(context_.connections) +
                                           " connections, which is the bound"};
   std::string bytes;
   ResponseShape shape;
@@ -215,7 +214,7 @@ bool Server::Implementation::hasRoomFor(const Peer& peer) const {
   const bool stranger =
       peer.credentials && peer.credentials->uid != 0 && peer.credentials->uid != ownUser_;
   const std::size_t kept = stranger ? settings.connectionsReserved : 0;
-  return connections_ + kept < settings.connectionsMax;
+  return context_.connections + kept < settings.connectionsMax;
 }
 
 void Server::Implementation::accept(Listener& listener) {
@@ -326,7 +325,7 @@ void Server::Implementation::freeDead() {
     context_.dead.pop_back();
     slots_[slot].connection.reset();
     freeSlots_.push_back(slot);
-    --connections_;
+    --context_.connections;
   }
 }
 

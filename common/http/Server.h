@@ -29,8 +29,10 @@ struct ServerSettings {
   std::size_t streamBytesMax =
       1u << 20;  ///< Unsent bytes of one streamed answer; see ResponseStream.
   std::chrono::milliseconds handshakeTimeout{10'000};
-  std::chrono::milliseconds headTimeout{
-      10'000};  ///< From a request's first byte to the end of its head.
+  /// From a request's first byte to the end of its head. While there is room (see `crowdedAt`) a head
+  /// may take as long as a connection may be idle, which costs the server no more: whoever is cut
+  /// comes again, and a handshake is the dearest that one can ask of it.
+  std::chrono::milliseconds headTimeout{10'000};
   std::chrono::milliseconds bodyTimeout{60'000};   ///< From there to the end of its body.
   std::chrono::milliseconds idleTimeout{120'000};  ///< Between requests.
   std::chrono::milliseconds writeTimeout{
@@ -40,6 +42,9 @@ struct ServerSettings {
   /// their buffers have left holes, which the program may give back. Must not block; may be empty.
   std::function<void()> onCalm = {};
   std::size_t calmAfter = 1'000;
+
+  /// With so many connections slow peers are cut to make room for others.
+  std::size_t crowdedAt() const { return connectionsMax / 4 * 3; }
 };
 
 /// How a listening socket treats its connections.

@@ -297,12 +297,21 @@ bool ServerConnection::writeSome() {
 void ServerConnection::onDeadline() {
   if (dead_) return;
   const Phase phase = timer_->phase;
-  if (phase == Phase::kHead || phase == Phase::kBody) {
+  if (phase == Phase::kHead && maySlacken()) {
+    context_.timers.start(timer_, phase, context_.now);
+  } else if (phase == Phase::kHead || phase == Phase::kBody) {
     refuse(408, Error{ErrorCode::kTimeout, "the request did not come in time"});
     flush();
   } else {
     endQuietly();
   }
+}
+
+/// A slow head is no worse than an idle connection as long as nobody else wants the room.
+bool ServerConnection::maySlacken() const {
+  const ServerSettings& settings = context_.settings;
+  return context_.connections < settings.crowdedAt() && !context_.draining &&
+         context_.now - phaseBegan_ < settings.idleTimeout;
 }
 
 void ServerConnection::onDrain() {
@@ -342,8 +351,10 @@ void ServerConnection::settle() {
   const bool newRequest =
       (phase == Phase::kHead || phase == Phase::kBody) && timedRequest_ != requests_;
   const bool progress = phase == Phase::kWrite && wroteSome_;
-  if (phase != timer_->phase || newRequest || progress)
+  if (phase != timer_->phase || newRequest || progress) {
     context_.timers.start(timer_, phase, context_.now);
+    phaseBegan_ = context_.now;
+  }
   timedRequest_ = requests_;
   wroteSome_ = false;
   updateInterest();

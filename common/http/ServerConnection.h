@@ -42,6 +42,7 @@ struct ConnectionContext {
   std::chrono::milliseconds now{0};
   std::string date;              // For the Date field.
   std::vector<char> readBuffer;  // One for all: a connection that waits has none.
+  std::size_t connections = 0;
   std::size_t bodiesBytes = 0;   // Of all unfinished requests.
   std::size_t inHandshake = 0;   // Have begun one and not ended it.
   std::size_t handshakes = 0;    // Ended since the last calm.
@@ -99,6 +100,7 @@ class ServerConnection {
     return (begun_ ? context_.anteroom : context_.porch).get();
   }
   bool watch(int operation, std::uint32_t events);
+  bool maySlacken() const;
   void endQuietly();
   void die();
 
@@ -115,6 +117,7 @@ class ServerConnection {
   PhaseTimers::Timer timer_;
   std::uint64_t requests_ = 0;
   std::uint64_t timedRequest_ = 0;  // Which request the timer of kHead and kBody is for.
+  std::chrono::milliseconds phaseBegan_{0};
   ServerRequest pending_;           // Its head is complete, its body is not.
   std::size_t accountedBody_ = 0;
   std::string backlog_;  // Bytes that came when no more requests were taken.

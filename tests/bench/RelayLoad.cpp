@@ -2,16 +2,16 @@
 // Reads commands from standard input, one a line, and answers each with one JSON object:
 //
 //   relay_load STORE CA-FILE PORT
-//   hosts N                    makes N hosts in the store; the relay must be down
-//   link N SECONDS             they come, spread over so many seconds; answers when all are parked
-//   unlink                     they go
-//   send COUNT RATE HOSTS      webhooks at this rate to the first hosts; answers with what each
-//   took fill HOST COUNT LANES DEPTH  webhooks to one host, as fast as they are stored drain HOST
-//   COUNT           one host takes so many, in their order storm N RATE               waits until
-//   all have lost their connection and are back, with webhooks
-//                              under way; fails when one is lost or comes twice
-//   slow N SECONDS             clients that send a byte a second; with 0 they go
-//   tickets 0|1                whether hosts keep the tickets of TLS
+// hosts N: makes N hosts in the store; the relay must be down.
+// link N SECONDS: they come, spread over so many seconds; answers when all are parked.
+// unlink: they go.
+// send COUNT RATE HOSTS: webhooks at this rate to the first hosts; answers with what each took.
+// fill HOST COUNT LANES DEPTH: webhooks to one host, as fast as they are stored.
+// drain HOST COUNT: one host takes so many, in their order.
+// storm N RATE: waits until all have lost their connection and are back, with webhooks under way;
+//   fails when one is lost or comes twice.
+// slow N SECONDS RAMP: clients that send a byte a second; they come one by one in RAMP seconds.
+// tickets 0|1: whether hosts keep the tickets of TLS.
 
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -93,9 +93,9 @@ class Sender final : public Client {
 /// Sends a byte a second: of a handshake, or of a request behind one.
 class SlowClient final : public Client {
  public:
-  SlowClient(LoadWorld& world, std::uint32_t number)
+  SlowClient(LoadWorld& world, std::uint32_t number, double ramp)
       : world_(world), number_(number), connection_(world.loop, *this) {
-    world_.loop.at(world_.within(2), *this);
+    world_.loop.at(world_.within(ramp), *this);
   }
   std::uint64_t ends() const { return ends_; }
   std::uint64_t sent() const { return sent_; }
@@ -180,7 +180,7 @@ class Program {
     else if (verb == "storm")
       storm(n[0], n[1], more);
     else if (verb == "slow")
-      slow(n[0], n[1], more);
+      slow(n[0], n[1], static_cast<double>(n[2]), more);
     else if (verb == "tickets")
       world_.tickets = n[0] != 0;
     else
@@ -366,9 +366,9 @@ class Program {
     more += member("stored", static_cast<double>(stored));
   }
 
-  void slow(std::size_t count, std::size_t length, std::string& more) {
+  void slow(std::size_t count, std::size_t length, double ramp, std::string& more) {
     for (std::uint32_t i = 0; i < count; ++i) {
-      slow_.push_back(std::make_unique<SlowClient>(world_, i));
+      slow_.push_back(std::make_unique<SlowClient>(world_, i, ramp));
     }
     settle(seconds(length));
     std::uint64_t ends = 0;

@@ -66,6 +66,7 @@ TEST_GROUP(ServerLife) {
 };
 
 TEST(ServerLife, cutsSlowHeadsAndBodiesAndIdleConnections) {
+  settings.connectionsMax = 4;  // Three are a crowd.
   auto& s = start();
   const UniqueFd slowHead = s.connect();
   s.send(slowHead, "GET / HT");
@@ -85,7 +86,45 @@ TEST(ServerLife, cutsSlowHeadsAndBodiesAndIdleConnections) {
   STRCMP_EQUAL("<end>", s.receive(idle).c_str());
 }
 
+TEST(ServerLife, letsASlowHeadBeWhileThereIsRoom) {
+  settings.connectionsMax = 4;
+  auto& s = start();
+  const UniqueFd slow = s.connect();
+  const std::string request = kGet;
+  s.send(slow, request.substr(0, 8));
+  s.pass(settings.headTimeout);
+  s.pass(settings.headTimeout);
+  STRCMP_EQUAL("", s.receive(slow).c_str());
+  s.send(slow, request.substr(8));
+  STRCMP_EQUAL("HTTP/1.1 200", statusOf(s.receive(slow)).c_str());
+  // Nobody gets more than an idle connection has.
+  s.send(slow, request.substr(0, 8));
+  for (auto passed = 0ms; passed < settings.idleTimeout - settings.headTimeout;
+       passed += settings.headTimeout) {
+    s.pass(settings.headTimeout);
+    STRCMP_EQUAL("", s.receive(slow).c_str());
+  }
+  s.pass(settings.headTimeout);
+  STRCMP_EQUAL("HTTP/1.1 408", statusOf(s.receive(slow)).c_str());
+}
+
+TEST(ServerLife, cutsASlowHeadOnceOthersCome) {
+  settings.connectionsMax = 4;
+  auto& s = start();
+  const UniqueFd slow = s.connect();
+  s.send(slow, "GET / HT");
+  s.pass(settings.headTimeout);
+  const UniqueFd second = s.connect();
+  const UniqueFd third = s.connect();
+  STRCMP_EQUAL("", s.receive(slow).c_str());
+  s.pass(settings.headTimeout);
+  STRCMP_EQUAL("HTTP/1.1 408", statusOf(s.receive(slow)).c_str());
+  s.send(second, kGet);
+  STRCMP_EQUAL("HTTP/1.1 200", statusOf(s.receive(second)).c_str());
+}
+
 TEST(ServerLife, givesEachRequestItsOwnTimeForItsHead) {
+  settings.connectionsMax = 1;
   auto& s = start();
   const UniqueFd client = s.connect();
   // Each piece ends within a head, so that the connection is never between two requests.
