@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "agent/jobs/ProcessTree.h"
+
 namespace belay::api {
 
 using base::Error;
@@ -12,6 +14,7 @@ using json::Value;
 
 namespace {
 
+constexpr std::chrono::milliseconds kLookedUpFor{1'000};
 constexpr std::size_t kWorkMost = 16'384;
 constexpr std::size_t kReaderThreads = 2;
 constexpr std::size_t kReadersMost = 64;
@@ -35,7 +38,19 @@ Backend::Backend(ApiOptions apiOptions, ApiDeps apiDeps)
       deps(std::move(apiDeps)),
       workers("api-work", options.workers, kWorkMost, deps.makeSyntaxCheck),
       readers("api-read", kReaderThreads, kReadersMost, nullptr),
+      jobCallers(deps.clock),
       startedWallMs(deps.clock.wallMs()) {}
+
+bool JobCallers::has(const http::Peer& peer) {
+  if (!peer.credentials) return false;
+  const std::chrono::milliseconds now = clock_.sinceBoot();
+  if (peer.credentials->pid != pid_ || now >= until_) {
+    pid_ = peer.credentials->pid;
+    belongs_ = jobs::belongsToAJob(pid_);
+    until_ = now + kLookedUpFor;
+  }
+  return belongs_;
+}
 
 bool Backend::afterCommit(std::function<void(runtime::Runtime&)> work) {
   return deps.loop.post([work = std::move(work)](runtime::Runtime& runtime,

@@ -21,6 +21,21 @@ struct Changed {
   std::optional<base::RunId> run;
 };
 
+/// Tells callers that belong to a job. One that asks again and again is looked up once a second.
+///
+/// Threads: the server's.
+class JobCallers {
+ public:
+  explicit JobCallers(const base::Clock& clock) : clock_(clock) {}
+  bool has(const http::Peer& peer);
+
+ private:
+  const base::Clock& clock_;
+  pid_t pid_ = 0;  // Who was looked up last.
+  bool belongs_ = false;
+  std::chrono::milliseconds until_{0};
+};
+
 /// What all routes work with, and the ways between the threads of the daemon.
 ///
 /// Threads:   the server's, unless a method says otherwise.
@@ -35,6 +50,7 @@ class Backend {
   Workers readers;              ///< May wait for a peer that reads slowly.
   Subscriptions subscriptions;  ///< The loop's.
   Deadlines deadlines;
+  JobCallers jobCallers;  ///< The server's.
   const std::int64_t startedWallMs;
 
   /// Calls `work` in the loop's thread after the next commit: it sees what is on disk, and nothing

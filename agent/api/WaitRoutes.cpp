@@ -109,6 +109,12 @@ bool hasToken(const Backend& backend, const Exchange& exchange, const WaitId& wa
 }  // namespace
 
 void decideWait(Backend& backend, const ExchangePtr& exchange, bool approve) {
+  // A guard against agents that go ahead, not against attackers: those need another user.
+  if (backend.jobCallers.has(exchange->request().peer)) {
+    return exchange->fail(Error{ErrorCode::kPermission,
+                                "approvals are given by people; this process belongs to a job",
+                                {"belay wait list, for a person"}});
+  }
   bool hasDigest = false;
   auto deciding = readDecision(*exchange, approve, hasDigest);
   if (!deciding) return exchange->fail(deciding.error());

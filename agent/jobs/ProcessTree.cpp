@@ -34,6 +34,7 @@ constexpr pid_t kKernelThreads = 2;  // The parent of all of them.
 constexpr std::size_t kEnvironBytesMax = 2u << 20;
 constexpr std::size_t kChildrenBytesMax = 8u << 20;
 constexpr int kQuietLooks = 2;
+constexpr int kAncestorsMost = 1000;
 /// Between two sweeps, at most: many trees that end at once must leave each other the processor.
 constexpr std::chrono::milliseconds kSweepPauseMax{80};
 
@@ -162,6 +163,16 @@ std::vector<SeenProcess> descendantsNow(pid_t ancestor) {
     }
   }
   return out;
+}
+
+bool belongsToAJob(pid_t pid) {
+  for (int above = 0; above < kAncestorsMost && pid > 1; ++above) {
+    const auto stat = readProcessStat(std::to_string(pid).c_str());
+    if (!stat) return false;
+    if (stat->namedSupervisor) return true;
+    pid = stat->parent;
+  }
+  return false;
 }
 
 bool signalExactly(const SeenProcess& process, int signal) {

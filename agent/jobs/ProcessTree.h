@@ -28,6 +28,10 @@ std::vector<SeenProcess> descendantsOf(pid_t ancestor, const std::vector<SeenPro
 /// is new.
 std::vector<SeenProcess> descendantsNow(pid_t ancestor);
 
+/// Whether it descends from what calls itself a supervisor, or is one: whoever wants to pass for a
+/// part of a job can. One that left its job's tree by another program's help is not seen.
+bool belongsToAJob(pid_t pid);
+
 /// Sends a signal to exactly this process; false when it is gone, or its pid names another one by
 /// now.
 bool signalExactly(const SeenProcess& process, int signal);

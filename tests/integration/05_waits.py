@@ -85,6 +85,20 @@ def test_a_timeout_passes_while_no_daemon_runs():
         check.equal(True, host.wait_run(run, seconds=5)["run"]["output"]["answer"]["timed_out"])
 
 
+def test_a_job_gives_no_approval():
+    """Neither its command nor what it leaves behind in a session of its own; whoever started the daemon does."""
+    with belay.started() as host:
+        run = host.start_run({"slug": "gate", "steps": [{"id": "ok", "wait": {"approval": {"summary": "go?"}, "timeout": "1h"}}]})
+        wait = belay.eventually(lambda: host.waits(run), what="the wait")[0]["id"]
+        approve = " ".join(host.command("approve", wait))
+        for script in (approve, "setsid -f sh -c '%s > %s/said' & sleep 2; cat %s/said" % (approve, host.folder, host.folder)):
+            shown = host.run({"slug": "eager", "steps": [{"id": "a", "run": {"script": script}, "on_error": "skip"}]})
+            check.has(json.dumps(belay.step_of(shown, "a")), "BLY-PERMISSION")
+        check.equal("waiting", host.show(run)["run"]["status"])
+        check.equal(0, host.cli("approve", wait).code)
+        check.equal("succeeded", host.wait_run(run)["run"]["status"])
+
+
 def test_a_callback_with_its_token():
     with belay.started() as host:
         flow = {"slug": "c", "steps": [
