@@ -52,7 +52,9 @@ Result<Value> readLink(ReadContext& context, const ReadArguments&) {
   BELAY_ASSIGN(const std::int64_t waiting, table.outboxSize());
   BELAY_ASSIGN(const std::int64_t callbacks, table.announced());
   link.set("outbox", waiting).set("sent", standing.sent).set("handed", standing.handed);
-  link.set("received", standing.received).set("callbacks", callbacks);
+  link.set("received", standing.received)
+      .set("processed", standing.processed)
+      .set("callbacks", callbacks);
   BELAY_ASSIGN(const std::vector<journal::InboxRow> rows, table.inbox(kInboxShown));
   json::Array inbox;
   for (const journal::InboxRow& row : rows) {

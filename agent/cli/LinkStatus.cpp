@@ -51,7 +51,7 @@ std::string print(const Invocation& invocation, const Value& data) {
   }
   out += style.dim("to relay   ") + std::to_string(link->integer("outbox")) + " waiting, " +
          std::to_string(link->integer("handed")) + " handed in\n" + style.dim("from relay ") +
-         std::to_string(link->integer("received")) + " processed\n" + style.dim("callbacks  ") +
+         std::to_string(link->integer("processed")) + " processed\n" + style.dim("callbacks  ") +
          std::to_string(link->integer("callbacks")) + " open\n";
   return out + inboxPage(invocation, *link);
 }

@@ -17,7 +17,8 @@ LinkTable::LinkTable(Session& session)
                 "INSERT OR REPLACE INTO link_inbox (seq, kind, outcome, note, at_ms)"
                 " VALUES (?,?,?,?,?)"),
       dropInbox_(session.database(), "forget old messages",
-                 "DELETE FROM link_inbox WHERE seq <= ?"),
+                 "DELETE FROM link_inbox WHERE seq <="
+                 " (SELECT seq FROM link_inbox ORDER BY seq DESC LIMIT 1 OFFSET ?)"),
       inbox_(session.database(), "read the inbox",
              "SELECT seq, kind, outcome, note, at_ms FROM link_inbox ORDER BY seq DESC LIMIT ?"),
       lastWait_(session.database(), "find the newest wait",
@@ -59,7 +60,7 @@ Result<std::int64_t> LinkTable::outboxSize() { return number(outboxSize_); }
 
 Status LinkTable::addInbox(const InboxRow& row, std::size_t most) {
   BELAY_TRY(session_.write(addInbox_, row.seq, row.kind, row.outcome, row.note, row.atMs));
-  return session_.write(dropInbox_, row.seq - static_cast<std::int64_t>(most));
+  return session_.write(dropInbox_, most);
 }
 
 Result<std::vector<InboxRow>> LinkTable::inbox(std::size_t most) {

@@ -311,8 +311,8 @@ Status LinkPart::enrolled(const Identity& identity) {
   const bool another = standing_->identity.url != identity.url;
   standing_->identity = identity;
   standing_->enrolledMs = world_.runtime.clock().wallMs();
-  // Another relay counts its messages from one; this host's own numbers never go back.
-  if (another) standing_->received = 0;
+  // A mailbox that is new numbers its messages anew; this host's own numbers never go back.
+  if (another || identity.fresh) standing_->received = 0;
   BELAY_TRY(announceAll());
   BELAY_TRY(save());
   world_.log.info("link.enrolled", {{"relay", identity.url}, {"host", identity.host}});
@@ -377,6 +377,7 @@ Status LinkPart::take(const std::string& url, const std::vector<Inbox::Prepared>
     if (prepared.start) BELAY_TRY(sayStartReceipt(prepared, taken));
     BELAY_TRY(table().addInbox(row, kInboxKept));
     standing_->received = message.seq;
+    ++standing_->processed;
     changed_ = true;
   }
   return save();

@@ -21,6 +21,7 @@ Result<Standing> readStanding(journal::Journal& journal) {
   out.identity = {value.text("url"), value.text("host"), value.text("label")};
   out.enrolledMs = value.integer("enrolled_ms");
   out.received = value.integer("received");
+  out.processed = value.integer("processed");
   out.sent = value.integer("sent");
   out.handed = value.integer("handed");
   out.callbackMark = value.integer("callback_mark");
@@ -35,7 +36,9 @@ base::Status writeStanding(journal::Journal& journal, const Standing& standing) 
   Value value;
   value.set("url", standing.identity.url).set("host", standing.identity.host);
   value.set("label", standing.identity.label).set("enrolled_ms", standing.enrolledMs);
-  value.set("received", standing.received).set("sent", standing.sent);
+  value.set("received", standing.received)
+      .set("processed", standing.processed)
+      .set("sent", standing.sent);
   value.set("handed", standing.handed).set("callback_mark", standing.callbackMark);
   value.set("change_mark", standing.changeMark).set("roster_mark", standing.rosterMark);
   value.set("hooks", standing.hooks).set("offer", standing.offer);

@@ -15,6 +15,7 @@ struct Standing {
   Identity identity;  ///< Without a URL: there is no link.
   std::int64_t enrolledMs = 0;
   std::int64_t received = 0;      ///< Number of the last message from the relay that was processed.
+  std::int64_t processed = 0;     ///< Messages from relays, since the journal began.
   std::int64_t sent = 0;          ///< Number of the last message that was put into the outbox.
   std::int64_t handed = 0;        ///< Number of the last message that the relay has on disk.
   std::int64_t callbackMark = 0;  ///< Row of the last wait that was looked at.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "common/base/Result.h"
+#include "common/wire/Protocol.h"
 #include "relay/mailbox/BlobRows.h"
 #include "relay/mailbox/EndpointRows.h"
 #include "relay/mailbox/FleetRows.h"
@@ -41,9 +43,19 @@ struct TokenRow {
   std::string host;  ///< That was enrolled with it; empty: none yet.
 };
 
+/// The least number that a message to a host gets at this time. Numbers follow the clock because a
+/// store may be set back, by a backup or because its host was removed and is here again: what comes
+/// after that must have numbers above all that the host has had, or it would pass them over as
+/// repeats. What lies in a store that was set back, with a number that the host has, the host has.
+inline std::int64_t leastNumber(std::int64_t nowMs) {
+  constexpr int kBitsWithinMs = 8;
+  return std::clamp<std::int64_t>(nowMs, 0, wire::kSequenceMax >> (kBitsWithinMs + 1))
+         << kBitsWithinMs;
+}
+
 /// A message to a host.
 struct MessageRow {
-  std::int64_t seq = 0;  ///< From 1, in the order of their arrival; never given twice.
+  std::int64_t seq = 0;  ///< Rising in the order of their arrival, with gaps; never given twice.
   std::string kind;
   std::string body;  ///< JSON.
   std::int64_t atMs = 0;
@@ -151,7 +163,8 @@ class Mailbox {
                                                   std::int64_t nowMs) = 0;
 
   // --- Messages to a host.
-  /// Gives the number of the message. Without a quota for what the relay itself has to say.
+  /// Gives the number of the message: above all before it, and leastNumber() or more. Without a
+  /// quota for what the relay itself has to say.
   /// Errors: kRelayHost, kRelayQuota.
   virtual base::Result<std::int64_t> put(std::string_view host, std::string_view kind,
                                          std::string_view body, std::int64_t nowMs,

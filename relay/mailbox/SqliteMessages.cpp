@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "relay/mailbox/Statements.h"
 
 namespace belay::mailbox {
@@ -25,7 +27,7 @@ Result<std::int64_t> SqliteMailbox::put(std::string_view host, std::string_view 
     sqlite::Execution rows(statements_->room, *to);
     BELAY_ASSIGN(const bool found, rows.next());
     if (!found) return noHost(host);
-    seq = rows.integer(0) + 1;
+    seq = std::max(rows.integer(0) + 1, leastNumber(nowMs));
     const std::int64_t bytes = rows.integer(2) + static_cast<std::int64_t>(body.size());
     if (quota && (rows.integer(1) >= quota->messagesMax || bytes > quota->bytesMax)) {
       return Error{ErrorCode::kRelayQuota, "the mailbox of host " + std::string(host) +

@@ -275,4 +275,21 @@ TEST(LinkPart, anotherRelayBeginsAnew) {
   // The same relay again keeps its numbers.
   enrol("https://other.test");
   LONGS_EQUAL(1, part->standing()->received);
+  LONGS_EQUAL(2, part->standing()->processed);
+}
+
+TEST(LinkPart, aRelayThatHasAnotherMailboxForTheHostNumbersAnew) {
+  enrol();
+  CHECK(take(7, "poem", "{}").ok());
+  const auto again = [&](bool fresh) {
+    CHECK(on.host.tell([&](runtime::Runtime&) {
+                   return part->enrolled({kUrl, "h", "l", fresh});
+                 })
+              .ok());
+    return part->standing()->received;
+  };
+  LONGS_EQUAL(7, again(false));
+  LONGS_EQUAL(0, again(true));
+  CHECK(take(1, "poem", "{}").ok());
+  LONGS_EQUAL(1, part->standing()->received);
 }

@@ -154,13 +154,18 @@ class RelayFixture {
     BELAY_CHECK(answer.status == 200);
     return "/c/" + route;
   }
+  /// The number of the nth message, where the clock has stood still.
+  std::int64_t numberOf(int nth) const { return firstNumber + nth - 1; }
+  /// `acknowledged`: how many messages.
   Answer poll(const std::string& session, int acknowledged = 0) {
-    return ask("POST", "/v1/poll", "{\"ack\":" + std::to_string(acknowledged) + ",\"wait_s\":0}",
+    const std::int64_t ack = acknowledged > 0 ? numberOf(acknowledged) : 0;
+    return ask("POST", "/v1/poll", "{\"ack\":" + std::to_string(ack) + ",\"wait_s\":0}",
                bearer(session));
   }
 
   TempFolder folder;
   SimClock clock;
+  const std::int64_t firstNumber = mailbox::leastNumber(clock.wallMs());
   SeededRandom random;
   MemoryLog log;
   service::Settings settings;
