@@ -192,8 +192,9 @@ Status LinkPart::sayReceipt(const Inbox::Prepared& prepared, const Status& taken
   }
   const auto decision = statement::Decision::parse(statement->unverifiedPayload());
   if (!decision) return {};
-  BELAY_ASSIGN(const auto receipt,
-               world_.runtime.gates().receipt(decision->request, statement->digest(), taken));
+  BELAY_ASSIGN(
+      const auto receipt,
+      world_.runtime.gates().receipt(decision->request, crypto::sha256(statement->lines()), taken));
   return say(wire::kReceipt, receiptRow(receipt));
 }
 

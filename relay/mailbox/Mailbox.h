@@ -73,11 +73,19 @@ struct CallbackRow {
 
 /// A pin with its signatures, not believed by anybody here.
 struct PinRow {
-  std::string digest;   ///< Of its payload, hex.
+  std::string digest;   ///< Of its lines, hex: with other signatures it is another one.
+  std::string payload;  ///< Digest of what is signed, hex.
   std::string chain;    ///< "flow/channel"
   std::string release;  ///< That it names, hex.
   std::string text;     ///< As it came.
   std::int64_t atMs = 0;
+};
+
+/// Who is right can tell nobody here, so the newest stay.
+struct PinBounds {
+  std::int64_t ofChain = 8;
+  std::int64_t ofPayload = 4;  ///< With different signatures.
+  std::int64_t tries = 16;     ///< So often one is passed on.
 };
 
 /// A session that was opened.
@@ -100,9 +108,10 @@ struct ApprovalRow {
 
 /// A decision that was handed in about one.
 struct HandedRow {
-  std::string decision;  ///< SHA-256 of its bytes, hex.
+  std::string decision;  ///< SHA-256 of its lines, hex: two persons may sign the same bytes.
   std::string receipt;   ///< Compact JWS of the host; empty: there is none yet.
   std::int64_t atMs = 0;
+  std::int64_t tries = 0;  ///< So often it was passed on.
 };
 
 /// How much one mailbox may hold; kRelayQuota beyond.
@@ -204,13 +213,13 @@ class Mailbox {
   /// Those that have changed after `after`, in that order, without their contents.
   virtual base::Result<std::vector<ApprovalRow>> approvals(std::int64_t after,
                                                            std::size_t most) = 0;
-  /// False when this very decision is there already. `token`: digest of the credential that hands
-  /// it in. Errors: kRelayQuota above `most` of one request and token, so that nobody uses up the
-  /// room of others.
-  virtual base::Result<bool> isNewDecision(std::string_view request, std::string_view decision,
-                                           std::string_view token, std::size_t most) = 0;
-  /// Records one that is new, when its message has found room: what is recorded is not passed on
-  /// again.
+  /// True when it is to be passed on: it is new, or has no receipt yet. `token`: digest of the
+  /// credential that hands it in. Errors: kRelayQuota above `most` of one request and token, so
+  /// that nobody uses up the room of others, and when it was passed on `triesMost` times.
+  virtual base::Result<bool> wantsDecision(std::string_view request, std::string_view decision,
+                                           std::string_view token, std::size_t most,
+                                           std::int64_t triesMost) = 0;
+  /// Records that it is passed on, when its message has found room.
   virtual base::Status handIn(std::string_view request, std::string_view decision,
                               std::string_view token, std::int64_t nowMs) = 0;
   /// In the order in which they came.
@@ -252,8 +261,9 @@ class Mailbox {
                                                             std::int64_t part) = 0;
 
   // --- Releases.
-  /// False when it is there already. Of one chain the newest `most` are kept.
-  virtual base::Result<bool> addPin(const PinRow& row, std::size_t most) = 0;
+  /// To be passed on; false when it is there already. Errors: kRelayQuota when that was done too
+  /// often.
+  virtual base::Result<bool> addPin(const PinRow& row, const PinBounds& bounds) = 0;
   /// In the order of their arrival.
   virtual base::Result<std::vector<PinRow>> pins() = 0;
   /// False when it is there already.

@@ -44,10 +44,11 @@ constexpr const char* kTables[] = {
     "CREATE INDEX approvals_by_host ON approvals (host)",
     "CREATE TABLE approval_decisions (number INTEGER PRIMARY KEY, request TEXT NOT NULL,"
     " decision TEXT NOT NULL, token TEXT NOT NULL, receipt TEXT NOT NULL, at_ms INTEGER NOT NULL,"
-    " UNIQUE (request, decision)) STRICT",
+    " tries INTEGER NOT NULL, UNIQUE (request, decision)) STRICT",
     "CREATE TABLE pins (number INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE,"
-    " chain TEXT NOT NULL, release TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL)"
-    " STRICT",
+    " payload TEXT NOT NULL, chain TEXT NOT NULL, release TEXT NOT NULL, text TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL, tries INTEGER NOT NULL) STRICT",
+    "CREATE INDEX pins_by_payload ON pins (payload, number)",
     "CREATE INDEX pins_by_chain ON pins (chain, number)",
     "CREATE TABLE releases (digest TEXT PRIMARY KEY, content TEXT NOT NULL,"
     " at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
@@ -96,6 +97,13 @@ Status prepareSchema(sqlite::Database& database) {
                  database.path() + " has version " + std::to_string(version) +
                      ", this binary knows up to " + std::to_string(kSchemaVersion),
                  {"use the newer binary again: stores do not go back"}};
+  }
+  if (!empty && version < kSchemaVersion) {
+    return Error{ErrorCode::kJournalForeign,
+                 database.path() + " has version " + std::to_string(version) +
+                     ", of a relay that was never released; this binary reads " +
+                     std::to_string(kSchemaVersion),
+                 {"move it away, and enrol the hosts again"}};
   }
   if (!empty) return {};
   BELAY_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database));

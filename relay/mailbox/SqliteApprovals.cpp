@@ -56,11 +56,16 @@ Result<std::vector<ApprovalRow>> SqliteMailbox::approvals(std::int64_t after, st
   }
 }
 
-Result<bool> SqliteMailbox::isNewDecision(std::string_view request, std::string_view decision,
-                                          std::string_view token, std::size_t most) {
+Result<bool> SqliteMailbox::wantsDecision(std::string_view request, std::string_view decision,
+                                          std::string_view token, std::size_t most,
+                                          std::int64_t triesMost) {
   BELAY_ASSIGN(const std::vector<HandedRow> before, handedIn(request));
   for (const HandedRow& each : before) {
-    if (each.decision == decision) return false;
+    if (each.decision != decision) continue;
+    if (!each.receipt.empty()) return false;
+    if (each.tries < triesMost) return true;
+    return Error{ErrorCode::kRelayQuota,
+                 "this decision was handed in " + std::to_string(triesMost) + " times"};
   }
   sqlite::Execution rows(statements_->countHandedIn, request, token);
   BELAY_ASSIGN(const bool found, rows.next());
@@ -83,7 +88,7 @@ Result<std::vector<HandedRow>> SqliteMailbox::handedIn(std::string_view request)
   while (true) {
     BELAY_ASSIGN(const bool more, rows.next());
     if (!more) return out;
-    out.push_back({rows.string(0), rows.string(1), rows.integer(2)});
+    out.push_back({rows.string(0), rows.string(1), rows.integer(2), rows.integer(3)});
   }
 }
 

@@ -66,10 +66,11 @@ class SqliteMailbox final : public Mailbox {
   base::Status openApproval(const ApprovalRow& row, std::int64_t most) override;
   base::Result<std::optional<ApprovalRow>> approval(std::string_view request) override;
   base::Result<std::vector<ApprovalRow>> approvals(std::int64_t after, std::size_t most) override;
-  base::Result<bool> isNewDecision(std::string_view request, std::string_view decision,
-                                   std::string_view token, std::size_t most) override;
-  base::Status handIn(std::string_view request, std::string_view decision,
-                      std::string_view token, std::int64_t nowMs) override;
+  base::Result<bool> wantsDecision(std::string_view request, std::string_view decision,
+                                   std::string_view token, std::size_t most,
+                                   std::int64_t triesMost) override;
+  base::Status handIn(std::string_view request, std::string_view decision, std::string_view token,
+                      std::int64_t nowMs) override;
   base::Result<std::vector<HandedRow>> handedIn(std::string_view request) override;
   base::Status addReceipt(std::string_view host, std::string_view request,
                           std::string_view decision, std::string_view receipt, bool closed,
@@ -91,7 +92,7 @@ class SqliteMailbox final : public Mailbox {
   base::Result<std::optional<std::string>> blobPart(std::string_view request, std::string_view name,
                                                     std::int64_t part) override;
 
-  base::Result<bool> addPin(const PinRow& row, std::size_t most) override;
+  base::Result<bool> addPin(const PinRow& row, const PinBounds& bounds) override;
   base::Result<std::vector<PinRow>> pins() override;
   base::Result<bool> addRelease(std::string_view digest, std::string_view content,
                                 std::int64_t nowMs) override;

@@ -129,10 +129,22 @@ Result<bool> SqliteMailbox::hasHook(std::string_view host, std::string_view hook
   return rows.next();
 }
 
-Result<bool> SqliteMailbox::addPin(const PinRow& row, std::size_t most) {
-  BELAY_TRY(write(statements_->addPin, row.digest, row.chain, row.release, row.text, row.atMs));
-  if (database_->changes() == 0) return false;
-  BELAY_TRY(write(statements_->dropPins, row.chain, most));
+Result<bool> SqliteMailbox::addPin(const PinRow& row, const PinBounds& bounds) {
+  std::int64_t tries = 0;
+  {
+    sqlite::Execution rows(statements_->pinTries, row.digest);
+    BELAY_ASSIGN(const bool found, rows.next());
+    if (found) tries = rows.integer(0);
+  }
+  if (tries >= bounds.tries) {
+    return Error{ErrorCode::kRelayQuota,
+                 "this statement was handed in " + std::to_string(tries) + " times"};
+  }
+  BELAY_TRY(write(statements_->addPin, row.digest, row.payload, row.chain, row.release, row.text,
+                  row.atMs));
+  if (tries > 0) return false;
+  BELAY_TRY(write(statements_->dropVariants, row.payload, bounds.ofPayload));
+  BELAY_TRY(write(statements_->dropPins, row.chain, bounds.ofChain));
   return true;
 }
 
@@ -142,8 +154,8 @@ Result<std::vector<PinRow>> SqliteMailbox::pins() {
   while (true) {
     BELAY_ASSIGN(const bool more, rows.next());
     if (!more) return out;
-    out.push_back(
-        {rows.string(0), rows.string(1), rows.string(2), rows.string(3), rows.integer(4)});
+    out.push_back({rows.string(0), rows.string(1), rows.string(2), rows.string(3), rows.string(4),
+                   rows.integer(5)});
   }
 }
 

@@ -39,7 +39,8 @@ struct SqliteMailbox::Statements {
                 "UPDATE hosts SET card_counter = ?1, card = ?2 WHERE number = ?3"
                 " AND card_counter < ?1"),
         card(db, "read card", "SELECT card FROM hosts WHERE id = ?"),
-        setConnected(db, "note a connection", "UPDATE hosts SET connected = ?, seen_ms = ? WHERE id = ?"),
+        setConnected(db, "note a connection",
+                     "UPDATE hosts SET connected = ?, seen_ms = ? WHERE id = ?"),
         hostNumber(db, "find host", "SELECT number FROM hosts WHERE id = ?"),
         removeHost(db, "remove host", "DELETE FROM hosts WHERE number = ?"),
         removeMessages(db, "remove messages", "DELETE FROM messages WHERE host = ?"),
@@ -106,12 +107,13 @@ struct SqliteMailbox::Statements {
         closeApproval(db, "close approval",
                       "UPDATE approvals SET closed_ms = ? WHERE request = ? AND closed_ms = 0"),
         handIn(db, "hand in a decision",
-               "INSERT INTO approval_decisions (request, decision, token, receipt, at_ms)"
-               " VALUES (?,?,?,'',?)"),
+               "INSERT INTO approval_decisions (request, decision, token, receipt, at_ms, tries)"
+               " VALUES (?,?,?,'',?,1)"
+               " ON CONFLICT (request, decision) DO UPDATE SET tries = tries + 1"),
         countHandedIn(db, "count decisions",
                       "SELECT count(*) FROM approval_decisions WHERE request = ? AND token = ?"),
         handedIn(db, "list decisions",
-                 "SELECT decision, receipt, at_ms FROM approval_decisions WHERE request = ?"
+                 "SELECT decision, receipt, at_ms, tries FROM approval_decisions WHERE request = ?"
                  " ORDER BY number"),
         addReceipt(db, "add receipt",
                    "UPDATE approval_decisions SET receipt = ? WHERE request = ? AND decision = ?"
@@ -121,13 +123,17 @@ struct SqliteMailbox::Statements {
                         " (SELECT request FROM approvals WHERE host = ?)"),
         removeApprovals(db, "remove approvals", "DELETE FROM approvals WHERE host = ?"),
         addPin(db, "add pin",
-               "INSERT OR IGNORE INTO pins (digest, chain, release, text, at_ms)"
-               " VALUES (?,?,?,?,?)"),
+               "INSERT INTO pins (digest, payload, chain, release, text, at_ms, tries)"
+               " VALUES (?,?,?,?,?,?,1) ON CONFLICT (digest) DO UPDATE SET tries = tries + 1"),
+        pinTries(db, "count pin", "SELECT tries FROM pins WHERE digest = ?"),
+        dropVariants(db, "drop old signatures",
+                     "DELETE FROM pins WHERE payload = ?1 AND number NOT IN (SELECT number FROM"
+                     " pins WHERE payload = ?1 ORDER BY number DESC LIMIT ?2)"),
         dropPins(db, "drop old pins",
                  "DELETE FROM pins WHERE chain = ?1 AND number NOT IN (SELECT number FROM pins"
                  " WHERE chain = ?1 ORDER BY number DESC LIMIT ?2)"),
         pins(db, "list pins",
-             "SELECT digest, chain, release, text, at_ms FROM pins ORDER BY number"),
+             "SELECT digest, payload, chain, release, text, at_ms FROM pins ORDER BY number"),
         addRelease(db, "add release",
                    "INSERT OR IGNORE INTO releases (digest, content, at_ms) VALUES (?,?,?)"),
         release(db, "find release", "SELECT content FROM releases WHERE digest = ?"),
@@ -160,7 +166,7 @@ struct SqliteMailbox::Statements {
       hook;
   sqlite::Statement countApprovals, openApproval, approval, approvals, renewApproval, touchApproval,
       closeApproval, handIn, countHandedIn, handedIn, addReceipt, removeDecisions, removeApprovals;
-  sqlite::Statement addPin, dropPins, pins, addRelease, release, totals;
+  sqlite::Statement addPin, pinTries, dropVariants, dropPins, pins, addRelease, release, totals;
   sqlite::Statement sweepTokens, sweepCallbacks, sweepApprovals, sweepDecisions;
 };
 

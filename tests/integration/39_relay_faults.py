@@ -3,13 +3,18 @@
 import hashlib
 import hmac
 import importlib
+import json
 import os
 import shutil
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 import belay
 import check
 import relay as relays
 
+approvals = importlib.import_module("32_approvals")
 link = importlib.import_module("31_link")
 trust = importlib.import_module("20_trust")
 ok = trust.ok
@@ -98,6 +103,86 @@ def test_a_host_that_was_removed_and_is_enrolled_again_gets_everything():
             ok(host.cli("link", "enrol", relay.url, "--token", relay.token(), "--label", "again"))
             link.connected(host)
             belay.eventually(lambda: trust.live(host) == 2, what="the second pin")
+
+
+def spoilt(lines):
+    """The same bytes with signatures that are none."""
+    return "".join(line[:-10] + ("AAAA" if line[-10:-6] != "AAAA" else "BBBB") + line[-6:] + "\n" for line in lines.split())
+
+
+def sign(key, kid, payload, typ):
+    head = trust.b64(json.dumps({"alg": "ES256", "kid": kid, "typ": typ}, separators=(",", ":")).encode())
+    text = head + "." + trust.b64(payload)
+    r, s = utils.decode_dss_signature(key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
+    return text + "." + trust.b64(r.to_bytes(32, "big") + s.to_bytes(32, "big")) + "\n"
+
+
+def read(path):
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def test_wrong_signatures_posted_first_hold_up_no_pin():
+    with relays.Relay(link.FAST) as relay:
+        relay.start()
+        token = relay.token("release")
+        with belay.started(policy=trust.POLICY) as maker, belay.started(link.settings(relay), policy=trust.POLICY) as host:
+            fleet = trust.Fleet(maker)
+            trust.release(maker, "one")
+            fleet.install()
+            ok(host.cli("trust", "install", "--root", fleet.root, "--root-digest", fleet.digest, "--roster", fleet.roster))
+            link.linked(host, relay)
+            content = trust.gate("one").encode()
+            relay.request("PUT", "/v1/releases/" + hashlib.sha256(content).hexdigest(), content,
+                          {"Content-Type": "application/octet-stream"}, bearer=token)
+
+            def post(lines):
+                status, envelope = relay.request("POST", "/v1/pins", {"statement": lines}, bearer=token)
+                check.equal((202, 1), (status, envelope["data"]["hosts"]))
+            # Signed by one of two, and spoilt, before the right one.
+            path = fleet.path("pin.jws")
+            ok(maker.cli("pin", "create", "gate", "--release", "1", "--out", path, *fleet.by("ada")))
+            post(read(path))
+            ok(maker.cli("pin", "sign", path, *fleet.by("bob")))
+            post(spoilt(read(path)))
+            check.equal([], host.get("/v1/flows")["flows"])
+            post(read(path))
+            belay.eventually(lambda: host.get("/v1/flows")["flows"] and trust.live(host) == 1, what="the right pin")
+            # A spoilt roster, then the right one: the revocation arrives.
+            later = fleet.path("later.jws")
+            ok(maker.cli("trust", "revoke", fleet.roster, fleet.keys["cy"]["thumbprint"], later, "--root", fleet.root,
+                         *fleet.by("rosa")))
+            for lines in (spoilt(read(later)), read(later)):
+                check.equal(202, relay.request("POST", "/v1/rosters", {"statement": lines}, bearer=token)[0])
+            belay.eventually(lambda: ok(host.cli("trust", "show"))["trust"]["roster"]["version"] == 2, what="the roster")
+
+
+def test_decisions_are_told_apart_by_their_signatures():
+    policy = "approvals: {to_relay: full, gates: [{slug: gate, quorum: 2}]}\n"
+    with approvals.linked(policy) as (relay, host, people, words):
+        run, wait = approvals.start(host)
+        dora, emil = approvals.Approver(people, "dora"), approvals.Approver(people, "emil")
+        request = approvals.asked(dora, words)[0]["request"]
+        token = relay.token("approver")
+
+        def hand_in(lines):
+            status, envelope = relay.request("POST", "/v1/approvals/%s/decision" % request, {"statement": lines}, bearer=token)
+            check.equal((202, False), (status, envelope["data"]["existing"]))
+            return envelope["data"]["decision"]
+        right = read(dora.by_file("approve", approvals.exported(host, wait)))
+        payload = trust.unb64(right.split(".")[1])
+        same = sign(approvals.open_key_file(people.path("emil.key")),
+                    ok(host.cli("key", "show", people.pub("emil")))["thumbprint"], payload, "belay-decision+jws")
+        names = [hand_in(lines) for lines in (spoilt(right), right, same)]
+        host.wait_run(run)
+
+        def outcomes():
+            envelope = relay.request("GET", "/v1/approvals/" + request, bearer=token)[1]
+            told = {row["decision"]: json.loads(trust.unb64(row["receipt"].split(".")[1]))
+                    for row in envelope["data"]["decisions"] if row["receipt"]}
+            return [(told[name]["decision"], told[name]["outcome"]) for name in names] if len(told) == 3 else None
+        check.equal([(names[0], "refused"), (names[1], "accepted"), (names[2], "accepted")],
+                    belay.eventually(outcomes, what="three receipts"))
 
 
 if __name__ == "__main__":

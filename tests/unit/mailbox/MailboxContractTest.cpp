@@ -271,17 +271,33 @@ TEST(MailboxContract, hooksAreReplacedAsAWhole) {
 }
 
 TEST(MailboxContract, pinsAreKeptOnceAndTheNewestOfAChain) {
+  const PinBounds bounds{3, 2, 2};
   for (int i = 0; i < 5; ++i) {
     const std::string digest = "d" + std::to_string(i);
-    CHECK(store->addPin({digest, "f/stable", "r1", "text", kNow}, 3).value());
+    CHECK(store->addPin({digest, "p" + digest, "f/stable", "r1", "text", kNow}, bounds).value());
   }
-  CHECK(store->addPin({"other", "g/stable", "r2", "text", kNow}, 3).value());
-  CHECK(!store->addPin({"d4", "f/stable", "r1", "text", kNow}, 3).value());
+  CHECK(store->addPin({"other", "po", "g/stable", "r2", "text", kNow}, bounds).value());
+  CHECK(!store->addPin({"d4", "pd4", "f/stable", "r1", "text", kNow}, bounds).value());
+  // It was passed on twice.
+  CHECK(store->addPin({"d4", "pd4", "f/stable", "r1", "text", kNow}, bounds).error().code ==
+        ErrorCode::kRelayQuota);
   CHECK(store->commit().ok());
   const auto pins = store->pins();
   LONGS_EQUAL(4, pins->size());
   STRCMP_EQUAL("d2", pins->front().digest.c_str());
   STRCMP_EQUAL("other", pins->back().digest.c_str());
+}
+
+TEST(MailboxContract, aPinWithOtherSignaturesTakesNoRoomFromOtherPins) {
+  const PinBounds bounds{3, 2, 9};
+  CHECK(store->addPin({"first", "p1", "f/stable", "r1", "text", kNow}, bounds).value());
+  for (const char* digest : {"a", "b", "c", "d"})
+    CHECK(store->addPin({digest, "p2", "f/stable", "r1", "text", kNow}, bounds).value());
+  const auto pins = store->pins();
+  LONGS_EQUAL(3, pins->size());
+  STRCMP_EQUAL("first", pins->at(0).digest.c_str());
+  STRCMP_EQUAL("c", pins->at(1).digest.c_str());
+  STRCMP_EQUAL("d", pins->at(2).digest.c_str());
 }
 
 TEST(MailboxContract, releasesAreKeptByTheirDigest) {
@@ -381,18 +397,21 @@ TEST(MailboxContract, decisionsAreKeptOnceWithTheirReceipts) {
   host("a");
   host("b");
   CHECK(store->openApproval(approvalRow("r1", "a"), 10).ok());
-  CHECK(*store->isNewDecision("r1", "d1", "t", 2));
-  CHECK(*store->isNewDecision("r1", "d1", "t", 2));  // to ask writes nothing
+  CHECK(*store->wantsDecision("r1", "d1", "t", 2, 2));
+  CHECK(*store->wantsDecision("r1", "d1", "t", 2, 2));  // to ask writes nothing
   CHECK(store->handIn("r1", "d1", "t", kNow).ok());
-  CHECK(!*store->isNewDecision("r1", "d1", "t", 2));
+  CHECK(*store->wantsDecision("r1", "d1", "t", 2, 2));  // nobody has heard of it
+  CHECK(store->handIn("r1", "d1", "t", kNow).ok());
+  CHECK(store->wantsDecision("r1", "d1", "t", 2, 2).error().code == ErrorCode::kRelayQuota);
   CHECK(store->handIn("r1", "d2", "t", kNow).ok());
-  CHECK(store->isNewDecision("r1", "d3", "t", 2).error().code == ErrorCode::kRelayQuota);
+  CHECK(store->wantsDecision("r1", "d3", "t", 2, 2).error().code == ErrorCode::kRelayQuota);
   // Whose room is used up is nobody else's loss.
-  CHECK(*store->isNewDecision("r1", "d4", "other", 2));
+  CHECK(*store->wantsDecision("r1", "d4", "other", 2, 2));
   CHECK(store->handIn("r1", "d4", "other", kNow).ok());
   CHECK(store->addReceipt("b", "r1", "d1", "lie", true, kNow).ok());
   CHECK(store->addReceipt("a", "r1", "d2", "first", false, kNow).ok());
   CHECK(store->addReceipt("a", "r1", "d2", "second", false, kNow).ok());
+  CHECK(!*store->wantsDecision("r1", "d2", "t", 2, 2));  // it has its receipt
   const auto handed = store->handedIn("r1");
   LONGS_EQUAL(3, handed->size());
   STRCMP_EQUAL("", (*handed)[0].receipt.c_str());
