@@ -171,6 +171,13 @@ Status LinkPart::announceOver(bool& more) {
 /// Whoever may answer by a new roster must be able to open what was asked before it.
 Status LinkPart::lookAtRoster() {
   journal::Journal& journal = world_.runtime.journal();
+  BELAY_ASSIGN(const auto roots, journal.statements(journal::StatementKind::kRoot, "", 1));
+  if (const std::int64_t root = roots.empty() ? 0 : roots.front().counter;
+      root != standing_->rootMark) {
+    standing_->rootMark = root;
+    changed_ = true;
+    BELAY_TRY(judgeRosters(world_.runtime, world_.log));
+  }
   BELAY_ASSIGN(const auto rows, journal.statements(journal::StatementKind::kRoster, "", 1));
   const std::int64_t version = rows.empty() ? 0 : rows.front().counter;
   if (version == standing_->rosterMark) return {};

@@ -27,6 +27,7 @@ Result<Standing> readStanding(journal::Journal& journal) {
   out.callbackMark = value.integer("callback_mark");
   out.changeMark = value.integer("change_mark");
   out.rosterMark = value.integer("roster_mark");
+  out.rootMark = value.integer("root_mark");
   out.hooks = value.text("hooks");
   out.offer = value.text("offer");
   return out;
@@ -41,6 +42,7 @@ base::Status writeStanding(journal::Journal& journal, const Standing& standing) 
       .set("sent", standing.sent);
   value.set("handed", standing.handed).set("callback_mark", standing.callbackMark);
   value.set("change_mark", standing.changeMark).set("roster_mark", standing.rosterMark);
+  value.set("root_mark", standing.rootMark);
   value.set("hooks", standing.hooks).set("offer", standing.offer);
   return journal.setMeta(kNote, json::print(value));
 }

@@ -21,6 +21,7 @@ struct Standing {
   std::int64_t callbackMark = 0;  ///< Row of the last wait that was looked at.
   std::int64_t changeMark = 0;    ///< Row of the last change of flows that was looked at.
   std::int64_t rosterMark = 0;    ///< Version of the roster by which requests were sealed.
+  std::int64_t rootMark = 0;      ///< Version of the root document by which rosters were judged.
   std::string hooks;              ///< What the relay was told last, as JSON.
   std::string offer;              ///< Digest of what it was told last to be offered; empty: none.
 

@@ -185,5 +185,24 @@ def test_decisions_are_told_apart_by_their_signatures():
                     belay.eventually(outcomes, what="three receipts"))
 
 
+def test_a_roster_that_comes_before_its_root_document_is_not_lost():
+    with relays.Relay(link.FAST) as relay:
+        relay.start()
+        with belay.started() as maker, belay.started(link.settings(relay)) as host:
+            fleet = trust.Fleet(maker)
+            later = fleet.path("later.jws")
+            ok(maker.cli("trust", "revoke", fleet.roster, fleet.keys["cy"]["thumbprint"], later, "--root", fleet.root,
+                         *fleet.by("rosa")))
+            link.linked(host, relay)
+            check.equal(202, relay.request("POST", "/v1/rosters", {"statement": read(later)}, bearer=relay.token("release"))[0])
+            belay.eventually(lambda: link.state(host)[1]["inbox"], what="the roster")
+            check.equal("BLY-TRUST-NONE", link.state(host)[1]["inbox"][0]["refused"])
+            host.stop()
+            host.start()
+            ok(host.cli("trust", "install", "--root", fleet.root, "--root-digest", fleet.digest, "--roster", fleet.roster,
+                        "--least-roster", "1"))
+            belay.eventually(lambda: ok(host.cli("trust", "show"))["trust"]["roster"]["version"] == 2, what="the later roster")
+
+
 if __name__ == "__main__":
     check.main(globals())
