@@ -28,6 +28,9 @@ Result<Standing> readStanding(journal::Journal& journal) {
   out.changeMark = value.integer("change_mark");
   out.rosterMark = value.integer("roster_mark");
   out.rootMark = value.integer("root_mark");
+  out.refusal = value.text("refusal");
+  out.refusalCode = value.text("refusal_code");
+  out.refusalMs = value.integer("refusal_ms");
   out.hooks = value.text("hooks");
   out.offer = value.text("offer");
   return out;
@@ -42,7 +45,8 @@ base::Status writeStanding(journal::Journal& journal, const Standing& standing) 
       .set("sent", standing.sent);
   value.set("handed", standing.handed).set("callback_mark", standing.callbackMark);
   value.set("change_mark", standing.changeMark).set("roster_mark", standing.rosterMark);
-  value.set("root_mark", standing.rootMark);
+  value.set("root_mark", standing.rootMark).set("refusal", standing.refusal);
+  value.set("refusal_code", standing.refusalCode).set("refusal_ms", standing.refusalMs);
   value.set("hooks", standing.hooks).set("offer", standing.offer);
   return journal.setMeta(kNote, json::print(value));
 }

@@ -25,6 +25,11 @@ struct Standing {
   std::string hooks;              ///< What the relay was told last, as JSON.
   std::string offer;              ///< Digest of what it was told last to be offered; empty: none.
 
+  /// The latest refusal for want of room; its message empty: the relay has all.
+  std::string refusal;
+  std::string refusalCode;
+  std::int64_t refusalMs = 0;
+
   bool linked() const { return !identity.url.empty(); }
 };
 

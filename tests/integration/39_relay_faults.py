@@ -204,5 +204,46 @@ def test_a_roster_that_comes_before_its_root_document_is_not_lost():
             belay.eventually(lambda: ok(host.cli("trust", "show"))["trust"]["roster"]["version"] == 2, what="the later roster")
 
 
+def test_what_the_relay_had_no_room_for_is_told_when_there_is_some():
+    with relays.Relay({**link.FAST, "limits": {"approvals_per_host": 1, "callbacks_per_host": 1}}) as relay:
+        relay.start()
+        with belay.started(link.settings(relay)) as host:
+            people = approvals.People(host)
+            link.linked(host, relay)
+            token = os.path.join(relay.folder, "token")
+            with open(token, "w", encoding="ascii") as file:
+                file.write(relay.token("approver") + "\n")
+            words = ("--relay", relay.url, "--token-file", token, "--ca-file", relay.ca)
+            dora = approvals.Approver(people, "dora")
+            first, _ = approvals.start(host)
+            request = approvals.asked(dora, words)[0]["request"]
+            second, _ = approvals.start(host)
+
+            def held():
+                return link.state(host)[1].get("held", {})
+            belay.eventually(lambda: held().get("requests") == 1, what="a refused request")
+            check.equal("BLY-RELAY-QUOTA", held()["code"])
+            check.has(held()["message"], "limits.approvals_per_host", "which bound it is")
+            check.has(host.cli("link", "status", json_out=False).out, "1 requests and 0 callbacks", "for people")
+            check.equal(("warn", "belay explain BLY-RELAY-QUOTA"), link.examined(host))
+            ok(dora.decide("approve", request, *words))
+            host.wait_run(first)
+            later = belay.eventually(lambda: [row for row in approvals.asked(dora, words, 0) if not row["closed"]],
+                                     what="the second request")
+            ok(dora.decide("approve", later[0]["request"], *words))
+            host.wait_run(second)
+            runs = [host.start_run(link.calling(host.folder), {"n": n}) for n in range(2)]
+            calls = [link.handed_out(host, n) for n in range(2)]
+            belay.eventually(lambda: held().get("callbacks") == 1, what="a refused callback")
+            open_now = [call for call in calls if link.post_callback(relay, *call, b'{"x":1}')[0] == 202]
+            check.equal(1, len(open_now))
+            other = calls[1 - calls.index(open_now[0])]
+            belay.eventually(lambda: link.post_callback(relay, *other, b'{"x":2}')[0] == 202, 30, "room for the other")
+            for run in runs:
+                host.wait_run(run)
+            belay.eventually(lambda: not held(), what="nothing held")
+            check.equal(("ok", None), link.examined(host))
+
+
 if __name__ == "__main__":
     check.main(globals())
