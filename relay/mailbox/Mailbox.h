@@ -114,7 +114,8 @@ struct HandedRow {
   std::int64_t tries = 0;  ///< So often it was passed on.
 };
 
-/// How much one mailbox may hold; kRelayQuota beyond.
+/// How much one room of a mailbox may hold; kRelayQuota beyond. Webhooks, which anybody may send,
+/// have one, callbacks have one, and all else, which is signed, has one: nobody can take another's.
 struct Quota {
   std::int64_t messagesMax = 100'000;
   std::int64_t bytesMax = 64 << 20;
@@ -172,8 +173,8 @@ class Mailbox {
                                                   std::int64_t nowMs) = 0;
 
   // --- Messages to a host.
-  /// Gives the number of the message: above all before it, and leastNumber() or more. Without a
-  /// quota for what the relay itself has to say.
+  /// Gives the number of the message: above all before it, and leastNumber() or more. The
+  /// quota is that of the room of its kind. Without one for what the relay itself has to say.
   /// Errors: kRelayHost, kRelayQuota.
   virtual base::Result<std::int64_t> put(std::string_view host, std::string_view kind,
                                          std::string_view body, std::int64_t nowMs,

@@ -13,13 +13,16 @@ using base::Status;
 namespace {
 
 // Messages lie by host, in the order in which they are fetched: an acknowledgement removes a run of
-// neighbours. What a mailbox holds is counted in its host's row, so that a quota costs no scan.
+// neighbours. What a mailbox holds is counted in its host's row, so that a quota costs no scan;
+// webhooks and callbacks also apart from the rest.
 constexpr const char* kTables[] = {
     "CREATE TABLE hosts (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
     " jwk TEXT NOT NULL, label TEXT NOT NULL, created_ms INTEGER NOT NULL,"
     " seen_ms INTEGER NOT NULL, epoch INTEGER NOT NULL, received INTEGER NOT NULL,"
     " last_seq INTEGER NOT NULL, acked INTEGER NOT NULL, queued INTEGER NOT NULL,"
-    " queued_bytes INTEGER NOT NULL, session TEXT NOT NULL DEFAULT '',"
+    " queued_bytes INTEGER NOT NULL, hooks INTEGER NOT NULL DEFAULT 0,"
+    " hook_bytes INTEGER NOT NULL DEFAULT 0, calls INTEGER NOT NULL DEFAULT 0,"
+    " call_bytes INTEGER NOT NULL DEFAULT 0, session TEXT NOT NULL DEFAULT '',"
     " connected INTEGER NOT NULL DEFAULT 0, card TEXT NOT NULL DEFAULT '',"
     " card_counter INTEGER NOT NULL DEFAULT 0, offer TEXT NOT NULL DEFAULT '',"
     " offered_ms INTEGER NOT NULL DEFAULT 0) STRICT",

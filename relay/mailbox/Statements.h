@@ -50,24 +50,32 @@ struct SqliteMailbox::Statements {
             db, "open session",
             "UPDATE hosts SET epoch = epoch + 1, session = ?, seen_ms = ? WHERE number = ?"),
         lastSession(db, "read session", "SELECT epoch, session FROM hosts WHERE number = ?"),
-        room(db, "look at mailbox",
-             "SELECT last_seq, queued, queued_bytes FROM hosts WHERE number = ?"),
+        room(
+            db, "look at mailbox",
+            "SELECT last_seq, queued, queued_bytes, hooks, hook_bytes, calls, call_bytes FROM hosts"
+            " WHERE number = ?"),
         addMessage(
             db, "add message",
             "INSERT INTO messages (host, seq, kind, at_ms, size, body) VALUES (?,?,?,?,?,?)"),
         countMessage(db, "count message",
-                     "UPDATE hosts SET last_seq = ?, queued = queued + 1,"
-                     " queued_bytes = queued_bytes + ? WHERE number = ?"),
+                     "UPDATE hosts SET last_seq = ?1, queued = queued + 1,"
+                     " queued_bytes = queued_bytes + ?2, hooks = hooks + (?3 = 0),"
+                     " hook_bytes = hook_bytes + iif(?3 = 0, ?2, 0), calls = calls + (?3 = 1),"
+                     " call_bytes = call_bytes + iif(?3 = 1, ?2, 0) WHERE number = ?4"),
         messages(db, "read messages",
                  "SELECT seq, kind, body, at_ms FROM messages WHERE host = ? AND seq > ?"
                  " ORDER BY seq LIMIT ?"),
         weighMessages(db, "weigh messages",
-                      "SELECT count(*), coalesce(sum(size), 0) FROM messages"
-                      " WHERE host = ? AND seq <= ?"),
+                      "SELECT count(*), coalesce(sum(size), 0),"
+                      " coalesce(sum(kind = ?3), 0), coalesce(sum(iif(kind = ?3, size, 0)), 0),"
+                      " coalesce(sum(kind = ?4), 0), coalesce(sum(iif(kind = ?4, size, 0)), 0)"
+                      " FROM messages WHERE host = ?1 AND seq <= ?2"),
         dropMessages(db, "drop messages", "DELETE FROM messages WHERE host = ? AND seq <= ?"),
         acknowledge(db, "acknowledge",
                     "UPDATE hosts SET acked = max(acked, ?1), last_seq = max(last_seq, ?1),"
-                    " queued = queued - ?2, queued_bytes = queued_bytes - ?3 WHERE number = ?4"),
+                    " queued = queued - ?2, queued_bytes = queued_bytes - ?3, hooks = hooks - ?4,"
+                    " hook_bytes = hook_bytes - ?5, calls = calls - ?6,"
+                    " call_bytes = call_bytes - ?7 WHERE number = ?8"),
         receive(db, "receive",
                 "UPDATE hosts SET received = ?1 WHERE number = ?2 AND received < ?1"),
         countCallbacks(db, "count callbacks", "SELECT count(*) FROM callbacks WHERE host = ?"),

@@ -98,9 +98,8 @@ Result<Outcome> handIn(Context& context, Mailbox& mailbox, const Handed& handed)
   if (pass) {
     Value body;
     body.set("statement", handed.lines);
-    const mailbox::Quota quota{context.settings.messagesMax,
-                               static_cast<std::int64_t>(context.settings.bytesMax)};
-    BELAY_TRY(mailbox.put(row->host, wire::kDecision, json::print(body), nowMs, quota));
+    BELAY_TRY(mailbox.put(row->host, wire::kDecision, json::print(body), nowMs,
+                          quotaOf(context.settings)));
     BELAY_TRY(mailbox.handIn(handed.request, handed.decision, handed.token, nowMs));
     outcome.woken.push_back(row->host);
     outcome.approvalsChanged = true;

@@ -245,5 +245,28 @@ def test_what_the_relay_had_no_room_for_is_told_when_there_is_some():
             check.equal(("ok", None), link.examined(host))
 
 
+def test_unsigned_webhooks_keep_no_decision_from_a_host():
+    with relays.Relay({**link.FAST, "limits": {"messages_per_host": 10}}) as relay:
+        relay.start()
+        with belay.started(link.settings(relay)) as host:
+            people = approvals.People(host)
+            hooked(host, relay)
+            token = os.path.join(relay.folder, "token")
+            with open(token, "w", encoding="ascii") as file:
+                file.write(relay.token("approver") + "\n")
+            words = ("--relay", relay.url, "--token-file", token, "--ca-file", relay.ca)
+            run, _ = approvals.start(host)
+            dora = approvals.Approver(people, "dora")
+            request = approvals.asked(dora, words)[0]["request"]
+            path = "/h/%s/ci.push" % people.thumbprint
+            belay.eventually(lambda: relay.request("POST", path, b"{}")[0] == 202, what="the hook")
+            host.stop()
+            statuses = [relay.request("POST", path, b'{"junk":%d}' % n)[0] for n in range(12)]
+            check.equal(429, statuses[-1])
+            check.equal(True, ok(dora.decide("approve", request, "--timeout", "1s", *words))["handed_in"])
+            host.start()
+            host.wait_run(run)
+
+
 if __name__ == "__main__":
     check.main(globals())

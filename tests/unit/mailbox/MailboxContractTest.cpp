@@ -159,6 +159,30 @@ TEST(MailboxContract, aFullMailboxRefusesAndSaysSo) {
   LONGS_EQUAL(3, store->host("a")->value().queued);
 }
 
+TEST(MailboxContract, eachKindOfRoomHasItsOwnQuota) {
+  host("a");
+  const Quota one{1, 1000};
+  const char* const kinds[] = {"webhook", "callback", "decision"};
+  const auto putEach = [&](const Quota& quota, bool taken) {
+    for (const char* kind : kinds)
+      CHECK_EQUAL(taken, store->put("a", kind, "12345", kNow, quota).ok());
+  };
+  putEach(one, true);
+  putEach(one, false);
+  // Starts are signed too.
+  CHECK(!store->put("a", "start", "x", kNow, one).ok());
+  putEach({9, 9}, false);
+  putEach({9, 10}, true);
+  CHECK(store->commit().ok());
+  reopen();
+  CHECK(store->acknowledge("a", nth(3)).ok());
+  LONGS_EQUAL(3, store->host("a")->value().queued);
+  LONGS_EQUAL(15, store->host("a")->value().queuedBytes);
+  putEach(one, false);
+  CHECK(store->acknowledge("a", nth(6)).ok());
+  putEach(one, true);
+}
+
 TEST(MailboxContract, nobodyHasAMailboxWithoutEnrolment) {
   LONGS_EQUAL(int(ErrorCode::kRelayHost),
               int(store->put("a", "callback", "1", kNow, std::nullopt).error().code));

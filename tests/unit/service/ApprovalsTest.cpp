@@ -138,6 +138,18 @@ TEST(Approvals, aDecisionThatFoundNoRoomMayComeAgain) {
   LONGS_EQUAL(1, relay.poll(session, 1).data.find("messages")->asArray().size());
 }
 
+TEST(Approvals, webhooksTakeNoRoomFromDecisions) {
+  relay.settings.messagesMax = 3;
+  relay.settings.bytesMax = 4'000;
+  say("hooks", json::parse(R"({"hooks":["ci.push"]})").value());
+  open(request);
+  const std::string hook = "/h/" + relay.key.publicKey().thumbprint() + "/ci.push";
+  LONGS_EQUAL(202, relay.ask("POST", hook, std::string(2'000, 'x')).status);
+  LONGS_EQUAL(429, relay.ask("POST", hook, std::string(2'000, 'x')).status);
+  for (int i = 0; i < 3; ++i) LONGS_EQUAL(i < 2 ? 202 : 429, relay.ask("POST", hook, "{}").status);
+  LONGS_EQUAL(202, decide(statement(request)).status);
+}
+
 TEST(Approvals, whatIsNoDecisionAboutThisRequestIsNotTaken) {
   open(request);
   LONGS_EQUAL(400, decide(statement(crypto::sha256("another").hex())).status);

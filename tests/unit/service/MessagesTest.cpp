@@ -117,14 +117,18 @@ TEST(Messages, aFullMailboxIsSaidToTheSender) {
   LONGS_EQUAL(429, full.status);
   STRCMP_EQUAL("BLY-RELAY-QUOTA", full.code.c_str());
   LONGS_EQUAL(1, relay.metrics.value(service::Counter::kQuotaRefused));
+  // Callbacks have room of their own, and so much of it.
   const std::string callback = relay.openCallback(session, "w1", 2);
+  for (int i = 0; i < 2; ++i)
+    LONGS_EQUAL(202, relay.ask("POST", callback, std::to_string(i)).status);
   LONGS_EQUAL(429, relay.ask("POST", callback, "{}").status);
-  LONGS_EQUAL(2, countOf(relay.poll(session)));
-  relay.poll(session, 2);
+  LONGS_EQUAL(4, countOf(relay.poll(session)));
+  relay.poll(session, 3);
   // What was refused was not taken: it may come again.
   const auto again = relay.ask("POST", callback, "{}");
   LONGS_EQUAL(202, again.status);
   CHECK(!again.data.flag("existing"));
+  LONGS_EQUAL(202, relay.ask("POST", url, "2").status);
 }
 
 TEST(Messages, aParkedPollIsAnsweredByTheFirstMessage) {
