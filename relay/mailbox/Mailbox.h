@@ -102,8 +102,9 @@ struct ApprovalRow {
   std::int64_t atMs = 0;
   std::int64_t expiresMs = 0;
   bool closed = false;
-  std::string summary;  ///< Empty unless the host tells it.
-  std::string content;  ///< JSON: {"sealed"} or {"statement"}.
+  std::string summary;   ///< Empty unless the host tells it.
+  std::string content;   ///< JSON: {"sealed"} or {"statement"}.
+  bool expired = false;  ///< Closed by its end alone: its host has said nothing yet.
 };
 
 /// A decision that was handed in about one.
@@ -166,8 +167,9 @@ class Mailbox {
                                      std::string_view card) = 0;
   /// Empty: there is none.
   virtual base::Result<std::string> card(std::string_view id) = 0;
-  /// Whether the world takes it for connected, as of now. One that is not there is none.
-  virtual base::Status setConnected(std::string_view id, bool connected, std::int64_t nowMs) = 0;
+  /// Whether the world takes it for connected, and when it was heard last, unless it is known to
+  /// have been heard later. One that is not there is none.
+  virtual base::Status setConnected(std::string_view id, bool connected, std::int64_t seenMs) = 0;
   /// Keeps the statement until the next. Errors: kRelayHost.
   virtual base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
                                                   std::int64_t nowMs) = 0;
@@ -207,10 +209,16 @@ class Mailbox {
   virtual base::Result<bool> hasHook(std::string_view host, std::string_view hook) = 0;
 
   // --- Approvals.
-  /// The same one again takes its place. Errors: kRelayQuota above `most` open ones of a host,
+  /// The same one again takes its place, and is open again if it was closed by its end alone.
+  /// Errors: kRelayQuota above `most` open ones of a host,
   /// kConflict for another host's.
   virtual base::Status openApproval(const ApprovalRow& row, std::int64_t most) = 0;
   virtual base::Result<std::optional<ApprovalRow>> approval(std::string_view request) = 0;
+  /// Closes open ones whose end has come, at most `most`, and names them.
+  virtual base::Result<std::vector<std::string>> closeExpired(std::int64_t nowMs,
+                                                              std::size_t most) = 0;
+  /// The next end of an open one.
+  virtual base::Result<std::optional<std::int64_t>> nextExpiry() = 0;
   /// Those that have changed after `after`, in that order, without their contents.
   virtual base::Result<std::vector<ApprovalRow>> approvals(std::int64_t after,
                                                            std::size_t most) = 0;

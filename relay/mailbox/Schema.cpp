@@ -45,6 +45,8 @@ constexpr const char* kTables[] = {
     " change INTEGER NOT NULL UNIQUE, at_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
     " closed_ms INTEGER NOT NULL, summary TEXT NOT NULL, content TEXT NOT NULL) STRICT",
     "CREATE INDEX approvals_by_host ON approvals (host)",
+    // closed_ms is negative where no host has said so.
+    "CREATE INDEX approvals_by_expiry ON approvals (expires_ms) WHERE closed_ms = 0",
     "CREATE TABLE approval_decisions (number INTEGER PRIMARY KEY, request TEXT NOT NULL,"
     " decision TEXT NOT NULL, token TEXT NOT NULL, receipt TEXT NOT NULL, at_ms INTEGER NOT NULL,"
     " tries INTEGER NOT NULL, UNIQUE (request, decision)) STRICT",

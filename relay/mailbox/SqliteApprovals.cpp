@@ -12,8 +12,9 @@ using base::Status;
 namespace {
 
 ApprovalRow approvalOf(const sqlite::Execution& rows) {
-  return {rows.string(0),  rows.string(1),       rows.integer(2), rows.integer(3),
-          rows.integer(4), rows.integer(5) != 0, rows.string(6),  rows.string(7)};
+  return {rows.string(0),  rows.string(1),  rows.integer(2),
+          rows.integer(3), rows.integer(4), rows.integer(5) != 0,
+          rows.string(6),  rows.string(7),  rows.integer(5) < 0};
 }
 
 }  // namespace
@@ -22,7 +23,8 @@ Status SqliteMailbox::openApproval(const ApprovalRow& row, std::int64_t most) {
   BELAY_ASSIGN(const std::optional<ApprovalRow> before, approval(row.request));
   // The same again, for a new roster, or because an answer was lost.
   if (before && before->host == row.host) {
-    BELAY_TRY(write(statements_->renewApproval, row.summary, row.content, row.request));
+    BELAY_TRY(
+        write(statements_->renewApproval, row.summary, row.content, row.expiresMs, row.request));
     return write(statements_->touchApproval, row.request);
   }
   if (before) return Error{ErrorCode::kConflict, "another host has made this request"};
@@ -44,6 +46,30 @@ Result<std::optional<ApprovalRow>> SqliteMailbox::approval(std::string_view requ
   sqlite::Execution rows(statements_->approval, request);
   BELAY_ASSIGN(const bool found, rows.next());
   return found ? std::optional(approvalOf(rows)) : std::nullopt;
+}
+
+Result<std::vector<std::string>> SqliteMailbox::closeExpired(std::int64_t nowMs, std::size_t most) {
+  std::vector<std::string> out;
+  {
+    sqlite::Execution rows(statements_->expiredApprovals, nowMs, most);
+    while (true) {
+      BELAY_ASSIGN(const bool more, rows.next());
+      if (!more) break;
+      out.push_back(rows.string(0));
+    }
+  }
+  for (const std::string& request : out) {
+    BELAY_TRY(write(statements_->closeApproval, -nowMs, request));
+    BELAY_TRY(dropBlobs(request));
+    BELAY_TRY(write(statements_->touchApproval, request));
+  }
+  return out;
+}
+
+Result<std::optional<std::int64_t>> SqliteMailbox::nextExpiry() {
+  sqlite::Execution rows(statements_->nextExpiry);
+  BELAY_ASSIGN(const bool found, rows.next());
+  return found ? std::optional(rows.integer(0)) : std::nullopt;
 }
 
 Result<std::vector<ApprovalRow>> SqliteMailbox::approvals(std::int64_t after, std::size_t most) {

@@ -44,7 +44,7 @@ class SqliteMailbox final : public Mailbox {
   base::Result<bool> setCard(std::string_view id, std::int64_t counter,
                              std::string_view card) override;
   base::Result<std::string> card(std::string_view id) override;
-  base::Status setConnected(std::string_view id, bool connected, std::int64_t nowMs) override;
+  base::Status setConnected(std::string_view id, bool connected, std::int64_t seenMs) override;
   base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
                                           std::int64_t nowMs) override;
 
@@ -65,6 +65,9 @@ class SqliteMailbox final : public Mailbox {
 
   base::Status openApproval(const ApprovalRow& row, std::int64_t most) override;
   base::Result<std::optional<ApprovalRow>> approval(std::string_view request) override;
+  base::Result<std::vector<std::string>> closeExpired(std::int64_t nowMs,
+                                                      std::size_t most) override;
+  base::Result<std::optional<std::int64_t>> nextExpiry() override;
   base::Result<std::vector<ApprovalRow>> approvals(std::int64_t after, std::size_t most) override;
   base::Result<bool> wantsDecision(std::string_view request, std::string_view decision,
                                    std::string_view token, std::size_t most,

@@ -40,7 +40,7 @@ struct SqliteMailbox::Statements {
                 " AND card_counter < ?1"),
         card(db, "read card", "SELECT card FROM hosts WHERE id = ?"),
         setConnected(db, "note a connection",
-                     "UPDATE hosts SET connected = ?, seen_ms = ? WHERE id = ?"),
+                     "UPDATE hosts SET connected = ?, seen_ms = max(seen_ms, ?) WHERE id = ?"),
         hostNumber(db, "find host", "SELECT number FROM hosts WHERE id = ?"),
         removeHost(db, "remove host", "DELETE FROM hosts WHERE number = ?"),
         removeMessages(db, "remove messages", "DELETE FROM messages WHERE host = ?"),
@@ -108,12 +108,19 @@ struct SqliteMailbox::Statements {
                   " '' FROM approvals a JOIN hosts h ON h.number = a.host WHERE a.change > ?"
                   " ORDER BY a.change LIMIT ?"),
         renewApproval(db, "renew approval",
-                      "UPDATE approvals SET summary = ?, content = ? WHERE request = ?"),
+                      "UPDATE approvals SET summary = ?, content = ?, expires_ms = ?,"
+                      " closed_ms = max(closed_ms, 0) WHERE request = ?"),
         touchApproval(db, "touch approval",
                       "UPDATE approvals SET change = (SELECT max(change) + 1 FROM approvals)"
                       " WHERE request = ?"),
         closeApproval(db, "close approval",
-                      "UPDATE approvals SET closed_ms = ? WHERE request = ? AND closed_ms = 0"),
+                      "UPDATE approvals SET closed_ms = ? WHERE request = ? AND closed_ms <= 0"),
+        expiredApprovals(db, "find approvals that are over",
+                         "SELECT request FROM approvals WHERE closed_ms = 0 AND expires_ms <= ?"
+                         " ORDER BY expires_ms LIMIT ?"),
+        nextExpiry(db, "find the next end",
+                   "SELECT expires_ms FROM approvals WHERE closed_ms = 0"
+                   " ORDER BY expires_ms LIMIT 1"),
         handIn(db, "hand in a decision",
                "INSERT INTO approval_decisions (request, decision, token, receipt, at_ms, tries)"
                " VALUES (?,?,?,'',?,1)"
@@ -173,7 +180,8 @@ struct SqliteMailbox::Statements {
   sqlite::Statement countCallbacks, openCallback, callback, useCallback, closeCallback, addHook,
       hook;
   sqlite::Statement countApprovals, openApproval, approval, approvals, renewApproval, touchApproval,
-      closeApproval, handIn, countHandedIn, handedIn, addReceipt, removeDecisions, removeApprovals;
+      closeApproval, expiredApprovals, nextExpiry, handIn, countHandedIn, handedIn, addReceipt,
+      removeDecisions, removeApprovals;
   sqlite::Statement addPin, pinTries, dropVariants, dropPins, pins, addRelease, release, totals;
   sqlite::Statement sweepTokens, sweepCallbacks, sweepApprovals, sweepDecisions;
 };

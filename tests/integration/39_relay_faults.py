@@ -1,11 +1,13 @@
 """What goes wrong at a relay, and loses nothing: a store that was set back, a host that was taken out."""
 
+import datetime
 import hashlib
 import hmac
 import importlib
 import json
 import os
 import shutil
+import time
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -15,6 +17,7 @@ import check
 import relay as relays
 
 approvals = importlib.import_module("32_approvals")
+bots = importlib.import_module("37_bots")
 link = importlib.import_module("31_link")
 trust = importlib.import_module("20_trust")
 ok = trust.ok
@@ -266,6 +269,61 @@ def test_unsigned_webhooks_keep_no_decision_from_a_host():
             check.equal(True, ok(dora.decide("approve", request, "--timeout", "1s", *words))["handed_in"])
             host.start()
             host.wait_run(run)
+
+
+def test_a_request_that_ends_while_its_host_is_away_is_closed():
+    with relays.Relay(link.FAST) as relay, bots.Receiver() as receiver:
+        bots.add(relay, receiver)
+        relay.start()
+        with belay.started(link.settings(relay)) as host:
+            people = approvals.People(host)
+            link.linked(host, relay)
+            token = relay.token("approver")
+            with open(os.path.join(relay.folder, "token"), "w", encoding="ascii") as file:
+                file.write(token + "\n")
+            words = ("--relay", relay.url, "--token-file", file.name, "--ca-file", relay.ca)
+            run, _ = approvals.start(host, approvals.FLOW.replace("1h", "4s") % "")
+            request = approvals.asked(approvals.Approver(people, "dora"), words)[0]["request"]
+            host.stop()
+
+            def told():
+                return [event for _, event in receiver.taken if event["type"].startswith("request")]
+            belay.eventually(lambda: len(told()) == 2, what="the end")
+            check.equal(["request.created", "request.closed"], [event["type"] for event in told()])
+            check.equal("expired", told()[1]["data"]["reason"])
+            created, expires = (datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+                                for text in (told()[0]["timestamp"], told()[0]["data"]["expires"]))
+            check.equal(True, 2 < (expires - created).total_seconds() <= 4)
+            check.equal(True, relay.request("GET", "/v1/approvals/" + request, bearer=token)[1]["data"]["closed"])
+            host.start()
+            host.wait_run(run)
+            link.told(host)
+            check.equal(2, len(told()))
+
+
+def test_who_is_connected_and_who_was_removed():
+    with relays.Relay(link.FAST) as relay:
+        relay.start()
+        token = relay.token("operator")
+        with belay.started(link.settings(relay)) as host:
+            link.linked(host, relay)
+            name = link.state(host)[1]["host"]
+
+            def seen():
+                return relay.request("GET", "/v1/hosts/" + name, bearer=token)[1]["data"]
+            belay.eventually(lambda: seen()["connected"], what="the poll")
+            time.sleep(2)
+            check.equal(True, seen()["connected"])
+            at = seen()["seen_at"]
+            host.kill()
+            belay.eventually(lambda: not seen()["connected"], 3, "the end of its connection")
+            check.equal(at, seen()["seen_at"])
+            host.start()
+            belay.eventually(lambda: seen()["connected"], what="the host back")
+            relay.cli("hosts", "remove", name)
+            belay.eventually(lambda: link.state(host)[0]["phase"] != "connected", what="the end of the link")
+            check.equal("BLY-RELAY-HOST", link.state(host)[0]["last_error"]["code"])
+            check.lacks(host.log(), "BLY-RELAY-FENCED")
 
 
 if __name__ == "__main__":

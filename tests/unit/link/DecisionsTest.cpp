@@ -96,6 +96,14 @@ TEST_GROUP(Decisions) {
   }
 };
 
+TEST(Decisions, aRequestLastsAsLongAsItIsOpen) {
+  LONGS_EQUAL(4'000, link::requestLastsMs(14'000, 10'000));
+  LONGS_EQUAL(1, link::requestLastsMs(10'001, 10'000));
+  // It is open, whatever the clock says.
+  LONGS_EQUAL(3'600'000, link::requestLastsMs(10'000, 10'000));
+  LONGS_EQUAL(3'600'000, link::requestLastsMs(10'000, 99'000'000'000));
+}
+
 TEST(Decisions, aRequestForWhichTheRelayHasNoRoomIsToldAgain) {
   host.start(kGate);
   const auto rows = outbox();

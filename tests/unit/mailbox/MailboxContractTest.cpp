@@ -443,6 +443,31 @@ TEST(MailboxContract, decisionsAreKeptOnceWithTheirReceipts) {
   CHECK(!(*store->approval("r1"))->closed);
 }
 
+TEST(MailboxContract, approvalsAreClosedByTheirEndUntilTheirHostSaysMore) {
+  host("a");
+  CHECK(!*store->nextExpiry());
+  CHECK(store->openApproval(approvalRow("r1", "a", kNow + 10), 2).ok());
+  CHECK(store->openApproval(approvalRow("r2", "a", kNow + 20), 2).ok());
+  LONGS_EQUAL(kNow + 10, **store->nextExpiry());
+  LONGS_EQUAL(0, store->closeExpired(kNow + 9, 10)->size());
+  const std::int64_t before = (*store->approval("r2"))->change;
+  const auto closed = store->closeExpired(kNow + 10, 10);
+  LONGS_EQUAL(1, closed->size());
+  STRCMP_EQUAL("r1", closed->front().c_str());
+  const auto row = **store->approval("r1");
+  CHECK(row.closed && row.expired && row.change > before);
+  LONGS_EQUAL(kNow + 20, **store->nextExpiry());
+  // There is room for another one, and none is closed twice.
+  CHECK(store->openApproval(approvalRow("r3", "a", kNow + 99), 2).ok());
+  LONGS_EQUAL(0, store->closeExpired(kNow + 11, 10)->size());
+  // Its host still asks: the clocks differ.
+  CHECK(store->openApproval(approvalRow("r1", "a", kNow + 50), 2).ok());
+  CHECK(!(*store->approval("r1"))->closed);
+  LONGS_EQUAL(2, store->closeExpired(kNow + 50, 10)->size());
+  CHECK(store->addReceipt("a", "r1", "", "over", true, kNow + 51).ok());
+  CHECK((*store->approval("r1"))->closed && !(*store->approval("r1"))->expired);
+}
+
 TEST(MailboxContract, approvalsGoADayAfterTheirEnd) {
   constexpr std::int64_t kDay = 24 * 3'600'000;
   host("a");

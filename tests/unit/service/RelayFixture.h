@@ -38,6 +38,7 @@ class RelayFixture {
   /// A request whose answer may come later.
   struct Pending {
     std::optional<Answer> refusal;
+    std::shared_ptr<http::ExchangePort> port;  ///< Of its connection.
     std::shared_ptr<http::ExchangeMailbox> box = std::make_shared<http::ExchangeMailbox>();
   };
 
@@ -81,9 +82,9 @@ class RelayFixture {
       pending.refusal = read(*admission.refusal);
       return pending;
     }
-    auto port =
+    pending.port =
         std::make_shared<http::ExchangePort>(pending.box, http::ExchangeId{}, std::size_t{1} << 20);
-    table->handle(std::move(request), http::Responder(std::move(port)));
+    table->handle(std::move(request), http::Responder(pending.port));
     return pending;
   }
   /// Nothing while there is no answer.
