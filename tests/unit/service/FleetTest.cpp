@@ -1,6 +1,7 @@
 // Starts on their way to hosts, and what the fleet offers: kept, passed on, and told to those who
 // may know it. Nothing of it is believed or opened here.
 
+#include "common/base/Units.h"
 #include "common/crypto/Sha256.h"
 #include "common/statement/Offer.h"
 #include "tests/unit/service/RelayFixture.h"
