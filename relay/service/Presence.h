@@ -1,7 +1,7 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -15,29 +15,31 @@ namespace belay::service {
 /// Threads: the store's.
 class Presence {
  public:
-  using Time = std::chrono::milliseconds;
+  using Time = std::chrono::milliseconds;  ///< Of the boot.
+  struct Heard {
+    Time at{-1};
+    std::int64_t wallMs = 0;  ///< 0: not by this process.
+  };
 
   /// It has polled. True when it was not here before.
-  bool seen(const std::string& host, Time now) {
-    return times_.insert_or_assign(host, Times{now, now}).second;
+  bool seen(const std::string& host, Time now, std::int64_t wallMs) {
+    return times_.insert_or_assign(host, Times{now, {now, wallMs}}).second;
   }
   /// It was here before this process, and has until then to come back.
-  void expect(const std::string& host, Time until) { times_.emplace(host, Times{until, Time{-1}}); }
+  void expect(const std::string& host, Time until) { times_.emplace(host, Times{until, {}}); }
   /// It has sent something else than a poll.
-  void heard(const std::string& host, Time now) {
+  void heard(const std::string& host, Time now, std::int64_t wallMs) {
     const auto found = times_.find(host);
-    if (found != times_.end()) found->second.heard = now;
+    if (found != times_.end()) found->second.heard = {now, wallMs};
   }
-  /// Nothing for one that does not poll, or was not heard by this process.
-  std::optional<Time> lastHeard(const std::string& host) const {
+  /// Of one that polls.
+  Heard lastHeard(const std::string& host) const {
     const auto found = times_.find(host);
-    if (found == times_.end() || found->second.heard < Time{0}) return std::nullopt;
-    return found->second.heard;
+    return found == times_.end() ? Heard{} : found->second.heard;
   }
-  /// Takes out those that have not polled since `before`, with when they were heard last; negative:
-  /// not by this process.
-  std::vector<std::pair<std::string, Time>> gone(Time before) {
-    std::vector<std::pair<std::string, Time>> out;
+  /// Takes out those that have not polled since `before`, with when they were heard last.
+  std::vector<std::pair<std::string, Heard>> gone(Time before) {
+    std::vector<std::pair<std::string, Heard>> out;
     for (auto each = times_.begin(); each != times_.end();) {
       if (each->second.polled >= before) {
         ++each;
@@ -52,7 +54,7 @@ class Presence {
  private:
   struct Times {
     Time polled{0};
-    Time heard{0};
+    Heard heard;
   };
   std::unordered_map<std::string, Times> times_;
 };

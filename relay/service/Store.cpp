@@ -242,8 +242,8 @@ Status Store::takePoll(Request& request, std::vector<Done>& done) {
   if (!host) return host.error();
   if (!*host) return refuse(removed());
   if ((*host)->epoch != poll.session.epoch) return refuse(fenced());
-  if (presence_.seen(poll.session.host, clock_.sinceBoot()) && !(*host)->connected &&
-      settings_.onPresence) {
+  if (presence_.seen(poll.session.host, clock_.sinceBoot(), clock_.wallMs()) &&
+      !(*host)->connected && settings_.onPresence) {
     const Status told = settings_.onPresence(mailbox_, poll.session.host, true, clock_.wallMs());
     if (!told) return refuse(told.error());
     defer();
@@ -351,9 +351,7 @@ Status Store::lookForGone() {
   }
   Status told;
   for (const auto& [host, heard] : presence_.gone(now - settings_.goneAfter)) {
-    // Whoever was expected after a start was not heard by this process.
-    const std::int64_t seenMs = heard < milliseconds{0} ? 0 : wallOf(heard);
-    if (told) told = settings_.onPresence(mailbox_, host, false, seenMs);
+    if (told) told = settings_.onPresence(mailbox_, host, false, heard.wallMs);
   }
   if (told) told = mailbox_.commit();
   if (told) return {};
@@ -362,17 +360,13 @@ Status Store::lookForGone() {
   return told.error().code == ErrorCode::kDiskFull ? Status{} : told;
 }
 
-std::int64_t Store::wallOf(milliseconds boot) const {
-  return clock_.wallMs() - (clock_.sinceBoot() - boot).count();
-}
-
 Store::Seen Store::seen(const std::string& host) const {
-  const std::optional<milliseconds> heard = presence_.lastHeard(host);
-  if (!heard) return {};
+  const Presence::Heard heard = presence_.lastHeard(host);
+  if (heard.wallMs == 0) return {};
   const auto parked = parked_.find(host);
   const bool connected = parked != parked_.end() ? parked->second.responder.open()
-                                                 : clock_.sinceBoot() - *heard <= kBetweenPolls;
-  return {connected, wallOf(*heard)};
+                                                 : clock_.sinceBoot() - heard.at <= kBetweenPolls;
+  return {connected, heard.wallMs};
 }
 
 /// Decides nothing: what the host says of it counts, whenever that comes.

@@ -103,7 +103,7 @@ class Store {
   // Owner only, which is whoever works on the mailbox.
 
   /// This host has sent something.
-  void hear(const std::string& host) { presence_.heard(host, clock_.sinceBoot()); }
+  void hear(const std::string& host) { presence_.heard(host, clock_.sinceBoot(), clock_.wallMs()); }
   struct Seen {
     bool connected = false;   ///< Its poll waits here, or has come a moment ago.
     std::int64_t seenMs = 0;  ///< When it was heard last; 0: not by this process.
@@ -156,7 +156,6 @@ class Store {
   base::Status sweep();
   base::Status lookForGone();
   base::Status closeExpired();
-  std::int64_t wallOf(std::chrono::milliseconds boot) const;
 
   // Constant after construction.
   mailbox::Mailbox& mailbox_;
