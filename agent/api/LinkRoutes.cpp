@@ -30,6 +30,19 @@ Value stateToJson(const link::LinkState& state) {
   return out;
 }
 
+/// What the relay has no room for; null when it has all.
+Result<Value> heldJson(journal::LinkTable& table, const link::Standing& standing) {
+  if (standing.refusal.empty()) return Value();
+  BELAY_ASSIGN(const std::int64_t requests, table.heldRequests());
+  BELAY_ASSIGN(const std::int64_t callbacks, table.heldCallbacks());
+  if (requests + callbacks == 0) return Value();
+  Value out;
+  out.set("requests", requests).set("callbacks", callbacks);
+  out.set("code", standing.refusalCode).set("message", standing.refusal);
+  out.set("at", base::formatInstant(standing.refusalMs));
+  return out;
+}
+
 /// A name that people know the machine by.
 Result<std::string> labelOf(const Value& body) {
   BELAY_ASSIGN(std::string label, textMember(body, "label", true));
@@ -52,7 +65,11 @@ Result<Value> readLink(ReadContext& context, const ReadArguments&) {
   BELAY_ASSIGN(const std::int64_t waiting, table.outboxSize());
   BELAY_ASSIGN(const std::int64_t callbacks, table.announced());
   link.set("outbox", waiting).set("sent", standing.sent).set("handed", standing.handed);
-  link.set("received", standing.received).set("callbacks", callbacks);
+  link.set("received", standing.received)
+      .set("processed", standing.processed)
+      .set("callbacks", callbacks);
+  BELAY_ASSIGN(Value held, heldJson(table, standing));
+  if (!held.isNull()) link.set("held", std::move(held));
   BELAY_ASSIGN(const std::vector<journal::InboxRow> rows, table.inbox(kInboxShown));
   json::Array inbox;
   for (const journal::InboxRow& row : rows) {

@@ -181,6 +181,10 @@ std::vector<Check> checkLink(Invocation& invocation) {
   const Value* const state = now && !now->error ? now->data.find("state") : nullptr;
   if (!state) return {{"link", Verdict::kInfo, relay + backlog + "; no daemon runs", ""}};
   const std::string phase = state->text("phase");
+  if (const Value* held = link->find("held"); held && phase == "connected") {
+    return {{"link", Verdict::kWarn, relay + " has no room for " + heldText(*held),
+             "belay explain " + held->text("code")}};
+  }
   if (phase == "connected") return {{"link", Verdict::kOk, relay + backlog, ""}};
   const Value* const error = state->find("last_error");
   const std::string why = error ? ": " + error->text("message") : std::string();

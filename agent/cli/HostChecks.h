@@ -23,4 +23,7 @@ std::vector<Check> checkStateFolder(const Installation& where);
 std::vector<Check> checkKeys(const Invocation& invocation, const Installation& where);
 std::vector<Check> checkHost(const Invocation& invocation, const Installation& where);
 
+/// What the relay has no room for and why: `held` of a link, in words.
+std::string heldText(const json::Value& held);
+
 }  // namespace belay::cli

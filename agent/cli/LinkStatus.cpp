@@ -1,4 +1,5 @@
 #include "agent/cli/Commands.h"
+#include "agent/cli/HostChecks.h"
 #include "agent/cli/Invocation.h"
 
 namespace belay::cli {
@@ -49,14 +50,24 @@ std::string print(const Invocation& invocation, const Value& data) {
              "] " + relative(error->text("at"), invocation.nowMs()) + "\n";
     }
   }
+  if (const Value* held = link->find("held")) {
+    out += style.dim("refused    ") + heldText(*held) + " " +
+           relative(held->text("at"), invocation.nowMs()) + "\n";
+  }
   out += style.dim("to relay   ") + std::to_string(link->integer("outbox")) + " waiting, " +
          std::to_string(link->integer("handed")) + " handed in\n" + style.dim("from relay ") +
-         std::to_string(link->integer("received")) + " processed\n" + style.dim("callbacks  ") +
+         std::to_string(link->integer("processed")) + " processed\n" + style.dim("callbacks  ") +
          std::to_string(link->integer("callbacks")) + " open\n";
   return out + inboxPage(invocation, *link);
 }
 
 }  // namespace
+
+std::string heldText(const Value& held) {
+  return std::to_string(held.integer("requests")) + " requests and " +
+         std::to_string(held.integer("callbacks")) + " callbacks: " + shown(held.text("message")) +
+         " [" + held.text("code") + "]";
+}
 
 const Command kLinkStatusCommand{"link status",
                                  "",

@@ -240,7 +240,9 @@ Result<api::Envelope> handIn(const Invocation& invocation, const RelayCalls& rel
   BELAY_ASSIGN(const Value taken,
                relay.send("POST", pathOf("/v1/approvals", request, "/decision"), body));
   static_cast<void>(taken);
-  BELAY_ASSIGN(const auto receipt, awaitReceipt(invocation, relay, believed, statement.digest()));
+  // With the signature: others may sign the same bytes, and a relay may spoil a copy.
+  BELAY_ASSIGN(const auto receipt,
+               awaitReceipt(invocation, relay, believed, crypto::sha256(statement.lines())));
   api::Envelope out;
   data.set("handed_in", true);
   if (receipt) {
@@ -319,7 +321,8 @@ Result<api::Envelope> decideRemotely(Invocation& invocation, bool approve) {
   BELAY_ASSIGN(Decision decision, makeDecision(invocation, believed, {looked.key, relay}, approve));
   BELAY_TRY(browser ? confirmInBrowser(invocation, believed, decision)
                     : confirm(invocation, approve));
-  BELAY_ASSIGN(const SignedStatement statement, signFirst(looked.key, Decision::kTyp, decision.print()));
+  BELAY_ASSIGN(const SignedStatement statement,
+               signFirst(looked.key, Decision::kTyp, decision.print()));
   Value data;
   data.set("request", believed.request.digest().hex()).set("approved", approve);
   data.set("decision", statement.digest().hex()).set("host", believed.host.thumbprint());

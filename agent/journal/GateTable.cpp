@@ -19,6 +19,7 @@ namespace {
 // What the relay has been told of a gate.
 constexpr std::int64_t kOpening = 1;
 constexpr std::int64_t kEnd = 2;
+// 3: it had no room for it (LinkTable).
 
 /// A clock that is put right by so much was not set back.
 constexpr std::int64_t kDriftMs = 5 * 60 * 1'000;
@@ -75,7 +76,8 @@ GateTable::GateTable(Session& session)
                  "JOIN waits AS w ON w.id = g.wait WHERE g.told = 1 AND w.status = 0"
                  " AND g.request > ? ORDER BY g.request LIMIT ?"),
       setTold_(session.database(), "note a gate", "UPDATE gates SET told = ? WHERE request = ?"),
-      forgetTold_(session.database(), "forget gates", "UPDATE gates SET told = 0 WHERE told = 1") {}
+      forgetTold_(session.database(), "forget gates",
+                  "UPDATE gates SET told = 0 WHERE told IN (1, 3)") {}
 
 Status GateTable::add(const GateRow& row) {
   return session_.write(add_, row.request, row.wait, row.runNumber, row.epoch, row.next,

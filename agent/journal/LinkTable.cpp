@@ -17,7 +17,8 @@ LinkTable::LinkTable(Session& session)
                 "INSERT OR REPLACE INTO link_inbox (seq, kind, outcome, note, at_ms)"
                 " VALUES (?,?,?,?,?)"),
       dropInbox_(session.database(), "forget old messages",
-                 "DELETE FROM link_inbox WHERE seq <= ?"),
+                 "DELETE FROM link_inbox WHERE seq <="
+                 " (SELECT seq FROM link_inbox ORDER BY seq DESC LIMIT 1 OFFSET ?)"),
       inbox_(session.database(), "read the inbox",
              "SELECT seq, kind, outcome, note, at_ms FROM link_inbox ORDER BY seq DESC LIMIT ?"),
       lastWait_(session.database(), "find the newest wait",
@@ -27,7 +28,8 @@ LinkTable::LinkTable(Session& session)
       // The index of open waits has their rows in order.
       callbacksAfter_(session.database(), "find open callbacks",
                       "SELECT number, id, expires_ms FROM waits INDEXED BY waits_open"
-                      " WHERE status = 0 AND kind = 1 AND number > ? ORDER BY number LIMIT ?"),
+                      " WHERE status = 0 AND kind = 1 AND number > ? AND id NOT IN"
+                      " (SELECT wait FROM link_callbacks) ORDER BY number LIMIT ?"),
       addAnnounced_(session.database(), "note a callback",
                     "INSERT OR IGNORE INTO link_callbacks (wait) VALUES (?)"),
       announcedAndClosed_(session.database(), "find closed callbacks",
@@ -36,7 +38,19 @@ LinkTable::LinkTable(Session& session)
       dropAnnounced_(session.database(), "forget a callback",
                      "DELETE FROM link_callbacks WHERE wait = ?"),
       announced_(session.database(), "count callbacks", "SELECT count(*) FROM link_callbacks"),
-      forgetAnnounced_(session.database(), "forget callbacks", "DELETE FROM link_callbacks") {}
+      forgetAnnounced_(session.database(), "forget callbacks", "DELETE FROM link_callbacks"),
+      // gates.told, as GateTable has it.
+      holdRequest_(session.database(), "put a request off",
+                   "UPDATE gates SET told = 3 WHERE request = ? AND told = 1"),
+      retryRequests_(session.database(), "tell of requests again",
+                     "UPDATE gates SET told = 0 WHERE request IN"
+                     " (SELECT request FROM gates WHERE told = 3 LIMIT ?)"),
+      heldRequests_(session.database(), "count requests",
+                    "SELECT count(*) FROM gates AS g JOIN waits AS w ON w.id = g.wait"
+                    " WHERE g.told = 3 AND w.status = 0"),
+      heldCallbacks_(session.database(), "count callbacks",
+                     "SELECT count(*) FROM waits INDEXED BY waits_open WHERE status = 0"
+                     " AND kind = 1 AND id NOT IN (SELECT wait FROM link_callbacks)") {}
 
 Status LinkTable::addOutbox(const OutboxRow& row, std::int64_t atMs) {
   return session_.write(addOutbox_, row.seq, row.kind, row.body, atMs);
@@ -59,7 +73,7 @@ Result<std::int64_t> LinkTable::outboxSize() { return number(outboxSize_); }
 
 Status LinkTable::addInbox(const InboxRow& row, std::size_t most) {
   BELAY_TRY(session_.write(addInbox_, row.seq, row.kind, row.outcome, row.note, row.atMs));
-  return session_.write(dropInbox_, row.seq - static_cast<std::int64_t>(most));
+  return session_.write(dropInbox_, most);
 }
 
 Result<std::vector<InboxRow>> LinkTable::inbox(std::size_t most) {
@@ -118,5 +132,15 @@ Status LinkTable::dropAnnounced(std::string_view wait) {
 Result<std::int64_t> LinkTable::announced() { return number(announced_); }
 
 Status LinkTable::forgetAnnounced() { return session_.write(forgetAnnounced_); }
+
+Status LinkTable::holdRequest(std::string_view request) {
+  return session_.write(holdRequest_, request);
+}
+
+Status LinkTable::retryRequests(std::size_t most) { return session_.write(retryRequests_, most); }
+
+Result<std::int64_t> LinkTable::heldRequests() { return number(heldRequests_); }
+
+Result<std::int64_t> LinkTable::heldCallbacks() { return number(heldCallbacks_); }
 
 }  // namespace belay::journal

@@ -56,7 +56,7 @@ class LinkTable {
   base::Result<std::int64_t> lastWait();
   /// The row of the newest statement that this host keeps; 0: there is none.
   base::Result<std::int64_t> lastStatement();
-  /// Open waits for callbacks with rows above `after`, in order.
+  /// Open waits for callbacks with rows above `after`, of which it was not told, in order.
   base::Result<std::vector<CallbackRow>> callbacksAfter(std::int64_t after, std::size_t most);
   /// The relay is told of it.
   base::Status addAnnounced(std::string_view wait);
@@ -65,6 +65,15 @@ class LinkTable {
   base::Status dropAnnounced(std::string_view wait);
   base::Result<std::int64_t> announced();
   base::Status forgetAnnounced();
+
+  // What the relay had no room for: it waits until it is told again.
+  base::Status holdRequest(std::string_view request);
+  /// Some of the requests, to be told again.
+  base::Status retryRequests(std::size_t most);
+  /// Open ones.
+  base::Result<std::int64_t> heldRequests();
+  /// Open ones of which it was not told.
+  base::Result<std::int64_t> heldCallbacks();
 
  private:
   base::Result<std::int64_t> number(sqlite::Statement& statement);
@@ -85,6 +94,10 @@ class LinkTable {
   sqlite::Statement dropAnnounced_;
   sqlite::Statement announced_;
   sqlite::Statement forgetAnnounced_;
+  sqlite::Statement holdRequest_;
+  sqlite::Statement retryRequests_;
+  sqlite::Statement heldRequests_;
+  sqlite::Statement heldCallbacks_;
 };
 
 }  // namespace belay::journal

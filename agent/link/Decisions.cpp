@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/link/PinWaits.h"
 #include "agent/runtime/HostTrust.h"
 #include "common/wire/Body.h"
 #include "common/wire/Protocol.h"
@@ -90,7 +91,9 @@ Status takeRoster(runtime::Runtime& runtime, const Value& body, log::Log& log) {
   BELAY_TRY(wire::checkMembers(body, "root statement"));
   BELAY_ASSIGN(const std::string rootLines, wire::textMember(body, "root"));
   runtime::TrustOffer offer;
-  if (!rootLines.empty()) {
+  BELAY_ASSIGN(const runtime::HostTrust before, runtime::hostTrust(runtime.journal()));
+  // No relay says which root document is the first one; the roster waits for it.
+  if (!rootLines.empty() && before.root) {
     BELAY_ASSIGN(offer.root, SignedStatement::parse(rootLines));
   }
   BELAY_ASSIGN(const std::string lines, wire::textMember(body, "statement", true));
@@ -101,6 +104,8 @@ Status takeRoster(runtime::Runtime& runtime, const Value& body, log::Log& log) {
     if (taken.error().code == ErrorCode::kStatementFork) {
       log.error("trust.fork", taken.error(), {{"by", kBy}});
     }
+    // The first root document comes by hand, and may come after this.
+    if (mayBeBelievedLater(taken.error().code)) BELAY_TRY(keepRoster(runtime.journal(), body));
     return taken.error();
   }
   log.info("trust.installed", {{"root", taken->newRoot ? "new" : "as before"},

@@ -495,15 +495,19 @@ Status Link::sendOnce(const Session& session, bool& more) {
       uploadsWanted_ || std::any_of(rows.begin(), rows.end(), [](const journal::OutboxRow& row) {
         return row.kind == wire::kRequest;
       });
+  std::size_t full = 0;
   for (const RelayClient::Refusal& each : handed.refused) {
     const auto code = base::errorFromText(each.code).value_or(ErrorCode::kLinkMessage);
+    // Of many for which there is no room, one line says so.
+    if (code == ErrorCode::kRelayQuota && full++ > 0) continue;
     world_.log.error("link.refused", Error{code, each.message}, {{"seq", each.seq}});
   }
   if (handed.acknowledged < last) {
     return Error{ErrorCode::kHttpProtocol, "the relay has not acknowledged what it was handed"};
   }
-  return onLoop(
-      [this, url = session.url, last](runtime::Runtime&) { return world_.part.handed(url, last); });
+  return onLoop([this, url = session.url, last, refused = handed.refused](runtime::Runtime&) {
+    return world_.part.handed(url, last, refused);
+  });
 }
 
 Result<Identity> Link::enrol(const std::string& url, const std::string& token,

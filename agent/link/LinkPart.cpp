@@ -9,6 +9,7 @@
 #include "agent/runtime/FlowLifecycle.h"
 #include "common/base/Text.h"
 #include "common/crypto/Sha256.h"
+#include "common/json/Json.h"
 #include "common/json/Writer.h"
 #include "common/wire/CallbackProof.h"
 #include "common/wire/Protocol.h"
@@ -31,6 +32,9 @@ constexpr std::int64_t kSetBackMost = std::int64_t{1} << 32;
 /// Closed callbacks are looked for this often, and only when something has happened.
 constexpr std::int64_t kLookMs = 1'000;
 constexpr std::size_t kInboxKept = 200;
+/// What the relay had no room for is told again after a pause that doubles from here.
+constexpr std::int64_t kRetryLeastMs = 5'000;
+constexpr int kRetryDoublings = 5;
 /// The text of an error that the journal keeps.
 constexpr std::size_t kNoteBytesMax = 300;
 
@@ -56,6 +60,7 @@ Status LinkPart::load() {
   standing_ = std::move(read);
   changed_ = false;
   closedWanted_ = true;
+  if (!standing_->refusal.empty()) retryMs_ = bootMs();
   return {};
 }
 
@@ -88,6 +93,7 @@ Status LinkPart::say(std::string_view kind, std::string body) {
 Status LinkPart::work() {
   BELAY_TRY(load());
   if (!standing_->linked()) return {};
+  BELAY_TRY(retryHeld());
   BELAY_TRY(announceGates());
   BELAY_TRY(announceCallbacks());
   BELAY_TRY(announceClosed());
@@ -171,6 +177,13 @@ Status LinkPart::announceOver(bool& more) {
 /// Whoever may answer by a new roster must be able to open what was asked before it.
 Status LinkPart::lookAtRoster() {
   journal::Journal& journal = world_.runtime.journal();
+  BELAY_ASSIGN(const auto roots, journal.statements(journal::StatementKind::kRoot, "", 1));
+  if (const std::int64_t root = roots.empty() ? 0 : roots.front().counter;
+      root != standing_->rootMark) {
+    standing_->rootMark = root;
+    changed_ = true;
+    BELAY_TRY(judgeRosters(world_.runtime, world_.log));
+  }
   BELAY_ASSIGN(const auto rows, journal.statements(journal::StatementKind::kRoster, "", 1));
   const std::int64_t version = rows.empty() ? 0 : rows.front().counter;
   if (version == standing_->rosterMark) return {};
@@ -192,8 +205,9 @@ Status LinkPart::sayReceipt(const Inbox::Prepared& prepared, const Status& taken
   }
   const auto decision = statement::Decision::parse(statement->unverifiedPayload());
   if (!decision) return {};
-  BELAY_ASSIGN(const auto receipt,
-               world_.runtime.gates().receipt(decision->request, statement->digest(), taken));
+  BELAY_ASSIGN(
+      const auto receipt,
+      world_.runtime.gates().receipt(decision->request, crypto::sha256(statement->lines()), taken));
   return say(wire::kReceipt, receiptRow(receipt));
 }
 
@@ -281,6 +295,7 @@ runtime::NextStep LinkPart::next() const {
   const auto last = table().lastWait();
   next.now = !full_ && last && *last > standing_->callbackMark;
   if (closedWanted_) next.bootMs = nextLookMs_;
+  if (retryMs_) next.bootMs = std::min(next.bootMs.value_or(*retryMs_), *retryMs_);
   return next;
 }
 
@@ -297,6 +312,7 @@ std::string LinkPart::callbackUrl(const std::string& wait) {
 Status LinkPart::announceAll() {
   BELAY_TRY(table().forgetAnnounced());
   BELAY_TRY(world_.runtime.journal().gates().forgetTold());
+  standing_->refusal.clear();
   standing_->callbackMark = 0;
   standing_->changeMark = 0;
   standing_->hooks.clear();
@@ -311,8 +327,8 @@ Status LinkPart::enrolled(const Identity& identity) {
   const bool another = standing_->identity.url != identity.url;
   standing_->identity = identity;
   standing_->enrolledMs = world_.runtime.clock().wallMs();
-  // Another relay counts its messages from one; this host's own numbers never go back.
-  if (another) standing_->received = 0;
+  // A mailbox that is new numbers its messages anew; this host's own numbers never go back.
+  if (another || identity.fresh) standing_->received = 0;
   BELAY_TRY(announceAll());
   BELAY_TRY(save());
   world_.log.info("link.enrolled", {{"relay", identity.url}, {"host", identity.host}});
@@ -377,6 +393,7 @@ Status LinkPart::take(const std::string& url, const std::vector<Inbox::Prepared>
     if (prepared.start) BELAY_TRY(sayStartReceipt(prepared, taken));
     BELAY_TRY(table().addInbox(row, kInboxKept));
     standing_->received = message.seq;
+    ++standing_->processed;
     changed_ = true;
   }
   return save();
@@ -387,10 +404,57 @@ Result<std::vector<OutboxRow>> LinkPart::outbox() {
   return table().outbox(0, wire::kBatchMessagesMax);
 }
 
-Status LinkPart::handed(const std::string& url, std::int64_t seq) {
+/// True when something of it is to be told again.
+Result<bool> LinkPart::hold(std::int64_t upTo, const std::vector<RelayClient::Refusal>& refused) {
+  bool held = false;
+  for (const RelayClient::Refusal& each : refused) {
+    if (each.code != base::errorText(ErrorCode::kRelayQuota) || each.seq > upTo) continue;
+    BELAY_ASSIGN(const std::vector<OutboxRow> rows, table().outbox(each.seq - 1, 1));
+    if (rows.empty() || rows.front().seq != each.seq) continue;
+    const OutboxRow& row = rows.front();
+    BELAY_ASSIGN(const json::Value body, json::parse(row.body));
+    if (row.kind == wire::kRequest) {
+      BELAY_TRY(table().holdRequest(body.text("request")));
+    } else if (row.kind == wire::kCallbackOpen) {
+      BELAY_TRY(table().dropAnnounced(body.text("wait")));
+    } else {
+      continue;
+    }
+    held = true;
+    standing_->refusal = noteOf(each.message);
+    standing_->refusalCode = each.code;
+    standing_->refusalMs = world_.runtime.clock().wallMs();
+  }
+  return held;
+}
+
+Status LinkPart::retryHeld() {
+  if (!retryMs_ || bootMs() < *retryMs_) return {};
+  retryMs_.reset();
+  BELAY_ASSIGN(const std::int64_t requests, table().heldRequests());
+  BELAY_ASSIGN(const std::int64_t callbacks, table().heldCallbacks());
+  if (requests > 0) BELAY_TRY(table().retryRequests(kPerRound));
+  if (callbacks > 0) standing_->callbackMark = 0;
+  if (requests + callbacks == 0) standing_->refusal.clear();
+  changed_ = true;
+  return {};
+}
+
+Status LinkPart::handed(const std::string& url, std::int64_t seq,
+                        const std::vector<RelayClient::Refusal>& refused) {
   BELAY_TRY(loadFor(url));
   const std::int64_t upTo = std::min(seq, standing_->sent);
   if (upTo <= standing_->handed) return {};
+  BELAY_ASSIGN(const bool held, hold(upTo, refused));
+  if (held && !retryMs_) {
+    retryMs_ = bootMs() + (kRetryLeastMs << retries_);
+    retries_ = std::min(retries_ + 1, kRetryDoublings);
+  } else if (!held && !standing_->refusal.empty()) {
+    // What was taken may have made room, as the end of a request does.
+    const std::int64_t soon = bootMs() + kRetryLeastMs;
+    retryMs_ = std::min(retryMs_.value_or(soon), soon);
+    retries_ = 0;
+  }
   BELAY_TRY(table().dropOutbox(upTo));
   full_ = false;
   standing_->handed = upTo;

@@ -56,8 +56,10 @@ class LinkPart final : public runtime::LoopPart {
   base::Status take(const std::string& url, const std::vector<Inbox::Prepared>& messages);
   /// How many were refused since the daemon began.
   std::size_t refused() const { return refused_; }
-  /// The relay has all up to `seq`.
-  base::Status handed(const std::string& url, std::int64_t seq);
+  /// The relay has all up to `seq`, but for what it `refused`: what it had no room for is told
+  /// again later.
+  base::Status handed(const std::string& url, std::int64_t seq,
+                      const std::vector<RelayClient::Refusal>& refused = {});
 
   /// What the relay has not got.
   base::Result<std::vector<journal::OutboxRow>> outbox();
@@ -78,6 +80,8 @@ class LinkPart final : public runtime::LoopPart {
   base::Status announceHooks();
   base::Result<std::string> hooksJson();
   base::Status announceAll();
+  base::Result<bool> hold(std::int64_t upTo, const std::vector<RelayClient::Refusal>& refused);
+  base::Status retryHeld();
   journal::LinkTable& table() const { return world_.runtime.journal().link(); }
   std::int64_t bootMs() const { return world_.runtime.clock().sinceBoot().count(); }
 
@@ -90,6 +94,8 @@ class LinkPart final : public runtime::LoopPart {
   std::int64_t nextLookMs_ = 0;
   std::string offeredFor_;  ///< What an offer follows from, as of the last look; empty: none.
   std::size_t refused_ = 0;
+  std::optional<std::int64_t> retryMs_;  ///< When what was refused is worth another try.
+  int retries_ = 0;                      ///< That found no room, one after the other.
   bool full_ = false;  ///< The outbox: what is open waits until the relay has taken some.
 };
 

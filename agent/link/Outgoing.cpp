@@ -31,7 +31,7 @@ Result<std::optional<Draft::Asked>> askedIn(runtime::Runtime& runtime, const std
   if (!trust.roster) return nothing;
   Draft::Asked asked;
   asked.payload = row->requestJson;
-  asked.lastsMs = lastsMs(parsed->expiresMs, runtime.clock().wallMs());
+  asked.lastsMs = requestLastsMs(parsed->expiresMs, runtime.clock().wallMs());
   const trust::Disclosure disclosure = runtime.policy().toRelay();
   asked.readable = disclosure == trust::Disclosure::kFull;
   if (disclosure != trust::Disclosure::kSealed) asked.summary = parsed->summary;
@@ -87,6 +87,11 @@ std::string finishSigned(const Draft& draft, std::string_view typ,
 }
 
 }  // namespace
+
+std::int64_t requestLastsMs(std::int64_t expiresMs, std::int64_t nowMs) {
+  const std::int64_t left = expiresMs - nowMs;
+  return left > 0 ? std::min(left, wire::kSequenceMax) : lastsMs(expiresMs, nowMs);
+}
 
 std::int64_t lastsMs(std::int64_t expiresMs, std::int64_t nowMs) {
   constexpr std::int64_t kLeast = 60LL * 60 * 1000;

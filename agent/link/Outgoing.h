@@ -25,7 +25,7 @@ struct Draft {
     std::string payload;
     std::string summary;  ///< That the relay may read; empty: none.
     bool readable = false;
-    std::int64_t lastsMs = 0;  ///< As lastsMs() says.
+    std::int64_t lastsMs = 0;  ///< As requestLastsMs() says.
     std::vector<crypto::P256PublicKey> recipients;
   };
   std::optional<Asked> asked;
@@ -43,6 +43,9 @@ bool needsKey(const std::vector<Draft>& drafts);
 /// How long the relay keeps what ends at `expiresMs` (0: never), whose clock may be another: at
 /// least an hour, because this host's clock may have been set since.
 std::int64_t lastsMs(std::int64_t expiresMs, std::int64_t nowMs);
+/// Of a request, which people are shown, to the millisecond. One that is open by a clock that says
+/// it is over has an hour: the clock was set.
+std::int64_t requestLastsMs(std::int64_t expiresMs, std::int64_t nowMs);
 
 /// Bodies of rows. Threads: any.
 std::string requestRow(std::string_view request);

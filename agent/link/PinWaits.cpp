@@ -1,9 +1,10 @@
 #include "agent/link/PinWaits.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
+#include <vector>
 
+#include "agent/link/Decisions.h"
 #include "common/json/Json.h"
 #include "common/statement/Pin.h"
 
@@ -16,35 +17,53 @@ using json::Value;
 
 namespace {
 
-constexpr int kSlots = 16;
-constexpr std::size_t kPinBytesMax = 16u << 10;
+/// Notes of the journal that keep what waits.
+struct Slots {
+  std::string_view name;
+  int count;
+  std::size_t bytesMax;
+};
+constexpr Slots kPins{"link.pin.", 16, 16u << 10};
+constexpr Slots kRosters{"link.roster.", 4, 1u << 20};
 
-std::string noteOf(int slot) { return "link.pin." + std::to_string(slot); }
-std::string releaseNoteOf(int slot) { return noteOf(slot) + ".release"; }
-
-/// A pin that is kept: {"order","text","digest","release"}, or null.
-Result<Value> pinIn(journal::Journal& journal, int slot) {
-  BELAY_ASSIGN(const std::optional<std::string> note, journal.meta(noteOf(slot)));
-  if (!note || note->empty()) return Value{};
-  return json::parse(*note);
+std::string noteOf(const Slots& slots, int slot) {
+  return std::string(slots.name) + std::to_string(slot);
 }
+std::string releaseNoteOf(int slot) { return noteOf(kPins, slot) + ".release"; }
 
-Status clear(journal::Journal& journal, int slot) {
-  BELAY_TRY(journal.setMeta(noteOf(slot), ""));
-  return journal.setMeta(releaseNoteOf(slot), "");
-}
-
-/// In the order in which they came; those that are empty first.
-Result<std::array<std::pair<int, Value>, kSlots>> slotsOf(journal::Journal& journal) {
-  std::array<std::pair<int, Value>, kSlots> out;
-  for (int slot = 0; slot < kSlots; ++slot) {
-    BELAY_ASSIGN(Value pin, pinIn(journal, slot));
-    out.at(static_cast<std::size_t>(slot)) = {slot, std::move(pin)};
+/// {"order","text", …}, in the order in which they came; those that are empty (null) first.
+Result<std::vector<std::pair<int, Value>>> slotsOf(journal::Journal& journal, const Slots& slots) {
+  std::vector<std::pair<int, Value>> out;
+  for (int slot = 0; slot < slots.count; ++slot) {
+    BELAY_ASSIGN(const std::optional<std::string> note, journal.meta(noteOf(slots, slot)));
+    Value kept;
+    if (note && !note->empty()) {
+      BELAY_ASSIGN(kept, json::parse(*note));
+    }
+    out.emplace_back(slot, std::move(kept));
   }
   std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
     return a.second.integer("order") < b.second.integer("order");
   });
   return out;
+}
+
+Status clear(journal::Journal& journal, const Slots& slots, int slot) {
+  BELAY_TRY(journal.setMeta(noteOf(slots, slot), ""));
+  return &slots == &kPins ? journal.setMeta(releaseNoteOf(slot), "") : Status{};
+}
+
+/// In the place of the oldest, unless it is there. `note`: what else is to be kept.
+Status keep(journal::Journal& journal, const Slots& slots, const std::string& text, Value note) {
+  if (text.size() > slots.bytesMax) return {};
+  BELAY_ASSIGN(const auto before, slotsOf(journal, slots));
+  for (const auto& [slot, kept] : before) {
+    if (kept.text("text") == text) return {};
+  }
+  const int slot = before.front().first;
+  note.set("order", before.back().second.integer("order") + 1).set("text", text);
+  BELAY_TRY(clear(journal, slots, slot));
+  return journal.setMeta(noteOf(slots, slot), json::print(note));
 }
 
 /// Made a release, and live by the pin that was taken now.
@@ -66,22 +85,32 @@ bool mayBeBelievedLater(ErrorCode refusal) {
 
 Status keepPin(journal::Journal& journal, const statement::SignedStatement& pin) {
   const auto payload = statement::Pin::parse(pin.unverifiedPayload());
-  const std::string text = pin.lines();
-  if (!payload || text.size() > kPinBytesMax) return {};
-  BELAY_ASSIGN(const auto slots, slotsOf(journal));
-  for (const auto& [slot, kept] : slots) {
-    if (kept.text("text") == text) return {};
-  }
-  const int slot = slots.front().first;
+  if (!payload) return {};
   Value note;
-  note.set("order", slots.back().second.integer("order") + 1).set("text", text);
   note.set("release", payload->releaseName());
-  BELAY_TRY(clear(journal, slot));
-  return journal.setMeta(noteOf(slot), json::print(note));
+  return keep(journal, kPins, pin.lines(), std::move(note));
+}
+
+Status keepRoster(journal::Journal& journal, const Value& body) {
+  return keep(journal, kRosters, json::print(body), Value(json::Object()));
+}
+
+Status judgeRosters(runtime::Runtime& runtime, log::Log& log) {
+  BELAY_ASSIGN(const auto slots, slotsOf(runtime.journal(), kRosters));
+  for (const auto& [slot, kept] : slots) {
+    if (kept.isNull()) continue;
+    BELAY_ASSIGN(const Value body, json::parse(kept.text("text")));
+    const Status taken = takeRoster(runtime, body, log);
+    if (!taken && runtime::endsTransaction(taken.error().code)) return taken;
+    if (!taken && mayBeBelievedLater(taken.error().code)) continue;
+    if (!taken) log.error("roster.refused", taken.error(), {{"by", "relay"}});
+    BELAY_TRY(clear(runtime.journal(), kRosters, slot));
+  }
+  return {};
 }
 
 Status keepRelease(journal::Journal& journal, const CheckedRelease& release) {
-  BELAY_ASSIGN(const auto slots, slotsOf(journal));
+  BELAY_ASSIGN(const auto slots, slotsOf(journal, kPins));
   for (const auto& [slot, kept] : slots) {
     if (kept.isNull() || kept.text("release") != release.flow.digest) continue;
     Value note;
@@ -93,7 +122,7 @@ Status keepRelease(journal::Journal& journal, const CheckedRelease& release) {
 }
 
 Status judgePins(runtime::Runtime& runtime, log::Log& log) {
-  BELAY_ASSIGN(const auto slots, slotsOf(runtime.journal()));
+  BELAY_ASSIGN(const auto slots, slotsOf(runtime.journal(), kPins));
   for (const auto& [slot, kept] : slots) {
     if (kept.isNull()) continue;
     Value body;
@@ -108,7 +137,7 @@ Status judgePins(runtime::Runtime& runtime, log::Log& log) {
     } else {
       log.error("pin.refused", taken.error(), {{"by", "relay"}});
     }
-    BELAY_TRY(clear(runtime.journal(), slot));
+    BELAY_TRY(clear(runtime.journal(), kPins, slot));
   }
   return {};
 }

@@ -83,6 +83,7 @@ Result<Identity> RelayClient::enrol(const std::string& url, const std::string& t
   BELAY_ASSIGN(const Value data, ask({out.url, "/v1/enrol", body, token}));
   out.host = data.text("host");
   out.label = label;
+  out.fresh = !data.flag("existing");
   if (out.host != key.thumbprint()) return strange("this host's name");
   if (data.text("url") != out.url) {
     return Error{ErrorCode::kRelayUrl,

@@ -18,9 +18,10 @@ namespace belay::link {
 
 /// What a host knows of its relay and of itself.
 struct Identity {
-  std::string url;    ///< "https://relay.example.org", as it is signed.
-  std::string host;   ///< Thumbprint.
-  std::string label;  ///< For people.
+  std::string url;     ///< "https://relay.example.org", as it is signed.
+  std::string host;    ///< Thumbprint.
+  std::string label;   ///< For people.
+  bool fresh = false;  ///< The relay has made a new mailbox for it. Not kept.
 };
 
 /// What a relay answers to a session statement.

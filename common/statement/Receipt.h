@@ -27,7 +27,7 @@ struct Receipt {
   crypto::Digest fleet;
   std::string host;  ///< Thumbprint of the key that signs.
   crypto::Digest request;
-  crypto::Digest decision;  ///< Of the decision's verbatim bytes; zero: of none.
+  crypto::Digest decision;  ///< Of the decision's lines, with its signature; zero: of none.
   Outcome outcome = Outcome::kClosed;
   std::string code;  ///< Of a refusal: BLY-….
   Gate gate = Gate::kOpen;

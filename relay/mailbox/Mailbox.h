@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "common/base/Result.h"
+#include "common/wire/Protocol.h"
 #include "relay/mailbox/BlobRows.h"
 #include "relay/mailbox/EndpointRows.h"
 #include "relay/mailbox/FleetRows.h"
@@ -41,9 +43,19 @@ struct TokenRow {
   std::string host;  ///< That was enrolled with it; empty: none yet.
 };
 
+/// The least number that a message to a host gets at this time. Numbers follow the clock because a
+/// store may be set back, by a backup or because its host was removed and is here again: what comes
+/// after that must have numbers above all that the host has had, or it would pass them over as
+/// repeats. What lies in a store that was set back, with a number that the host has, the host has.
+inline std::int64_t leastNumber(std::int64_t nowMs) {
+  constexpr int kBitsWithinMs = 8;
+  return std::clamp<std::int64_t>(nowMs, 0, wire::kSequenceMax >> (kBitsWithinMs + 1))
+         << kBitsWithinMs;
+}
+
 /// A message to a host.
 struct MessageRow {
-  std::int64_t seq = 0;  ///< From 1, in the order of their arrival; never given twice.
+  std::int64_t seq = 0;  ///< Rising in the order of their arrival, with gaps; never given twice.
   std::string kind;
   std::string body;  ///< JSON.
   std::int64_t atMs = 0;
@@ -61,11 +73,19 @@ struct CallbackRow {
 
 /// A pin with its signatures, not believed by anybody here.
 struct PinRow {
-  std::string digest;   ///< Of its payload, hex.
+  std::string digest;   ///< Of its lines, hex: with other signatures it is another one.
+  std::string payload;  ///< Digest of what is signed, hex.
   std::string chain;    ///< "flow/channel"
   std::string release;  ///< That it names, hex.
   std::string text;     ///< As it came.
   std::int64_t atMs = 0;
+};
+
+/// Who is right can tell nobody here, so the newest stay.
+struct PinBounds {
+  std::int64_t ofChain = 8;
+  std::int64_t ofPayload = 4;  ///< With different signatures.
+  std::int64_t tries = 16;     ///< So often one is passed on.
 };
 
 /// A session that was opened.
@@ -82,18 +102,21 @@ struct ApprovalRow {
   std::int64_t atMs = 0;
   std::int64_t expiresMs = 0;
   bool closed = false;
-  std::string summary;  ///< Empty unless the host tells it.
-  std::string content;  ///< JSON: {"sealed"} or {"statement"}.
+  std::string summary;   ///< Empty unless the host tells it.
+  std::string content;   ///< JSON: {"sealed"} or {"statement"}.
+  bool expired = false;  ///< Closed by its end alone: its host has said nothing yet.
 };
 
 /// A decision that was handed in about one.
 struct HandedRow {
-  std::string decision;  ///< SHA-256 of its bytes, hex.
+  std::string decision;  ///< SHA-256 of its lines, hex: two persons may sign the same bytes.
   std::string receipt;   ///< Compact JWS of the host; empty: there is none yet.
   std::int64_t atMs = 0;
+  std::int64_t tries = 0;  ///< So often it was passed on.
 };
 
-/// How much one mailbox may hold; kRelayQuota beyond.
+/// How much one room of a mailbox may hold; kRelayQuota beyond. Webhooks, which anybody may send,
+/// have one, callbacks have one, and all else, which is signed, has one: nobody can take another's.
 struct Quota {
   std::int64_t messagesMax = 100'000;
   std::int64_t bytesMax = 64 << 20;
@@ -144,14 +167,16 @@ class Mailbox {
                                      std::string_view card) = 0;
   /// Empty: there is none.
   virtual base::Result<std::string> card(std::string_view id) = 0;
-  /// Whether the world takes it for connected, as of now. One that is not there is none.
-  virtual base::Status setConnected(std::string_view id, bool connected, std::int64_t nowMs) = 0;
+  /// Whether the world takes it for connected, and when it was heard last, unless it is known to
+  /// have been heard later. One that is not there is none.
+  virtual base::Status setConnected(std::string_view id, bool connected, std::int64_t seenMs) = 0;
   /// Keeps the statement until the next. Errors: kRelayHost.
   virtual base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
                                                   std::int64_t nowMs) = 0;
 
   // --- Messages to a host.
-  /// Gives the number of the message. Without a quota for what the relay itself has to say.
+  /// Gives the number of the message: above all before it, and leastNumber() or more. The
+  /// quota is that of the room of its kind. Without one for what the relay itself has to say.
   /// Errors: kRelayHost, kRelayQuota.
   virtual base::Result<std::int64_t> put(std::string_view host, std::string_view kind,
                                          std::string_view body, std::int64_t nowMs,
@@ -184,20 +209,26 @@ class Mailbox {
   virtual base::Result<bool> hasHook(std::string_view host, std::string_view hook) = 0;
 
   // --- Approvals.
-  /// The same one again takes its place. Errors: kRelayQuota above `most` open ones of a host,
+  /// The same one again takes its place, and is open again if it was closed by its end alone.
+  /// Errors: kRelayQuota above `most` open ones of a host,
   /// kConflict for another host's.
   virtual base::Status openApproval(const ApprovalRow& row, std::int64_t most) = 0;
   virtual base::Result<std::optional<ApprovalRow>> approval(std::string_view request) = 0;
+  /// Closes open ones whose end has come, at most `most`, and names them.
+  virtual base::Result<std::vector<std::string>> closeExpired(std::int64_t nowMs,
+                                                              std::size_t most) = 0;
+  /// The next end of an open one.
+  virtual base::Result<std::optional<std::int64_t>> nextExpiry() = 0;
   /// Those that have changed after `after`, in that order, without their contents.
   virtual base::Result<std::vector<ApprovalRow>> approvals(std::int64_t after,
                                                            std::size_t most) = 0;
-  /// False when this very decision is there already. `token`: digest of the credential that hands
-  /// it in. Errors: kRelayQuota above `most` of one request and token, so that nobody uses up the
-  /// room of others.
-  virtual base::Result<bool> isNewDecision(std::string_view request, std::string_view decision,
-                                           std::string_view token, std::size_t most) = 0;
-  /// Records one that is new, when its message has found room: what is recorded is not passed on
-  /// again.
+  /// True when it is to be passed on: it is new, or has no receipt yet. `token`: digest of the
+  /// credential that hands it in. Errors: kRelayQuota above `most` of one request and token, so
+  /// that nobody uses up the room of others, and when it was passed on `triesMost` times.
+  virtual base::Result<bool> wantsDecision(std::string_view request, std::string_view decision,
+                                           std::string_view token, std::size_t most,
+                                           std::int64_t triesMost) = 0;
+  /// Records that it is passed on, when its message has found room.
   virtual base::Status handIn(std::string_view request, std::string_view decision,
                               std::string_view token, std::int64_t nowMs) = 0;
   /// In the order in which they came.
@@ -239,8 +270,9 @@ class Mailbox {
                                                             std::int64_t part) = 0;
 
   // --- Releases.
-  /// False when it is there already. Of one chain the newest `most` are kept.
-  virtual base::Result<bool> addPin(const PinRow& row, std::size_t most) = 0;
+  /// To be passed on; false when it is there already. Errors: kRelayQuota when that was done too
+  /// often.
+  virtual base::Result<bool> addPin(const PinRow& row, const PinBounds& bounds) = 0;
   /// In the order of their arrival.
   virtual base::Result<std::vector<PinRow>> pins() = 0;
   /// False when it is there already.

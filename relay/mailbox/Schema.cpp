@@ -13,13 +13,16 @@ using base::Status;
 namespace {
 
 // Messages lie by host, in the order in which they are fetched: an acknowledgement removes a run of
-// neighbours. What a mailbox holds is counted in its host's row, so that a quota costs no scan.
+// neighbours. What a mailbox holds is counted in its host's row, so that a quota costs no scan;
+// webhooks and callbacks also apart from the rest.
 constexpr const char* kTables[] = {
     "CREATE TABLE hosts (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
     " jwk TEXT NOT NULL, label TEXT NOT NULL, created_ms INTEGER NOT NULL,"
     " seen_ms INTEGER NOT NULL, epoch INTEGER NOT NULL, received INTEGER NOT NULL,"
     " last_seq INTEGER NOT NULL, acked INTEGER NOT NULL, queued INTEGER NOT NULL,"
-    " queued_bytes INTEGER NOT NULL, session TEXT NOT NULL DEFAULT '',"
+    " queued_bytes INTEGER NOT NULL, hooks INTEGER NOT NULL DEFAULT 0,"
+    " hook_bytes INTEGER NOT NULL DEFAULT 0, calls INTEGER NOT NULL DEFAULT 0,"
+    " call_bytes INTEGER NOT NULL DEFAULT 0, session TEXT NOT NULL DEFAULT '',"
     " connected INTEGER NOT NULL DEFAULT 0, card TEXT NOT NULL DEFAULT '',"
     " card_counter INTEGER NOT NULL DEFAULT 0, offer TEXT NOT NULL DEFAULT '',"
     " offered_ms INTEGER NOT NULL DEFAULT 0) STRICT",
@@ -42,12 +45,15 @@ constexpr const char* kTables[] = {
     " change INTEGER NOT NULL UNIQUE, at_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
     " closed_ms INTEGER NOT NULL, summary TEXT NOT NULL, content TEXT NOT NULL) STRICT",
     "CREATE INDEX approvals_by_host ON approvals (host)",
+    // closed_ms is negative where no host has said so.
+    "CREATE INDEX approvals_by_expiry ON approvals (expires_ms) WHERE closed_ms = 0",
     "CREATE TABLE approval_decisions (number INTEGER PRIMARY KEY, request TEXT NOT NULL,"
     " decision TEXT NOT NULL, token TEXT NOT NULL, receipt TEXT NOT NULL, at_ms INTEGER NOT NULL,"
-    " UNIQUE (request, decision)) STRICT",
+    " tries INTEGER NOT NULL, UNIQUE (request, decision)) STRICT",
     "CREATE TABLE pins (number INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE,"
-    " chain TEXT NOT NULL, release TEXT NOT NULL, text TEXT NOT NULL, at_ms INTEGER NOT NULL)"
-    " STRICT",
+    " payload TEXT NOT NULL, chain TEXT NOT NULL, release TEXT NOT NULL, text TEXT NOT NULL,"
+    " at_ms INTEGER NOT NULL, tries INTEGER NOT NULL) STRICT",
+    "CREATE INDEX pins_by_payload ON pins (payload, number)",
     "CREATE INDEX pins_by_chain ON pins (chain, number)",
     "CREATE TABLE releases (digest TEXT PRIMARY KEY, content TEXT NOT NULL,"
     " at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID",
@@ -96,6 +102,13 @@ Status prepareSchema(sqlite::Database& database) {
                  database.path() + " has version " + std::to_string(version) +
                      ", this binary knows up to " + std::to_string(kSchemaVersion),
                  {"use the newer binary again: stores do not go back"}};
+  }
+  if (!empty && version < kSchemaVersion) {
+    return Error{ErrorCode::kJournalForeign,
+                 database.path() + " has version " + std::to_string(version) +
+                     ", of a relay that was never released; this binary reads " +
+                     std::to_string(kSchemaVersion),
+                 {"move it away, and enrol the hosts again"}};
   }
   if (!empty) return {};
   BELAY_ASSIGN(sqlite::Transaction transaction, sqlite::Transaction::begin(database));

@@ -12,8 +12,9 @@ using base::Status;
 namespace {
 
 ApprovalRow approvalOf(const sqlite::Execution& rows) {
-  return {rows.string(0),  rows.string(1),       rows.integer(2), rows.integer(3),
-          rows.integer(4), rows.integer(5) != 0, rows.string(6),  rows.string(7)};
+  return {rows.string(0),  rows.string(1),  rows.integer(2),
+          rows.integer(3), rows.integer(4), rows.integer(5) != 0,
+          rows.string(6),  rows.string(7),  rows.integer(5) < 0};
 }
 
 }  // namespace
@@ -22,7 +23,8 @@ Status SqliteMailbox::openApproval(const ApprovalRow& row, std::int64_t most) {
   BELAY_ASSIGN(const std::optional<ApprovalRow> before, approval(row.request));
   // The same again, for a new roster, or because an answer was lost.
   if (before && before->host == row.host) {
-    BELAY_TRY(write(statements_->renewApproval, row.summary, row.content, row.request));
+    BELAY_TRY(
+        write(statements_->renewApproval, row.summary, row.content, row.expiresMs, row.request));
     return write(statements_->touchApproval, row.request);
   }
   if (before) return Error{ErrorCode::kConflict, "another host has made this request"};
@@ -46,6 +48,30 @@ Result<std::optional<ApprovalRow>> SqliteMailbox::approval(std::string_view requ
   return found ? std::optional(approvalOf(rows)) : std::nullopt;
 }
 
+Result<std::vector<std::string>> SqliteMailbox::closeExpired(std::int64_t nowMs, std::size_t most) {
+  std::vector<std::string> out;
+  {
+    sqlite::Execution rows(statements_->expiredApprovals, nowMs, most);
+    while (true) {
+      BELAY_ASSIGN(const bool more, rows.next());
+      if (!more) break;
+      out.push_back(rows.string(0));
+    }
+  }
+  for (const std::string& request : out) {
+    BELAY_TRY(write(statements_->closeApproval, -nowMs, request));
+    BELAY_TRY(dropBlobs(request));
+    BELAY_TRY(write(statements_->touchApproval, request));
+  }
+  return out;
+}
+
+Result<std::optional<std::int64_t>> SqliteMailbox::nextExpiry() {
+  sqlite::Execution rows(statements_->nextExpiry);
+  BELAY_ASSIGN(const bool found, rows.next());
+  return found ? std::optional(rows.integer(0)) : std::nullopt;
+}
+
 Result<std::vector<ApprovalRow>> SqliteMailbox::approvals(std::int64_t after, std::size_t most) {
   sqlite::Execution rows(statements_->approvals, after, most);
   std::vector<ApprovalRow> out;
@@ -56,11 +82,16 @@ Result<std::vector<ApprovalRow>> SqliteMailbox::approvals(std::int64_t after, st
   }
 }
 
-Result<bool> SqliteMailbox::isNewDecision(std::string_view request, std::string_view decision,
-                                          std::string_view token, std::size_t most) {
+Result<bool> SqliteMailbox::wantsDecision(std::string_view request, std::string_view decision,
+                                          std::string_view token, std::size_t most,
+                                          std::int64_t triesMost) {
   BELAY_ASSIGN(const std::vector<HandedRow> before, handedIn(request));
   for (const HandedRow& each : before) {
-    if (each.decision == decision) return false;
+    if (each.decision != decision) continue;
+    if (!each.receipt.empty()) return false;
+    if (each.tries < triesMost) return true;
+    return Error{ErrorCode::kRelayQuota,
+                 "this decision was handed in " + std::to_string(triesMost) + " times"};
   }
   sqlite::Execution rows(statements_->countHandedIn, request, token);
   BELAY_ASSIGN(const bool found, rows.next());
@@ -83,7 +114,7 @@ Result<std::vector<HandedRow>> SqliteMailbox::handedIn(std::string_view request)
   while (true) {
     BELAY_ASSIGN(const bool more, rows.next());
     if (!more) return out;
-    out.push_back({rows.string(0), rows.string(1), rows.integer(2)});
+    out.push_back({rows.string(0), rows.string(1), rows.integer(2), rows.integer(3)});
   }
 }
 

@@ -238,8 +238,8 @@ Result<std::string> SqliteMailbox::card(std::string_view id) {
   return found ? rows.string(0) : std::string();
 }
 
-Status SqliteMailbox::setConnected(std::string_view id, bool connected, std::int64_t nowMs) {
-  return write(statements_->setConnected, connected, nowMs, id);
+Status SqliteMailbox::setConnected(std::string_view id, bool connected, std::int64_t seenMs) {
+  return write(statements_->setConnected, connected, seenMs, id);
 }
 
 Result<OpenedSession> SqliteMailbox::openSession(std::string_view id, std::string_view statement,

@@ -44,7 +44,7 @@ class SqliteMailbox final : public Mailbox {
   base::Result<bool> setCard(std::string_view id, std::int64_t counter,
                              std::string_view card) override;
   base::Result<std::string> card(std::string_view id) override;
-  base::Status setConnected(std::string_view id, bool connected, std::int64_t nowMs) override;
+  base::Status setConnected(std::string_view id, bool connected, std::int64_t seenMs) override;
   base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,
                                           std::int64_t nowMs) override;
 
@@ -65,11 +65,15 @@ class SqliteMailbox final : public Mailbox {
 
   base::Status openApproval(const ApprovalRow& row, std::int64_t most) override;
   base::Result<std::optional<ApprovalRow>> approval(std::string_view request) override;
+  base::Result<std::vector<std::string>> closeExpired(std::int64_t nowMs,
+                                                      std::size_t most) override;
+  base::Result<std::optional<std::int64_t>> nextExpiry() override;
   base::Result<std::vector<ApprovalRow>> approvals(std::int64_t after, std::size_t most) override;
-  base::Result<bool> isNewDecision(std::string_view request, std::string_view decision,
-                                   std::string_view token, std::size_t most) override;
-  base::Status handIn(std::string_view request, std::string_view decision,
-                      std::string_view token, std::int64_t nowMs) override;
+  base::Result<bool> wantsDecision(std::string_view request, std::string_view decision,
+                                   std::string_view token, std::size_t most,
+                                   std::int64_t triesMost) override;
+  base::Status handIn(std::string_view request, std::string_view decision, std::string_view token,
+                      std::int64_t nowMs) override;
   base::Result<std::vector<HandedRow>> handedIn(std::string_view request) override;
   base::Status addReceipt(std::string_view host, std::string_view request,
                           std::string_view decision, std::string_view receipt, bool closed,
@@ -91,7 +95,7 @@ class SqliteMailbox final : public Mailbox {
   base::Result<std::optional<std::string>> blobPart(std::string_view request, std::string_view name,
                                                     std::int64_t part) override;
 
-  base::Result<bool> addPin(const PinRow& row, std::size_t most) override;
+  base::Result<bool> addPin(const PinRow& row, const PinBounds& bounds) override;
   base::Result<std::vector<PinRow>> pins() override;
   base::Result<bool> addRelease(std::string_view digest, std::string_view content,
                                 std::int64_t nowMs) override;

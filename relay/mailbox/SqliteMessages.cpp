@@ -1,3 +1,8 @@
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/wire/Protocol.h"
 #include "relay/mailbox/Statements.h"
 
 namespace belay::mailbox {
@@ -13,6 +18,27 @@ Error noHost(std::string_view id) {
   return Error{ErrorCode::kRelayHost, "there is no host " + std::string(id)};
 }
 
+/// What shares a quota. The numbers stand in countMessage too.
+enum class Room : std::int64_t { kHooks = 0, kCalls = 1, kSigned = 2 };
+
+Room roomOf(std::string_view kind) {
+  if (kind == wire::kWebhook) return Room::kHooks;
+  return kind == wire::kCallback ? Room::kCalls : Room::kSigned;
+}
+
+std::string_view roomName(Room room) {
+  if (room == Room::kHooks) return " webhooks";
+  return room == Room::kCalls ? " callbacks" : " signed messages";
+}
+
+/// Messages and their bytes, of a row of Statements::room.
+std::pair<std::int64_t, std::int64_t> heldIn(Room room, const sqlite::Execution& rows) {
+  if (room == Room::kHooks) return {rows.integer(3), rows.integer(4)};
+  if (room == Room::kCalls) return {rows.integer(5), rows.integer(6)};
+  return {rows.integer(1) - rows.integer(3) - rows.integer(5),
+          rows.integer(2) - rows.integer(4) - rows.integer(6)};
+}
+
 }  // namespace
 
 Result<std::int64_t> SqliteMailbox::put(std::string_view host, std::string_view kind,
@@ -20,21 +46,24 @@ Result<std::int64_t> SqliteMailbox::put(std::string_view host, std::string_view 
                                         const std::optional<Quota>& quota) {
   BELAY_ASSIGN(const std::optional<std::int64_t> to, number(host));
   if (!to) return noHost(host);
+  const Room room = roomOf(kind);
   std::int64_t seq = 0;
   {
     sqlite::Execution rows(statements_->room, *to);
     BELAY_ASSIGN(const bool found, rows.next());
     if (!found) return noHost(host);
-    seq = rows.integer(0) + 1;
-    const std::int64_t bytes = rows.integer(2) + static_cast<std::int64_t>(body.size());
-    if (quota && (rows.integer(1) >= quota->messagesMax || bytes > quota->bytesMax)) {
+    seq = std::max(rows.integer(0) + 1, leastNumber(nowMs));
+    const auto [held, heldBytes] = heldIn(room, rows);
+    const std::int64_t bytes = heldBytes + static_cast<std::int64_t>(body.size());
+    if (quota && (held >= quota->messagesMax || bytes > quota->bytesMax)) {
       return Error{ErrorCode::kRelayQuota, "the mailbox of host " + std::string(host) +
-                                               " is full: it holds " +
-                                               std::to_string(rows.integer(1)) + " messages"};
+                                               " is full: it holds " + std::to_string(held) +
+                                               std::string(roomName(room))};
     }
   }
   BELAY_TRY(write(statements_->addMessage, *to, seq, kind, nowMs, body.size(), body));
-  BELAY_TRY(write(statements_->countMessage, seq, body.size(), *to));
+  BELAY_TRY(
+      write(statements_->countMessage, seq, body.size(), static_cast<std::int64_t>(room), *to));
   return seq;
 }
 
@@ -57,16 +86,15 @@ Result<std::vector<MessageRow>> SqliteMailbox::messages(std::string_view host, s
 Status SqliteMailbox::acknowledge(std::string_view host, std::int64_t seq) {
   BELAY_ASSIGN(const std::optional<std::int64_t> of, number(host));
   if (!of) return noHost(host);
-  std::int64_t count = 0;
-  std::int64_t bytes = 0;
+  std::array<std::int64_t, 6> gone{};  // Messages and their bytes: all, webhooks, callbacks.
   {
-    sqlite::Execution rows(statements_->weighMessages, *of, seq);
+    sqlite::Execution rows(statements_->weighMessages, *of, seq, wire::kWebhook, wire::kCallback);
     BELAY_ASSIGN(const bool found, rows.next());
-    if (found) count = rows.integer(0);
-    if (found) bytes = rows.integer(1);
+    for (int i = 0; found && i < 6; ++i) gone.at(static_cast<std::size_t>(i)) = rows.integer(i);
   }
-  if (count > 0) BELAY_TRY(write(statements_->dropMessages, *of, seq));
-  return write(statements_->acknowledge, seq, count, bytes, *of);
+  if (gone[0] > 0) BELAY_TRY(write(statements_->dropMessages, *of, seq));
+  return write(statements_->acknowledge, seq, gone[0], gone[1], gone[2], gone[3], gone[4], gone[5],
+               *of);
 }
 
 Result<bool> SqliteMailbox::receive(std::string_view host, std::int64_t seq) {
@@ -127,10 +155,22 @@ Result<bool> SqliteMailbox::hasHook(std::string_view host, std::string_view hook
   return rows.next();
 }
 
-Result<bool> SqliteMailbox::addPin(const PinRow& row, std::size_t most) {
-  BELAY_TRY(write(statements_->addPin, row.digest, row.chain, row.release, row.text, row.atMs));
-  if (database_->changes() == 0) return false;
-  BELAY_TRY(write(statements_->dropPins, row.chain, most));
+Result<bool> SqliteMailbox::addPin(const PinRow& row, const PinBounds& bounds) {
+  std::int64_t tries = 0;
+  {
+    sqlite::Execution rows(statements_->pinTries, row.digest);
+    BELAY_ASSIGN(const bool found, rows.next());
+    if (found) tries = rows.integer(0);
+  }
+  if (tries >= bounds.tries) {
+    return Error{ErrorCode::kRelayQuota,
+                 "this statement was handed in " + std::to_string(tries) + " times"};
+  }
+  BELAY_TRY(write(statements_->addPin, row.digest, row.payload, row.chain, row.release, row.text,
+                  row.atMs));
+  if (tries > 0) return false;
+  BELAY_TRY(write(statements_->dropVariants, row.payload, bounds.ofPayload));
+  BELAY_TRY(write(statements_->dropPins, row.chain, bounds.ofChain));
   return true;
 }
 
@@ -140,8 +180,8 @@ Result<std::vector<PinRow>> SqliteMailbox::pins() {
   while (true) {
     BELAY_ASSIGN(const bool more, rows.next());
     if (!more) return out;
-    out.push_back(
-        {rows.string(0), rows.string(1), rows.string(2), rows.string(3), rows.integer(4)});
+    out.push_back({rows.string(0), rows.string(1), rows.string(2), rows.string(3), rows.string(4),
+                   rows.integer(5)});
   }
 }
 

@@ -39,7 +39,8 @@ struct SqliteMailbox::Statements {
                 "UPDATE hosts SET card_counter = ?1, card = ?2 WHERE number = ?3"
                 " AND card_counter < ?1"),
         card(db, "read card", "SELECT card FROM hosts WHERE id = ?"),
-        setConnected(db, "note a connection", "UPDATE hosts SET connected = ?, seen_ms = ? WHERE id = ?"),
+        setConnected(db, "note a connection",
+                     "UPDATE hosts SET connected = ?, seen_ms = max(seen_ms, ?) WHERE id = ?"),
         hostNumber(db, "find host", "SELECT number FROM hosts WHERE id = ?"),
         removeHost(db, "remove host", "DELETE FROM hosts WHERE number = ?"),
         removeMessages(db, "remove messages", "DELETE FROM messages WHERE host = ?"),
@@ -49,24 +50,32 @@ struct SqliteMailbox::Statements {
             db, "open session",
             "UPDATE hosts SET epoch = epoch + 1, session = ?, seen_ms = ? WHERE number = ?"),
         lastSession(db, "read session", "SELECT epoch, session FROM hosts WHERE number = ?"),
-        room(db, "look at mailbox",
-             "SELECT last_seq, queued, queued_bytes FROM hosts WHERE number = ?"),
+        room(
+            db, "look at mailbox",
+            "SELECT last_seq, queued, queued_bytes, hooks, hook_bytes, calls, call_bytes FROM hosts"
+            " WHERE number = ?"),
         addMessage(
             db, "add message",
             "INSERT INTO messages (host, seq, kind, at_ms, size, body) VALUES (?,?,?,?,?,?)"),
         countMessage(db, "count message",
-                     "UPDATE hosts SET last_seq = ?, queued = queued + 1,"
-                     " queued_bytes = queued_bytes + ? WHERE number = ?"),
+                     "UPDATE hosts SET last_seq = ?1, queued = queued + 1,"
+                     " queued_bytes = queued_bytes + ?2, hooks = hooks + (?3 = 0),"
+                     " hook_bytes = hook_bytes + iif(?3 = 0, ?2, 0), calls = calls + (?3 = 1),"
+                     " call_bytes = call_bytes + iif(?3 = 1, ?2, 0) WHERE number = ?4"),
         messages(db, "read messages",
                  "SELECT seq, kind, body, at_ms FROM messages WHERE host = ? AND seq > ?"
                  " ORDER BY seq LIMIT ?"),
         weighMessages(db, "weigh messages",
-                      "SELECT count(*), coalesce(sum(size), 0) FROM messages"
-                      " WHERE host = ? AND seq <= ?"),
+                      "SELECT count(*), coalesce(sum(size), 0),"
+                      " coalesce(sum(kind = ?3), 0), coalesce(sum(iif(kind = ?3, size, 0)), 0),"
+                      " coalesce(sum(kind = ?4), 0), coalesce(sum(iif(kind = ?4, size, 0)), 0)"
+                      " FROM messages WHERE host = ?1 AND seq <= ?2"),
         dropMessages(db, "drop messages", "DELETE FROM messages WHERE host = ? AND seq <= ?"),
         acknowledge(db, "acknowledge",
                     "UPDATE hosts SET acked = max(acked, ?1), last_seq = max(last_seq, ?1),"
-                    " queued = queued - ?2, queued_bytes = queued_bytes - ?3 WHERE number = ?4"),
+                    " queued = queued - ?2, queued_bytes = queued_bytes - ?3, hooks = hooks - ?4,"
+                    " hook_bytes = hook_bytes - ?5, calls = calls - ?6,"
+                    " call_bytes = call_bytes - ?7 WHERE number = ?8"),
         receive(db, "receive",
                 "UPDATE hosts SET received = ?1 WHERE number = ?2 AND received < ?1"),
         countCallbacks(db, "count callbacks", "SELECT count(*) FROM callbacks WHERE host = ?"),
@@ -99,19 +108,27 @@ struct SqliteMailbox::Statements {
                   " '' FROM approvals a JOIN hosts h ON h.number = a.host WHERE a.change > ?"
                   " ORDER BY a.change LIMIT ?"),
         renewApproval(db, "renew approval",
-                      "UPDATE approvals SET summary = ?, content = ? WHERE request = ?"),
+                      "UPDATE approvals SET summary = ?, content = ?, expires_ms = ?,"
+                      " closed_ms = max(closed_ms, 0) WHERE request = ?"),
         touchApproval(db, "touch approval",
                       "UPDATE approvals SET change = (SELECT max(change) + 1 FROM approvals)"
                       " WHERE request = ?"),
         closeApproval(db, "close approval",
-                      "UPDATE approvals SET closed_ms = ? WHERE request = ? AND closed_ms = 0"),
+                      "UPDATE approvals SET closed_ms = ? WHERE request = ? AND closed_ms <= 0"),
+        expiredApprovals(db, "find approvals that are over",
+                         "SELECT request FROM approvals WHERE closed_ms = 0 AND expires_ms <= ?"
+                         " ORDER BY expires_ms LIMIT ?"),
+        nextExpiry(db, "find the next end",
+                   "SELECT expires_ms FROM approvals WHERE closed_ms = 0"
+                   " ORDER BY expires_ms LIMIT 1"),
         handIn(db, "hand in a decision",
-               "INSERT INTO approval_decisions (request, decision, token, receipt, at_ms)"
-               " VALUES (?,?,?,'',?)"),
+               "INSERT INTO approval_decisions (request, decision, token, receipt, at_ms, tries)"
+               " VALUES (?,?,?,'',?,1)"
+               " ON CONFLICT (request, decision) DO UPDATE SET tries = tries + 1"),
         countHandedIn(db, "count decisions",
                       "SELECT count(*) FROM approval_decisions WHERE request = ? AND token = ?"),
         handedIn(db, "list decisions",
-                 "SELECT decision, receipt, at_ms FROM approval_decisions WHERE request = ?"
+                 "SELECT decision, receipt, at_ms, tries FROM approval_decisions WHERE request = ?"
                  " ORDER BY number"),
         addReceipt(db, "add receipt",
                    "UPDATE approval_decisions SET receipt = ? WHERE request = ? AND decision = ?"
@@ -121,13 +138,17 @@ struct SqliteMailbox::Statements {
                         " (SELECT request FROM approvals WHERE host = ?)"),
         removeApprovals(db, "remove approvals", "DELETE FROM approvals WHERE host = ?"),
         addPin(db, "add pin",
-               "INSERT OR IGNORE INTO pins (digest, chain, release, text, at_ms)"
-               " VALUES (?,?,?,?,?)"),
+               "INSERT INTO pins (digest, payload, chain, release, text, at_ms, tries)"
+               " VALUES (?,?,?,?,?,?,1) ON CONFLICT (digest) DO UPDATE SET tries = tries + 1"),
+        pinTries(db, "count pin", "SELECT tries FROM pins WHERE digest = ?"),
+        dropVariants(db, "drop old signatures",
+                     "DELETE FROM pins WHERE payload = ?1 AND number NOT IN (SELECT number FROM"
+                     " pins WHERE payload = ?1 ORDER BY number DESC LIMIT ?2)"),
         dropPins(db, "drop old pins",
                  "DELETE FROM pins WHERE chain = ?1 AND number NOT IN (SELECT number FROM pins"
                  " WHERE chain = ?1 ORDER BY number DESC LIMIT ?2)"),
         pins(db, "list pins",
-             "SELECT digest, chain, release, text, at_ms FROM pins ORDER BY number"),
+             "SELECT digest, payload, chain, release, text, at_ms FROM pins ORDER BY number"),
         addRelease(db, "add release",
                    "INSERT OR IGNORE INTO releases (digest, content, at_ms) VALUES (?,?,?)"),
         release(db, "find release", "SELECT content FROM releases WHERE digest = ?"),
@@ -159,8 +180,9 @@ struct SqliteMailbox::Statements {
   sqlite::Statement countCallbacks, openCallback, callback, useCallback, closeCallback, addHook,
       hook;
   sqlite::Statement countApprovals, openApproval, approval, approvals, renewApproval, touchApproval,
-      closeApproval, handIn, countHandedIn, handedIn, addReceipt, removeDecisions, removeApprovals;
-  sqlite::Statement addPin, dropPins, pins, addRelease, release, totals;
+      closeApproval, expiredApprovals, nextExpiry, handIn, countHandedIn, handedIn, addReceipt,
+      removeDecisions, removeApprovals;
+  sqlite::Statement addPin, pinTries, dropVariants, dropPins, pins, addRelease, release, totals;
   sqlite::Statement sweepTokens, sweepCallbacks, sweepApprovals, sweepDecisions;
 };
 

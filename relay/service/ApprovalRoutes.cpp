@@ -29,6 +29,8 @@ namespace {
 
 /// About one request by one token: what is wrong is made anew, and a bot speaks for many.
 constexpr std::size_t kDecisionsMax = 64;
+/// Whoever has heard nothing may hand it in again: whether it is the same, only the host can tell.
+constexpr std::int64_t kTriesMax = 16;
 constexpr std::int64_t kMsOfSecond = 1'000;
 constexpr std::size_t kSummaryBytesMax = 16u << 10;
 
@@ -66,7 +68,7 @@ Result<Value> describe(Mailbox& mailbox, const std::string& request) {
 
 struct Handed {
   std::string request;
-  std::string decision;  ///< Digest.
+  std::string decision;  ///< Digest of the lines: the signature makes it another one.
   std::string lines;
   std::string token;  ///< Digest of the credential.
 };
@@ -79,32 +81,32 @@ Result<Handed> readDecision(const http::ServerRequest& request) {
   if (decision.request.hex() != request.param("request")) {
     return Error{ErrorCode::kInvalidArgument, "the decision is about another request"};
   }
-  return Handed{decision.request.hex(), statement.digest().hex(), statement.lines(),
+  return Handed{decision.request.hex(), wire::digestOf(statement.lines()), statement.lines(),
                 wire::digestOf(bearerOf(request))};
 }
 
 Result<Outcome> handIn(Context& context, Mailbox& mailbox, const Handed& handed) {
   BELAY_ASSIGN(const std::optional<ApprovalRow> row, mailbox.approval(handed.request));
   if (!row) return noApproval(handed.request);
-  if (row->closed) {
+  // One that is over by this clock alone is still for its host to judge.
+  if (row->closed && !row->expired) {
     return Error{ErrorCode::kWaitClosed, "request " + handed.request + " is closed"};
   }
   const std::int64_t nowMs = context.clock.wallMs();
-  BELAY_ASSIGN(const bool fresh, mailbox.isNewDecision(handed.request, handed.decision,
-                                                       handed.token, kDecisionsMax));
+  BELAY_ASSIGN(const bool pass, mailbox.wantsDecision(handed.request, handed.decision, handed.token,
+                                                      kDecisionsMax, kTriesMax));
   Outcome outcome;
-  if (fresh) {
+  if (pass) {
     Value body;
     body.set("statement", handed.lines);
-    const mailbox::Quota quota{context.settings.messagesMax,
-                               static_cast<std::int64_t>(context.settings.bytesMax)};
-    BELAY_TRY(mailbox.put(row->host, wire::kDecision, json::print(body), nowMs, quota));
+    BELAY_TRY(mailbox.put(row->host, wire::kDecision, json::print(body), nowMs,
+                          quotaOf(context.settings)));
     BELAY_TRY(mailbox.handIn(handed.request, handed.decision, handed.token, nowMs));
     outcome.woken.push_back(row->host);
     outcome.approvalsChanged = true;
   }
   Value data;
-  data.set("request", handed.request).set("decision", handed.decision).set("existing", !fresh);
+  data.set("request", handed.request).set("decision", handed.decision).set("existing", !pass);
   outcome.response = okResponse(std::move(data), 202);
   outcome.onCommitted = [&context] { context.metrics.add(Counter::kDecisions); };
   return outcome;

@@ -50,10 +50,10 @@ Result<bool> tellOfHost(Mailbox& mailbox, const EventSource& source, std::string
 }
 
 Result<bool> tellOfPresence(Mailbox& mailbox, const EventSource& source, const std::string& host,
-                            bool connected) {
+                            bool connected, std::int64_t seenMs) {
   BELAY_ASSIGN(const std::optional<mailbox::HostRow> row, mailbox.host(host));
   if (!row || row->connected == connected) return false;
-  BELAY_TRY(mailbox.setConnected(host, connected, source.nowMs));
+  BELAY_TRY(mailbox.setConnected(host, connected, seenMs));
   return tellOfHost(mailbox, source, connected ? kHostConnected : kHostDisconnected, host);
 }
 
@@ -68,6 +68,7 @@ Result<bool> tellOfRequest(Mailbox& mailbox, const EventSource& source, std::str
   data.set("request", request).set("host", row->host).set("label", host ? host->label : "");
   data.set("expires", base::formatInstant(row->expiresMs)).set("closed", row->closed);
   data.set("summary", row->summary);
+  if (kind == kRequestClosed) data.set("reason", row->expired ? "expired" : "host");
   if (!decision.empty()) data.set("decision", decision);
   BELAY_TRY(mailbox.addEvent(makeEvent(source, kind, request, std::move(data)), source.most));
   return true;

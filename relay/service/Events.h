@@ -48,8 +48,8 @@ base::Result<bool> tellOfRequest(mailbox::Mailbox& mailbox, const EventSource& s
                                  std::string_view kind, const std::string& request,
                                  const std::string& decision = {});
 
-/// Keeps whether a host is connected, and tells of it.
+/// Keeps whether a host is connected, and tells of it. `seenMs`: when it was heard last.
 base::Result<bool> tellOfPresence(mailbox::Mailbox& mailbox, const EventSource& source,
-                                  const std::string& host, bool connected);
+                                  const std::string& host, bool connected, std::int64_t seenMs);
 
 }  // namespace belay::service

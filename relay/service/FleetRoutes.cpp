@@ -1,5 +1,6 @@
 // Which hosts there are, and what they offer. All of it is their own word, which others verify.
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/Text.h"
@@ -30,10 +31,11 @@ namespace {
 constexpr std::int64_t kHostsMost = 200;
 constexpr std::size_t kFlowsMost = 2'000;
 
-/// How fresh what is said of a host is: a host that is connected is here now.
-void addStaleness(Value& out, const OfferRow& row, std::int64_t nowMs) {
-  out.set("host", row.host).set("label", row.label).set("connected", row.connected);
-  const std::int64_t seenMs = row.connected ? nowMs : row.seenMs;
+/// How fresh what is said of a host is.
+void addStaleness(Value& out, const OfferRow& row, const Store& store) {
+  const Store::Seen seen = store.seen(row.host);
+  out.set("host", row.host).set("label", row.label).set("connected", seen.connected);
+  const std::int64_t seenMs = std::max(seen.seenMs, row.seenMs);
   if (seenMs != 0) out.set("seen_at", base::formatInstant(seenMs));
   if (!row.offer.empty()) out.set("offered_at", base::formatInstant(row.offeredMs));
 }
@@ -58,12 +60,12 @@ Result<Page> pageOf(const http::ServerRequest& request) {
               static_cast<std::size_t>(limit == 0 ? kHostsMost : limit)};
 }
 
-Result<Value> listPage(Mailbox& mailbox, const Page& page, std::int64_t nowMs) {
+Result<Value> listPage(Mailbox& mailbox, const Page& page, const Store& store) {
   BELAY_ASSIGN(const std::vector<OfferRow> rows, mailbox.offers(page.after, page.most));
   json::Array hosts;
   for (const OfferRow& row : rows) {
     Value host;
-    addStaleness(host, row, nowMs);
+    addStaleness(host, row, store);
     const auto offer = offerOf(row);
     host.set("flows", offer ? static_cast<std::int64_t>(offer->flows.size()) : 0);
     hosts.push_back(std::move(host));
@@ -75,18 +77,18 @@ Result<Value> listPage(Mailbox& mailbox, const Page& page, std::int64_t nowMs) {
 }
 
 Value flowJson(const Offer::Flow& flow, const Offer& offer, const OfferRow& row,
-               std::int64_t nowMs) {
+               const Store& store) {
   Value out;
   out.set("flow", flow.flow).set("release", flow.release.hex()).set("pin", flow.pin);
   out.set("startable", flow.startable);
   out.set("input", flow.input == crypto::Digest{} ? "" : flow.input.hex());
   out.set("as_of", base::formatInstant(offer.createdMs));
-  addStaleness(out, row, nowMs);
+  addStaleness(out, row, store);
   return out;
 }
 
 Result<Value> listFlows(Mailbox& mailbox, const Page& page, const std::string& wanted,
-                        std::int64_t nowMs) {
+                        const Store& store) {
   BELAY_ASSIGN(const std::vector<OfferRow> rows, mailbox.offers(page.after, page.most));
   json::Array flows;
   std::string last;
@@ -101,7 +103,7 @@ Result<Value> listFlows(Mailbox& mailbox, const Page& page, const std::string& w
     if (!offer) continue;
     for (const Offer::Flow& flow : offer->flows) {
       if (wanted.empty() || flow.flow == wanted)
-        flows.push_back(flowJson(flow, *offer, row, nowMs));
+        flows.push_back(flowJson(flow, *offer, row, store));
     }
   }
   Value out;
@@ -110,7 +112,7 @@ Result<Value> listFlows(Mailbox& mailbox, const Page& page, const std::string& w
   return out;
 }
 
-Result<Value> describe(Mailbox& mailbox, const std::string& name, std::int64_t nowMs) {
+Result<Value> describe(Mailbox& mailbox, const std::string& name, const Store& store) {
   BELAY_ASSIGN(const std::vector<OfferRow> rows, mailbox.offersOf(name));
   if (rows.empty()) return Error{ErrorCode::kRelayHost, "there is no host " + base::visible(name)};
   const OfferRow& row = rows.front();
@@ -119,7 +121,7 @@ Result<Value> describe(Mailbox& mailbox, const std::string& name, std::int64_t n
                                            ": name one by its thumbprint"};
   }
   Value out;
-  addStaleness(out, row, nowMs);
+  addStaleness(out, row, store);
   BELAY_ASSIGN(const std::optional<mailbox::HostRow> host, mailbox.host(row.host));
   if (host) {
     BELAY_ASSIGN(Value key, json::parse(host->jwk));
@@ -153,7 +155,7 @@ void answerHosts(Context& context, http::ServerRequest&& request, http::Responde
   const bool local = request.peer.credentials.has_value();
   context.store.post(
       std::move(responder), [&context, page = *page, local](Mailbox& mailbox) -> Result<Outcome> {
-        auto data = local ? listHosts(mailbox) : listPage(mailbox, page, context.clock.wallMs());
+        auto data = local ? listHosts(mailbox) : listPage(mailbox, page, context.store);
         if (!data) return std::move(data).error();
         return Outcome{okResponse(std::move(*data)), {}, {}, {}};
       });
@@ -162,7 +164,7 @@ void answerHosts(Context& context, http::ServerRequest&& request, http::Responde
 void answerHost(Context& context, http::ServerRequest&& request, http::Responder responder) {
   context.store.post(std::move(responder),
                      [&context, name = request.param("host")](Mailbox& mailbox) -> Result<Outcome> {
-                       BELAY_ASSIGN(Value data, describe(mailbox, name, context.clock.wallMs()));
+                       BELAY_ASSIGN(Value data, describe(mailbox, name, context.store));
                        return Outcome{okResponse(std::move(data)), {}, {}, {}};
                      });
 }
@@ -170,13 +172,12 @@ void answerHost(Context& context, http::ServerRequest&& request, http::Responder
 void answerFlows(Context& context, http::ServerRequest&& request, http::Responder responder) {
   auto page = pageOf(request);
   if (!page) return responder.send(errorResponse(page.error()));
-  context.store.post(
-      std::move(responder),
-      [&context, page = *page,
-       flow = request.queryValue("flow").value_or("")](Mailbox& mailbox) -> Result<Outcome> {
-        BELAY_ASSIGN(Value data, listFlows(mailbox, page, flow, context.clock.wallMs()));
-        return Outcome{okResponse(std::move(data)), {}, {}, {}};
-      });
+  context.store.post(std::move(responder),
+                     [&context, page = *page, flow = request.queryValue("flow").value_or("")](
+                         Mailbox& mailbox) -> Result<Outcome> {
+                       BELAY_ASSIGN(Value data, listFlows(mailbox, page, flow, context.store));
+                       return Outcome{okResponse(std::move(data)), {}, {}, {}};
+                     });
 }
 
 }  // namespace belay::service

@@ -227,6 +227,7 @@ Result<Outcome> takeBatch(Context& context, Mailbox& mailbox, const Session& ses
   if (host->epoch != session.epoch) {
     return Error{ErrorCode::kRelayFenced, "a newer session of this host has taken over"};
   }
+  context.store.hear(session.host);
   std::int64_t last = host->received;
   Outcome outcome;
   json::Array refused;

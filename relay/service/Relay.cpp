@@ -153,9 +153,14 @@ class Relay::Implementation {
     StoreSettings bounds;
     bounds.requestsMax = static_cast<std::size_t>(settings_.requestsMax);
     bounds.goneAfter = 2 * settings_.pollMax + kPollSlack;
-    bounds.onPresence = [this](mailbox::Mailbox& mailbox, const std::string& host,
-                               bool connected) -> Status {
-      const auto told = tellOfPresence(mailbox, context_->events(), host, connected);
+    bounds.onPresence = [this](mailbox::Mailbox& mailbox, const std::string& host, bool connected,
+                               std::int64_t seenMs) -> Status {
+      const auto told = tellOfPresence(mailbox, context_->events(), host, connected, seenMs);
+      if (told && *told) store_->bell().ring();
+      return told ? Status{} : Status{told.error()};
+    };
+    bounds.onExpired = [this](mailbox::Mailbox& mailbox, const std::string& request) -> Status {
+      const auto told = tellOfRequest(mailbox, context_->events(), kRequestClosed, request);
       if (told && *told) store_->bell().ring();
       return told ? Status{} : Status{told.error()};
     };

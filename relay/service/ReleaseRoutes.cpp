@@ -13,6 +13,7 @@
 #include "common/statement/Roster.h"
 #include "common/statement/SignedStatement.h"
 #include "common/wire/Body.h"
+#include "common/wire/CallbackProof.h"
 #include "common/wire/Protocol.h"
 #include "relay/service/Responses.h"
 #include "relay/service/Routes.h"
@@ -30,7 +31,6 @@ using mailbox::PinRow;
 
 namespace {
 
-constexpr std::size_t kPinsOfChainMax = 8;
 constexpr std::int64_t kReleasesMax = 10'000;
 constexpr std::int64_t kPinsMax = 10'000;
 
@@ -47,7 +47,8 @@ Result<PinRow> readPin(const http::ServerRequest& request) {
   // Only to know which ones belong together.
   BELAY_ASSIGN(const auto pin, statement::Pin::parse(statement.unverifiedPayload()));
   PinRow row;
-  row.digest = statement.digest().hex();
+  row.digest = wire::digestOf(statement.lines());
+  row.payload = statement.digest().hex();
   row.chain = pin.flow + "/" + pin.channel;
   row.release = pin.release.hex();
   row.text = statement.lines();
@@ -85,9 +86,10 @@ Result<PinRow> readRoster(const http::ServerRequest& request) {
     message.set("root", root.lines());
   }
   PinRow row;
-  row.digest = statement.digest().hex();
   row.chain = kRosterChain;
   row.text = json::print(message);
+  row.digest = wire::digestOf(row.text);
+  row.payload = statement.digest().hex();
   return row;
 }
 
@@ -106,19 +108,18 @@ Result<Outcome> passOn(Context& context, Mailbox& mailbox, PinRow pin) {
     return Error{ErrorCode::kRelayQuota,
                  "this relay keeps at most " + std::to_string(kPinsMax) + " pins"};
   }
-  BELAY_ASSIGN(const bool fresh, mailbox.addPin(pin, kPinsOfChainMax));
+  // One that comes again goes out again: hosts may have refused it, or were not here yet.
+  BELAY_ASSIGN(const bool fresh, mailbox.addPin(pin, {}));
   Outcome outcome;
-  if (fresh) {
-    BELAY_ASSIGN(const std::optional<std::string> release, mailbox.release(pin.release));
-    BELAY_ASSIGN(const std::vector<HostRow> hosts, mailbox.hosts());
-    for (const HostRow& host : hosts) {
-      BELAY_TRY(sendPin(mailbox, host.id, pin, nowMs));
-      if (release) BELAY_TRY(sendRelease(mailbox, host.id, pin.release, nowMs));
-      outcome.woken.push_back(host.id);
-    }
+  BELAY_ASSIGN(const std::optional<std::string> release, mailbox.release(pin.release));
+  BELAY_ASSIGN(const std::vector<HostRow> hosts, mailbox.hosts());
+  for (const HostRow& host : hosts) {
+    BELAY_TRY(sendPin(mailbox, host.id, pin, nowMs));
+    if (release) BELAY_TRY(sendRelease(mailbox, host.id, pin.release, nowMs));
+    outcome.woken.push_back(host.id);
   }
   Value data;
-  data.set("pin", pin.digest).set("existing", !fresh);
+  data.set("pin", pin.payload).set("existing", !fresh);
   data.set("hosts", static_cast<std::int64_t>(outcome.woken.size()));
   outcome.response = okResponse(std::move(data), 202);
   outcome.onCommitted = [&context] { context.metrics.add(Counter::kPins); };

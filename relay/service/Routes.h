@@ -87,6 +87,11 @@ base::Result<std::int64_t> queryNumber(const http::ServerRequest& request, std::
 base::Result<statement::SignedStatement> statementIn(const http::ServerRequest& request,
                                                      std::string_view typ, const char* others);
 
+/// Of each room of a host's mailbox.
+inline mailbox::Quota quotaOf(const Settings& settings) {
+  return {settings.messagesMax, static_cast<std::int64_t>(settings.bytesMax)};
+}
+
 /// A digest of a body. Errors: kInvalidArgument.
 base::Result<std::string> digestMember(const json::Value& body, std::string_view name,
                                        bool required);

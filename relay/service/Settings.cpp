@@ -100,8 +100,10 @@ void visitOptions(SettingsType& s, Visitor& v) {
   v.section("limits",
             "Bounds. What is over one of them is refused with 429 or 503, never dropped.");
   v.number("limits.messages_per_host", s.messagesMax, 10, 10'000'000,
-           "Callbacks and webhooks that wait for one host.");
-  v.bytes("limits.bytes_per_host", s.bytesMax, 4u << 20, 1ull << 40, "Their bytes.");
+           "Webhooks that wait for one host. As many callbacks have room beside them, and as much\n"
+           "that is signed: decisions and starts.");
+  v.bytes("limits.bytes_per_host", s.bytesMax, 4u << 20, 1ull << 40,
+          "The bytes of each of the three.");
   v.number("limits.callbacks_per_host", s.callbacksMax, 1, 1'000'000,
            "Callbacks that one host has open.");
   v.number("limits.approvals_per_host", s.approvalsMax, 1, 100'000,

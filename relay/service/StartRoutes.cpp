@@ -56,9 +56,8 @@ Result<Outcome> handIn(Context& context, Mailbox& mailbox, const Handed& handed)
   if (pass) {
     Value body;
     body.set("start", row.start).set("sealed", handed.sealed);
-    const mailbox::Quota quota{context.settings.messagesMax,
-                               static_cast<std::int64_t>(context.settings.bytesMax)};
-    BELAY_TRY(mailbox.put(row.host, wire::kStart, json::print(body), row.atMs, quota));
+    BELAY_TRY(mailbox.put(row.host, wire::kStart, json::print(body), row.atMs,
+                          quotaOf(context.settings)));
     outcome.woken.push_back(row.host);
   }
   Value data;

@@ -21,6 +21,8 @@ namespace {
 constexpr std::size_t kSweptMost = 1'000;
 /// So often, in its span, is looked for hosts that are gone.
 constexpr int kLooksOfSpan = 4;
+/// A host that has polled comes again within this time, if it is there.
+constexpr milliseconds kBetweenPolls{10'000};
 /// After a start hosts come back in their own time.
 constexpr milliseconds kBackAfterStart{300'000};
 
@@ -29,6 +31,12 @@ bool endsTransaction(ErrorCode code) {
   return code == ErrorCode::kDiskFull || code == ErrorCode::kJournalIo ||
          code == ErrorCode::kJournalCorrupt || code == ErrorCode::kJournalForeign ||
          code == ErrorCode::kInternal;
+}
+
+Error removed() {
+  return Error{ErrorCode::kRelayHost,
+               "this host was removed from the relay",
+               {"belay link enrol URL --token TOKEN"}};
 }
 
 Error fenced() {
@@ -109,13 +117,11 @@ void Store::putBack(Batch&& rest) {
 }
 
 Status Store::commit(const Batch& batch, bool draining) {
-  const bool owed = std::any_of(batch.begin(), batch.end(), [](const Request& each) {
-    return !each.poll.has_value();
-  });
+  const bool owed = std::any_of(batch.begin(), batch.end(),
+                                [](const Request& each) { return !each.poll.has_value(); });
   const milliseconds begun = clock_.sinceBoot();
   const bool waited =
-      deferred_ > 0 &&
-      (draining || deferred_ >= settings_.deferMost || begun >= commitBy_);
+      deferred_ > 0 && (draining || deferred_ >= settings_.deferMost || begun >= commitBy_);
   if (!owed && !waited) return {};
   deferred_ = 0;
   BELAY_TRY(mailbox_.commit());
@@ -149,9 +155,10 @@ Result<std::optional<milliseconds>> Store::step() {
   watchers_.expire(clock_.sinceBoot(), draining);
   BELAY_TRY(sweep());
   BELAY_TRY(lookForGone());
+  BELAY_TRY(closeExpired());
   BELAY_TRY(mailbox_.upkeep(!more));
   if (more) return std::optional(clock_.sinceBoot());
-  milliseconds next = std::min(nextSweep_, nextLook_);
+  milliseconds next = std::min({nextSweep_, nextLook_, nextExpiry_});
   if (!deadlines_.empty()) next = std::min(next, deadlines_.begin()->first);
   if (deferred_ > 0) next = std::min(next, commitBy_);
   next = std::min(next, watchers_.next().value_or(next));
@@ -209,14 +216,19 @@ Status Store::answer(std::vector<Done>& done) {
     } else {
       each.responder.send(std::move(each.outcome.response));
     }
-    if (!each.outcome.fenced.empty()) unpark(each.outcome.fenced, errorResponse(fenced()));
+    if (!each.outcome.fenced.empty()) {
+      BELAY_ASSIGN(const auto host, mailbox_.host(each.outcome.fenced));
+      unpark(each.outcome.fenced, errorResponse(host ? fenced() : removed()));
+    }
     woken.insert(woken.end(), std::make_move_iterator(each.outcome.woken.begin()),
                  std::make_move_iterator(each.outcome.woken.end()));
   }
   std::sort(woken.begin(), woken.end());
   woken.erase(std::unique(woken.begin(), woken.end()), woken.end());
   for (const std::string& host : woken) BELAY_TRY(wake(host));
-  return changed ? watchers_.notify(mailbox_) : Status{};
+  if (!changed) return {};
+  nextExpiry_ = milliseconds{0};
+  return watchers_.notify(mailbox_);
 }
 
 Status Store::takePoll(Request& request, std::vector<Done>& done) {
@@ -228,11 +240,11 @@ Status Store::takePoll(Request& request, std::vector<Done>& done) {
   };
   const auto host = mailbox_.host(poll.session.host);
   if (!host) return host.error();
-  if (!*host) return refuse(Error{ErrorCode::kRelayHost, "this host was removed"});
+  if (!*host) return refuse(removed());
   if ((*host)->epoch != poll.session.epoch) return refuse(fenced());
-  if (presence_.seen(poll.session.host, clock_.sinceBoot()) && !(*host)->connected &&
-      settings_.onPresence) {
-    const Status told = settings_.onPresence(mailbox_, poll.session.host, true);
+  if (presence_.seen(poll.session.host, clock_.sinceBoot(), clock_.wallMs()) &&
+      !(*host)->connected && settings_.onPresence) {
+    const Status told = settings_.onPresence(mailbox_, poll.session.host, true, clock_.wallMs());
     if (!told) return refuse(told.error());
     defer();
   }
@@ -287,7 +299,8 @@ Result<std::optional<http::ServerResponse>> Store::collect(const Poll& poll) {
 void Store::park(http::Responder responder, const Poll& poll) {
   unpark(poll.session.host, noMessages());
   const milliseconds until = clock_.sinceBoot() + poll.wait;
-  const auto at = parked_.emplace(poll.session.host, Parked{std::move(responder), poll, until}).first;
+  const auto at =
+      parked_.emplace(poll.session.host, Parked{std::move(responder), poll, until}).first;
   deadlines_.emplace(until, &at->first);
   parkedCount_.store(parked_.size(), std::memory_order_relaxed);
 }
@@ -333,18 +346,54 @@ Status Store::lookForGone() {
   if (first) {
     BELAY_ASSIGN(const std::vector<mailbox::HostRow> hosts, mailbox_.hosts());
     for (const mailbox::HostRow& host : hosts) {
-      if (host.connected) presence_.seen(host.id, now + kBackAfterStart);
+      if (host.connected) presence_.expect(host.id, now + kBackAfterStart);
     }
   }
   Status told;
-  for (const std::string& host : presence_.gone(now - settings_.goneAfter)) {
-    if (told) told = settings_.onPresence(mailbox_, host, false);
+  for (const auto& [host, heard] : presence_.gone(now - settings_.goneAfter)) {
+    if (told) told = settings_.onPresence(mailbox_, host, false, heard.wallMs);
   }
   if (told) told = mailbox_.commit();
   if (told) return {};
   mailbox_.rollback();
   log_.error("store.presence_failed", told.error());
   return told.error().code == ErrorCode::kDiskFull ? Status{} : told;
+}
+
+Store::Seen Store::seen(const std::string& host) const {
+  const Presence::Heard heard = presence_.lastHeard(host);
+  if (heard.wallMs == 0) return {};
+  const auto parked = parked_.find(host);
+  const bool connected = parked != parked_.end() ? parked->second.responder.open()
+                                                 : clock_.sinceBoot() - heard.at <= kBetweenPolls;
+  return {connected, heard.wallMs};
+}
+
+/// Decides nothing: what the host says of it counts, whenever that comes.
+Status Store::closeExpired() {
+  const milliseconds now = clock_.sinceBoot();
+  if (now < nextExpiry_) return {};
+  nextExpiry_ = now + settings_.sweepEvery;
+  const std::int64_t wallMs = clock_.wallMs();
+  auto closed = mailbox_.closeExpired(wallMs, kSweptMost);
+  Status told = closed ? Status{} : Status{closed.error()};
+  if (closed && settings_.onExpired) {
+    for (const std::string& request : *closed) {
+      if (told) told = settings_.onExpired(mailbox_, request);
+    }
+  }
+  if (told) told = mailbox_.commit();
+  if (!told) {
+    mailbox_.rollback();
+    log_.error("store.expiry_failed", told.error());
+    return told.error().code == ErrorCode::kDiskFull ? Status{} : told;
+  }
+  BELAY_ASSIGN(const std::optional<std::int64_t> next, mailbox_.nextExpiry());
+  if (next) {
+    nextExpiry_ =
+        std::min(nextExpiry_, now + milliseconds{std::max<std::int64_t>(*next - wallMs, 0)});
+  }
+  return closed->empty() ? Status{} : watchers_.notify(mailbox_);
 }
 
 Status Store::sweep() {

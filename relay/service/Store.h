@@ -59,8 +59,12 @@ struct StoreSettings {
   /// A host that has not polled for so long is not connected any more.
   std::chrono::milliseconds goneAfter{130'000};
   /// In a transaction, when a host has begun or ended to poll; may be empty.
-  std::function<base::Status(mailbox::Mailbox&, const std::string& host, bool connected)>
+  /// `seenMs`: when it was heard last; 0: not by this process.
+  std::function<base::Status(mailbox::Mailbox&, const std::string& host, bool connected,
+                             std::int64_t seenMs)>
       onPresence;
+  /// In a transaction, when an approval was closed by its end; may be empty.
+  std::function<base::Status(mailbox::Mailbox&, const std::string& request)> onExpired;
   /// What polls alone write waits so long for a commit that is made anyway, or until there are so
   /// many of them: a host that is there, and what it acknowledges, come again with its next poll.
   std::chrono::milliseconds deferTime{250};
@@ -95,6 +99,16 @@ class Store {
   base::Result<std::optional<std::chrono::milliseconds>> step();
   /// Waits for something to do, until `until` at the latest.
   void wait(std::optional<std::chrono::milliseconds> until);
+
+  // Owner only, which is whoever works on the mailbox.
+
+  /// This host has sent something.
+  void hear(const std::string& host) { presence_.heard(host, clock_.sinceBoot(), clock_.wallMs()); }
+  struct Seen {
+    bool connected = false;   ///< Its poll waits here, or has come a moment ago.
+    std::int64_t seenMs = 0;  ///< When it was heard last; 0: not by this process.
+  };
+  Seen seen(const std::string& host) const;
 
   /// Rings when there may be an event to send. Any thread.
   Bell& bell() { return bell_; }
@@ -141,6 +155,7 @@ class Store {
   void expire(bool all);
   base::Status sweep();
   base::Status lookForGone();
+  base::Status closeExpired();
 
   // Constant after construction.
   mailbox::Mailbox& mailbox_;
@@ -163,7 +178,8 @@ class Store {
   std::chrono::milliseconds commitBy_{0};    // For these.
   Watchers watchers_;
   Presence presence_;
-  std::chrono::milliseconds nextLook_{-1};  // For hosts that are gone; negative: never looked.
+  std::chrono::milliseconds nextExpiry_{0};  // Of an approval, at the earliest.
+  std::chrono::milliseconds nextLook_{-1};   // For hosts that are gone; negative: never looked.
 
   base::ConditionVariable ready_;
   base::Mutex mutex_;

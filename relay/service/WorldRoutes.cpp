@@ -34,10 +34,6 @@ Outcome taken(bool existing) {
   return {okResponse(std::move(data), 202), {}, {}, {}};
 }
 
-mailbox::Quota quotaOf(const Settings& settings) {
-  return {settings.messagesMax, static_cast<std::int64_t>(settings.bytesMax)};
-}
-
 struct Callback {
   std::string route;     ///< Digest.
   std::string delivery;  ///< What makes it the same again.

@@ -17,6 +17,8 @@ from chaos_proxy import ChaosProxy
 links = importlib.import_module("31_link")
 NIGHTLY = os.environ.get("CHAOS_MODE") == "nightly"
 KILLS = int(os.environ.get("CHAOS_KILLS", "1000" if NIGHTLY else "12"))
+# Seconds after which the proxy that cuts does so.
+CUT = 30 if NIGHTLY else 14
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or int.from_bytes(os.urandom(4), "big")
 FLOW = ("slug: ci\ntriggers:\n  - webhook: push\n    auth: {type: hmac-sha256, secret: k}\n    dedupe_for: 0s\n"
         "steps:\n  - id: note\n    set: {n: '${{ input.n }}'}\nstate: {n: none}\noutput: '${{ state }}'\n")
@@ -147,19 +149,19 @@ def test_nothing_is_lost_and_nothing_doubled_over_kills_and_faults():
 def test_a_proxy_that_buffers_strips_and_cuts():
     """Polls last longer than it lets anything last: the host finds a length that passes."""
     with relays.Relay(links.FAST) as relay:
-        with ChaosProxy(relay.authority.context("DNS:localhost"), ("127.0.0.1", relay.port), SEED, 0, 14) as proxy:
+        with ChaosProxy(relay.authority.context("DNS:localhost"), ("127.0.0.1", relay.port), SEED, 0, CUT) as proxy:
             relay.rename("https://localhost:%d" % proxy.port)
             relay.start()
             with belay.started(links.settings(relay, poll="60s")) as host:
                 prepared(host, relay)
-                time.sleep(16)
+                time.sleep(CUT + 2)
                 check.equal(1, proxy.seen["cut"])
                 links.connected(host, 30)
                 asked = sum(proxy.seen.values())
-                time.sleep(24)
-                # One or two polls of 11 seconds have passed, and none was cut.
+                time.sleep(2 * CUT)
+                # Two or three polls of four fifths of that have passed, and none was cut: in a minute three at most.
                 check.equal(1, proxy.seen["cut"], host.log()[-800:])
-                check.equal(True, sum(proxy.seen.values()) - asked <= 5, str(proxy.seen))
+                check.equal(True, sum(proxy.seen.values()) - asked <= (3 if NIGHTLY else 5), str(proxy.seen))
 
 
 if __name__ == "__main__":

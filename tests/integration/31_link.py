@@ -105,7 +105,7 @@ def test_a_callback_through_the_relay():
             # Wrong: signed with another token, then a body that does not fit, then one that was changed.
             check.equal(202, post_callback(relay, wait, token + "x", url, b'{"ok":true}')[0])
             check.equal(202, post_callback(relay, wait, token, url, b'{"ok":"maybe"}')[0])
-            belay.eventually(lambda: state(host)[1]["received"] == 2, what="two refusals")
+            belay.eventually(lambda: state(host)[1]["processed"] == 2, what="two refusals")
             check.equal(["BLY-SCHEMA-VIOLATION", "BLY-CALLBACK-SIGNATURE"],
                         [row.get("refused") for row in state(host)[1]["inbox"]])
             check.equal("waiting", host.show(run)["run"]["status"])
@@ -163,7 +163,7 @@ def test_a_webhook_through_the_relay():
             check.equal({"ref": "main"}, host.wait_run(runs[0]["id"])["run"]["output"])
             # Again: the host knows it; and nothing of the unsigned one.
             check.equal(202, relay.request("POST", path, body, signature)[0])
-            belay.eventually(lambda: state(host)[1]["received"] == 3, what="three deliveries")
+            belay.eventually(lambda: state(host)[1]["processed"] == 3, what="three deliveries")
             check.equal(1, len(host.get("/v1/runs?flow=ci")["runs"]))
             check.equal(["BLY-WEBHOOK-REFUSED"],
                         [row["refused"] for row in state(host)[1]["inbox"] if "refused" in row])
@@ -195,7 +195,7 @@ def test_pins_and_releases_through_the_relay():
                                           {"Content-Type": "application/octet-stream"}, bearer=token)
                 check.equal(201, status)
             check.equal(202, relay.request("POST", "/v1/pins", {"statement": half}, bearer=token)[0])
-            belay.eventually(lambda: state(host)[1]["received"] == 2, what="the half pin")
+            belay.eventually(lambda: state(host)[1]["processed"] == 2, what="the half pin")
             check.equal(["BLY-RELEASE-UNPINNED", "BLY-STATEMENT-QUORUM"],
                         [row.get("refused") for row in state(host)[1]["inbox"]])
             check.equal([], host.get("/v1/flows")["flows"])

@@ -395,7 +395,7 @@ def test_a_pin_that_comes_before_its_roster_waits_for_it():
             texts = [pin] + [stranger.sign(dict(payload, release="%064x" % n), "belay-pin+jws") + "\n" for n in range(2, 12)]
             for text in texts:
                 check.equal(202, relay.request("POST", "/v1/pins", {"statement": text}, bearer=token)[0])
-            belay.eventually(lambda: link.state(host)[1]["received"] >= 12, what="all of them")
+            belay.eventually(lambda: link.state(host)[1]["processed"] >= 12, what="all of them")
             check.equal({"BLY-TRUST-NONE"}, {row.get("refused") for row in link.state(host)[1]["inbox"][:5]})
             host.kill()
             host.start()

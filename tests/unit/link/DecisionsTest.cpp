@@ -96,6 +96,27 @@ TEST_GROUP(Decisions) {
   }
 };
 
+TEST(Decisions, aRequestLastsAsLongAsItIsOpen) {
+  LONGS_EQUAL(4'000, link::requestLastsMs(14'000, 10'000));
+  LONGS_EQUAL(1, link::requestLastsMs(10'001, 10'000));
+  // It is open, whatever the clock says.
+  LONGS_EQUAL(3'600'000, link::requestLastsMs(10'000, 10'000));
+  LONGS_EQUAL(3'600'000, link::requestLastsMs(10'000, 99'000'000'000));
+}
+
+TEST(Decisions, aRequestForWhichTheRelayHasNoRoomIsToldAgain) {
+  host.start(kGate);
+  const auto rows = outbox();
+  const link::RelayClient::Refusal full{rows.back().seq, "BLY-RELAY-QUOTA", "full"};
+  CHECK(host.tell([&](runtime::Runtime&) { return part->handed(kUrl, rows.back().seq, {full}); })
+            .ok());
+  STRCMP_EQUAL("", kinds().c_str());
+  LONGS_EQUAL(1, *host.journal->link().heldRequests());
+  host.pass(5s);
+  STRCMP_EQUAL("request", kinds().c_str());
+  LONGS_EQUAL(0, *host.journal->link().heldRequests());
+}
+
 TEST(Decisions, whatIsAskedIsToldOnceAndSealedForThoseWhoMayAnswer) {
   host.start(kGate);
   STRCMP_EQUAL("request", kinds().c_str());

@@ -126,6 +126,42 @@ TEST(LinkPart, whatTheRelayHasIsDropped) {
   STRCMP_EQUAL("3:callback_open", outbox().c_str());
 }
 
+TEST(LinkPart, whatTheRelayHasNoRoomForIsToldAgain) {
+  enrol();
+  on.host.start(kWaiting);
+  on.host.start(kWaiting);
+  const auto refused = [&](std::int64_t upTo, std::int64_t seq) {
+    const link::RelayClient::Refusal refusal{seq, "BLY-RELAY-QUOTA", "one open"};
+    return on.host.tell(
+        [=, this](runtime::Runtime&) { return part->handed(kUrl, upTo, {refusal}); });
+  };
+  CHECK(refused(3, 3).ok());
+  STRCMP_EQUAL("one open", part->standing()->refusal.c_str());
+  LONGS_EQUAL(1, *on.host.journal->link().heldCallbacks());
+  on.host.pass(std::chrono::seconds{4});
+  STRCMP_EQUAL("", outbox().c_str());
+  on.host.pass(std::chrono::seconds{2});
+  STRCMP_EQUAL("4:callback_open", outbox().c_str());
+  // Again, and the pause is longer; a restart does not wait for it.
+  CHECK(refused(4, 4).ok());
+  on.host.pass(std::chrono::seconds{8});
+  STRCMP_EQUAL("", outbox().c_str());
+  on.host.boot();
+  on.host.pass(std::chrono::seconds{1});
+  STRCMP_EQUAL("5:callback_open", outbox().c_str());
+  CHECK(handed(5).ok());
+  on.host.pass(std::chrono::seconds{6});
+  STRCMP_EQUAL("", part->standing()->refusal.c_str());
+  LONGS_EQUAL(0, *on.host.journal->link().heldCallbacks());
+  STRCMP_EQUAL("", outbox().c_str());
+  // What is refused for another reason is not.
+  on.host.start(kWaiting);
+  const link::RelayClient::Refusal wrong{6, "BLY-CONFLICT", "another host's"};
+  CHECK(on.host.tell([&](runtime::Runtime&) { return part->handed(kUrl, 6, {wrong}); }).ok());
+  on.host.pass(std::chrono::seconds{60});
+  STRCMP_EQUAL("", outbox().c_str());
+}
+
 TEST(LinkPart, aMessageTakesEffectOnceOverPowerCuts) {
   enrol();
   const auto run = on.host.start(kWaiting);
@@ -274,5 +310,22 @@ TEST(LinkPart, anotherRelayBeginsAnew) {
   STRCMP_EQUAL("1:hooks 2:callback_open 3:callback_open 4:hooks", outbox().c_str());
   // The same relay again keeps its numbers.
   enrol("https://other.test");
+  LONGS_EQUAL(1, part->standing()->received);
+  LONGS_EQUAL(2, part->standing()->processed);
+}
+
+TEST(LinkPart, aRelayThatHasAnotherMailboxForTheHostNumbersAnew) {
+  enrol();
+  CHECK(take(7, "poem", "{}").ok());
+  const auto again = [&](bool fresh) {
+    CHECK(on.host.tell([&](runtime::Runtime&) {
+                   return part->enrolled({kUrl, "h", "l", fresh});
+                 })
+              .ok());
+    return part->standing()->received;
+  };
+  LONGS_EQUAL(7, again(false));
+  LONGS_EQUAL(0, again(true));
+  CHECK(take(1, "poem", "{}").ok());
   LONGS_EQUAL(1, part->standing()->received);
 }

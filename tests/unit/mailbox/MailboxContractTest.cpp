@@ -1,24 +1,31 @@
 // What every store of a relay must do, asked of each implementation through the interface alone.
 // A store that is opened again stands for a process that was killed: what was committed is there.
 
+#include <filesystem>
+
 #include "tests/unit/mailbox/MailboxFixture.h"
 
 using namespace belay;
 using namespace belay::mailbox;
 using base::ErrorCode;
 
-TEST_GROUP_BASE(MailboxContract, MailboxFixture) {
-  std::int64_t put(const std::string& to, const std::string& body,
-                   const std::optional<Quota>& quota = std::nullopt) {
-    const auto seq = store->put(to, "callback", body, kNow, quota);
-    CHECK(seq.ok());
-    return *seq;
-  }
-  ErrorCode codeOf(const base::Status& status) {
-    CHECK(!status.ok());
-    return status.error().code;
-  }
-};
+TEST_GROUP_BASE(MailboxContract, MailboxFixture){
+    /// The number of the nth message of a mailbox, at one time.
+    static std::int64_t nth(std::int64_t n){return leastNumber(kNow) + n - 1;
+}
+/// Gives which message it is.
+std::int64_t put(const std::string& to, const std::string& body,
+                 const std::optional<Quota>& quota = std::nullopt) {
+  const auto seq = store->put(to, "callback", body, kNow, quota);
+  CHECK(seq.ok());
+  return *seq - nth(0);
+}
+ErrorCode codeOf(const base::Status& status) {
+  CHECK(!status.ok());
+  return status.error().code;
+}
+}
+;
 
 TEST(MailboxContract, whatWasNotCommittedIsNotThereAfterAKill) {
   host("a");
@@ -48,14 +55,14 @@ TEST(MailboxContract, messagesComeInOrderUntilTheyAreAcknowledged) {
   host("b");
   for (int i = 1; i <= 5; ++i) LONGS_EQUAL(i, put("a", std::to_string(i)));
   LONGS_EQUAL(1, put("b", "other"));
-  CHECK(store->acknowledge("a", 2).ok());
+  CHECK(store->acknowledge("a", nth(2)).ok());
   CHECK(store->commit().ok());
   const auto left = store->messages("a", 0, 10, 1000);
   LONGS_EQUAL(3, left->size());
-  LONGS_EQUAL(3, left->front().seq);
-  LONGS_EQUAL(5, left->back().seq);
+  LONGS_EQUAL(nth(3), left->front().seq);
+  LONGS_EQUAL(nth(5), left->back().seq);
   LONGS_EQUAL(2, store->messages("a", 0, 2, 1000)->size());
-  LONGS_EQUAL(1, store->messages("a", 4, 10, 1000)->size());
+  LONGS_EQUAL(1, store->messages("a", nth(4), 10, 1000)->size());
   LONGS_EQUAL(3, store->host("a")->value().queued);
   LONGS_EQUAL(3, store->host("a")->value().queuedBytes);
   LONGS_EQUAL(1, store->messages("b", 0, 10, 1000)->size());
@@ -73,7 +80,7 @@ TEST(MailboxContract, aBoundOfBytesLeavesAtLeastOneMessage) {
 TEST(MailboxContract, numbersAreNeverGivenTwice) {
   host("a");
   put("a", "1");
-  CHECK(store->acknowledge("a", 1).ok());
+  CHECK(store->acknowledge("a", nth(1)).ok());
   CHECK(store->commit().ok());
   reopen();
   LONGS_EQUAL(2, put("a", "2"));
@@ -82,11 +89,56 @@ TEST(MailboxContract, numbersAreNeverGivenTwice) {
 
 TEST(MailboxContract, aStoreThatIsOlderThanItsHostGoesOnBehindIt) {
   host("a");
-  CHECK(store->acknowledge("a", 41).ok());
+  CHECK(store->acknowledge("a", nth(41)).ok());
   LONGS_EQUAL(42, put("a", "x"));
-  CHECK(store->acknowledge("a", 40).ok());
-  LONGS_EQUAL(41, store->host("a")->value().acked);
+  CHECK(store->acknowledge("a", nth(40)).ok());
+  LONGS_EQUAL(nth(41), store->host("a")->value().acked);
   LONGS_EQUAL(1, store->host("a")->value().queued);
+}
+
+TEST(MailboxContract, whatComesToAStoreThatWasSetBackIsBehindAllThatItsHostHas) {
+  host("a");
+  put("a", "of the backup");
+  CHECK(store->commit().ok());
+  store.reset();
+  const std::string file = folder.path() + "/relay.db";
+  std::filesystem::copy(file, folder.path() + "/backup");
+  store = open(folder.path());
+  std::int64_t last = 0;
+  for (int i = 1; i <= 5; ++i) last = store->put("a", "callback", "{}", kNow + i, {}).value();
+  CHECK(store->acknowledge("a", last).ok());
+  CHECK(store->commit().ok());
+  store.reset();
+  std::filesystem::copy(folder.path() + "/backup", file,
+                        std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::remove(file + "-wal");
+  store = open(folder.path());
+  // More and fewer of them than were there before.
+  for (int i = 0; i < 9; ++i) CHECK(store->put("a", "callback", "new", kNow + 1000, {}).ok());
+  CHECK(store->acknowledge("a", last).ok());
+  const auto left = store->messages("a", last, 20, 1000);
+  LONGS_EQUAL(9, left->size());
+  LONGS_EQUAL(9, store->host("a")->value().queued);
+  for (const MessageRow& row : *left) STRCMP_EQUAL("new", row.body.c_str());
+}
+
+TEST(MailboxContract, aHostThatIsHereAgainGetsNumbersAboveAllThatItHas) {
+  host("a");
+  const auto before = store->put("a", "callback", "1", kNow, {});
+  CHECK(store->removeHost("a").value());
+  CHECK(store->removeToken("ta").value());
+  host("a");
+  CHECK(*before < store->put("a", "callback", "2", kNow + 1, {}).value());
+}
+
+TEST(MailboxContract, numbersRiseThroughAnyClock) {
+  host("a");
+  std::int64_t last = 0;
+  for (const std::int64_t now : {kNow, kNow - 5'000, std::int64_t{-7}, wire::kSequenceMax, kNow}) {
+    const auto seq = store->put("a", "callback", "1", now, {});
+    CHECK(*seq > last && *seq <= wire::kSequenceMax / 2 + 8);
+    last = *seq;
+  }
 }
 
 TEST(MailboxContract, aFullMailboxRefusesAndSaysSo) {
@@ -102,16 +154,40 @@ TEST(MailboxContract, aFullMailboxRefusesAndSaysSo) {
               int(store->put("a", "callback", "4", kNow, bytes).error().code));
   // What the relay itself has to say goes through, and the transaction is whole.
   LONGS_EQUAL(4, put("a", "pin"));
-  CHECK(store->acknowledge("a", 1).ok());
+  CHECK(store->acknowledge("a", nth(1)).ok());
   CHECK(store->commit().ok());
   LONGS_EQUAL(3, store->host("a")->value().queued);
+}
+
+TEST(MailboxContract, eachKindOfRoomHasItsOwnQuota) {
+  host("a");
+  const Quota one{1, 1000};
+  const char* const kinds[] = {"webhook", "callback", "decision"};
+  const auto putEach = [&](const Quota& quota, bool taken) {
+    for (const char* kind : kinds)
+      CHECK_EQUAL(taken, store->put("a", kind, "12345", kNow, quota).ok());
+  };
+  putEach(one, true);
+  putEach(one, false);
+  // Starts are signed too.
+  CHECK(!store->put("a", "start", "x", kNow, one).ok());
+  putEach({9, 9}, false);
+  putEach({9, 10}, true);
+  CHECK(store->commit().ok());
+  reopen();
+  CHECK(store->acknowledge("a", nth(3)).ok());
+  LONGS_EQUAL(3, store->host("a")->value().queued);
+  LONGS_EQUAL(15, store->host("a")->value().queuedBytes);
+  putEach(one, false);
+  CHECK(store->acknowledge("a", nth(6)).ok());
+  putEach(one, true);
 }
 
 TEST(MailboxContract, nobodyHasAMailboxWithoutEnrolment) {
   LONGS_EQUAL(int(ErrorCode::kRelayHost),
               int(store->put("a", "callback", "1", kNow, std::nullopt).error().code));
   LONGS_EQUAL(int(ErrorCode::kRelayHost), int(store->openSession("a", "s", kNow).error().code));
-  LONGS_EQUAL(int(ErrorCode::kRelayHost), int(codeOf(store->acknowledge("a", 1))));
+  LONGS_EQUAL(int(ErrorCode::kRelayHost), int(codeOf(store->acknowledge("a", nth(1)))));
   LONGS_EQUAL(int(ErrorCode::kRelayHost), int(store->receive("a", 1).error().code));
 }
 
@@ -219,17 +295,33 @@ TEST(MailboxContract, hooksAreReplacedAsAWhole) {
 }
 
 TEST(MailboxContract, pinsAreKeptOnceAndTheNewestOfAChain) {
+  const PinBounds bounds{3, 2, 2};
   for (int i = 0; i < 5; ++i) {
     const std::string digest = "d" + std::to_string(i);
-    CHECK(store->addPin({digest, "f/stable", "r1", "text", kNow}, 3).value());
+    CHECK(store->addPin({digest, "p" + digest, "f/stable", "r1", "text", kNow}, bounds).value());
   }
-  CHECK(store->addPin({"other", "g/stable", "r2", "text", kNow}, 3).value());
-  CHECK(!store->addPin({"d4", "f/stable", "r1", "text", kNow}, 3).value());
+  CHECK(store->addPin({"other", "po", "g/stable", "r2", "text", kNow}, bounds).value());
+  CHECK(!store->addPin({"d4", "pd4", "f/stable", "r1", "text", kNow}, bounds).value());
+  // It was passed on twice.
+  CHECK(store->addPin({"d4", "pd4", "f/stable", "r1", "text", kNow}, bounds).error().code ==
+        ErrorCode::kRelayQuota);
   CHECK(store->commit().ok());
   const auto pins = store->pins();
   LONGS_EQUAL(4, pins->size());
   STRCMP_EQUAL("d2", pins->front().digest.c_str());
   STRCMP_EQUAL("other", pins->back().digest.c_str());
+}
+
+TEST(MailboxContract, aPinWithOtherSignaturesTakesNoRoomFromOtherPins) {
+  const PinBounds bounds{3, 2, 9};
+  CHECK(store->addPin({"first", "p1", "f/stable", "r1", "text", kNow}, bounds).value());
+  for (const char* digest : {"a", "b", "c", "d"})
+    CHECK(store->addPin({digest, "p2", "f/stable", "r1", "text", kNow}, bounds).value());
+  const auto pins = store->pins();
+  LONGS_EQUAL(3, pins->size());
+  STRCMP_EQUAL("first", pins->at(0).digest.c_str());
+  STRCMP_EQUAL("c", pins->at(1).digest.c_str());
+  STRCMP_EQUAL("d", pins->at(2).digest.c_str());
 }
 
 TEST(MailboxContract, releasesAreKeptByTheirDigest) {
@@ -269,7 +361,7 @@ TEST(MailboxContract, manyMessagesGoThroughUpkeep) {
   }
   LONGS_EQUAL(1000, store->host("a")->value().queued);
   LONGS_EQUAL(1000, store->messages("a", 0, 2000, 1 << 30)->size());
-  CHECK(store->acknowledge("a", 999).ok());
+  CHECK(store->acknowledge("a", nth(999)).ok());
   CHECK(store->commit().ok());
   LONGS_EQUAL(2000, store->host("a")->value().queuedBytes);
 }
@@ -329,23 +421,51 @@ TEST(MailboxContract, decisionsAreKeptOnceWithTheirReceipts) {
   host("a");
   host("b");
   CHECK(store->openApproval(approvalRow("r1", "a"), 10).ok());
-  CHECK(*store->isNewDecision("r1", "d1", "t", 2));
-  CHECK(*store->isNewDecision("r1", "d1", "t", 2));  // to ask writes nothing
+  CHECK(*store->wantsDecision("r1", "d1", "t", 2, 2));
+  CHECK(*store->wantsDecision("r1", "d1", "t", 2, 2));  // to ask writes nothing
   CHECK(store->handIn("r1", "d1", "t", kNow).ok());
-  CHECK(!*store->isNewDecision("r1", "d1", "t", 2));
+  CHECK(*store->wantsDecision("r1", "d1", "t", 2, 2));  // nobody has heard of it
+  CHECK(store->handIn("r1", "d1", "t", kNow).ok());
+  CHECK(store->wantsDecision("r1", "d1", "t", 2, 2).error().code == ErrorCode::kRelayQuota);
   CHECK(store->handIn("r1", "d2", "t", kNow).ok());
-  CHECK(store->isNewDecision("r1", "d3", "t", 2).error().code == ErrorCode::kRelayQuota);
+  CHECK(store->wantsDecision("r1", "d3", "t", 2, 2).error().code == ErrorCode::kRelayQuota);
   // Whose room is used up is nobody else's loss.
-  CHECK(*store->isNewDecision("r1", "d4", "other", 2));
+  CHECK(*store->wantsDecision("r1", "d4", "other", 2, 2));
   CHECK(store->handIn("r1", "d4", "other", kNow).ok());
   CHECK(store->addReceipt("b", "r1", "d1", "lie", true, kNow).ok());
   CHECK(store->addReceipt("a", "r1", "d2", "first", false, kNow).ok());
   CHECK(store->addReceipt("a", "r1", "d2", "second", false, kNow).ok());
+  CHECK(!*store->wantsDecision("r1", "d2", "t", 2, 2));  // it has its receipt
   const auto handed = store->handedIn("r1");
   LONGS_EQUAL(3, handed->size());
   STRCMP_EQUAL("", (*handed)[0].receipt.c_str());
   STRCMP_EQUAL("first", (*handed)[1].receipt.c_str());
   CHECK(!(*store->approval("r1"))->closed);
+}
+
+TEST(MailboxContract, approvalsAreClosedByTheirEndUntilTheirHostSaysMore) {
+  host("a");
+  CHECK(!*store->nextExpiry());
+  CHECK(store->openApproval(approvalRow("r1", "a", kNow + 10), 2).ok());
+  CHECK(store->openApproval(approvalRow("r2", "a", kNow + 20), 2).ok());
+  LONGS_EQUAL(kNow + 10, **store->nextExpiry());
+  LONGS_EQUAL(0, store->closeExpired(kNow + 9, 10)->size());
+  const std::int64_t before = (*store->approval("r2"))->change;
+  const auto closed = store->closeExpired(kNow + 10, 10);
+  LONGS_EQUAL(1, closed->size());
+  STRCMP_EQUAL("r1", closed->front().c_str());
+  const auto row = **store->approval("r1");
+  CHECK(row.closed && row.expired && row.change > before);
+  LONGS_EQUAL(kNow + 20, **store->nextExpiry());
+  // There is room for another one, and none is closed twice.
+  CHECK(store->openApproval(approvalRow("r3", "a", kNow + 99), 2).ok());
+  LONGS_EQUAL(0, store->closeExpired(kNow + 11, 10)->size());
+  // Its host still asks: the clocks differ.
+  CHECK(store->openApproval(approvalRow("r1", "a", kNow + 50), 2).ok());
+  CHECK(!(*store->approval("r1"))->closed);
+  LONGS_EQUAL(2, store->closeExpired(kNow + 50, 10)->size());
+  CHECK(store->addReceipt("a", "r1", "", "over", true, kNow + 51).ok());
+  CHECK((*store->approval("r1"))->closed && !(*store->approval("r1"))->expired);
 }
 
 TEST(MailboxContract, approvalsGoADayAfterTheirEnd) {

@@ -65,6 +65,16 @@ TEST(SqliteMailbox, aForeignDatabaseIsLeftAlone) {
   LONGS_EQUAL(int(ErrorCode::kJournalForeign), int(opened.error().code));
 }
 
+TEST(SqliteMailbox, aStoreOfBeforeTheFirstReleaseIsNamed) {
+  const std::string mark =
+      "CREATE TABLE t (a); PRAGMA application_id = " + std::to_string(kApplicationId) +
+      "; PRAGMA user_version = 1;";
+  makeFile(folder.at("relay.db"), mark.c_str());
+  const auto opened = openAt(folder.at("relay.db"));
+  CHECK(!opened.ok());
+  LONGS_EQUAL(int(ErrorCode::kJournalForeign), int(opened.error().code));
+}
+
 TEST(SqliteMailbox, aNewerStoreIsRefused) {
   const std::string mark =
       "CREATE TABLE t (a); PRAGMA application_id = " + std::to_string(kApplicationId) +

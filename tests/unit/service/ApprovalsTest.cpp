@@ -40,14 +40,19 @@ TEST_GROUP(Approvals) {
   RelayFixture::Answer get(const std::string& target) {
     return relay.ask("GET", target, "", RelayFixture::bearer(token));
   }
+  std::size_t waiting() { return relay.poll(session).data.find("messages")->asArray().size(); }
   std::string statement(const std::string& about, const std::string& comment = "") {
+    return statement(about, comment, relay.key);
+  }
+  std::string statement(const std::string& about, const std::string& comment,
+                        const crypto::P256PrivateKey& by) {
     statement::Decision decision;
     decision.fleet = crypto::sha256("fleet");
     decision.request = *crypto::Digest::fromHex(about);
     decision.comment = comment;
     json::Value body;
     body.set("statement",
-             statement::signJws(relay.key, statement::Decision::kTyp, decision.print()) + "\n");
+             statement::signJws(by, statement::Decision::kTyp, decision.print()) + "\n");
     return json::print(body);
   }
   RelayFixture::Answer decide(const std::string& body) {
@@ -75,19 +80,46 @@ TEST(Approvals, areListedShownAndClosed) {
   LONGS_EQUAL(409, decide(statement(request)).status);
 }
 
-TEST(Approvals, aDecisionIsPassedOnOnceAndItsReceiptComesBack) {
+TEST(Approvals, aDecisionIsPassedOnUntilItsReceiptComesBack) {
   open(request);
-  const auto first = decide(statement(request));
+  const std::string signature = statement(request);
+  const auto first = decide(signature);
   LONGS_EQUAL(202, first.status);
-  CHECK(decide(statement(request)).data.flag("existing"));
-  const auto polled = relay.poll(session);
-  const auto& messages = polled.data.find("messages")->asArray();
-  LONGS_EQUAL(1, messages.size());
-  STRCMP_EQUAL("decision", messages[0].text("kind").c_str());
+  CHECK(!decide(signature).data.flag("existing"));
+  LONGS_EQUAL(2, waiting());
   receipt(first.data.text("decision"), false);
+  CHECK(decide(signature).data.flag("existing"));
+  LONGS_EQUAL(2, waiting());
   const auto shown = get("/v1/approvals/" + request);
-  const json::Value& decision = shown.data.find("decisions")->asArray().at(0);
-  STRCMP_EQUAL("a.b.c", decision.text("receipt").c_str());
+  const auto& decisions = shown.data.find("decisions")->asArray();
+  LONGS_EQUAL(1, decisions.size());
+  STRCMP_EQUAL("a.b.c", decisions[0].text("receipt").c_str());
+}
+
+TEST(Approvals, theSameDecisionOfAnotherPersonIsAnotherOne) {
+  open(request);
+  // Of the same bytes, signed by somebody else: each is known by its signature.
+  const auto ours = decide(statement(request));
+  const auto theirs =
+      decide(statement(request, "", crypto::P256PrivateKey::generate(relay.random)));
+  CHECK(!theirs.data.flag("existing"));
+  LONGS_EQUAL(2, waiting());
+  receipt(theirs.data.text("decision"), false);
+  const auto shown = get("/v1/approvals/" + request);
+  const auto& decisions = shown.data.find("decisions")->asArray();
+  STRCMP_EQUAL(ours.data.text("decision").c_str(), decisions.at(0).text("decision").c_str());
+  STRCMP_EQUAL("", decisions.at(0).text("receipt").c_str());
+  STRCMP_EQUAL("a.b.c", decisions.at(1).text("receipt").c_str());
+}
+
+TEST(Approvals, aDecisionWithoutAnAnswerIsPassedOnSoManyTimes) {
+  open(request);
+  const std::string signature = statement(request);
+  for (int i = 0; i < 16; ++i) LONGS_EQUAL(202, decide(signature).status);
+  const auto tooOften = decide(signature);
+  LONGS_EQUAL(429, tooOften.status);
+  STRCMP_EQUAL("BLY-RELAY-QUOTA", tooOften.code.c_str());
+  LONGS_EQUAL(16, waiting());
 }
 
 TEST(Approvals, aDecisionThatFoundNoRoomMayComeAgain) {
@@ -104,6 +136,18 @@ TEST(Approvals, aDecisionThatFoundNoRoomMayComeAgain) {
   LONGS_EQUAL(202, again.status);
   CHECK(!again.data.flag("existing"));
   LONGS_EQUAL(1, relay.poll(session, 1).data.find("messages")->asArray().size());
+}
+
+TEST(Approvals, webhooksTakeNoRoomFromDecisions) {
+  relay.settings.messagesMax = 3;
+  relay.settings.bytesMax = 4'000;
+  say("hooks", json::parse(R"({"hooks":["ci.push"]})").value());
+  open(request);
+  const std::string hook = "/h/" + relay.key.publicKey().thumbprint() + "/ci.push";
+  LONGS_EQUAL(202, relay.ask("POST", hook, std::string(2'000, 'x')).status);
+  LONGS_EQUAL(429, relay.ask("POST", hook, std::string(2'000, 'x')).status);
+  for (int i = 0; i < 3; ++i) LONGS_EQUAL(i < 2 ? 202 : 429, relay.ask("POST", hook, "{}").status);
+  LONGS_EQUAL(202, decide(statement(request)).status);
 }
 
 TEST(Approvals, whatIsNoDecisionAboutThisRequestIsNotTaken) {

@@ -29,8 +29,8 @@ std::string message(int seq, const std::string& kind, const std::string& body) {
 }
 
 std::string request(const char* summary = "") {
-  return std::string("{\"request\":\"") + kRequest +
-         "\",\"lasts_ms\":3600000,\"summary\":\"" + summary + "\",\"sealed\":\"x\"}";
+  return std::string("{\"request\":\"") + kRequest + "\",\"lasts_ms\":3600000,\"summary\":\"" +
+         summary + "\",\"sealed\":\"x\"}";
 }
 
 std::string receipt(const char* decision, bool closed) {
@@ -96,6 +96,39 @@ TEST(Events, aRequestIsToldOnceAndNothingThatIsSealed) {
   CHECK(data.find("sealed") == nullptr);
   STRCMP_EQUAL(kDecision, events[1].find("data")->text("decision").c_str());
   CHECK(events[2].find("data")->flag("closed"));
+  STRCMP_EQUAL("host", events[2].find("data")->text("reason").c_str());
+}
+
+TEST(Events, aRequestThatEndsWhileItsHostIsAwayIsClosed) {
+  relay.bounds.onExpired = [this](mailbox::Mailbox& mailbox,
+                                  const std::string& request) -> base::Status {
+    const auto told =
+        service::tellOfRequest(mailbox, relay.context->events(), service::kRequestClosed, request);
+    return told ? base::Status{} : base::Status{told.error()};
+  };
+  relay.renewStore();
+  const std::string id = add("https://bot.test/x");
+  const std::string session = relay.session(relay.key);
+  relay.hand(session, message(1, "request", request()));
+  const std::string token = relay.newToken("approver");
+  auto waiting =
+      relay.send("GET", "/v1/approvals?after=1&wait_s=60", "", RelayFixture::bearer(token));
+  CHECK(!relay.answerOf(waiting).has_value());
+  relay.clock.advance(std::chrono::seconds{3'599});
+  relay.step();
+  LONGS_EQUAL(1, taken(id).size());
+  relay.clock.advance(std::chrono::seconds{1});
+  relay.step();
+  auto events = taken(id);
+  LONGS_EQUAL(1, events.size());
+  STRCMP_EQUAL("request.closed", events[0].text("type").c_str());
+  CHECK(events[0].find("data")->flag("closed"));
+  STRCMP_EQUAL("expired", events[0].find("data")->text("reason").c_str());
+  // Whoever waits for a change hears of it; the host says it too, and nobody is told twice.
+  relay.hand(session, message(2, "receipt", receipt("", true)));
+  LONGS_EQUAL(0, taken(id).size());
+  CHECK(relay.mailbox->approval(kRequest)->value().closed);
+  CHECK(!relay.mailbox->approval(kRequest)->value().expired);
 }
 
 TEST(Events, whatAHostLetsTheRelayReadIsInTheEvent) {
@@ -119,8 +152,9 @@ TEST(Events, anotherHostsReceiptTellsNothing) {
 TEST(Events, hostsThatComeAndGoAreTold) {
   relay.bounds.goneAfter = std::chrono::seconds{100};
   relay.bounds.onPresence = [this](mailbox::Mailbox& mailbox, const std::string& host,
-                                   bool connected) -> base::Status {
-    const auto told = service::tellOfPresence(mailbox, relay.context->events(), host, connected);
+                                   bool connected, std::int64_t seenMs) -> base::Status {
+    const auto told =
+        service::tellOfPresence(mailbox, relay.context->events(), host, connected, seenMs);
     return told ? base::Status{} : base::Status{told.error()};
   };
   relay.renewStore();

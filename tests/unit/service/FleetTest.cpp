@@ -1,6 +1,7 @@
 // Starts on their way to hosts, and what the fleet offers: kept, passed on, and told to those who
 // may know it. Nothing of it is believed or opened here.
 
+#include "common/base/Units.h"
 #include "common/crypto/Sha256.h"
 #include "common/statement/Offer.h"
 #include "tests/unit/service/RelayFixture.h"
@@ -124,6 +125,31 @@ TEST(Fleet, whatAHostOffersIsListedWithItsAge) {
   tell(offer(0));
   LONGS_EQUAL(0, get("/v1/flows", overseer).data.find("flows")->asArray().size());
   STRCMP_EQUAL("BLY-RELAY-HOST", get("/v1/hosts/nobody", overseer).code.c_str());
+}
+
+TEST(Fleet, aHostIsConnectedWhileItsPollWaits) {
+  const auto seen = [this] { return get("/v1/hosts/web-1", starter).data; };
+  // A session alone is no poll.
+  CHECK(!seen().flag("connected"));
+  auto parked =
+      relay.send("POST", "/v1/poll", "{\"ack\":0,\"wait_s\":50}", RelayFixture::bearer(session));
+  CHECK(!relay.answerOf(parked).has_value());
+  const std::string polled = base::formatInstant(relay.clock.wallMs());
+  relay.clock.advance(std::chrono::seconds{40});
+  CHECK(seen().flag("connected"));
+  STRCMP_EQUAL(polled.c_str(), seen().text("seen_at").c_str());
+  // Its connection is gone, and was heard no later than that.
+  parked.port->close();
+  CHECK(!seen().flag("connected"));
+  STRCMP_EQUAL(polled.c_str(), seen().text("seen_at").c_str());
+  // What it hands in is heard too; between two polls it is there for a moment.
+  LONGS_EQUAL(0, waiting());
+  CHECK(seen().flag("connected"));
+  relay.clock.advance(std::chrono::seconds{5});
+  tell(offer(1));
+  STRCMP_EQUAL(base::formatInstant(relay.clock.wallMs()).c_str(), seen().text("seen_at").c_str());
+  relay.clock.advance(std::chrono::seconds{11});
+  CHECK(!seen().flag("connected"));
 }
 
 TEST(Fleet, aHostOffersForItselfAlone) {

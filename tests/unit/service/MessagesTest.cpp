@@ -43,7 +43,7 @@ TEST(Messages, aCallbackIsStoredAndComesVerbatim) {
   LONGS_EQUAL(1, countOf(polled));
   const json::Value& message = first(polled);
   STRCMP_EQUAL("callback", message.text("kind").c_str());
-  LONGS_EQUAL(1, message.integer("seq"));
+  LONGS_EQUAL(relay.numberOf(1), message.integer("seq"));
   const json::Value* const content = message.find("body");
   STRCMP_EQUAL("w1", content->text("wait").c_str());
   STRCMP_EQUAL("1700000000", content->text("timestamp").c_str());
@@ -117,14 +117,18 @@ TEST(Messages, aFullMailboxIsSaidToTheSender) {
   LONGS_EQUAL(429, full.status);
   STRCMP_EQUAL("BLY-RELAY-QUOTA", full.code.c_str());
   LONGS_EQUAL(1, relay.metrics.value(service::Counter::kQuotaRefused));
+  // Callbacks have room of their own, and so much of it.
   const std::string callback = relay.openCallback(session, "w1", 2);
+  for (int i = 0; i < 2; ++i)
+    LONGS_EQUAL(202, relay.ask("POST", callback, std::to_string(i)).status);
   LONGS_EQUAL(429, relay.ask("POST", callback, "{}").status);
-  LONGS_EQUAL(2, countOf(relay.poll(session)));
-  relay.poll(session, 2);
+  LONGS_EQUAL(4, countOf(relay.poll(session)));
+  relay.poll(session, 3);
   // What was refused was not taken: it may come again.
   const auto again = relay.ask("POST", callback, "{}");
   LONGS_EQUAL(202, again.status);
   CHECK(!again.data.flag("existing"));
+  LONGS_EQUAL(202, relay.ask("POST", url, "2").status);
 }
 
 TEST(Messages, aParkedPollIsAnsweredByTheFirstMessage) {
@@ -178,9 +182,7 @@ TEST(Messages, whatAHostHasIsRemovedAndNeverComesAgain) {
 
 TEST(Messages, anAcknowledgementAloneWaitsForACommitOrForItsTime) {
   relay.hand(session, kHooks);
-  const auto tell = [&] {
-    return relay.ask("POST", "/h/" + host() + "/ci.push", "x", {}).status;
-  };
+  const auto tell = [&] { return relay.ask("POST", "/h/" + host() + "/ci.push", "x", {}).status; };
   const auto commits = [&] { return relay.metrics.value(service::Counter::kCommits); };
   LONGS_EQUAL(202, tell());
   const auto before = commits();
@@ -218,9 +220,9 @@ TEST(Messages, soManyAcknowledgementsWaitAndNoMore) {
   for (int i = 0; i < 3; ++i) relay.ask("POST", "/h/" + host() + "/ci.push", std::to_string(i));
   const auto before = relay.metrics.value(service::Counter::kCommits);
   auto box = std::make_shared<http::ExchangeMailbox>();
-  for (std::int64_t i = 1; i <= 2; ++i) {
+  for (int i = 1; i <= 2; ++i) {
     store.poll(http::Responder(std::make_shared<http::ExchangePort>(box, http::ExchangeId{}, 1000)),
-               {{host(), 1}, i, 10, {}});
+               {{host(), 1}, relay.numberOf(i), 10, {}});
     CHECK(store.step().ok());
     LONGS_EQUAL(1, box->take().size());
   }

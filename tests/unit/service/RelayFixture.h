@@ -38,6 +38,7 @@ class RelayFixture {
   /// A request whose answer may come later.
   struct Pending {
     std::optional<Answer> refusal;
+    std::shared_ptr<http::ExchangePort> port;  ///< Of its connection.
     std::shared_ptr<http::ExchangeMailbox> box = std::make_shared<http::ExchangeMailbox>();
   };
 
@@ -81,9 +82,9 @@ class RelayFixture {
       pending.refusal = read(*admission.refusal);
       return pending;
     }
-    auto port =
+    pending.port =
         std::make_shared<http::ExchangePort>(pending.box, http::ExchangeId{}, std::size_t{1} << 20);
-    table->handle(std::move(request), http::Responder(std::move(port)));
+    table->handle(std::move(request), http::Responder(pending.port));
     return pending;
   }
   /// Nothing while there is no answer.
@@ -154,13 +155,18 @@ class RelayFixture {
     BELAY_CHECK(answer.status == 200);
     return "/c/" + route;
   }
+  /// The number of the nth message, where the clock has stood still.
+  std::int64_t numberOf(int nth) const { return firstNumber + nth - 1; }
+  /// `acknowledged`: how many messages.
   Answer poll(const std::string& session, int acknowledged = 0) {
-    return ask("POST", "/v1/poll", "{\"ack\":" + std::to_string(acknowledged) + ",\"wait_s\":0}",
+    const std::int64_t ack = acknowledged > 0 ? numberOf(acknowledged) : 0;
+    return ask("POST", "/v1/poll", "{\"ack\":" + std::to_string(ack) + ",\"wait_s\":0}",
                bearer(session));
   }
 
   TempFolder folder;
   SimClock clock;
+  const std::int64_t firstNumber = mailbox::leastNumber(clock.wallMs());
   SeededRandom random;
   MemoryLog log;
   service::Settings settings;

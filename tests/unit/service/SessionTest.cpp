@@ -151,9 +151,14 @@ TEST(Session, aNewerOneFencesTheOlder) {
 
 TEST(Session, aHostThatWasRemovedIsOut) {
   const std::string session = relay.session(relay.key);
+  auto parked =
+      relay.send("POST", "/v1/poll", "{\"ack\":0,\"wait_s\":50}", RelayFixture::bearer(session));
+  CHECK(!relay.answerOf(parked).has_value());
   relay.local = true;
   const std::string id = relay.key.publicKey().thumbprint();
   LONGS_EQUAL(200, relay.ask("DELETE", "/v1/hosts/" + id).status);
+  // Nobody has its key besides.
+  STRCMP_EQUAL("BLY-RELAY-HOST", relay.answerOf(parked)->code.c_str());
   LONGS_EQUAL(404, relay.ask("DELETE", "/v1/hosts/" + id).status);
   relay.local = false;
   LONGS_EQUAL(401, relay.poll(session).status);
