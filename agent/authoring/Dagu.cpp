@@ -1,6 +1,7 @@
 #include "agent/authoring/Dagu.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
 #include "agent/authoring/DaguReader.h"
@@ -134,6 +135,15 @@ class Translation {
     if (name.empty()) name = !title.empty() ? title : std::string(node.name);
     if (name.empty()) name = "step-" + std::to_string(position + 1);
     step.id = steps_.uniqueId(name);
+    if (const std::string wanted = identifierFrom(name); step.id != wanted) {
+      const bool taken = std::any_of(read_.begin(), read_.end(),
+                                     [&](const auto& one) { return one.id == wanted; });
+      notes_.changed(node, (taken ? "another step has the name " + wanted + " already"
+                                  : wanted + " is no name for a step here") +
+                               ": this one is " + step.id +
+                               (names_.contains(name) ? ", and depends on it mean the first" : ""));
+    }
+    names_.insert(step.names.begin(), step.names.end());
     const Value* depends = node.value.find("depends");
     if (depends) {
       step.depends = depends->isString() ? std::vector{depends->asString()} : listTexts(*depends);
@@ -363,7 +373,8 @@ class Translation {
   DaguDefaults defaults_;
   DaguSteps steps_;
   std::vector<DaguStep> read_;
-  int branches_ = 0;  ///< Within each other.
+  std::set<std::string> names_;  ///< Of those.
+  int branches_ = 0;             ///< Within each other.
   Value properties_;
   json::Array required_;
 };

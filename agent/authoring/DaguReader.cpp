@@ -222,6 +222,47 @@ Value DaguVariables::environment(std::string_view text,
   return out;
 }
 
+namespace {
+
+/// The words of a line. Within "…" and `…` a space is a part of its word.
+std::vector<std::string> quotedWords(std::string_view text) {
+  std::vector<std::string> out(1);
+  char quote = '\0';
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '\\' && quote == '"' && at + 1 < text.size()) {
+      out.back() += {c, text[++at]};
+      continue;
+    }
+    if (quote == '\0' && (c == ' ' || c == '\t' || c == '\n')) {
+      if (!out.back().empty()) out.emplace_back();
+      continue;
+    }
+    if (quote == '\0' && (c == '"' || c == '`'))
+      quote = c;
+    else if (c == quote)
+      quote = '\0';
+    out.back() += c;
+  }
+  if (out.back().empty()) out.pop_back();
+  return out;
+}
+
+/// A text without the double quotes around it.
+std::string unquoted(std::string_view text) {
+  if (text.size() < 2 || text.front() != '"' || text.back() != '"') return std::string(text);
+  std::string out;
+  text = text.substr(1, text.size() - 2);
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool escapes =
+        text[at] == '\\' && at + 1 < text.size() && (text[at + 1] == '"' || text[at + 1] == '\\');
+    out += text[escapes ? ++at : at];
+  }
+  return out;
+}
+
+}  // namespace
+
 std::vector<DaguPair> pairsOf(const Node& node, ImportNotes& notes) {
   std::vector<DaguPair> out;
   const auto member = [&](const Node& one) {
@@ -230,29 +271,18 @@ std::vector<DaguPair> pairsOf(const Node& node, ImportNotes& notes) {
     else
       notes.dropped(one, std::string(one.name) + " is no text");
   };
+  // NAME=value, NAME="a value", "NAME=a value"
+  const auto pair = [&](const Node& one, const std::string& text) {
+    const std::string word = unquoted(text);
+    const std::size_t split = word.find('=');
+    const std::string name = word.substr(0, split);
+    if (split != std::string::npos && isName(name))
+      out.push_back({name, unquoted(word.substr(split + 1))});
+    else
+      notes.dropped(one, "the positional value " + base::visible(word) + " has no name");
+  };
   const auto words = [&](const Node& one, const std::string& text) {
-    // NAME=value, NAME="a value"
-    for (std::size_t at = 0; at < text.size();) {
-      const std::size_t equals = text.find('=', at);
-      std::size_t end = text.find(' ', at);
-      if (equals != std::string::npos && equals < end && equals + 1 < text.size() &&
-          text[equals + 1] == '"') {
-        const std::size_t close = text.find('"', equals + 2);
-        end = close == std::string::npos ? close : close + 1;
-      }
-      std::string word = text.substr(at, end == std::string::npos ? end : end - at);
-      at = end == std::string::npos ? text.size() : end + 1;
-      if (word.empty()) continue;
-      const std::size_t split = word.find('=');
-      if (split == std::string::npos) {
-        notes.dropped(one, "the positional value " + base::visible(word) + " has no name");
-        continue;
-      }
-      std::string value = word.substr(split + 1);
-      if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
-        value = value.substr(1, value.size() - 2);
-      out.push_back({word.substr(0, split), std::move(value)});
-    }
+    for (const std::string& word : quotedWords(text)) pair(one, word);
   };
   if (node.value.isObject()) {
     for (std::size_t i = 0; i < node.size(); ++i) member(node.child(i));
@@ -262,12 +292,7 @@ std::vector<DaguPair> pairsOf(const Node& node, ImportNotes& notes) {
       if (item.value.isObject()) {
         for (std::size_t k = 0; k < item.size(); ++k) member(item.child(k));
       } else if (item.value.isString()) {
-        const std::string& text = item.value.asString();
-        const std::size_t split = text.find('=');
-        if (split != std::string::npos)
-          out.push_back({text.substr(0, split), text.substr(split + 1)});
-        else
-          words(item, text);
+        pair(item, item.value.asString());
       } else {
         notes.dropped(item, "an item that is no text");
       }

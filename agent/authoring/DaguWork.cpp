@@ -44,6 +44,25 @@ class Settings {
   const std::optional<Node> found_;
 };
 
+/// Whether a text may be the name of a DAG as well as a command.
+bool mayNameDag(std::string_view text) {
+  return !text.empty() && text.front() != '.' && text.front() != '/' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("._-/").find(c) != std::string_view::npos;
+         });
+}
+
+/// The older format calls a DAG by `run`; what tells it from a command is its parameters, or that
+/// it is a file of a DAG.
+bool runsDag(const Node& step) {
+  const auto run = step.find("run");
+  if (!run) return false;
+  const std::string text = scalarText(run->value).value_or("");
+  const bool file = text.ends_with(".yaml") || text.ends_with(".yml");
+  return step.find("params") || (file && text.find(' ') == std::string::npos);
+}
+
 /// "http.request" and "http" are "http".
 std::string typeOf(const Node& node) {
   std::string type = textAt(node, {"action", "type"});
@@ -59,10 +78,14 @@ std::string typeOf(const Node& node) {
 void DaguSteps::work(const Node& node, Parts& parts) {
   const std::string type = typeOf(node);
   const bool child = firstOf(node, {"call"}) || type == "dag" || type == "subworkflow" ||
-                     type.starts_with("dag.") || (node.find("run") && node.find("params"));
+                     type.starts_with("dag.") || runsDag(node);
   const auto parallel = node.find("parallel");
   if (parallel && !child) notes_.dropped(*parallel, "only calls of other DAGs have this");
   if (child) {
+    for (const std::string_view other : {"command", "script", "cmd"}) {
+      if (const auto member = node.find(other))
+        notes_.dropped(*member, "a step does one thing, and the call of the DAG is taken");
+    }
     childWork(node, parts);
   } else if (!type.empty()) {
     namedWork(node, parts, type);
@@ -179,6 +202,20 @@ void DaguSteps::forEachItem(const Node& parallel, Value flow, Parts& parts) {
 void DaguSteps::shellWork(const Node& node, Parts& parts) {
   const auto script = node.find("script");
   const auto command = firstOf(node, {"command", "run", "cmd"});
+  for (const std::string_view other : {"run", "cmd"}) {
+    const auto member = node.find(other);
+    if (member && member->name != command->name)
+      notes_.dropped(*member, "a step does one thing, and " + std::string(command->name) +
+                                  " is taken: where " + std::string(other) +
+                                  " starts a DAG, make it a step of its own");
+  }
+  const std::string named = command ? scalarText(command->value).value_or("") : "";
+  if (!script && command && command->name == "run" && mayNameDag(named)) {
+    notes_.changed(*command, named +
+                                 " is taken as a command; in the older format of Dagu it is the "
+                                 "name of a DAG: then write flow: {slug: " +
+                                 identifierFrom(named) + "}");
+  }
   std::string shell = textAt(node, {"shell"});
   if (const Settings with(node); with) {
     for (std::size_t i = 0; i < with->size(); ++i) {

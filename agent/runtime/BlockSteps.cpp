@@ -165,9 +165,10 @@ Status BlockSteps::succeed(LiveRun& run, const flow::Step& step, const ActiveBlo
 Status BlockSteps::roundDue(LiveRun& run, const std::string& path) {
   const auto found = run.state.blocks.find(path);
   // While paused the timer is spent; resuming arms it anew. A run that ends begins no round, though
-  // its blocks stay for what is undone.
+  // its blocks stay for what is undone; those of on_failure come after that.
+  const bool undoes = run.state.compensating && !run.state.onFailureBegan;
   if (found == run.state.blocks.end() || found->second.phase != ActiveBlock::Phase::kPausing ||
-      run.state.paused || run.state.stopping || run.state.compensating) {
+      run.state.paused || run.state.stopping || undoes) {
     return {};
   }
   return core_.record(run, engine::RoundStarted{found->second.started.key, found->second.next, 0});

@@ -156,6 +156,7 @@ std::optional<std::string> RunScope::step(std::string_view id) const {
   const engine::StepOutcome outcome = isOverlay ? overlay_->outcome : found->second.outcome;
 
   std::string out;
+  out.reserve(output.size() + 64);  // Read so often that growing it shows.
   json::Writer writer(out);
   writer.beginObject().member("status", engine::outcomeName(outcome));
   writer.member("visit", static_cast<std::int64_t>(key.visit));

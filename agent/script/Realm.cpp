@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "agent/script/Helpers.h"
+#include "agent/script/JsonReader.h"
 #include "agent/script/Prelude.h"
 #include "common/base/Check.h"
 
@@ -175,9 +176,13 @@ double Realm::random() {
 }
 
 JsValue Realm::parse(const std::string& json) {
+  const TextForm form{atoms_.text, atoms_.truncated, atoms_.ref, textPrototype_};
+  if (JsValue quick = JsonReader(context_, json, form).read(); quick.isSet()) return quick;
   JsValue value{context_, JS_ParseJSON(context_, json.c_str(), json.size(), "<json>")};
   // Few values have a text output in them, and walking a tree costs as much as parsing it.
-  if (!value.isException() && json.find("\"truncated\"") != std::string::npos) {
+  constexpr std::string_view kSign = "\"truncated\"";
+  if (!value.isException() &&
+      memmem(json.data(), json.size(), kSign.data(), kSign.size()) != nullptr) {
     revive(value.get(), 0);
   }
   return value;

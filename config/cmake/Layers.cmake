@@ -11,7 +11,7 @@ set(BELAY_LAYERS "")
 # simulation takes 3 % more instructions for it than with engine, journal and scripts at -O2, which are 0.1 MB more.
 set(BELAY_HOT
   common/base/Text.cpp common/crypto/Sha256.cpp common/crypto/Sha256Blocks.cpp common/json/Strict.cpp
-  common/redaction/Redactor.cpp agent/script/Heap.cpp agent/script/Realm.cpp)
+  common/redaction/Redactor.cpp agent/script/Heap.cpp agent/script/JsonReader.cpp agent/script/Realm.cpp)
 
 # Where exceptions are caught: Poco's, and what the standard library says of threads. Elsewhere they end the
 # process, as they would without a handler, and the code has no tables to unwind by (0.9 MB) and no names of its

@@ -312,6 +312,17 @@ def code_resume():
         at_most("language.code_resume_ms", statistics.median(times) * 1000, "ms", 200)
 
 
+def script():
+    """Expressions as the engine evaluates them, over the state of a run: each kind by itself, and the slowest counts.
+    A text and a condition are one evaluation each, as a flow's author sees them; all that a step is given is several."""
+    found = run_json(os.path.join(TESTS, "script_bench"))
+    for name in ("condition", "value", "template"):
+        tell("language.expression." + name, found[name + "_us"], "us")
+    at_most("language.expression", max(found[name + "_us"] for name in ("condition", "value", "template")), "us", 5)
+    tell("language.expression.step", found["step_us"], "us for three")
+    tell("language.expression.first", found["first_us"], "us with its context")
+
+
 def schedules():
     found = run_json(os.path.join(TESTS, "schedules_bench"))
     at_most("triggers.next_1000", found["next_1000_ms"], "ms", 10)
@@ -333,7 +344,7 @@ def main():
     os.makedirs(FOLDER, exist_ok=True)
     wanted = sys.argv[1:]
     failed = 0
-    parts = (size_and_start, steps, processes, jobs, approvals, many_waits, many_runs, language, code_resume, schedules, data)
+    parts = (size_and_start, steps, processes, jobs, approvals, many_waits, many_runs, language, code_resume, script, schedules, data)
     named = [(part.__name__, part) for part in parts]
     named += [(part.__name__, figures(part))
               for part in (*fleet_figures.PARTS, *relay_figures.PARTS, *tool_figures.PARTS)]

@@ -17,6 +17,7 @@ import time
 
 import belay
 import check
+import lies_of_people
 import relay as relays
 import sealing
 from relay_of_lies import RelayOfLies
@@ -156,6 +157,7 @@ class World:
         check.equal("waiting", self.host.show(self.other)["run"]["status"])
         check.equal([self.approval], [wait["id"] for wait in self.host.waits(kind="approval")])
         check.equal(1, trust.live(self.host))
+        check.equal("1", str(links.ok(self.host.cli("trust", "show"))["trust"]["roster"]["version"]))
         check.equal(runs, sum(len(self.host.get("/v1/runs?flow=%s&limit=1000" % flow)["runs"]) for flow in ("ci", "cd")))
         check.equal(["ask", "call", "cd", "ci", "gate"], sorted(each["slug"] for each in self.host.get("/v1/flows")["flows"]))
 
@@ -313,7 +315,8 @@ def kinds(world):
 
 
 def attacks(world):
-    for kind, rows in (("callback", callbacks), ("webhook", webhooks), ("pin", pins), ("release", releases)):
+    for kind, rows in (("callback", callbacks), ("webhook", webhooks), ("pin", pins), ("release", releases),
+                       ("decision", lies_of_people.decisions), ("roster", lies_of_people.rosters)):
         for name, code, body in rows(world):
             yield "%s: %s" % (kind, name), code, kind, body
     for name, code, kind, body in kinds(world):
@@ -373,6 +376,23 @@ def test_every_lie_has_its_code_and_no_effect():
         world.accept("callback", world.callback())
         check.equal({"ok": True}, world.host.wait_run(world.call)["run"]["output"]["body"])
         world.accept("webhook", world.hook(body=b'{"n":5}'))
+        request = lies_of_people.request_of(world.host, world.approval)
+        decision = {"statement": world.people.keys["dora"].sign(
+            lies_of_people.DECISION, lies_of_people.decision_on(world.people, request))}
+        world.accept("decision", decision)
+        belay.eventually(lambda: not world.host.waits(kind="approval"), what="the decision")
+        roster = {"statement": lies_of_people.next_roster(world.people)}
+        world.accept("roster", roster)
+        # The same decision again is no other; a second one comes too late. An old roster, and another one in the new one's place.
+        world.accept("decision", decision)
+        changed = lies_of_people.decision_on(world.people, request, decision="reject")
+        late = [world.relay.say(kind, body) for kind, body in (
+            ("roster", {"statement": world.people.roster}),
+            ("decision", {"statement": world.people.keys["dora"].sign(lies_of_people.DECISION, changed)}),
+            ("roster", {"statement": lies_of_people.next_roster(world.people, max_age="864001")}))]
+        world.taken(late[-1])
+        check.equal(["BLY-STATEMENT-OLD", "BLY-WAIT-CLOSED", "BLY-STATEMENT-FORK"], [world.outcomes().get(each) for each in late])
+        check.equal("2", str(links.ok(world.host.cli("trust", "show"))["trust"]["roster"]["version"]))
         world.accept("pin", world.pin())
         world.accept("release", {"digest": hashlib.sha256(world.two).hexdigest(), "content": world.two.decode()})
         belay.eventually(lambda: trust.live(world.host) == 2, what="the second release")

@@ -166,4 +166,7 @@ MUTANTS = [
     Mutant("two-lengths", "a message has one length", "common/http/Parser.cpp",
            '    return refuse("Content-Length and Transfer-Encoding are both there");', "    contentLength_.reset();",
            ("unit_http",)),
+    # What was recorded is found again.
+    Mutant("code-renumbered", "calls of code keep their numbers for ever", "agent/script/ProgramApi.cpp",
+           '(visit > 1 ? ":" + visit : "")', '":" + visit', ("unit_rehearsal", "-g", "GoldenHistories")),
 ]

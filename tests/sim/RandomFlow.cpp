@@ -14,7 +14,7 @@ class Writer {
       : random_(random), slug_(std::move(slug)), child_(std::move(child)), order_(order) {}
 
   std::string write() {
-    text_ = "slug: " + slug_ + "\n" + concurrency() +
+    text_ = "slug: " + slug_ + "\n" + concurrency() + defaults() +
             "state: {rounds: 0, sum: 0}\nfunctions: {add: \"x => ({n: x.a + x.b})\"}\nsteps:\n";
     const std::size_t count = 3 + random_.below(8);
     for (std::size_t i = 0; i < count; ++i) step("s" + std::to_string(i));
@@ -26,6 +26,7 @@ class Writer {
     text_ +=
         "  - id: rescue\n    function: {code: \"return error ? error.code : null\"}\n    next: "
         "end\n";
+    onFailure();
     text_ += "output: {rounds: \"${{ state.rounds }}\", sum: \"${{ state.sum }}\"}\n";
     return text_;
   }
@@ -43,6 +44,35 @@ class Writer {
     return "concurrency: {key: \"${{ input.lane }}\", limit: " +
            std::to_string(1 + random_.below(2)) + ", on_conflict: " + conflict +
            (conflict == "queue" ? ", max_queued: 1000" : "") + "}\n";
+  }
+
+  /// What holds for all steps with effects together, and for each.
+  std::string defaults() {
+    std::string out;
+    if (chance(15)) {
+      out += "rate_limit: {max: " + std::to_string(1 + random_.below(3)) +
+             ", per: " + std::to_string(1 + random_.below(5)) + "m}\n";
+    }
+    if (chance(30)) {
+      out += "defaults: {timeout: 2h" +
+             std::string(chance(50) ? ", retry: {max_attempts: 2, backoff: {initial: 3s}}" : "") +
+             "}\n";
+    }
+    return out;
+  }
+
+  /// As in a list within a step: without ways to steps elsewhere. Nothing undoes it.
+  void onFailure() {
+    if (!chance(35)) return;
+    ++depth_;
+    undoes_ = false;
+    const std::string before = std::move(text_);
+    text_.clear();
+    const std::size_t count = 1 + random_.below(3);
+    for (std::size_t i = 0; i < count; ++i) step("f" + std::to_string(i));
+    if (chance(30)) text_ += "  - {id: told, function: {code: \"return error.step\"}}\n";
+    text_ = before + "on_failure:\n" + text_;
+    --depth_;
   }
 
   /// Steps within a step: a line for each key, all of them deeper than the step itself.
@@ -120,7 +150,7 @@ class Writer {
       if (chance(60)) text_ += "    on_error: skip\n";
       return;
     }
-    std::uint64_t what = random_.below(depth_ < 2 ? 11 : 9);
+    std::uint64_t what = random_.below(depth_ < 2 ? 12 : 10);
     // A switch in a short list would leave no way to the step behind it.
     if (depth_ > 0 && what == 5) what = 2;
     switch (what) {
@@ -151,7 +181,11 @@ class Writer {
         performed = true;
         break;
       case 9:
+        text_ += "    emit: {event: " + std::string(chance(70) ? "tick" : "tock") +
+                 ", body: {n: \"${{ state.sum }}\"}}\n";
+        break;
       case 10:
+      case 11:
         within(id);
         return;
       default:
@@ -169,7 +203,7 @@ class Writer {
                std::string(!ordered() || chance(50) ? "true" : "{timeout: 2h, on_timeout: fail}") +
                "\n";
     }
-    if (chance(25) && what != 5) {
+    if (undoes_ && chance(25) && what != 5) {
       text_ += "    compensate: {run: {command: [undo, " + id + "]}";
       text_ += chance(50) ? ", effect: idempotent, retry: {max_attempts: 3}}\n" : "}\n";
     }
@@ -182,9 +216,9 @@ class Writer {
       case 0:
         text_ +=
             "    wait:\n      approval: {summary: \"Go on with ${{ state.sum }}?\"}\n      "
-            "timeout: 2h\n"
-            "      on_reject: " +
-            std::string(chance(50) ? "fail" : "continue") + "\n";
+            "timeout: 2h\n" +
+            std::string(chance(30) ? "      on_timeout: reject\n" : "") +
+            "      on_reject: " + std::string(chance(50) ? "fail" : "continue") + "\n";
         break;
       case 1:
         text_ += "    wait: {callback: {}, timeout: 1h, on_timeout: continue}\n";
@@ -203,6 +237,7 @@ class Writer {
   const Order order_;
   std::string text_;
   int depth_ = 0;
+  bool undoes_ = true;
 };
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include "agent/steps/FunctionStep.h"
 #include "agent/steps/KvStep.h"
 #include "agent/steps/SetStep.h"
+#include "agent/triggers/EmitStep.h"
 #include "common/crypto/Sha256.h"
+#include "tests/support/TestSecrets.h"
 
 namespace belay::sim {
 
@@ -37,6 +39,9 @@ struct SimHost::Process {
   steps::SetStep set;
   steps::FunctionStep function;
   steps::KvStep kv;
+  test::TestSecrets secrets;
+  std::unique_ptr<triggers::Events> events;
+  std::unique_ptr<triggers::EmitStep> emit;
 
   explicit Process(SimPeers& peers) : jobs(peers), server(peers) {}
 };
@@ -77,6 +82,10 @@ Status SimHost::boot() {
   steps.setInline(flow::Family::kSet, process->set);
   steps.setInline(flow::Family::kFunction, process->function);
   steps.setInline(flow::Family::kKv, process->kv);
+  process->events = std::make_unique<triggers::Events>(triggers::Events::World{
+      *process->runtime, process->evaluator, process->secrets, policy_, log_});
+  process->emit = std::make_unique<triggers::EmitStep>(*process->events);
+  steps.setInline(flow::Family::kEmit, *process->emit);
   process->loop =
       std::make_unique<runtime::Loop>(*process->runtime, runtime::LoopSettings{}, log_, [] {});
   process_ = std::move(process);

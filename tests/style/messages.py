@@ -1,15 +1,17 @@
 """What validation can say, as it stands in the sources, held against what tests/data/mistakes shows.
 
 A message of a source is a pattern: its literals, and a gap for what is filled in. Of `a ? "x" : "y"` each side is a
-message. `templates(text)` finds them; `shown(text)` gives the messages that a file of mistakes expects.
+message. `templates(text)` finds them; `shown(text)` gives the messages that a file of mistakes expects, and
+`literals(text)` the texts of a unit test, of which a table of mistakes is one.
 """
 
 import re
 
 # Who takes a message, and as which argument.
-TAKES = {"error": 2, "errorAtName": 2, "warning": 2, "fail": None, "notABundle": 0, "Error": 1}
-CALL = re.compile(r"(?<![\w~])(error|errorAtName|warning|fail|notABundle|Error)\s*([({])")
-ASSIGNED = re.compile(r"(?<![\w.])(problem|what)\s*=(?!=)")
+TAKES = {"error": 2, "errorAtName": 2, "warning": 2, "fail": None, "notABundle": 0, "Error": 1, "refuse": None,
+         "problem": 0, "codeError": 0, "invalid": None, "TypeError": None}
+CALL = re.compile(r"(?<![\w~])(%s)\s*([({])" % "|".join(TAKES))
+ASSIGNED = re.compile(r"(?<![\w.])(problem|what|message)\s*=(?!=)")
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\t": "\t"}
 GAP = object()
@@ -77,10 +79,20 @@ def messages(expression):
     return [[GAP]]
 
 
+def withoutBackquotes(text):
+    """JavaScript with its templates written as sums: `a ${b}` as "a " + (b) + ""."""
+    def asSum(template):
+        pieces = re.split(r"\$\{([^}]*)\}", template[1])
+        for at, piece in enumerate(pieces):
+            pieces[at] = "(%s)" % piece if at % 2 else '"%s"' % piece.replace('"', '\\"')
+        return " + ".join(pieces)
+    return re.sub(r"`([^`\n]*)`", asSum, text)
+
+
 def templates(text):
     """(line, pattern, words) of each message of a source. One without words of its own is passed on from elsewhere; one
     with the reason "// style: messages: why" beside it is none of a file."""
-    source = text
+    source = text = withoutBackquotes(text) if 'R"js(' in text else text
     text = re.sub(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)\'|//[^\n]*', lambda m: " " if m[0][0] == "/" else m[0], text)
     found = []
     for call in CALL.finditer(text):
@@ -117,3 +129,12 @@ def shown(text):
             pieces = said[1].split("; ")
             for count in range(1, len(pieces) + 1):
                 yield "; ".join(pieces[:count])
+
+
+def literals(text):
+    """The texts of a source; those that stand beside each other are one, and of one in raw quotes each line is."""
+    for raw in re.finditer(r'R"(\w*)\((.*?)\)\1"', text, re.S):
+        yield raw[2]
+    text = re.sub(r'R"(\w*)\((.*?)\)\1"', "0", text, flags=re.S)
+    for several in re.finditer(r'%s(\s*%s)*' % (LITERAL.pattern.replace("(", "(?:", 1), LITERAL.pattern.replace("(", "(?:", 1)), text):
+        yield "".join(re.sub(r"\\.", lambda m: ESCAPES.get(m[0], m[0]), part) for part in LITERAL.findall(several[0]))

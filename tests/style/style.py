@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from messages import shown, templates  # noqa: E402
+from messages import literals, shown, templates  # noqa: E402
 
 SOURCES = (".h", ".cpp")
 HEADER_LINES, SOURCE_LINES, FUNCTION_LINES, LINE_COLUMNS = (200, 300), (400, 600), (40, 70), (100, 140)
@@ -37,8 +37,12 @@ BANNED = (
 STATIC_LOCAL = re.compile(r"^\s+static (?!constexpr|const |assert|cast|_assert)(?!.*\()[\w:<>, ]+ \w+( =|;|\{)")
 LEFT_OVER = re.compile(r"\b(TODO(?!\(#\d+\))|FIXME|XXX|HACK)\b")
 COMMENTED_CODE = re.compile(r"^\s*//\s*(if \(|for \(|return .*;$|\w+\(.*\);$|#include)")
-# Of the interpreter, what looks at the texts of a flow before it runs.
-CHECKING = ("Scanner.cpp", "Template.cpp", "Failure.cpp", "ProgramRealm.cpp")
+# What looks at the texts of a flow before it runs, below agent/flow.
+CHECKING = tuple("agent/script/" + name for name in ("Scanner.cpp", "Template.cpp", "Failure.cpp", "ProgramRealm.cpp"))
+# The same, whose mistakes are tables of the unit tests beside them.
+CHECKING_BELOW = ("agent/script/Program.cpp", "agent/script/ProgramApi.cpp", "common/json/PatternCompiler.cpp",
+                  "common/json/Strict.cpp", "common/json/SchemaCompiler.cpp", "common/calendar/CronParser.cpp",
+                  "common/calendar/TimeZones.cpp", "common/yaml/Builder.cpp")
 FOREIGN = re.compile(r"((?<![\w}$])/root/|(?<!\w)/home/\w+/)")
 FUNCTION_START = re.compile(r"^(?!\s*(namespace|class|struct|enum|union|extern|if|for|while|switch|do|else|try|constexpr"
                             r" std::array|constexpr \w+ k))[\w\s:*&<>,~\[\]()=\"'|.!%^+\-/]*\)\s*(const|noexcept|override"
@@ -298,17 +302,21 @@ def mutants(tree):
 
 
 def messages(tree):
-    """What validation can say stands among the mistakes that tests/unit/flow/MistakesTest.cpp makes."""
-    said = set()
+    """What validation can say stands among the mistakes that tests/unit/flow/MistakesTest.cpp makes, or of the libraries
+    below it in a unit test."""
+    mistakes = set()
     for name in tree.files:
         if name.startswith("tests/data/mistakes/") and name.endswith(".txt"):
-            said.update(shown(tree.text(name)))
-    for name in tree.sources("agent/flow/", "agent/script/"):
-        if name.startswith("agent/script/") and os.path.basename(name) not in CHECKING:
-            continue
+            mistakes.update(shown(tree.text(name)))
+    for name in tree.sources("agent/flow/", *CHECKING, *CHECKING_BELOW):
+        said, where = mistakes, "no mistake of tests/data/mistakes"
+        if name in CHECKING_BELOW:
+            folder = "tests/unit/%s/" % name.split("/")[1]
+            said = {one for file in tree.sources(folder) for one in literals(tree.text(file))} | mistakes
+            where = "neither a mistake of tests/data/mistakes nor a test of " + folder
         for line, pattern, words in templates(tree.text(name)):
             if not any(pattern.fullmatch(one) for one in said):
-                yield name, line, "no mistake of tests/data/mistakes gets: " + words
+                yield name, line, where + " gets: " + words
 
 
 RULES = (("layers", layers), ("limits", limits), ("functions", functions), ("banned", banned), ("state", state),

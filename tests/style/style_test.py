@@ -68,6 +68,14 @@ class Rules(unittest.TestCase):
         self.breaks(style.messages, {"agent/flow/A.cpp": 'return fail("it is cut");\n', mistakes: low})
         self.keeps(style.messages, {"agent/flow/A.cpp": 'return fail("is lo");\n', mistakes: low})
         self.keeps(style.messages, {"agent/flow/A.cpp": 'return Error{kBad, "never"};  // style: messages: why\n'})
+        below = {"common/json/Strict.cpp": 'if (a) return fail("is lo" + b);\n'}
+        self.breaks(style.messages, {**below, "tests/unit/yaml/A.cpp": 'check("it is lo 1");\n'})
+        self.breaks(style.messages, {**below, "tests/unit/json/A.cpp": 'check("it is l" + o);\n'})
+        self.keeps(style.messages, {**below, "tests/unit/json/A.cpp": 'check("it is "\n      "lo 1");\n'})
+        self.keeps(style.messages, {**below, "tests/unit/json/A.cpp": 'check(R"(it is lo 1)");\n'})
+        code = {"agent/script/ProgramApi.cpp": 'R"js(\nthrow invalid(a, "B", `is ${a.b} "lo"`);\n)js"\n'}
+        self.breaks(style.messages, {**code, "tests/unit/script/A.cpp": 'check("is so");\n'})
+        self.keeps(style.messages, {**code, "tests/unit/script/A.cpp": 'check("is 1 \\"lo\\"");\n'})
         self.keeps(style.messages, {"agent/script/Heap.cpp": 'return Error{kBad, "of a run"};\n'})
 
     def test_state(self):

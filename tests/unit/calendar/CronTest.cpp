@@ -43,41 +43,61 @@ std::string due(const char* text, const TimeZone& zone, const char* after, const
 
 struct BadRow {
   const char* text;
+  const char* good;  ///< How it may be written.
   const char* message;
   int column;
 };
 
 constexpr BadRow kBad[] = {
-    {"", "has 0 fields and not five", 0},
-    {"* * * *", "has 4 fields and not five", 0},
-    {"0 * * * * *", "there are no seconds", 0},
-    {"@reboot", "is not one of @hourly", 0},
-    {"TZ=UTC 0 * * * *", "names a time zone; that is the key timezone", 0},
-    {"60 * * * *", "the field minute (column 1): \"60\" is out of range; allowed are 0-59", 1},
-    {"* 24 * * *", "the field hour (column 3): \"24\" is out of range; allowed are 0-23", 3},
-    {"* * 0 * *", "the field day of month (column 5): \"0\" is out of range; allowed are 1-31", 5},
-    {"* * * 13 *",
+    {"", "* * * * *",
+     "the cron expression \"\" has 0 fields and not five: minute, hour, day of month, month, day "
+     "of week",
+     0},
+    {"* * * *", "* * * * *",
+     "the cron expression \"* * * *\" has 4 fields and not five: minute, hour, day of month, "
+     "month, day of week",
+     0},
+    {"0 * * * * *", "0 * * * *",
+     "has 6 fields and not five: minute, hour, day of month, month, day of week (there are no "
+     "seconds and no years)",
+     0},
+    {"@reboot", "@hourly",
+     "the cron expression \"@reboot\" is not one of @hourly @daily @midnight @weekly @monthly "
+     "@yearly @annually",
+     0},
+    {"TZ=UTC 0 * * * *", "0 * * * *", "names a time zone; that is the key timezone", 0},
+    {"60 * * * *", "59 * * * *",
+     "the field minute (column 1): \"60\" is out of range; allowed are 0-59", 1},
+    {"* 24 * * *", "* 23 * * *",
+     "the field hour (column 3): \"24\" is out of range; allowed are 0-23", 3},
+    {"* * 0 * *", "* * 1 * *",
+     "the field day of month (column 5): \"0\" is out of range; allowed are 1-31", 5},
+    {"* * * 13 *", "* * * 12 *",
      "the field month (column 7): \"13\" is out of range; allowed are 1-12 or JAN-DEC", 7},
-    {"* * * * 8", "the field day of week (column 9): \"8\" is out of range", 9},
-    {"* * * foo *", "the field month (column 7): \"foo\" cannot stand here", 7},
-    {"* * * * Monday", "\"Monday\" cannot stand here", 9},
-    {"*/0 * * * *", "a step must be from 1 to 59", 3},
-    {"*/60 * * * *", "a step must be from 1 to 59", 3},
-    {"5/15 * * * *", "a step after a single number; write 5-59/15", 3},
-    {"0 22-2 * * *", "the range \"22-2\" runs backwards; write it as two, 22-23,0-2", 3},
-    {"0 0 * * FRI-MON", "runs backwards; write it as two, 5-6,0-1", 9},
-    {"0 0 L * *", "L, W and # are not supported", 5},
-    {"0 0 15W * *", "\"15W\" cannot stand here", 5},
-    {"0 0 * * 1#2", "L, W and # are not supported", 10},
-    {"1, * * * *", "something is missing at its end", 3},
-    {"1- * * * *", "something is missing at its end", 3},
-    {"*/ * * * *", "something is missing at its end", 3},
-    {"? * * * *", "\"?\" cannot stand here", 1},
-    {"-5 * * * *", "\"-5\" cannot stand here", 1},
-    {"*5 * * * *", "\"5\" cannot stand here", 2},
-    {"0 0 30 2 *", "never happens", 0},
-    {"0 0 31 4,6,9,11 *", "never happens", 0},
-    {"0 0 31 2 */2", "never happens", 0},
+    {"* * * * 8", "* * * * 7", "the field day of week (column 9): \"8\" is out of range", 9},
+    {"* * * foo *", "* * * feb *", "the field month (column 7): \"foo\" cannot stand here", 7},
+    {"* * * * Monday", "* * * * Mon", "\"Monday\" cannot stand here", 9},
+    {"*/0 * * * *", "*/1 * * * *", "a step must be from 1 to 59", 3},
+    {"*/60 * * * *", "*/59 * * * *", "a step must be from 1 to 59", 3},
+    {"5/15 * * * *", "5-59/15 * * * *", "a step after a single number; write 5-59/15", 3},
+    {"0 22-2 * * *", "0 22-23,0-2 * * *",
+     "the range \"22-2\" runs backwards; write it as two, 22-23,0-2", 3},
+    {"0 0 * * FRI-MON", "0 0 * * 5-6,0-1", "runs backwards; write it as two, 5-6,0-1", 9},
+    {"0 0 L * *", "0 0 31 * *", "L, W and # are not supported", 5},
+    {"0 0 15W * *", "0 0 15 * *", "\"15W\" cannot stand here", 5},
+    {"0 0 * * 1#2", "0 0 8-14 * *", "L, W and # are not supported", 10},
+    {"1, * * * *", "1,2 * * * *", "something is missing at its end", 3},
+    {"1- * * * *", "1-2 * * * *", "something is missing at its end", 3},
+    {"*/ * * * *", "*/2 * * * *", "something is missing at its end", 3},
+    {"? * * * *", "0 0 ? * *", "\"?\" cannot stand here", 1},
+    {"-5 * * * *", "5 * * * *", "\"-5\" cannot stand here", 1},
+    {"*5 * * * *", "*/5 * * * *", "\"5\" cannot stand here", 2},
+    {"0 0 30 2 *", "0 0 29 2 *",
+     "the cron expression \"0 0 30 2 *\" never happens: none of its months has one of its days", 0},
+    {"0 0 31 4,6,9,11 *", "0 0 31 4,6,9,12 *", "never happens", 0},
+    {"0 0 31 2 */2", "0 0 28 2 */2", "never happens", 0},
+    {"0 0 ?/2 * *", "0 0 */2 * *", "the field day of month (column 6): a step after ?; write */n",
+     6},
 };
 
 /// What the header promises, by looking at every minute: slow, and written another way.
@@ -111,8 +131,13 @@ TEST(Cron, saysWhatIsWrongAndWhere) {
     CHECK(parsed.error().code == belay::base::ErrorCode::kScheduleInvalid);
     STRCMP_CONTAINS(row.message, parsed.error().message.c_str());
     LONGS_EQUAL_TEXT(row.column, parsed.error().place.column, row.text);
+    CHECK_TEXT(Cron::parse(row.good).ok(), row.good);
   }
-  CHECK_FALSE(Cron::parse(std::string(600, '1')).ok());
+  const std::string longest = "1" + std::string(502, ' ') + "* * * *";
+  CHECK(Cron::parse(longest + ",*").ok());
+  const auto tooLong = Cron::parse(longest + ",*,*");
+  CHECK_FALSE(tooLong.ok());
+  STRCMP_CONTAINS("is longer than 512 characters", tooLong.error().message.c_str());
 }
 
 TEST(Cron, takesNamesListsRangesAndSteps) {

@@ -193,6 +193,8 @@ TEST(TimeZones, namesThatCouldLeaveTheFolderAreNone) {
     CHECK_FALSE_TEXT(isZoneName(name), name);
   }
   CHECK_FALSE(isZoneName(std::string(65, 'a')));
+  STRCMP_EQUAL("\"Europe/\" is not the name of a time zone; write for example Europe/Berlin or UTC",
+               TimeZones("/nowhere").find("Europe/").error().message.c_str());
 }
 
 TEST(TimeZones, utcNeedsNoFiles) {
@@ -200,8 +202,12 @@ TEST(TimeZones, utcNeedsNoFiles) {
   CHECK(zones.find("UTC").ok());
   const auto missing = zones.find("Europe/Berlin");
   CHECK_FALSE(missing.ok());
-  STRCMP_CONTAINS("no time zone data", missing.error().message.c_str());
-  STRCMP_CONTAINS("apt-get install tzdata", missing.error().actions.at(0).c_str());
+  STRCMP_EQUAL(
+      "time zone Europe/Berlin: this host has no time zone data in /nowhere/at/all; only UTC is "
+      "known",
+      missing.error().message.c_str());
+  STRCMP_EQUAL("install the package tzdata (apt-get install tzdata)",
+               missing.error().actions.at(0).c_str());
 }
 
 TEST(TimeZones, readsAZoneOnceAndProposesTheNearest) {
@@ -218,7 +224,11 @@ TEST(TimeZones, readsAZoneOnceAndProposesTheNearest) {
   POINTERS_EQUAL(*berlin, *zones.find("Europe/Berlin"));
   const auto wrong = zones.find("Europe/Berln");
   CHECK_FALSE(wrong.ok());
-  STRCMP_CONTAINS("did you mean Europe/Berlin?", wrong.error().message.c_str());
+  STRCMP_EQUAL("there is no time zone Europe/Berln on this host; did you mean Europe/Berlin?",
+               wrong.error().message.c_str());
+  LONGS_EQUAL(2, wrong.error().actions.size());
+  STRCMP_EQUAL("an old tzdata may lack it: apt-get install tzdata",
+               wrong.error().actions[1].c_str());
   STRCMP_CONTAINS("there is no time zone Europe", zones.find("Europe").error().message.c_str());
   STRCMP_CONTAINS("time zone Europe/Broken: it is not a TZif file",
                   zones.find("Europe/Broken").error().message.c_str());

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/Files.h"
 #include "common/base/Text.h"
 #include "common/crypto/P256.h"
 #include "common/json/Json.h"
@@ -135,6 +136,27 @@ TEST(P256, refusesTheSameNumbersPlusTheOrder) {
   Signature wrapped = small;
   std::copy(s.begin(), s.end(), wrapped.begin() + 32);
   CHECK_FALSE(known.publicKey().verify("test", wrapped));
+}
+
+// At the edges where implementations have gone wrong: u1 and u2 that are small, large or near
+// powers of two, u1*G and u2*Q that are one point or opposites, an x that is not below the order.
+TEST(P256, saysOfEdgeCasesWhatTheirVectorsSay) {
+  const std::string text = belay::base::readFile("tests/data/p256-vectors.txt", 1u << 20).value();
+  int held = 0, refused = 0;
+  for (const std::string_view line : belay::base::split(text, '\n')) {
+    const auto parts = belay::base::split(line, ';');
+    if (parts.size() != 3) continue;
+    const auto numbers = belay::base::split(belay::base::trim(parts[1]), ' ');
+    LONGS_EQUAL(4, numbers.size());
+    const auto key = P256PublicKey::fromPoint("\x04" + unhex(numbers[0]) + unhex(numbers[1]));
+    CHECK_TEXT(key.ok(), std::string(line).c_str());
+    const bool holds = belay::base::trim(parts[2]) == "holds";
+    CHECK_TEXT(key->verify("edge", signatureOf(numbers[2], numbers[3])) == holds,
+               std::string(line).c_str());
+    CHECK_FALSE(key->verify("edges", signatureOf(numbers[2], numbers[3])));
+    ++(holds ? held : refused);
+  }
+  CHECK(held > 100 && refused > 25);
 }
 
 TEST(P256, keepsAPrivateKeyOverToJwkAndBack) {

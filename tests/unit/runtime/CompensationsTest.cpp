@@ -70,6 +70,28 @@ TEST(Compensations, theLatestStepIsUndoneFirstAndOnFailureRunsAfterAll) {
   STRCMP_EQUAL("ship", end(run).failedStep.c_str());
 }
 
+// Regression: seed 13 of the simulation. The second round never came, and the run never ended.
+TEST(Compensations, aLoopOfOnFailureGoesOnAfterItsPause) {
+  host.boot();
+  const auto run = host.start(
+      "slug: s\nsteps:\n"
+      "  - {id: book, run: {command: [book]}, compensate: {run: {command: [cancel]}}}\n"
+      "  - {id: ship, run: {command: [ship]}}\n"
+      "on_failure:\n"
+      "  - id: again\n"
+      "    loop: {until: \"${{ index >= 1 }}\", max: 3, interval: 3m,\n"
+      "      steps: [{id: alarm, run: {command: [alarm]}}]}\n");
+  host.succeed(last());
+  host.fail(last(), flow::FailureClass::kExitCode);
+  host.succeed(last());
+  host.succeed(last());
+  STRCMP_EQUAL("book ship cancel alarm", commands().c_str());
+  host.pass(std::chrono::minutes{3});
+  STRCMP_EQUAL("book ship cancel alarm alarm", commands().c_str());
+  host.succeed(last());
+  STRCMP_EQUAL("failed", host.status(run).c_str());
+}
+
 TEST(Compensations, aRunThatSucceedsUndoesNothing) {
   const auto run = untilShip();
   host.succeed(last());

@@ -411,18 +411,87 @@ TEST(Program, boundsTheStack) {
 }
 
 TEST(Program, refusesWhatCannotBeLoaded) {
-  CHECK(refusal("export const flow = {slug: 'x'};") == ErrorCode::kFlowCode);
-  CHECK(refusal("export default 1;") == ErrorCode::kFlowCode);
-  CHECK(refusal("import os from 'os'; export default () => 1;") == ErrorCode::kFlowCode);
-  CHECK(refusal("export default () => 1; throw new Error('no');") == ErrorCode::kFlowCode);
-  CHECK(refusal("await null; await new Promise(() => {}); export default () => 1;") ==
-        ErrorCode::kFlowCode);
-  CHECK(refusal("for (;;); export default () => 1;") == ErrorCode::kExpressionTicks);
-  CHECK(refusal("export default () => 1;") == ErrorCode::kInternal);
-  const auto syntax = belay::script::checkProgram("export default () => {\n  const = 1;\n}");
-  CHECK(!syntax.ok());
+  struct Row {
+    const char* bad;
+    const char* said;
+    const char* good;
+  };
+  const char* good = "export default () => 1;";
+  const Row rows[] = {
+      {"export const flow = {slug: 'x'};", "the code exports no function as default", good},
+      {"export default 1;", "the code exports no function as default", good},
+      {"import os from 'os'; export default () => os;",
+       "the code imports a module, and a flow has none", good},
+      {"export default () => 1; throw new Error('no');",
+       "the code threw when it was loaded: Error: no",
+       "export default () => { throw new Error('no'); };"},
+      {"const at = {}; at.x.y; export default () => 1;",
+       "the code threw when it was loaded: TypeError: cannot read property 'y' of undefined",
+       "const at = {x: {}}; at.x.y; export default () => 1;"},
+      {"await null; await new Promise(() => {}); export default () => 1;",
+       "the code waits outside of its function",
+       "await null; export default async () => { await new Promise(() => {}); };"},
+      {"export default () => {\n  const = 1;\n}",
+       "the code is not valid JavaScript: variable name expected",
+       "export default () => {\n  const a = 1;\n}"},
+  };
+  for (const Row& row : rows) {
+    const Status checked = belay::script::checkProgram(row.bad);
+    CHECK_FALSE_TEXT(checked.ok(), row.bad);
+    CHECK_TEXT(checked.error().code == ErrorCode::kFlowCode, row.bad);
+    STRCMP_EQUAL(row.said, checked.error().message.c_str());
+    CHECK_TEXT(belay::script::checkProgram(row.good).ok(), row.good);
+  }
+  const Status endless = belay::script::checkProgram("for (;;); export default () => 1;");
+  CHECK(endless.error().code == ErrorCode::kExpressionTicks);
+  const Status syntax = belay::script::checkProgram(rows[6].bad);
   LONGS_EQUAL(2, syntax.error().place.line);
   LONGS_EQUAL(9, syntax.error().place.column);
+}
+
+TEST(Program, saysWhatIsWrongWithACallOfItsContext) {
+  struct Row {
+    const char* bad;
+    const char* said;
+    const char* good;
+  };
+  const Row rows[] = {
+      {R"(await ctx.step("A b", {run: {script: "x"}}))",
+       R"(BLY-FLOW-BAD-SLUG: the name of a step must be [a-z0-9][a-z0-9_-]{0,63}, is "A b")",
+       R"(ctx.step("a-b", {run: {script: "x"}}))"},
+      {R"(await ctx.parallel("P", {left: async () => 1}))",
+       R"(BLY-FLOW-BAD-SLUG: the name of parallel and forEach must be [a-z0-9][a-z0-9_-]{0,63}, is "P")",
+       R"(await ctx.parallel("p", {left: async () => 1}))"},
+      {R"(ctx.step("a", {run: {script: "x"}}); await ctx.step("a", {run: {script: "x"}}))",
+       R"(BLY-FLOW-DUPLICATE-STEP: "a" has not ended yet: what goes on at the same time needs names of its own)",
+       R"(ctx.step("a", {run: {script: "x"}}); ctx.step("b", {run: {script: "x"}}))"},
+      {R"(await ctx.parallel("p", [async () => 1]), await ctx.parallel("q", {}))",
+       "BLY-FLOW-BAD-VALUE: parallel takes an object of functions by name: "
+       "{left: c => c.step(…), right: …}",
+       R"(await ctx.parallel("p", {left: async () => 1, right: async () => 2}))"},
+      {R"(await ctx.parallel("p", {left: 1}))",
+       "BLY-FLOW-BAD-VALUE: parallel takes an object of functions by name: "
+       "{left: c => c.step(…), right: …}",
+       R"(await ctx.parallel("p", {left: () => 1}))"},
+      {R"(await ctx.forEach("f", {a: 1}, async (item) => item))",
+       "BLY-FLOW-BAD-VALUE: forEach takes a name, a list, options and a function: "
+       "(item, index, c) => …",
+       R"(await ctx.forEach("f", [1], async (item) => item))"},
+      {R"(await ctx.forEach("f", [1], {maxParallel: 0}, async (item) => item))",
+       "BLY-FLOW-BAD-VALUE: maxParallel must be a whole number from 1 on",
+       R"(await ctx.forEach("f", [1], {maxParallel: 1}, async (item) => item))"},
+      {"ctx.setState([1])", "undefined: setState takes an object: {name: value}",
+       "ctx.setState({a: 1})"},
+  };
+  const auto saidOf = [this](const char* call) {
+    begin("try { " + std::string(call) + "; } catch (e) { return `${e.code}: ${e.message}`; }");
+    if (!program->end()) settle("a", "1");
+    return output();
+  };
+  for (const Row& row : rows) {
+    STRCMP_EQUAL(belay::json::print(belay::json::Value(row.said)).c_str(), saidOf(row.bad).c_str());
+    CHECK_FALSE_TEXT(saidOf(row.good).starts_with('"'), row.good);
+  }
 }
 
 TEST(Program, takesFiveThousandResults) {

@@ -17,7 +17,8 @@ namespace belay::test {
 class Fleet {
  public:
   Fleet() {
-    for (const char* name : {"rosa", "rolf", "rita", "ada", "bob", "cy", "cy2", "dora", "eve"}) {
+    for (const char* name :
+         {"rosa", "rolf", "rita", "ada", "bob", "cy", "cy2", "dora", "eve", "sam", "greta"}) {
       keys_.emplace(name, crypto::P256PrivateKey::generate(random_));
     }
     root.name = "test";
