@@ -15,6 +15,7 @@
 #include <csignal>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "agent/jobs/JobCgroup.h"
 #include "agent/jobs/JobFiles.h"
@@ -150,6 +151,7 @@ struct PosixJobRunner::State {
   std::uint32_t endOrphans(const JobId& id, const ClaimRecord& claim);
   void askToSweep(const std::string& payload);
   bool isRunning(const JobId& id) const { return tickets.contains(id); }
+  bool hasUnwatched() const;
 
   const JobRunnerSettings settings;
   const base::Clock& clock;
@@ -330,9 +332,23 @@ Result<std::unique_ptr<PosixJobRunner>> PosixJobRunner::open(JobRunnerSettings s
   return std::unique_ptr<PosixJobRunner>(new PosixJobRunner(std::move(state)));
 }
 
+/// Whether a supervisor lives that this runner does not watch; it may be another daemon's.
+bool PosixJobRunner::State::hasUnwatched() const {
+  std::unordered_set<pid_t> watched;
+  for (const auto& [ticket, job] : running) {
+    if (const auto pid = pidOf(job.pidfd)) watched.insert(*pid);
+  }
+  const std::vector<SeenProcess> all = listProcesses();
+  return std::any_of(all.begin(), all.end(), [&](const SeenProcess& process) {
+    return process.namedSupervisor && !watched.contains(process.pid);
+  });
+}
+
 Result<std::vector<JobId>> PosixJobRunner::strays() {
   State& state = *state_;
   std::vector<JobId> found;
+  // Records are kept for long, and mostly nobody stands behind any of them.
+  if (!state.hasUnwatched()) return found;
   BELAY_ASSIGN(const std::vector<std::string> names, base::listFolder(state.settings.folder));
   for (std::string_view name : names) {
     if (!name.ends_with(kRecordSuffix)) continue;

@@ -223,6 +223,34 @@ def jobs():
     at_most("jobs.kill.survivors", found["sweep_survivors"] + found["cgroup_survivors"], "processes", 0)
 
 
+def kept_jobs():
+    """What a start costs where the files of many jobs are kept: processor time until nothing happens any more."""
+    count = 20_000
+    with ready_host() as host:
+        run = host.run({"slug": "one", "steps": [{"id": "a", "run": {"command": ["true"]}}]})["run"]["id"]
+        cost = {0: start_cost(host)}
+        folder = host.state + "/jobs/"
+        names = [name for name in os.listdir(folder) if name.startswith(run)]
+        job = names[0].split(".")[0]
+        for number in range(count):
+            # Of a run that this host does not have, as after its journal was pruned.
+            other = "r" + str(number).zfill(len(run) - 1) + job[len(run):]
+            for name in names:
+                os.link(folder + name, folder + name.replace(job, other))
+        cost[count] = start_cost(host)
+        tell("start.0_jobs", cost[0], "ms")
+        at_most("start.20000_jobs", cost[count], "ms", 100)
+
+
+def start_cost(host):
+    host.stop()
+    host.start()
+    time.sleep(2)
+    with open("/proc/%d/stat" % host.daemon.pid, encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
 def approvals():
     samples = []
     for _ in range(3):
@@ -344,7 +372,7 @@ def main():
     os.makedirs(FOLDER, exist_ok=True)
     wanted = sys.argv[1:]
     failed = 0
-    parts = (size_and_start, steps, processes, jobs, approvals, many_waits, many_runs, language, code_resume, script, schedules, data)
+    parts = (size_and_start, steps, processes, jobs, kept_jobs, approvals, many_waits, many_runs, language, code_resume, script, schedules, data)
     named = [(part.__name__, part) for part in parts]
     named += [(part.__name__, figures(part))
               for part in (*fleet_figures.PARTS, *relay_figures.PARTS, *tool_figures.PARTS)]
