@@ -209,7 +209,9 @@ void DaguSteps::noteReading(const Node& node, const Node& command) {
                                   " starts a DAG, make it a step of its own");
   }
   const std::string named = scalarText(command.value).value_or("");
-  if (command.name != "run" || node.find("script") || !mayNameDag(named)) return;
+  // The current format gives a step an id.
+  const bool older = node.find("name") && !node.find("id");
+  if (!older || command.name != "run" || node.find("script") || !mayNameDag(named)) return;
   notes_.changed(command, named +
                               " is taken as a command; in the older format of Dagu it is the name "
                               "of a DAG: then write flow: {slug: " +
