@@ -113,6 +113,7 @@ class DaguSteps {
   void childWork(const flow::Node& node, Parts& parts);
   json::Value itemsOf(const flow::Node& source);
   void forEachItem(const flow::Node& parallel, json::Value flow, Parts& parts);
+  void noteReading(const flow::Node& node, const flow::Node& command);
   void shellWork(const flow::Node& node, Parts& parts);
   void namedWork(const flow::Node& node, Parts& parts, const std::string& type);
   void httpWork(const flow::Node& node, Parts& parts);

@@ -199,23 +199,29 @@ void DaguSteps::forEachItem(const Node& parallel, Value flow, Parts& parts) {
   parts.step.set("for_each", std::move(each));
 }
 
-void DaguSteps::shellWork(const Node& node, Parts& parts) {
-  const auto script = node.find("script");
-  const auto command = firstOf(node, {"command", "run", "cmd"});
+/// What a command may have meant in another format.
+void DaguSteps::noteReading(const Node& node, const Node& command) {
   for (const std::string_view other : {"run", "cmd"}) {
     const auto member = node.find(other);
-    if (member && member->name != command->name)
-      notes_.dropped(*member, "a step does one thing, and " + std::string(command->name) +
+    if (member && member->name != command.name)
+      notes_.dropped(*member, "a step does one thing, and " + std::string(command.name) +
                                   " is taken: where " + std::string(other) +
                                   " starts a DAG, make it a step of its own");
   }
-  const std::string named = command ? scalarText(command->value).value_or("") : "";
-  if (!script && command && command->name == "run" && mayNameDag(named)) {
-    notes_.changed(*command, named +
-                                 " is taken as a command; in the older format of Dagu it is the "
-                                 "name of a DAG: then write flow: {slug: " +
-                                 identifierFrom(named) + "}");
-  }
+  const std::string named = scalarText(command.value).value_or("");
+  // The current format gives a step an id.
+  const bool older = node.find("name") && !node.find("id");
+  if (!older || command.name != "run" || node.find("script") || !mayNameDag(named)) return;
+  notes_.changed(command, named +
+                              " is taken as a command; in the older format of Dagu it is the name "
+                              "of a DAG: then write flow: {slug: " +
+                              identifierFrom(named) + "}");
+}
+
+void DaguSteps::shellWork(const Node& node, Parts& parts) {
+  const auto script = node.find("script");
+  const auto command = firstOf(node, {"command", "run", "cmd"});
+  if (command) noteReading(node, *command);
   std::string shell = textAt(node, {"shell"});
   if (const Settings with(node); with) {
     for (std::size_t i = 0; i < with->size(); ++i) {
