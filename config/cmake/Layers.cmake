@@ -99,7 +99,7 @@ belay_layer(agent/cli        USES belay_base belay_log belay_json belay_settings
                                   belay_jobs belay_scrub belay_agents belay_steps belay_rehearsal belay_triggers belay_link belay_authoring belay_api
                                   belay_version belay_embedded deps::poco_util)
 
-belay_layer(relay/mailbox    USES belay_base belay_log belay_crypto belay_sqlite)
+belay_layer(relay/mailbox    USES belay_base belay_log belay_crypto belay_wire belay_sqlite)
 belay_layer(relay/service    USES belay_base belay_log belay_json belay_crypto belay_statement belay_wire
                                   belay_options belay_tls belay_http belay_mailbox belay_version)
 belay_layer(relay/console    USES belay_base belay_log belay_json belay_wire belay_options belay_http

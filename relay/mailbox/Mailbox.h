@@ -10,9 +10,11 @@
 
 #include "common/base/Result.h"
 #include "common/wire/Protocol.h"
+#include "relay/mailbox/ApprovalRows.h"
 #include "relay/mailbox/BlobRows.h"
 #include "relay/mailbox/EndpointRows.h"
 #include "relay/mailbox/FleetRows.h"
+#include "relay/mailbox/PinRows.h"
 
 namespace belay::mailbox {
 
@@ -71,48 +73,10 @@ struct CallbackRow {
   std::string lastDelivery;    ///< What tells the latest of them from others; empty: none.
 };
 
-/// A pin with its signatures, not believed by anybody here.
-struct PinRow {
-  std::string digest;   ///< Of its lines, hex: with other signatures it is another one.
-  std::string payload;  ///< Digest of what is signed, hex.
-  std::string chain;    ///< "flow/channel"
-  std::string release;  ///< That it names, hex.
-  std::string text;     ///< As it came.
-  std::int64_t atMs = 0;
-};
-
-/// Who is right can tell nobody here, so the newest stay.
-struct PinBounds {
-  std::int64_t ofChain = 8;
-  std::int64_t ofPayload = 4;  ///< With different signatures.
-  std::int64_t tries = 16;     ///< So often one is passed on.
-};
-
 /// A session that was opened.
 struct OpenedSession {
   std::int64_t epoch = 0;
   std::string previous;  ///< The statement by which the one before was opened; empty: the first.
-};
-
-/// What a host asks of people. Nothing of it is believed here; mostly nothing can be read.
-struct ApprovalRow {
-  std::string request;  ///< SHA-256 of the request's bytes, as the host says: its name. Hex.
-  std::string host;
-  std::int64_t change = 0;  ///< Rises with every change of any approval. Given by the store.
-  std::int64_t atMs = 0;
-  std::int64_t expiresMs = 0;
-  bool closed = false;
-  std::string summary;   ///< Empty unless the host tells it.
-  std::string content;   ///< JSON: {"sealed"} or {"statement"}.
-  bool expired = false;  ///< Closed by its end alone: its host has said nothing yet.
-};
-
-/// A decision that was handed in about one.
-struct HandedRow {
-  std::string decision;  ///< SHA-256 of its lines, hex: two persons may sign the same bytes.
-  std::string receipt;   ///< Compact JWS of the host; empty: there is none yet.
-  std::int64_t atMs = 0;
-  std::int64_t tries = 0;  ///< So often it was passed on.
 };
 
 /// How much one room of a mailbox may hold; kRelayQuota beyond. Webhooks, which anybody may send,
