@@ -1,5 +1,8 @@
 #include "agent/cli/NextRoster.h"
 
+#include <map>
+#include <utility>
+
 namespace belay::cli {
 
 using base::Error;
@@ -7,8 +10,24 @@ using base::ErrorCode;
 using base::Result;
 using statement::KeyClass;
 using statement::Role;
+using statement::Root;
 using statement::Roster;
 using statement::SignedStatement;
+
+namespace {
+
+/// The root documents of --root-before, by their digests.
+Result<std::map<crypto::Digest, Root>> olderRoots(const Invocation& invocation) {
+  std::map<crypto::Digest, Root> out;
+  for (const std::string& path : invocation.flags("root-before")) {
+    BELAY_ASSIGN(const SignedStatement file, readStatement(invocation, path));
+    BELAY_ASSIGN(const auto root, statement::verifyFirstRoot(file, file.digest()));
+    out.emplace(root.digest(), root.document());
+  }
+  return out;
+}
+
+}  // namespace
 
 Result<RosterBefore> readRosterBefore(const Invocation& invocation, const std::string& path) {
   if (!invocation.has("root")) {
@@ -16,11 +35,28 @@ Result<RosterBefore> readRosterBefore(const Invocation& invocation, const std::s
   }
   BELAY_ASSIGN(const SignedStatement rootFile, readStatement(invocation, invocation.flag("root")));
   BELAY_ASSIGN(const auto root, statement::verifyFirstRoot(rootFile, rootFile.digest()));
+  const crypto::Digest fleet = root.document().fleetName(root.digest());
+  BELAY_ASSIGN(const auto older, olderRoots(invocation));
   BELAY_ASSIGN(const SignedStatement rosterFile, readStatement(invocation, path));
-  BELAY_ASSIGN(const auto roster,
-               statement::verifyRoster(rosterFile, root.document(),
-                                       root.document().fleetName(root.digest())));
-  return RosterBefore{roster.document(), roster.digest()};
+  auto roster = statement::verifyRoster(rosterFile, root.document(), fleet);
+  // A roster stays in force when the root document is replaced, so its signers may be in none but
+  // an older one. Whoever believes a root document believes the one that it names.
+  Root at = root.document();
+  while (!roster) {
+    const auto before = older.find(at.prev);
+    if (before == older.end()) break;
+    at = before->second;
+    roster = statement::verifyRoster(rosterFile, at, fleet);
+  }
+  if (roster) return RosterBefore{roster->document(), roster->digest(), root.document()};
+  Error error = std::move(roster).error();
+  const bool others =
+      error.code == ErrorCode::kStatementKey || error.code == ErrorCode::kStatementQuorum;
+  if (others && at.version > 1) {
+    error.actions.push_back("--root-before FILE: root document " + std::to_string(at.version - 1) +
+                            ", " + at.prev.hex());
+  }
+  return error;
 }
 
 Result<api::Envelope> writeNextRoster(Invocation& invocation, const RosterBefore& before,

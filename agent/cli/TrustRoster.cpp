@@ -19,6 +19,7 @@ namespace {
 
 constexpr Flag kRosterFlags[] = {
     kRootFlag,
+    kRootBeforeFlag,
     {"add", 0, "ROLE:PERSON=FILE.pub",
      "add a key: approver, bot, starter, registrar, release-signer, upgrade-signer", true},
     {"remove", 0, "KID", "take a key out", true},
@@ -34,6 +35,7 @@ constexpr Flag kRosterFlags[] = {
     kPassphraseFlag,
 };
 constexpr Flag kRevokeFlags[] = {kRootFlag,
+                                 kRootBeforeFlag,
                                  {"void", 0, "", "take all away that the key has ever signed"},
                                  {"reason", 0, "TEXT", "why"},
                                  kKeyFlag,

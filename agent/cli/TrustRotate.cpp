@@ -62,7 +62,8 @@ const Command kTrustRotateCommand{
     "ROOT OUT",
     "make the next root document of a fleet: other keys that sign rosters",
     "Signed by enough persons of the old document and by enough of the new one. Hosts take it with "
-    "`belay trust install --root OUT --roster FILE`; the fleet keeps its name.",
+    "`belay trust install --root OUT`; the fleet keeps its name, and the roster in force stays so. "
+    "The next roster is made with --root OUT --root-before ROOT.",
     kFlags,
     &rotate,
     &print,

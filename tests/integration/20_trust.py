@@ -270,6 +270,54 @@ def test_rosters_change_who_signs():
         refused("BLY-STATEMENT-KEY", host.cli("trust", "install", "--roster", by_ada))
 
 
+def rotate(host, fleet):
+    """The root key of rosa is replaced by eve's."""
+    root = fleet.path("root-2.jws")
+    made = ok(host.cli("trust", "rotate", fleet.root, root, "--add", "eve=" + fleet.pub("eve"), "--remove",
+                       fleet.keys["rosa"]["thumbprint"], *fleet.by("rosa")))
+    check.equal((2, 1), (made["version"], made["old_threshold"]))
+    ok(host.cli("trust", "sign", root, *fleet.by("eve")))
+    return root
+
+
+def test_another_root_key_signs_the_next_roster():
+    with belay.started(policy=POLICY) as host:
+        fleet = Fleet(host)
+        fleet.install()
+        release(host, "one")
+        ok(fleet.apply(fleet.pin("1.jws", 1)))
+        half = fleet.path("half.jws")
+        ok(host.cli("trust", "rotate", fleet.root, half, "--add", "eve=" + fleet.pub("eve"), *fleet.by("eve")))
+        refused("BLY-STATEMENT-QUORUM", host.cli("trust", "install", "--root", half))
+        root = rotate(host, fleet)
+        ok(host.cli("trust", "install", "--root", root))
+        # The roster in force stays so, and its signer is in the older root document only.
+        ok(fleet.apply(fleet.pin("2.jws", 1)))
+        second, words = fleet.path("roster-2.jws"), (*fleet.by("eve"), "--root", root)
+        error = refused("BLY-STATEMENT-KEY", host.cli("trust", "roster", fleet.roster, second, *words))
+        check.has(error["actions"][0], "--root-before FILE: root document 1, " + fleet.digest)
+        refused("BLY-STATEMENT-KEY", host.cli("trust", "roster", fleet.roster, second, *words, "--root-before", root))
+        check.equal(False, os.path.exists(second))
+        words += ("--root-before", fleet.root)
+        check.equal(2, ok(host.cli("trust", "roster", fleet.roster, second, *words))["version"])
+        ok(host.cli("trust", "install", "--roster", second))
+        # From here on the new root document is all that it takes.
+        third = fleet.path("roster-3.jws")
+        ok(host.cli("trust", "revoke", second, fleet.keys["cy"]["thumbprint"], third, *words[:-2]))
+        ok(host.cli("trust", "install", "--roster", third))
+        check.equal((fleet.digest, 3), (ok(host.cli("trust", "show"))["trust"]["fleet"],
+                                        ok(host.cli("trust", "show"))["trust"]["roster"]["version"]))
+        refused("BLY-STATEMENT-REVOKED", fleet.apply(fleet.pin("3.jws", 1, signers=("ada", "cy"))))
+        # What the removed key signs counts no more.
+        old = fleet.path("roster-4.jws")
+        ok(host.cli("trust", "roster", second, old, "--root", root, "--root-before", fleet.root, *fleet.by("rosa")))
+        refused("BLY-STATEMENT-KEY", host.cli("trust", "install", "--roster", old))
+        with belay.started(policy=POLICY) as other:
+            digest = hashlib.sha256(unb64(open(root).read().split(".")[1])).hexdigest()
+            ok(other.cli("trust", "install", "--root", root, "--root-digest", digest, "--roster", third))
+            check.equal(fleet.digest, ok(other.cli("trust", "show"))["trust"]["fleet"])
+
+
 def test_openssl_makes_and_checks_statements():
     with belay.started() as host:
         release(host, "one")
