@@ -148,6 +148,13 @@ std::vector<Check> checkTrust(Invocation& invocation, const Installation& where)
   return out;
 }
 
+/// Nothing while all is well, and for those who may not read it: the daemon tells them.
+std::vector<Check> checkPolicy(const Installation& where) {
+  const auto policy = readPolicy(where.paths.configFile, where.settings, where.paths.system);
+  if (policy || policy.error().code != ErrorCode::kSettingsInvalid) return {};
+  return {{"policy", Verdict::kFail, policy.error().message, firstAction(policy.error())}};
+}
+
 /// Nothing while all is well: a host that is no copy needs no line.
 std::vector<Check> checkQuarantine(Invocation& invocation) {
   const auto answer = invocation.get("/v1/host");
@@ -170,6 +177,10 @@ std::vector<Check> checkLink(Invocation& invocation) {
   const Value* const state = now && !now->error ? now->data.find("state") : nullptr;
   if (!state) return {{"link", Verdict::kInfo, relay + backlog + "; no daemon runs", ""}};
   const std::string phase = state->text("phase");
+  if (phase == "connected" && !state->text("alarm").empty()) {
+    return {{"link", Verdict::kWarn, relay + backlog + ", though " + shown(state->text("alarm")),
+             "look at the clocks of host and relay (date), and renew the certificate"}};
+  }
   if (phase == "connected") return {{"link", Verdict::kOk, relay + backlog, ""}};
   const Value* const error = state->find("last_error");
   const std::string why = error ? ": " + error->text("message") : std::string();
@@ -216,6 +227,7 @@ std::vector<Check> allChecks(Invocation& invocation) {
   checks.push_back(checkJournal(invocation));
   add(checkQuarantine(invocation));
   add(checkLink(invocation));
+  add(checkPolicy(found));
   add(checkTrust(invocation, found));
   add(checkHost(invocation, found));
   return checks;
