@@ -1,5 +1,6 @@
 #include "agent/cli/NextRoster.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -8,6 +9,7 @@ namespace belay::cli {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
+using base::Status;
 using statement::KeyClass;
 using statement::Role;
 using statement::Root;
@@ -59,11 +61,34 @@ Result<RosterBefore> readRosterBefore(const Invocation& invocation, const std::s
   return error;
 }
 
+Status checkRosterSigner(const Invocation& invocation, const Root& root, const Roster& roster) {
+  const auto signs = [&root](const crypto::P256PublicKey& key) {
+    return std::any_of(root.keys.begin(), root.keys.end(), [&key](const Root::Key& each) {
+      return each.key.thumbprint() == key.thumbprint();
+    });
+  };
+  for (const Roster::Key& each : roster.keys) {
+    if (!signs(each.key)) continue;
+    return Error{ErrorCode::kStatementInvalid,
+                 "key " + each.key.thumbprint() + " of " + shown(each.person) +
+                     " is one of the root document: it signs rosters, and has no role in them",
+                 {"belay key new FILE: another key for this role"}};
+  }
+  if (!invocation.has("key")) return {};  // openSigningKey() says so.
+  BELAY_ASSIGN(const crypto::KeyFile file, readKeyFile(invocation.flag("key")));
+  if (signs(file.publicKey())) return {};
+  return Error{ErrorCode::kStatementKey,
+               "key " + file.publicKey().thumbprint() + " of " + shown(invocation.flag("key")) +
+                   " is not in the root document: hosts would not believe a roster of it",
+               {"belay trust show lists the root keys"}};
+}
+
 Result<api::Envelope> writeNextRoster(Invocation& invocation, const RosterBefore& before,
                                       Roster roster, const std::string& file) {
   roster.version = before.roster.version + 1;
   roster.prev = before.digest;
   roster.createdMs = invocation.nowMs();
+  BELAY_TRY(checkRosterSigner(invocation, before.root, roster));
   return writeDocument(invocation, roster, file);
 }
 

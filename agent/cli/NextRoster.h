@@ -26,6 +26,11 @@ struct RosterBefore {
 /// --root-before: each is believed because the next one names its digest.
 /// Errors: kUsage, kStatement….
 base::Result<RosterBefore> readRosterBefore(const Invocation& invocation, const std::string& path);
+/// Before anybody is asked for a passphrase: that hosts will believe a roster of these keys, signed
+/// with the key of --key. That others must sign too is no error.
+/// Errors: kStatementInvalid, kStatementKey; of the key file.
+base::Status checkRosterSigner(const Invocation& invocation, const statement::Root& root,
+                               const statement::Roster& roster);
 /// Writes the version after `before`, with one signature. Errors: of Roster::parse(), and those of
 /// the key.
 base::Result<api::Envelope> writeNextRoster(Invocation& invocation, const RosterBefore& before,
