@@ -433,8 +433,9 @@ Status Daemon::makeLink() {
   BELAY_ASSIGN(client.proxy, proxyOf(settings.proxy, settings.noProxy, world_.environment));
   client.caFile = settings.caFile;
   client.environment = world_.environment;
+  client.pins = settings.pins;
   // The relay is of the host's own settings, and no flow's: the policy has no say in its address.
-  relayTransport_ = std::make_unique<link::RelayTransport>(client, world_.clock, *resolver_);
+  relayTransport_ = std::make_unique<link::RelayTransport>(client, world_.clock, *resolver_, world_.log);
   link::Link::World world{
       *loop_,
       *linkPart_,
@@ -489,6 +490,7 @@ Status Daemon::makeApi() {
                     &makeSyntaxCheck,
                     [this] { return hostKey(); },
                     link_.get(),
+                    [this] { return relayTransport_->alarm(); },
                     outputs_.get(),
                     &trials_->tests,
                     urlKey_};

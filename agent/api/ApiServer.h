@@ -62,6 +62,8 @@ struct ApiDeps {
   /// This host's own key, made when there is none. Any thread.
   std::function<base::Result<crypto::P256PrivateKey>()> hostKey;
   link::Link* link = nullptr;  ///< Null: the routes about the link say that there is none.
+  /// What is overlooked in the relay's certificate; empty: nothing. Any thread.
+  std::function<std::string()> relayAlarm = {};
   runtime::LargeOutputs* outputs = nullptr;  ///< Null: nothing can be attached to tasks.
   steps::ConnectionTests* connectionTests = nullptr;  ///< Null: none can be tested.
   std::string urlKey = {};  ///< Signs URLs of resources.

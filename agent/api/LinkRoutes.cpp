@@ -85,8 +85,11 @@ Result<Value> readLink(ReadContext& context, const ReadArguments&) {
 }
 
 void describeLink(Backend& backend, const ExchangePtr& exchange) {
+  Value state = backend.deps.link ? stateToJson(backend.deps.link->state()) : Value();
+  const std::string alarm = backend.deps.relayAlarm ? backend.deps.relayAlarm() : std::string();
+  if (!alarm.empty()) state.set("alarm", alarm);
   Value out;
-  out.set("state", backend.deps.link ? stateToJson(backend.deps.link->state()) : Value());
+  out.set("state", std::move(state));
   exchange->ok(std::move(out));
 }
 

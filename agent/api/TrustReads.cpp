@@ -74,6 +74,16 @@ Value rosterToJson(const runtime::InForce<Roster>& inForce, std::int64_t nowMs) 
   return out;
 }
 
+/// A card that is there, or why the one that was installed does not count any more.
+Value cardToJson(const Result<std::optional<statement::Card>>& card) {
+  Value out;
+  if (!card) return out.set("void", card.error().message);
+  json::Array groups;
+  for (const std::string& group : (*card)->groups) groups.emplace_back(group);
+  out.set("host", (*card)->host()).set("label", (*card)->label).set("groups", std::move(groups));
+  return out.set("counter", (*card)->counter);
+}
+
 Value forkToJson(const journal::StatementRow& row) {
   Value out;
   const bool root = row.kind == journal::StatementKind::kRoot;
@@ -85,13 +95,15 @@ Value forkToJson(const journal::StatementRow& row) {
 
 }  // namespace
 
-Value trustToJson(const runtime::HostTrust& trust, std::int64_t nowMs) {
+Value trustToJson(journal::Journal& journal, const runtime::HostTrust& trust, std::int64_t nowMs) {
   Value out;
   if (trust.root) {
     out.set("fleet", trust.fleet.hex()).set("name", trust.root->document.name);
     out.set("root", rootToJson(*trust.root));
   }
   if (trust.roster) out.set("roster", rosterToJson(*trust.roster, nowMs));
+  const auto card = runtime::installedCard(journal);
+  if (!card || *card) out.set("card", cardToJson(card));
   return out;
 }
 
@@ -125,7 +137,8 @@ Result<Value> readTrust(ReadContext& context, const ReadArguments&) {
   json::Array forks;
   for (const journal::StatementRow& row : rows) forks.push_back(forkToJson(row));
   Value out;
-  out.set("trust", trustToJson(trust, context.nowMs).set("forks", std::move(forks)));
+  out.set("trust",
+          trustToJson(context.journal, trust, context.nowMs).set("forks", std::move(forks)));
   return out;
 }
 

@@ -25,12 +25,13 @@ Result<std::optional<SignedStatement>> statementMember(const Value& body, std::s
 
 Result<runtime::TrustOffer> readOffer(const Exchange& exchange) {
   BELAY_ASSIGN(const Value body, exchange.bodyObject());
-  BELAY_TRY(checkMembers(body, "root root_digest roster least_roster"));
+  BELAY_TRY(checkMembers(body, "root root_digest roster least_roster card"));
   runtime::TrustOffer offer;
   BELAY_ASSIGN(offer.root, statementMember(body, "root"));
   BELAY_ASSIGN(offer.roster, statementMember(body, "roster"));
-  if (!offer.root && !offer.roster) {
-    return Error{ErrorCode::kInvalidArgument, "the body lacks \"root\" and \"roster\""};
+  BELAY_ASSIGN(offer.card, statementMember(body, "card"));
+  if (!offer.root && !offer.roster && !offer.card) {
+    return Error{ErrorCode::kInvalidArgument, "the body lacks \"root\", \"roster\" and \"card\""};
   }
   BELAY_ASSIGN(const std::string digest, textMember(body, "root_digest"));
   if (!digest.empty()) {
@@ -60,7 +61,8 @@ void installTrust(Backend& backend, const ExchangePtr& exchange) {
   if (!offer) return exchange->fail(offer.error());
   backend.change(exchange,
                  [&backend, exchange,
-                  offer = std::move(*offer)](runtime::Runtime& runtime) -> Result<Changed> {
+                  offer = std::move(*offer)](runtime::Runtime& runtime) mutable -> Result<Changed> {
+                   offer.ownKey = runtime.hostKey();
                    const runtime::Author author{exchange->caller().shown(), ""};
                    const std::int64_t nowMs = runtime.clock().wallMs();
                    const auto taken = runtime::takeTrust(runtime.journal(), offer, author, nowMs);
@@ -71,10 +73,13 @@ void installTrust(Backend& backend, const ExchangePtr& exchange) {
                    backend.deps.log.info("trust.installed",
                                          {{"root", taken->newRoot ? "new" : "as before"},
                                           {"roster", taken->newRoster ? "new" : "as before"},
+                                          {"card", taken->newCard ? "new" : "as before"},
                                           {"by", author.by}});
                    Changed changed;
-                   changed.data.set("new_root", taken->newRoot).set("new_roster", taken->newRoster);
-                   changed.data.set("trust", trustToJson(taken->now, nowMs));
+                   changed.data.set("new_root", taken->newRoot)
+                       .set("new_roster", taken->newRoster)
+                       .set("new_card", taken->newCard);
+                   changed.data.set("trust", trustToJson(runtime.journal(), taken->now, nowMs));
                    return changed;
                  });
 }
@@ -91,8 +96,8 @@ void applyPin(Backend& backend, const ExchangePtr& exchange) {
       exchange,
       [&backend, exchange, statement = *statement](runtime::Runtime& runtime) -> Result<Changed> {
         const runtime::Author author{exchange->caller().shown(), ""};
-        const auto taken = runtime::takePin(runtime.journal(), runtime.policy(), statement, author,
-                                            runtime.clock().wallMs());
+        const auto taken = runtime::takePin(runtime.journal(), runtime.policy(), runtime.hostKey(),
+                                            statement, author, runtime.clock().wallMs());
         if (!taken) {
           alarm(backend, taken.error(), author.by);
           return taken.error();

@@ -124,6 +124,8 @@ extern const Command kTrustShowCommand;
 extern const Command kPinCreateCommand;
 extern const Command kPinSignCommand;
 extern const Command kPinApplyCommand;
+extern const Command kPinSendCommand;
+extern const Command kTrustSendCommand;
 extern const Command kHostShowCommand;
 extern const Command kHostReleaseCommand;
 extern const Command kHostRekeyCommand;

@@ -159,6 +159,13 @@ std::vector<Check> checkTrust(Invocation& invocation, const Installation& where)
   return out;
 }
 
+/// Nothing while all is well, and for those who may not read it: the daemon tells them.
+std::vector<Check> checkPolicy(const Installation& where) {
+  const auto policy = readPolicy(where.paths.configFile, where.settings, where.paths.system);
+  if (policy || policy.error().code != ErrorCode::kSettingsInvalid) return {};
+  return {{"policy", Verdict::kFail, policy.error().message, firstAction(policy.error())}};
+}
+
 /// Nothing while all is well: a host that is no copy needs no line.
 std::vector<Check> checkQuarantine(Invocation& invocation) {
   const auto answer = invocation.get("/v1/host");
@@ -181,11 +188,17 @@ std::vector<Check> checkLink(Invocation& invocation) {
   const Value* const state = now && !now->error ? now->data.find("state") : nullptr;
   if (!state) return {{"link", Verdict::kInfo, relay + backlog + "; no daemon runs", ""}};
   const std::string phase = state->text("phase");
-  if (const Value* held = link->find("held"); held && phase == "connected") {
-    return {{"link", Verdict::kWarn, relay + " has no room for " + heldText(*held),
-             "belay explain " + held->text("code")}};
+  if (phase == "connected") {
+    std::vector<Check> out;
+    if (const std::string alarm = state->text("alarm"); !alarm.empty())
+      out.push_back({"link", Verdict::kWarn, relay + backlog + ", though " + shown(alarm),
+                     "look at the clocks of host and relay (date), and renew the certificate"});
+    if (const Value* held = link->find("held"))
+      out.push_back({"link", Verdict::kWarn, relay + " has no room for " + heldText(*held),
+                     "belay explain " + held->text("code")});
+    if (out.empty()) out.push_back({"link", Verdict::kOk, relay + backlog, ""});
+    return out;
   }
-  if (phase == "connected") return {{"link", Verdict::kOk, relay + backlog, ""}};
   const Value* const error = state->find("last_error");
   const std::string why = error ? ": " + error->text("message") : std::string();
   // To be offline is normal, and being there twice is not.
@@ -231,6 +244,7 @@ std::vector<Check> allChecks(Invocation& invocation) {
   checks.push_back(checkJournal(invocation));
   add(checkQuarantine(invocation));
   add(checkLink(invocation));
+  add(checkPolicy(found));
   add(checkTrust(invocation, found));
   add(checkHost(invocation, found));
   return checks;

@@ -45,6 +45,10 @@ std::string print(const Invocation& invocation, const Value& data) {
     out += style.dim("now        ") + state->text("phase") + " " +
            relative(state->text("since"), invocation.nowMs()) + ", " +
            std::to_string(state->integer("sessions")) + " sessions\n";
+    if (!state->text("alarm").empty()) {
+      out += style.bold("ALARM      ") + shown(state->text("alarm")) +
+             ": look at the clocks of host and relay, and renew it\n";
+    }
     if (const Value* error = state->find("last_error")) {
       out += style.dim("last error ") + shown(error->text("message")) + " [" + error->text("code") +
              "] " + relative(error->text("at"), invocation.nowMs()) + "\n";

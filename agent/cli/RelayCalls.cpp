@@ -20,7 +20,8 @@ using json::Value;
 namespace {
 
 constexpr std::uint64_t kTokenFileBytesMax = 4096;
-// A relay that asks to slow down took nothing; so often it is asked again, each time after its pause.
+// A relay that asks to slow down took nothing; so often it is asked again, each time after its
+// pause.
 constexpr int kAskedAgainMax = 6;
 constexpr std::chrono::milliseconds kSlowDownMax{10'000};
 
@@ -53,7 +54,8 @@ Result<RelayCalls> RelayCalls::open(const Invocation& invocation) {
 }
 
 Result<Value> RelayCalls::call(const std::string& method, const std::string& target,
-                               std::string body, std::chrono::milliseconds timeout) const {
+                               std::string body, std::chrono::milliseconds timeout,
+                               const char* type) const {
   BELAY_ASSIGN(http::ClientSettings settings, relayClientSettings(invocation_));
   http::SystemResolver resolver;
   http::Client client(std::move(settings), invocation_.world().clock, resolver);
@@ -62,7 +64,7 @@ Result<Value> RelayCalls::call(const std::string& method, const std::string& tar
   request.url = url_ + target;
   request.headers.add("Authorization", "Bearer " + token_);
   request.timeout = timeout;
-  if (!body.empty()) request.headers.add("Content-Type", "application/json");
+  if (!body.empty()) request.headers.add("Content-Type", type);
   request.body = std::move(body);
   http::ClientOutcome outcome = client.send(request);
   for (int again = 0; again < kAskedAgainMax && outcome.ok(); ++again) {
@@ -90,6 +92,11 @@ Result<Value> RelayCalls::get(const std::string& target, std::chrono::millisecon
 Result<Value> RelayCalls::send(const std::string& method, const std::string& target,
                                const Value& body) const {
   return call(method, target, json::print(body), std::chrono::seconds{30});
+}
+
+Result<Value> RelayCalls::put(const std::string& target, std::string content) const {
+  constexpr std::chrono::minutes kLongest{5};
+  return call("PUT", target, std::move(content), kLongest, "application/octet-stream");
 }
 
 }  // namespace belay::cli

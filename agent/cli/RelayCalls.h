@@ -36,12 +36,15 @@ class RelayCalls {
                                 std::chrono::milliseconds timeout = std::chrono::seconds{30}) const;
   base::Result<json::Value> send(const std::string& method, const std::string& target,
                                  const json::Value& body) const;
+  /// Bytes that are no JSON.
+  base::Result<json::Value> put(const std::string& target, std::string content) const;
 
  private:
   RelayCalls(const Invocation& invocation, std::string url, std::string token)
       : invocation_(invocation), url_(std::move(url)), token_(std::move(token)) {}
   base::Result<json::Value> call(const std::string& method, const std::string& target,
-                                 std::string body, std::chrono::milliseconds timeout) const;
+                                 std::string body, std::chrono::milliseconds timeout,
+                                 const char* type = "application/json") const;
 
   const Invocation& invocation_;
   std::string url_;

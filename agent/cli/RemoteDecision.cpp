@@ -272,6 +272,14 @@ Result<std::optional<RelayCalls>> relayOf(const Invocation& invocation) {
   return relay;
 }
 
+/// What a relay gives must be what was asked of it.
+Status checkIsAsked(const Invocation& invocation, const std::optional<RelayCalls>& relay,
+                    const BelievedRequest& believed) {
+  const std::string given = believed.request.digest().hex();
+  if (!relay || given == invocation.argument(0)) return {};
+  return Error{ErrorCode::kDecisionUnknown, "the relay has given another request, " + given};
+}
+
 /// A request that is believed, and the key that opened it.
 struct Looked {
   crypto::P256PrivateKey key;
@@ -293,6 +301,7 @@ Result<api::Envelope> showRemotely(Invocation& invocation) {
     return Error{ErrorCode::kUsage, "--relay URL or --request FILE is missing"};
   BELAY_ASSIGN(const Looked looked, lookAt(invocation, relay));
   const BelievedRequest& believed = looked.believed;
+  BELAY_TRY(checkIsAsked(invocation, relay, believed));
   api::Envelope out;
   out.data.set("request", believed.request.digest().hex());
   out.data.set("host", believed.host.thumbprint()).set("label", believed.label);
@@ -314,10 +323,7 @@ Result<api::Envelope> decideRemotely(Invocation& invocation, bool approve) {
   const std::string page = requestPage(invocation.style(), believed);
   if (!browser) invocation.note(page.substr(0, page.size() - 1));
   BELAY_TRY(checkShown(invocation, believed.request.digest()));
-  if (relay && believed.request.digest().hex() != invocation.argument(0)) {
-    return Error{ErrorCode::kDecisionUnknown,
-                 "the relay has given another request, " + believed.request.digest().hex()};
-  }
+  BELAY_TRY(checkIsAsked(invocation, relay, believed));
   BELAY_ASSIGN(Decision decision, makeDecision(invocation, believed, {looked.key, relay}, approve));
   BELAY_TRY(browser ? confirmInBrowser(invocation, believed, decision)
                     : confirm(invocation, approve));

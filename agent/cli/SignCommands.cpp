@@ -1,4 +1,5 @@
 #include "agent/cli/Commands.h"
+#include "agent/cli/NextRoster.h"
 #include "agent/cli/Signing.h"
 #include "common/base/Files.h"
 
@@ -9,12 +10,29 @@ namespace belay::cli {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
+using base::Status;
 using json::Value;
 using statement::SignedStatement;
 
 namespace {
 
 constexpr Flag kFlags[] = {kKeyFlag, kPassphraseFlag};
+constexpr Flag kTrustFlags[] = {
+    {"root", 0, "FILE",
+     "the root document: refuse to sign a roster with a key that it does not have"},
+    kKeyFlag,
+    kPassphraseFlag};
+
+/// A roster, as hosts with this root document will look at it.
+Status checkRoot(const Invocation& invocation, const SignedStatement& statement) {
+  if (statement.typ() != statement::Roster::kTyp) {
+    return Error{ErrorCode::kUsage, "--root goes with a roster, not with a " + statement.typ()};
+  }
+  BELAY_ASSIGN(const auto file, readStatement(invocation, invocation.flag("root")));
+  BELAY_ASSIGN(const auto root, statement::verifyFirstRoot(file, file.digest()));
+  BELAY_ASSIGN(const auto roster, statement::Roster::parse(statement.unverifiedPayload()));
+  return checkRosterSigner(invocation, root.document(), roster);
+}
 
 /// Signs what it has read and shown, of a kind that the command is for, and nothing else.
 Result<api::Envelope> addSignature(Invocation& invocation, bool pins) {
@@ -26,6 +44,7 @@ Result<api::Envelope> addSignature(Invocation& invocation, bool pins) {
                  {(pins ? "belay trust sign " : "belay pin sign ") + file}};
   }
   BELAY_ASSIGN(const Described before, describe(statement));
+  if (invocation.has("root")) BELAY_TRY(checkRoot(invocation, statement));
   invocation.note(before.lines.substr(0, before.lines.size() - 1));
   BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
   BELAY_ASSIGN(
@@ -55,7 +74,7 @@ const Command kTrustSignCommand{
     "FILE",
     "add your signature to a root document or a roster",
     "Reads the statement strictly, shows what it says, and adds a line to FILE.",
-    kFlags,
+    kTrustFlags,
     &signTrust,
     &print,
     Completes::kFile};

@@ -20,6 +20,7 @@ namespace belay::cli {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
+using base::Status;
 using crypto::P256PublicKey;
 using json::Value;
 using statement::Offer;
@@ -71,6 +72,10 @@ Result<HostBelief> beliefOf(const Invocation& invocation, const Value& dossier) 
   // Whoever writes the thumbprint knows the host.
   if (thumbprint && !byCard) return HostBelief{on, "", std::nullopt};
   BELAY_ASSIGN(HostBelief belief, believeHost(invocation, dossier.text("card")));
+  if (invocation.has("host") && invocation.flag("host") != belief.host) {
+    return Error{ErrorCode::kHostUnknown, "the card is of host " + belief.host +
+                                              ", and --host is " + shown(invocation.flag("host"))};
+  }
   if (thumbprint ? belief.host == on : !byCard || belief.label == on) return belief;
   return Error{ErrorCode::kHostUnknown, "the card is of host " + shown(belief.label) + ", " +
                                             belief.host + ", not of " + shown(on)};
@@ -200,6 +205,27 @@ Result<api::Envelope> handIn(const Invocation& invocation, const RelayCalls& rel
   return out;
 }
 
+/// Flags that say two things at once, or nothing. What is ignored is not what somebody meant.
+Status checkFlags(const Invocation& invocation) {
+  if (!invocation.has("on")) return Error{ErrorCode::kUsage, "--on HOST is missing"};
+  const std::string on = invocation.flag("on");
+  if (invocation.has("host") && invocation.flag("host") != on && statement::isThumbprint(on)) {
+    return Error{ErrorCode::kUsage,
+                 "--on is host " + on + ", and --host is " + shown(invocation.flag("host"))};
+  }
+  for (const char* flag : {"out", "offer"}) {
+    if (!invocation.has("relay") || !invocation.has(flag)) continue;
+    return Error{ErrorCode::kUsage, "--" + std::string(flag) +
+                                        " is for starts without a relay, and --relay names one"};
+  }
+  if (invocation.has("idempotency-key") && invocation.flag("idempotency-key").empty()) {
+    return Error{ErrorCode::kUsage,
+                 "--idempotency-key is empty: a start without one begins a run each time",
+                 {"look where its text comes from (a variable that is not set)"}};
+  }
+  return {};
+}
+
 Result<std::optional<RelayCalls>> relayOf(const Invocation& invocation) {
   std::optional<RelayCalls> relay;
   if (!invocation.has("relay")) {
@@ -213,7 +239,7 @@ Result<std::optional<RelayCalls>> relayOf(const Invocation& invocation) {
 }
 
 Result<api::Envelope> start(Invocation& invocation) {
-  if (!invocation.has("on")) return Error{ErrorCode::kUsage, "--on HOST is missing"};
+  BELAY_TRY(checkFlags(invocation));
   BELAY_ASSIGN(const std::optional<RelayCalls> relay, relayOf(invocation));
   BELAY_ASSIGN(const Value dossier, dossierOf(invocation, relay));
   BELAY_ASSIGN(const OfferedHost host, believeOffer(invocation, dossier));

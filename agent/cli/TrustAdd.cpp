@@ -16,13 +16,12 @@ namespace {
 
 constexpr Flag kThumbprintFlag{"thumbprint", 0, "KID",
                                "refuse FILE.pub unless its thumbprint is this"};
-constexpr Flag kFlags[] = {kRootFlag, kThumbprintFlag, kKeyFlag, kPassphraseFlag};
-constexpr Flag kApproverFlags[] = {kRootFlag,
-                                   kThumbprintFlag,
-                                   {"class", 0, "CLASS", "e2e (default), or page"},
-                                   kKeyFlag,
-                                   kPassphraseFlag};
+constexpr Flag kFlags[] = {kRootFlag, kRootBeforeFlag, kThumbprintFlag, kKeyFlag, kPassphraseFlag};
+constexpr Flag kApproverFlags[] = {kRootFlag,       kRootBeforeFlag,
+                                   kThumbprintFlag, {"class", 0, "CLASS", "e2e (default), or page"},
+                                   kKeyFlag,        kPassphraseFlag};
 constexpr Flag kBotFlags[] = {kRootFlag,
+                              kRootBeforeFlag,
                               kThumbprintFlag,
                               {"identity", 0, "PERSON=ID",
                                "a chat account that the bot may attest, as ada=slack:T1/U2", true},

@@ -15,14 +15,15 @@ constexpr Flag kFlags[] = {
     {"root-digest", 0, "DIGEST", "which one is meant; the first one of a host needs it"},
     {"roster", 0, "FILE", "a roster"},
     {"least-roster", 0, "N", "refuse the roster when its version is lower"},
+    {"card", 0, "FILE", "this host's card: pins for its groups are for this host"},
 };
 
 Result<api::Envelope> install(Invocation& invocation) {
-  if (!invocation.has("root") && !invocation.has("roster")) {
-    return Error{ErrorCode::kUsage, "name a file: --root FILE, --roster FILE, or both"};
+  if (!invocation.has("root") && !invocation.has("roster") && !invocation.has("card")) {
+    return Error{ErrorCode::kUsage, "name a file: --root FILE, --roster FILE, --card FILE"};
   }
   Value body{json::Object{}};
-  for (const char* name : {"root", "roster"}) {
+  for (const char* name : {"root", "roster", "card"}) {
     if (!invocation.has(name)) continue;
     BELAY_ASSIGN(const auto statement, readStatement(invocation, invocation.flag(name)));
     body.set(name, statement.lines());
@@ -45,6 +46,11 @@ std::string print(const Invocation&, const Value& data) {
     out += std::string(name) + " " + std::to_string(document->integer("version")) + ", " +
            document->text("digest") + (data.flag(flag) ? ", is in force" : ", as before") + "\n";
   }
+  if (const Value* card = trust->find("card")) {
+    out += "card " + std::to_string(card->integer("counter")) + " of " +
+           shown(card->text("label")) + (data.flag("new_card") ? ", is in force" : ", as before") +
+           "\n";
+  }
   return out;
 }
 
@@ -55,7 +61,9 @@ const Command kTrustInstallCommand{
     "",
     "make this host believe a root document and a roster",
     "The first root document is believed by its digest, which must have come by another way than "
-    "the file; later ones by the signatures of the one before. Rosters only go forward.",
+    "the file; later ones by the signatures of the one before. Rosters only go forward, and so do "
+    "the "
+    "cards of a host (`belay trust card`).",
     kFlags,
     &install,
     &print};

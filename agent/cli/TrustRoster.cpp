@@ -3,6 +3,7 @@
 #include "agent/cli/Commands.h"
 #include "agent/cli/NextRoster.h"
 #include "common/base/Text.h"
+#include "common/statement/Payload.h"
 
 // trust roster and trust revoke: the next version of a roster.
 
@@ -19,11 +20,13 @@ namespace {
 
 constexpr Flag kRosterFlags[] = {
     kRootFlag,
+    kRootBeforeFlag,
     {"add", 0, "ROLE:PERSON=FILE.pub",
      "add a key: approver, bot, starter, registrar, release-signer, upgrade-signer", true},
     {"remove", 0, "KID", "take a key out", true},
-    {"revoke", 0, "KID", "revoke a key; hosts keep what they have accepted of it", true},
-    {"void", 0, "KID", "revoke a key and all that it has ever signed", true},
+    {"revoke", 0, "KID", "revoke a key, or host:KID; hosts keep what they have accepted of it",
+     true},
+    {"void", 0, "KID", "revoke a key, or host:KID, and all that it has ever signed", true},
     {"reason", 0, "TEXT", "why keys are revoked"},
     {"identity", 0, "PERSON=ID@KID", "a chat account and the bot that may attest it", true},
     {"floor", 0, "FLOW[/CHANNEL]=N", "pins with lower counters are not used any more", true},
@@ -34,6 +37,7 @@ constexpr Flag kRosterFlags[] = {
     kPassphraseFlag,
 };
 constexpr Flag kRevokeFlags[] = {kRootFlag,
+                                 kRootBeforeFlag,
                                  {"void", 0, "", "take all away that the key has ever signed"},
                                  {"reason", 0, "TEXT", "why"},
                                  kKeyFlag,
@@ -65,15 +69,40 @@ Status removeKey(Roster& roster, const std::string& kid) {
   return {};
 }
 
-Status revokeKey(Roster& roster, const std::string& kid, Roster::Mode mode,
-                 const std::string& reason) {
+/// The thumbprint after "host:", or that of the card in a file so named. Nothing: the text names a
+/// key of the roster. Errors: kUsage, kStatement….
+Result<std::optional<std::string>> hostNamed(const Invocation& invocation, const Roster& roster,
+                                             const std::string& text) {
+  constexpr std::string_view kPrefix = "host:";
+  if (!text.starts_with(kPrefix)) return std::optional<std::string>{};
+  const std::string named = text.substr(kPrefix.size());
+  if (statement::isThumbprint(named)) return std::optional(named);
+  BELAY_ASSIGN(const auto file, readStatement(invocation, named));
+  BELAY_ASSIGN(const auto card, statement::verifyCard(file, roster));
+  return std::optional(card.document().host());
+}
+
+/// Keys of hosts stand in no roster: their cards and what they are told is not believed any more.
+Status revokeKey(const Invocation& invocation, Roster& roster, const std::string& text,
+                 Roster::Mode mode) {
+  BELAY_ASSIGN(const std::optional<std::string> host, hostNamed(invocation, roster, text));
+  const std::string& kid = host ? *host : text;
+  const std::string reason = invocation.flag("reason");
   for (Roster::Revocation& each : roster.revocations) {
     if (each.key != kid) continue;
     each.mode = mode;
     each.reason = reason;
     return {};
   }
-  BELAY_TRY(removeKey(roster, kid));
+  if (!host) {
+    Status removed = removeKey(roster, kid);
+    if (!removed && statement::isThumbprint(kid)) {
+      Error error = std::move(removed).error();
+      error.actions.push_back("host:" + kid + " where it is the key of a host");
+      return error;
+    }
+    BELAY_TRY(removed);
+  }
   roster.revocations.push_back({kid, mode, reason});
   return {};
 }
@@ -106,13 +135,12 @@ Status addIdentity(Roster& roster, const std::string& text) {
 
 Status change(const Invocation& invocation, Roster& roster) {
   BELAY_TRY(addKeys(invocation, roster));
-  const std::string reason = invocation.flag("reason");
   for (const std::string& kid : invocation.flags("remove")) BELAY_TRY(removeKey(roster, kid));
   for (const std::string& kid : invocation.flags("revoke")) {
-    BELAY_TRY(revokeKey(roster, kid, Roster::Mode::kFromNow, reason));
+    BELAY_TRY(revokeKey(invocation, roster, kid, Roster::Mode::kFromNow));
   }
   for (const std::string& kid : invocation.flags("void")) {
-    BELAY_TRY(revokeKey(roster, kid, Roster::Mode::kVoid, reason));
+    BELAY_TRY(revokeKey(invocation, roster, kid, Roster::Mode::kVoid));
   }
   for (const std::string& text : invocation.flags("identity")) BELAY_TRY(addIdentity(roster, text));
   for (const std::string& text : invocation.flags("floor")) BELAY_TRY(setFloor(roster, text));
@@ -135,9 +163,8 @@ Result<api::Envelope> nextRoster(Invocation& invocation) {
 Result<api::Envelope> revoke(Invocation& invocation) {
   BELAY_ASSIGN(const RosterBefore before, readRosterBefore(invocation, invocation.argument(0)));
   Roster roster = before.roster;
-  BELAY_TRY(revokeKey(roster, invocation.argument(1),
-                      invocation.has("void") ? Roster::Mode::kVoid : Roster::Mode::kFromNow,
-                      invocation.flag("reason")));
+  BELAY_TRY(revokeKey(invocation, roster, invocation.argument(1),
+                      invocation.has("void") ? Roster::Mode::kVoid : Roster::Mode::kFromNow));
   return writeNextRoster(invocation, before, std::move(roster), invocation.argument(2));
 }
 
@@ -161,7 +188,11 @@ const Command kTrustRevokeCommand{
     "ROSTER KID OUT",
     "make the next version of a roster, in which a key counts no more",
     "What hosts have accepted of the key before they see this roster stays, and with --void it "
-    "does not: approvals that it gave, and pins that it signed, are not believed any more.",
+    "does not: approvals that it gave, and pins that it signed, are not believed any more. The key "
+    "of a host, "
+    "which no roster has, is KID host:THUMBPRINT, or host:FILE with its card: approvers and "
+    "starters "
+    "do not believe its card any more, nor does the host itself.",
     kRevokeFlags,
     &revoke,
     &printNextRoster,

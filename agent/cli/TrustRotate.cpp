@@ -22,6 +22,11 @@ constexpr Flag kFlags[] = {
     kPassphraseFlag,
 };
 
+bool hasKey(const Root& root, const std::string& kid) {
+  return std::any_of(root.keys.begin(), root.keys.end(),
+                     [&kid](const Root::Key& key) { return key.key.thumbprint() == kid; });
+}
+
 Result<api::Envelope> rotate(Invocation& invocation) {
   BELAY_ASSIGN(const SignedStatement file, readStatement(invocation, invocation.argument(0)));
   BELAY_ASSIGN(const auto before, statement::verifyFirstRoot(file, file.digest()));
@@ -41,6 +46,14 @@ Result<api::Envelope> rotate(Invocation& invocation) {
     BELAY_ASSIGN(const auto named, splitPair(pair, "add"));
     BELAY_ASSIGN(crypto::P256PublicKey key, readPublicKeyFile(named.second));
     root.keys.push_back({std::move(key), named.first});
+  }
+  if (invocation.has("key")) {
+    BELAY_ASSIGN(const crypto::KeyFile signer, readKeyFile(invocation.flag("key")));
+    const std::string kid = signer.publicKey().thumbprint();
+    if (!hasKey(root, kid) && !hasKey(before.document(), kid)) {
+      return Error{ErrorCode::kStatementKey,
+                   "key " + kid + " is neither in the old root document nor in the new one"};
+    }
   }
   BELAY_ASSIGN(api::Envelope out, writeDocument(invocation, root, invocation.argument(1)));
   out.data.set("old_threshold", before.document().threshold);
@@ -62,7 +75,8 @@ const Command kTrustRotateCommand{
     "ROOT OUT",
     "make the next root document of a fleet: other keys that sign rosters",
     "Signed by enough persons of the old document and by enough of the new one. Hosts take it with "
-    "`belay trust install --root OUT --roster FILE`; the fleet keeps its name.",
+    "`belay trust install --root OUT`; the fleet keeps its name, and the roster in force stays so. "
+    "The next roster is made with --root OUT --root-before ROOT.",
     kFlags,
     &rotate,
     &print,

@@ -55,6 +55,16 @@ std::string rosterLines(const Invocation& invocation, const Value& roster) {
   return out;
 }
 
+std::string cardLine(const Style& style, const Value& card) {
+  if (!card.text("void").empty()) {
+    return style.dim("card      ") + "does not count: " + shown(card.text("void")) + "\n";
+  }
+  std::string groups;
+  for (const Value& each : card.find("groups")->asArray()) groups += " " + shown(each.asString());
+  return style.dim("card      ") + std::to_string(card.integer("counter")) + ", " +
+         shown(card.text("label")) + (groups.empty() ? "" : ", groups" + groups) + "\n";
+}
+
 std::string print(const Invocation& invocation, const Value& data) {
   const Value* trust = data.find("trust");
   if (!trust) return "";
@@ -74,6 +84,7 @@ std::string print(const Invocation& invocation, const Value& data) {
                     shown(trust->text("name")) + "\n" + head(invocation, "root      ", *root);
   out += style.dim("rosters   ") + std::to_string(root->integer("threshold")) + " must sign\n";
   if (const Value* roster = trust->find("roster")) out += rosterLines(invocation, *roster);
+  if (const Value* card = trust->find("card")) out += cardLine(style, *card);
   return out + keysPage(invocation, *trust);
 }
 

@@ -1,19 +1,28 @@
 #include "agent/link/RelayTransport.h"
 
+#include <utility>
+
 namespace belay::link {
 
 namespace {
 
-http::ClientSettings withSmallRecords(http::ClientSettings settings) {
-  settings.smallRecords = true;
+http::ClientSettings adapted(http::ClientSettings settings, bool smallRecords,
+                             std::shared_ptr<tls::CertificateAlarm> dates) {
+  settings.smallRecords = smallRecords;
+  const bool known = !settings.caFile.empty() || !settings.pins.empty();
+  if (known) settings.dates = std::move(dates);
   return settings;
 }
 
 }  // namespace
 
-RelayTransport::RelayTransport(const http::ClientSettings& settings, const base::Clock& clock,
-                               http::Resolver& resolver)
-    : small_(withSmallRecords(settings), clock, resolver), plain_(settings, clock, resolver) {}
+RelayTransport::RelayTransport(http::ClientSettings settings, const base::Clock& clock,
+                               http::Resolver& resolver, log::Log& log)
+    : dates_(std::make_shared<tls::CertificateAlarm>([&log](const std::string& text) {
+        if (!text.empty()) log.warning("link.certificate_dates", {{"alarm", text}});
+      })),
+      small_(adapted(settings, true, dates_), clock, resolver),
+      plain_(adapted(settings, false, dates_), clock, resolver) {}
 
 http::ClientOutcome RelayTransport::send(const http::ClientRequest& request) {
   if (refused_.load()) return plain_.send(request);

@@ -65,8 +65,9 @@ Status takePin(runtime::Runtime& runtime, const Value& body, log::Log& log) {
   BELAY_TRY(wire::checkMembers(body, "statement"));
   BELAY_ASSIGN(const std::string lines, wire::textMember(body, "statement", true));
   BELAY_ASSIGN(const auto statement, statement::SignedStatement::parse(lines));
-  const auto taken = runtime::takePin(runtime.journal(), runtime.policy(), statement,
-                                      runtime::Author{kBy, ""}, runtime.clock().wallMs());
+  const auto taken =
+      runtime::takePin(runtime.journal(), runtime.policy(), runtime.hostKey(), statement,
+                       runtime::Author{kBy, ""}, runtime.clock().wallMs());
   if (!taken) {
     // More than an error of whoever handed it in.
     if (taken.error().code == ErrorCode::kStatementFork) {

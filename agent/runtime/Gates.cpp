@@ -74,11 +74,11 @@ Status checkFreshness(Core& core, const Request& request, std::int64_t ageMs,
                {"belay trust show", "belay trust install"}};
 }
 
-Status checkEpoch(Core& core, const std::string& name, const std::string& epoch) {
-  BELAY_ASSIGN(const HostEpoch* const now, core.guard().epoch());
-  if (epoch == now->text()) return {};
+Status checkEpoch(Core& core, const journal::GateRow& gate) {
+  BELAY_ASSIGN(const std::string now, askedIn(core));
+  if (gate.epoch == now) return {};
   return Error{ErrorCode::kDecisionEpoch,
-               "request " + name + " is of an earlier epoch of this host"};
+               "request " + gate.request + " is of an earlier epoch or boot of this host"};
 }
 
 }  // namespace
@@ -140,12 +140,18 @@ Result<std::vector<trust::Vote>> counted(Core& core, const Request& request, con
 
 }  // namespace
 
+Result<std::string> askedIn(Core& core) {
+  BELAY_ASSIGN(const HostEpoch* const epoch, core.guard().epoch());
+  if (!core.world().policy.reissueAfterBoot()) return epoch->text();
+  return epoch->text() + " " + core.world().clock.bootId();
+}
+
 Status stillApproved(Core& core, const std::string& requestJson) {
   const std::string name = crypto::sha256(requestJson).hex();
   BELAY_ASSIGN(const auto gate, core.world().journal.gates().find(name));
   if (!gate) return {};
   BELAY_ASSIGN(const Request request, Request::parse(requestJson));
-  BELAY_TRY(checkEpoch(core, name, request.epoch));
+  BELAY_TRY(checkEpoch(core, *gate));
   BELAY_ASSIGN(const std::int64_t ageMs, checkAge(core, *gate));
   BELAY_ASSIGN(const Roster roster, rosterInForce(core.world().journal));
   BELAY_TRY(checkFreshness(core, request, ageMs, roster));
@@ -169,9 +175,10 @@ Result<Gates::Open> Gates::find(const crypto::Digest& digest) {
     return Error{ErrorCode::kDecisionUnknown, "this host has made no request " + name};
   }
   if (!gate->next.empty()) {
-    return Error{ErrorCode::kDecisionEpoch,
-                 "request " + name +
-                     " is of an earlier epoch of this host, which has asked anew: " + gate->next};
+    return Error{
+        ErrorCode::kDecisionEpoch,
+        "request " + name +
+            " is of an earlier epoch or boot of this host, which has asked anew: " + gate->next};
   }
   BELAY_ASSIGN(const base::WaitId wait, base::WaitId::parse(gate->wait));
   Open out;
@@ -184,7 +191,7 @@ Result<Gates::Open> Gates::find(const crypto::Digest& digest) {
   }
   out.request = std::move(*request);
   BELAY_TRY(core_.guard().mayBegin());
-  BELAY_TRY(checkEpoch(core_, name, out.request.epoch));
+  BELAY_TRY(checkEpoch(core_, *gate));
   BELAY_ASSIGN(const std::int64_t ageMs, checkAge(core_, *gate));
   BELAY_TRY(waits_.checkInTime(out.row));
   BELAY_ASSIGN(out.roster, rosterInForce(core_.world().journal));
@@ -310,11 +317,10 @@ NextStep Gates::next() const {
   return next;
 }
 
-/// What was asked in an earlier epoch, before this host was set back or copied, has no answer: it
-/// is asked anew.
+/// What was asked in an earlier epoch, before this host was set back or copied, or before a boot
+/// that the policy minds, has no answer: it is asked anew.
 Status Gates::renew() {
-  BELAY_ASSIGN(const HostEpoch* const epoch, core_.guard().epoch());
-  const std::string name = epoch->text();
+  BELAY_ASSIGN(const std::string name, askedIn(core_));
   if (renewedFor_ != name) {
     BELAY_ASSIGN(toRenew_, core_.world().journal.gates().ofOtherEpochs(name, kRenewedMost));
     renewedFor_ = name;

@@ -30,6 +30,10 @@ std::optional<statement::Request> gateRequest(const std::string& requestJson);
 /// theirs that cannot be read must not fall to the operators. Errors: of the journal.
 base::Result<bool> isGate(journal::Journal& journal, const std::string& requestJson);
 
+/// In which time of this host its approvals are asked: its epoch and, where the policy says so, the
+/// boot. What was asked in another one has no answer. Errors: of the journal.
+base::Result<std::string> askedIn(Core& core);
+
 /// That an approval that was given still holds where it is used: by the roster in force, in this
 /// epoch, in time. What operators of this host answered holds. Errors: kDecisionEpoch,
 /// kDecisionExpired, kRosterStale, kStatementQuorum; of the journal.

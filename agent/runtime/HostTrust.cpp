@@ -15,16 +15,26 @@ using journal::StatementFate;
 using journal::StatementKind;
 using journal::StatementRow;
 using statement::Believed;
+using statement::Card;
 using statement::Root;
 using statement::Roster;
 using statement::SignedStatement;
 
 namespace {
 
+/// The journal's note of the card's lines.
+constexpr std::string_view kCardNote = "host_card";
+
 Error damaged(const StatementRow& row) {
   return Error{ErrorCode::kJournalCorrupt,
                "row " + std::to_string(row.number) + " of the ledger of statements is no statement",
                {"belay journal verify"}};
+}
+
+Error noRoster() {
+  return Error{ErrorCode::kTrustNone,
+               "this host believes no roster yet, so no signature can be checked",
+               {"belay trust install --root FILE --root-digest DIGEST --roster FILE"}};
 }
 
 /// The newest accepted one, read again from its bytes.
@@ -51,6 +61,7 @@ struct Plan {
   std::optional<StatementRow> root;
   std::optional<StatementRow> roster;
   std::optional<StatementRow> fork;
+  std::string card;  ///< Its lines.
 };
 
 /// Puts a verified document into the plan: nothing to write when it is in force already. A fork
@@ -73,13 +84,14 @@ Status place(const std::optional<InForce<Document>>& before, const Believed<Docu
 
 class Taking {
  public:
-  Taking(const HostTrust& before, const TrustOffer& offer, const Author& author, std::int64_t nowMs)
-      : before_(before), offer_(offer), author_(author), nowMs_(nowMs) {}
+  Taking(const HostTrust& before, const std::optional<std::string>& cardBefore,
+         const TrustOffer& offer, const Author& author, std::int64_t nowMs)
+      : before_(before), cardBefore_(cardBefore), offer_(offer), author_(author), nowMs_(nowMs) {}
 
   Status check(Plan& plan) {
     if (offer_.root) BELAY_TRY(checkRoot(plan));
-    if (offer_.roster) return checkRoster(plan);
-    return {};
+    if (offer_.roster) BELAY_TRY(checkRoster(plan));
+    return offer_.card ? checkCard(plan) : Status{};
   }
 
  private:
@@ -127,6 +139,7 @@ class Taking {
     if (same) return {};
     BELAY_ASSIGN(const Believed<Roster> believed,
                  statement::verifyRoster(*offer_.roster, *root_, fleet_));
+    roster_ = believed.document();
     if (believed.document().version < offer_.leastRoster) {
       return Error{ErrorCode::kStatementOld,
                    "the roster has version " + std::to_string(believed.document().version) +
@@ -138,11 +151,35 @@ class Taking {
                  plan.roster, plan, "the roster");
   }
 
+  Status checkCard(Plan& plan) {
+    if (!roster_ && before_.roster) roster_ = before_.roster->document;
+    if (!roster_) return noRoster();
+    BELAY_ASSIGN(const auto believed, statement::verifyCard(*offer_.card, *roster_));
+    const Card& card = believed.document();
+    BELAY_ASSIGN(const crypto::P256PublicKey own, offer_.ownKey());
+    if (card.host() != own.thumbprint()) {
+      return Error{ErrorCode::kHostUnknown, "the card is of host " + base::visible(card.label) +
+                                                ", " + card.host() + "; this one is " +
+                                                own.thumbprint()};
+    }
+    plan.card = offer_.card->lines();
+    if (!cardBefore_) return {};
+    BELAY_ASSIGN(const SignedStatement there, SignedStatement::parse(*cardBefore_));
+    BELAY_ASSIGN(const Card had, Card::parse(there.unverifiedPayload()));
+    const bool follows = had.host() != card.host() || had.counter < card.counter;
+    if (follows || there.digest() == offer_.card->digest()) return {};
+    return Error{ErrorCode::kStatementOld, "the card has counter " + std::to_string(card.counter) +
+                                               "; this host has one with " +
+                                               std::to_string(had.counter)};
+  }
+
   const HostTrust& before_;
+  const std::optional<std::string>& cardBefore_;
   const TrustOffer& offer_;
   const Author& author_;
   const std::int64_t nowMs_;
   std::optional<Root> root_;
+  std::optional<Roster> roster_;
   crypto::Digest fleet_;
 };
 
@@ -206,9 +243,24 @@ Result<HostTrust> hostTrust(Journal& journal) {
 Result<Roster> rosterInForce(Journal& journal) {
   BELAY_ASSIGN(auto roster, newest<Roster>(journal, StatementKind::kRoster));
   if (roster) return std::move(roster->document);
-  return Error{ErrorCode::kTrustNone,
-               "this host believes no roster yet, so no signature can be checked",
-               {"belay trust install --root FILE --root-digest DIGEST --roster FILE"}};
+  return noRoster();
+}
+
+Result<std::optional<Card>> installedCard(Journal& journal) {
+  BELAY_ASSIGN(const std::optional<std::string> lines, journal.meta(kCardNote));
+  if (!lines) return std::optional<Card>{};
+  BELAY_ASSIGN(const SignedStatement statement, SignedStatement::parse(*lines));
+  BELAY_ASSIGN(const Roster roster, rosterInForce(journal));
+  BELAY_ASSIGN(const auto believed, statement::verifyCard(statement, roster));
+  return std::optional<Card>{believed.document()};
+}
+
+Result<std::optional<Card>> hostCard(Journal& journal, const OwnKey& ownKey) {
+  BELAY_ASSIGN(std::optional<Card> card, installedCard(journal));
+  if (!card) return card;
+  BELAY_ASSIGN(const crypto::P256PublicKey own, ownKey());
+  if (card->host() != own.thumbprint()) card.reset();
+  return card;
 }
 
 Result<std::vector<Roster>> believedRosters(Journal& journal) {
@@ -227,12 +279,15 @@ Result<TrustTaken> takeTrust(Journal& journal, const TrustOffer& offer, const Au
                              std::int64_t nowMs) {
   BELAY_ASSIGN(const HostTrust before, hostTrust(journal));
   Plan plan;
-  const Status checked = Taking(before, offer, author, nowMs).check(plan);
+  BELAY_ASSIGN(const std::optional<std::string> cardBefore, journal.meta(kCardNote));
+  const Status checked = Taking(before, cardBefore, offer, author, nowMs).check(plan);
   if (plan.fork) BELAY_TRY(recordFork(journal, std::move(*plan.fork)));
   BELAY_TRY(checked);
   if (plan.root) BELAY_TRY(journal.addStatement(*plan.root));
   if (plan.roster) BELAY_TRY(journal.addStatement(*plan.roster));
-  TrustTaken out{plan.root.has_value(), plan.roster.has_value(), {}};
+  const bool newCard = !plan.card.empty() && plan.card != cardBefore;
+  if (newCard) BELAY_TRY(journal.setMeta(kCardNote, plan.card));
+  TrustTaken out{plan.root.has_value(), plan.roster.has_value(), newCard, {}};
   BELAY_ASSIGN(out.now, hostTrust(journal));
   return out;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,17 @@ base::Result<statement::Roster> rosterInForce(journal::Journal& journal);
 /// All rosters that this host has believed, newest first; of very many the newest.
 base::Result<std::vector<statement::Roster>> believedRosters(journal::Journal& journal);
 
+/// The public part of this host's own key.
+using OwnKey = std::function<base::Result<crypto::P256PublicKey>()>;
+
+/// The card that was installed, as a registrar of the roster in force has signed it. It is verified
+/// each time: whoever takes a registrar's key out of the roster takes the cards that it has signed.
+/// Errors: kTrustNone, kStatement….
+base::Result<std::optional<statement::Card>> installedCard(journal::Journal& journal);
+/// The same; nothing, too, where the host has another key since.
+base::Result<std::optional<statement::Card>> hostCard(journal::Journal& journal,
+                                                      const OwnKey& ownKey);
+
 /// What somebody wants the host to believe.
 struct TrustOffer {
   std::optional<statement::SignedStatement> root;
@@ -43,15 +55,19 @@ struct TrustOffer {
   std::optional<crypto::Digest> rootDigest;
   std::optional<statement::SignedStatement> roster;
   std::int64_t leastRoster = 0;  ///< A lower version is refused: it may be an old one.
+  std::optional<statement::SignedStatement> card;  ///< Of this host.
+  OwnKey ownKey;                                   ///< Goes with `card`.
 };
 struct TrustTaken {
   bool newRoot = false;
   bool newRoster = false;
+  bool newCard = false;
   HostTrust now;
 };
-/// Verifies what is offered, and puts it in force: both or neither. What is in force already
-/// changes nothing.
-/// Errors: kTrustDigest, kTrustNone, kStatement…; with kStatementFork the fork has been recorded.
+/// Verifies what is offered, and puts it in force: all of it or nothing. What is in force
+/// already changes nothing.
+/// Errors: kTrustDigest, kTrustNone, kHostUnknown for the card of another host, kStatement…; with
+/// kStatementFork the fork has been recorded.
 base::Result<TrustTaken> takeTrust(journal::Journal& journal, const TrustOffer& offer,
                                    const Author& author, std::int64_t nowMs);
 

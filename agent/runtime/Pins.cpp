@@ -86,6 +86,34 @@ Result<Promoted> makeLiveBy(Journal& journal, const AcceptedPin& accepted,
   return promote(journal, pin.flow, std::to_string(release.release), author, nowMs);
 }
 
+/// That the pin is for this host, whatever it says of others.
+Status checkSelector(Journal& journal, const Pin& pin, const OwnKey& ownKey) {
+  const auto names = [&pin](const std::string& text) {
+    return std::find(pin.selector.begin(), pin.selector.end(), text) != pin.selector.end();
+  };
+  if (names(std::string(Pin::kEveryHost))) return {};
+  BELAY_ASSIGN(const crypto::P256PublicKey own, ownKey());
+  if (names("host:" + own.thumbprint())) return {};
+  const bool groups =
+      std::any_of(pin.selector.begin(), pin.selector.end(),
+                  [](const std::string& each) { return each.starts_with("group:"); });
+  Error refused{ErrorCode::kPinSelector, nameOf(pin) + " is for " +
+                                             base::visible(base::join(pin.selector, ", ")) +
+                                             "; this is host " + own.thumbprint()};
+  if (!groups) return refused;
+  BELAY_ASSIGN(const std::optional<statement::Card> card, hostCard(journal, ownKey));
+  if (!card) {
+    refused.message += ", which has no card that says its groups";
+    refused.actions = {"belay trust install --card FILE"};
+    return refused;
+  }
+  for (const std::string& group : card->groups) {
+    if (names("group:" + group)) return {};
+  }
+  refused.message += ", whose card says the groups " + base::join(card->groups, ", ");
+  return refused;
+}
+
 /// What the host demands of a pin besides its signatures.
 Status checkForHost(const Pin& pin, const Roster& roster, const trust::Policy& policy) {
   const trust::PinDemand demand = policy.pinDemand(pin.flow);
@@ -99,11 +127,7 @@ Status checkForHost(const Pin& pin, const Roster& roster, const trust::Policy& p
     return Error{ErrorCode::kPinFloor,
                  nameOf(pin) + " is below the roster's floor " + std::to_string(floor)};
   }
-  const bool everyHost =
-      std::find(pin.selector.begin(), pin.selector.end(), Pin::kEveryHost) != pin.selector.end();
-  if (everyHost) return {};
-  return Error{ErrorCode::kPinSelector,
-               nameOf(pin) + " names hosts or groups, and no card says that this is one of them"};
+  return {};
 }
 
 /// Errors: kFlowArchived. A flow that is not here yet is none.
@@ -142,13 +166,14 @@ Result<std::string> channelFollowed(Journal& journal, std::string_view flow) {
   return note ? *note : Pin{}.channel;
 }
 
-Result<PinTaken> takePin(Journal& journal, const trust::Policy& policy,
+Result<PinTaken> takePin(Journal& journal, const trust::Policy& policy, const OwnKey& ownKey,
                          const SignedStatement& statement, const Author& author,
                          std::int64_t nowMs) {
   BELAY_ASSIGN(const Roster roster, rosterInForce(journal));
   BELAY_ASSIGN(const auto believed, statement::verifyPin(statement, roster));
   const Pin& pin = believed.document();
   BELAY_TRY(checkForHost(pin, roster, policy));
+  BELAY_TRY(checkSelector(journal, pin, ownKey));
   BELAY_TRY(refuseArchived(journal, pin.flow));
   BELAY_ASSIGN(const auto release, releaseOf(journal, pin));
   StatementRow row = statementRow(StatementKind::kPin, statement, believed.signers(),

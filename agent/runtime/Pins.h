@@ -39,11 +39,13 @@ struct PinTaken {
   std::optional<Promoted> live;  ///< Nothing: it waits for its release.
 };
 /// Verifies a pin against the roster, puts it in force, and makes its release live when it is here.
+/// A pin is for this host when its selector names all hosts, this host's own key, or a group that
+/// this host's card names.
 /// Errors: kTrustNone, kStatement…, kPinFloor, kPinSelector, kPinChannel, kPinSize, kFlowArchived;
 /// with kStatementFork the fork has been recorded.
 base::Result<PinTaken> takePin(journal::Journal& journal, const trust::Policy& policy,
-                               const statement::SignedStatement& statement, const Author& author,
-                               std::int64_t nowMs);
+                               const OwnKey& ownKey, const statement::SignedStatement& statement,
+                               const Author& author, std::int64_t nowMs);
 
 /// The channel of the pin that this host accepted last; "stable" when there was none.
 base::Result<std::string> channelFollowed(journal::Journal& journal, std::string_view flow);

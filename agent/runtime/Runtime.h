@@ -38,6 +38,9 @@ class Runtime : private Starter {
   FlowCache& flows() { return core_.flows(); }
   journal::Journal& journal() { return core_.world().journal; }
   const trust::Policy& policy() { return core_.world().policy; }
+  const std::function<base::Result<crypto::P256PublicKey>()>& hostKey() {
+    return core_.world().hostKey;
+  }
   const base::Clock& clock() { return core_.world().clock; }
   HostGuard& guard() { return core_.guard(); }
 

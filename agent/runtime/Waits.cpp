@@ -270,8 +270,7 @@ Status Waits::recordGate(const LiveRun& run, const engine::WaitOpened& opened) {
   gate.request = opened.requestDigest;
   gate.wait = opened.wait.str();
   gate.runNumber = run.head.number;
-  BELAY_ASSIGN(const HostEpoch* const epoch, core_.guard().epoch());
-  gate.epoch = epoch->text();
+  BELAY_ASSIGN(gate.epoch, askedIn(core_));
   const base::Clock& clock = core_.world().clock;
   gate.seen = {clock.bootId(), clock.sinceBoot().count(), core_.wallMs()};
   gate.lifeMs = opened.delayMs;

@@ -216,6 +216,10 @@ void visitWorkOptions(SettingsType& s, Visitor& v) {
   v.list("link.no_proxy", s.link.noProxy,
          "Hosts, .domains, addresses and networks that are reached directly.");
   v.text("link.ca_file", s.link.caFile, "Certificates to trust, as PEM. Empty: the system's.");
+  v.list("link.pin", s.link.pins,
+         "SHA-256 of the public keys that the relay may have, in hex (docs/relay.md): with ca_file "
+         "besides it, without\n"
+         "instead of the system's certificates.");
   v.duration("link.poll", s.link.poll, 5s, 5min,
              "Longest wait of one poll; shorter by itself behind a proxy that cuts.");
 

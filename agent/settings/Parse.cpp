@@ -30,6 +30,20 @@ base::Status checkIsolation(const JobSettings& jobs, const std::string& source) 
   return {};
 }
 
+base::Status checkPins(const std::vector<std::string>& pins, const std::string& source) {
+  for (const std::string& pin : pins) {
+    constexpr std::size_t kDigits = 64;
+    const bool hex = pin.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (hex && pin.size() == kDigits) continue;
+    return Error{ErrorCode::kSettingsInvalid,
+                 source +
+                     ": link.pin must be the SHA-256 of a public key, 64 lower-case digits, "
+                     "not \"" +
+                     pin + "\""};
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Settings> parseSettings(std::string_view text, const std::string& source) {
@@ -50,6 +64,7 @@ Result<Settings> parseSettings(std::string_view text, const std::string& source)
   reader.mustBeAbsolute("policy.file", settings.policyFile);
   BELAY_TRY(reader.finish());
   BELAY_TRY(checkIsolation(settings.jobs, source));
+  BELAY_TRY(checkPins(settings.link.pins, source));
   constexpr std::uint64_t kLeastMemory = 64u << 20;
   if (settings.limits.memoryBytes != 0 && settings.limits.memoryBytes < kLeastMemory) {
     return Error{ErrorCode::kSettingsInvalid,

@@ -52,8 +52,8 @@ struct LimitSettings {
 
 /// `resources:` what steps keep as artifacts.
 struct ResourceSettings {
-  std::uint64_t flowBytesMax = 0;   ///< Of one flow; 0: no bound.
-  std::uint64_t totalBytesMax = 0;  ///< On the disk; 0: no bound.
+  std::uint64_t flowBytesMax = 0;                               ///< Of one flow; 0: no bound.
+  std::uint64_t totalBytesMax = 0;                              ///< On the disk; 0: no bound.
   std::chrono::milliseconds ephemeral{std::chrono::hours{24}};  ///< After the end of the run.
   std::chrono::milliseconds retained{0};  ///< After the run was removed, by their age; 0: for ever.
 };
@@ -115,7 +115,8 @@ struct HostSettings {
 struct LinkSettings {
   std::string proxy;  ///< "environment", a URL, or empty: none.
   std::vector<std::string> noProxy;
-  std::string caFile;  ///< Empty: the system's.
+  std::string caFile;             ///< Empty: the system's.
+  std::vector<std::string> pins;  ///< Of the relay's public key, SHA-256 in hex.
   std::chrono::milliseconds poll{55'000};
 };
 

@@ -36,7 +36,8 @@ struct ApprovalRules {
   std::map<std::string, std::string, std::less<>> persons;  ///< By "uid:1000", or a user's name.
   std::chrono::milliseconds expires{kExpires};              ///< No request lives longer.
   Disclosure toRelay = Disclosure::kSealed;
-  bool artifacts = true;  ///< They may leave to the relay, sealed.
+  bool reissueAfterBoot = false;  ///< What was asked before this boot is asked anew.
+  bool artifacts = true;          ///< They may leave to the relay, sealed.
 };
 
 /// What the policy says about the approvals of one flow.

@@ -376,5 +376,6 @@ std::chrono::milliseconds Policy::approvalExpires() const { return rules_->appro
 Disclosure Policy::toRelay() const { return rules_->approvals.toRelay; }
 
 bool Policy::artifactsToRelay() const { return rules_->approvals.artifacts; }
+bool Policy::reissueAfterBoot() const { return rules_->approvals.reissueAfterBoot; }
 
 }  // namespace belay::trust

@@ -61,8 +61,8 @@ using PathResolver = std::function<std::string(const std::string&)>;
 /// Threads: any; a reload makes a new policy.
 class Policy {
  public:
-  /// Without a policy file, in user mode: all of run and agent, and http to all but link-local and metadata
-  /// addresses.
+  /// Without a policy file, in user mode: all of run and agent, and http to all but link-local and
+  /// metadata addresses.
   static Policy builtInForUser();
   /// Without a policy file, in system mode: nothing that leaves the journal.
   static Policy denyAll();
@@ -114,6 +114,8 @@ class Policy {
   Disclosure toRelay() const;
   /// Whether artifacts of requests may leave to the relay, sealed for those who may answer.
   bool artifactsToRelay() const;
+  /// Whether approvals that were asked before this boot of the machine are asked anew.
+  bool reissueAfterBoot() const;
 
  private:
   Verdict refusedBy(const BoundRefusal& refusal, const std::string& subject) const;

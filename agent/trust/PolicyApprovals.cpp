@@ -15,8 +15,8 @@ using base::Status;
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kKeys{"gates", "persons", "expires", "to_relay",
-                                                "artifacts"};
+constexpr std::array<std::string_view, 6> kKeys{"gates",    "persons",   "expires",
+                                                "to_relay", "artifacts", "reissue_after_boot"};
 constexpr std::array<std::string_view, 6> kGateKeys{"id",        "slug",   "class",
                                                     "approvers", "quorum", "unseen"};
 constexpr std::array<std::string_view, 3> kDisclosures{"sealed", "summary", "full"};
@@ -96,6 +96,12 @@ Status PolicyReader::readApprovals(const json::Value& section, ApprovalRules& ou
     if (!out.artifacts && where != "none") {
       return invalid("/approvals/artifacts", "it must be sealed or none");
     }
+  }
+  if (const json::Value* reissue = section.find("reissue_after_boot")) {
+    if (!reissue->isBool()) {
+      return invalid("/approvals/reissue_after_boot", "it must be true or false");
+    }
+    out.reissueAfterBoot = reissue->asBool();
   }
   if (!section.find("to_relay")) return {};
   const std::string word = section.text("to_relay");

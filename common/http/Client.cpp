@@ -155,6 +155,8 @@ Result<std::shared_ptr<tls::TlsClientConfig>> Client::Implementation::tlsConfig(
   }
   options.environment = settings_.environment;
   options.smallRecords = settings_.smallRecords;
+  options.pins = settings_.pins;
+  options.dates = settings_.dates;
   BELAY_ASSIGN(auto config, tls::TlsClientConfig::create(options));
   // Identities come and go with the secrets that they are made of.
   if (tlsConfigs_.size() >= kTlsConfigsMax) tlsConfigs_.clear();

@@ -20,6 +20,10 @@
 #include "common/http/Resolver.h"
 #include "common/http/Url.h"
 
+namespace belay::tls {
+class CertificateAlarm;
+}
+
 namespace belay::http {
 
 /// What comes back: complete, or, where a sink took the body, its head.
@@ -110,10 +114,10 @@ struct ClientRequest {
   /// proven to the server by one, is nothing to another.
   std::string compartment;
 
-  std::string caFile;                         ///< Instead of the client's; empty: the client's.
+  std::string caFile;  ///< Instead of the client's; empty: the client's.
   std::shared_ptr<const ClientIdentity> identity;  ///< Null: none; shared by copies.
-  std::shared_ptr<const ProxySettings> proxy;  ///< Instead of the client's; shared by requests.
-  const base::CancelToken* cancel = nullptr;  ///< Must outlive the call.
+  std::shared_ptr<const ProxySettings> proxy;      ///< Instead of the client's; shared by requests.
+  const base::CancelToken* cancel = nullptr;       ///< Must outlive the call.
 
   /// Takes the body as it comes, from the calling thread; an error ends the transfer and becomes
   /// the failure.
@@ -130,7 +134,9 @@ struct ClientSettings {
   base::EnvironmentLookup
       environment;  ///< For SSL_CERT_FILE and SSL_CERT_DIR; empty: neither is looked at.
   std::string userAgent = "belay";
-  bool smallRecords = false;  ///< See TlsClientOptions.
+  bool smallRecords = false;  ///< See TlsClientOptions, as for the following two.
+  std::vector<std::string> pins;
+  std::shared_ptr<tls::CertificateAlarm> dates;  ///< Shared with whoever looks at it.
   std::size_t idleConnectionsMax = 8;  ///< Kept open for the next request to the same origin.
   std::chrono::milliseconds idleConnectionAge{20'000};
 };

@@ -111,6 +111,9 @@ class TicketCache {
 
 struct TlsClientConfig::Parts {
   // Constant after construction.
+  std::vector<std::string> pins;
+  bool pinsAlone = false;  ///< No authority must have signed.
+  std::shared_ptr<CertificateAlarm> dates;
   std::string source;
   base::OsRandom random;
   CertificateChain authorities;

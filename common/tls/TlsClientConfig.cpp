@@ -83,6 +83,20 @@ Status loadAuthorities(const TlsClientOptions& options, TlsClientConfig::Parts& 
 
 }  // namespace
 
+std::string CertificateAlarm::text() const {
+  base::MutexLock lock(mutex_);
+  return text_;
+}
+
+void CertificateAlarm::set(std::string text) {
+  {
+    base::MutexLock lock(mutex_);
+    if (text == text_) return;
+    text_ = text;
+  }
+  if (changed_) changed_(text);
+}
+
 TlsClientConfig::TlsClientConfig(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 TlsClientConfig::~TlsClientConfig() = default;
 
@@ -92,12 +106,20 @@ base::Result<std::shared_ptr<TlsClientConfig>> TlsClientConfig::create(
     const TlsClientOptions& options) {
   auto parts = std::make_unique<Parts>();
   BELAY_TRY(parts->config.setUp(MBEDTLS_SSL_IS_CLIENT));
-  BELAY_TRY(loadAuthorities(options, *parts));
+  parts->pins = options.pins;
+  parts->pinsAlone = !options.pins.empty() && options.caFile.empty();
+  parts->dates = options.dates;
+  if (parts->pinsAlone) {
+    parts->source = "the pinned keys";
+  } else {
+    BELAY_TRY(loadAuthorities(options, *parts));
+  }
   mbedtls_ssl_config* config = parts->config.get();
   mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
   mbedtls_ssl_conf_ca_chain(config, parts->authorities.get(), nullptr);
   if (!options.chainPem.empty()) {
-    BELAY_TRY(loadIdentity(options.chainPem, options.keyPem, parts->own, parts->key, parts->random));
+    BELAY_TRY(
+        loadIdentity(options.chainPem, options.keyPem, parts->own, parts->key, parts->random));
     BELAY_CHECK(mbedtls_ssl_conf_own_cert(config, parts->own.get(), parts->key.get()) == 0);
   }
   mbedtls_ssl_conf_session_tickets(config, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);

@@ -1,13 +1,37 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/Environment.h"
+#include "common/base/Mutex.h"
 #include "common/base/Result.h"
 
 namespace belay::tls {
+
+/// What was overlooked in the certificates of a peer, at the last handshake that looked at them.
+///
+/// Threads: any.
+class CertificateAlarm {
+ public:
+  /// `changed` is called with each new text, by the thread of the session.
+  explicit CertificateAlarm(std::function<void(const std::string&)> changed)
+      : changed_(std::move(changed)) {}
+
+  /// Empty: nothing.
+  std::string text() const;
+  void set(std::string text);
+
+ private:
+  // Constant after construction.
+  const std::function<void(const std::string&)> changed_;
+
+  mutable base::Mutex mutex_;
+  std::string text_ BELAY_GUARDED_BY(mutex_);
+};
 
 struct TlsClientOptions {
   /// A PEM bundle of the authorities to believe, instead of the system's.
@@ -21,6 +45,13 @@ struct TlsClientOptions {
   /// A certificate and its key as PEM, for servers that want to know who asks; empty: none.
   std::string_view chainPem;
   std::string_view keyPem;
+  /// SHA-256 of the public keys (SubjectPublicKeyInfo) that the peer may have, in hex; empty: any.
+  /// Without `caFile` the certificate of such a key is believed whoever has signed it: no bundle is
+  /// looked at. Its name must be right all the same.
+  std::vector<std::string> pins;
+  /// Where nothing but the dates of certificates is wrong the session goes on, and this says so.
+  /// Only for peers that are believed by `caFile` or `pins`. Null: it is refused.
+  std::shared_ptr<CertificateAlarm> dates;
 };
 
 /// What every TLS client of one kind shares: authorities, TLS 1.2 or 1.3 with ephemeral keys and

@@ -13,6 +13,7 @@
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/oid.h>
 
+#include "common/crypto/Sha256.h"
 #include "common/tls/MbedParts.h"
 
 namespace belay::tls {
@@ -44,12 +45,16 @@ struct Reason {
   std::string_view action;
 };
 
+// There are no revocation lists here, so their flags are free for what the library does not know.
 // Most telling first: what a person reads is the first action.
-constexpr std::array<Reason, 11> kReasons{{
+constexpr std::uint32_t kNotPinned = MBEDTLS_X509_BADCRL_NOT_TRUSTED;
+constexpr std::array<Reason, 12> kReasons{{
     {MBEDTLS_X509_BADCERT_CN_MISMATCH, "it is for another name",
      "use the name that the certificate carries, or ask for a certificate with this name"},
     {MBEDTLS_X509_BADCERT_OTHER, "it names its server in the common name only",
      "renew it with the name as a subject alternative name"},
+    {kNotPinned, "its key is none of those that are pinned",
+     "if the server has a new key, pin that one (link.pin)"},
     {MBEDTLS_X509_BADCERT_NOT_TRUSTED, "it is not signed by an authority that this host believes",
      "if the authority is your own, name its PEM bundle as ca_file"},
     {MBEDTLS_X509_BADCERT_EXPIRED, "it has expired",
@@ -67,6 +72,8 @@ constexpr std::array<Reason, 11> kReasons{{
          MBEDTLS_X509_BADCERT_NS_CERT_TYPE,
      "it is not meant for servers", "renew it with the extended key usage serverAuth"},
 }};
+
+constexpr std::uint32_t kDates = MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE;
 
 Error certificateError(const std::string& peer, std::uint32_t flags) {
   Error error{ErrorCode::kTlsCertificate, "the certificate of " + peer + " is refused"};
@@ -96,26 +103,53 @@ std::string addressBytes(const std::string& host) {
   return {};
 }
 
+/// What the library asks about each certificate of a chain, from its root down.
+struct Verification {
+  std::string address;  ///< That the certificate must carry; empty: the peer is a name.
+  const TlsClientConfig::Parts* config = nullptr;
+  bool asked = false;  ///< A session that is resumed looks at no certificate.
+  std::uint32_t overlooked = 0;
+};
+
+bool isPinned(const TlsClientConfig::Parts& config, const mbedtls_x509_crt& certificate) {
+  const auto* bytes = reinterpret_cast<const char*>(certificate.pk_raw.p);
+  const std::string key = crypto::sha256(std::string_view(bytes, certificate.pk_raw.len)).hex();
+  return std::find(config.pins.begin(), config.pins.end(), key) != config.pins.end();
+}
+
 /// Names count where names belong (RFC 9525). The library would believe the common name of a
-/// certificate without alternative names, and an address that is written as a name. The context is
-/// what addressBytes() gave.
-int checkNames(void* context, mbedtls_x509_crt* certificate, int depth,
-               std::uint32_t* flags) noexcept {
-  if (depth != 0) return 0;
+/// certificate without alternative names, and an address that is written as a name.
+void checkNames(const std::string& address, const mbedtls_x509_crt* certificate,
+                std::uint32_t* flags) {
   const bool named =
       mbedtls_x509_crt_has_ext_type(certificate, MBEDTLS_X509_EXT_SUBJECT_ALT_NAME) != 0;
   if (!named) *flags |= MBEDTLS_X509_BADCERT_OTHER;
-  const auto& address = *static_cast<const std::string*>(context);
-  if (!named || address.empty()) return 0;
+  if (!named || address.empty()) return;
   for (const auto* each = &certificate->subject_alt_names; each; each = each->next) {
     const bool isAddress =
         (each->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == MBEDTLS_X509_SAN_IP_ADDRESS;
     if (isAddress && each->buf.len == address.size() &&
         std::memcmp(each->buf.p, address.data(), address.size()) == 0) {
-      return 0;
+      return;
     }
   }
   *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+}
+
+int verify(void* context, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) noexcept {
+  auto& self = *static_cast<Verification*>(context);
+  const TlsClientConfig::Parts& config = *self.config;
+  self.asked = true;
+  if (depth == 0) checkNames(self.address, certificate, flags);
+  if (depth == 0 && !config.pins.empty() && !isPinned(config, *certificate)) *flags |= kNotPinned;
+  // A pin says whose the key is, so it does not matter who else does, and how.
+  if (config.pinsAlone) {
+    *flags &= depth == 0 ? ~(MBEDTLS_X509_BADCERT_NOT_TRUSTED | MBEDTLS_X509_BADCERT_BAD_MD) : 0u;
+  }
+  if (config.dates) {
+    self.overlooked |= *flags & kDates;
+    *flags &= ~kDates;
+  }
   return 0;
 }
 
@@ -160,11 +194,22 @@ struct TlsSession::Parts {
     clientConfig->parts().tickets.put(origin, std::move(saved));
   }
 
+  void sayWhatWasOverlooked() const {
+    if (!verification.asked || !clientConfig->parts().dates) return;
+    std::string text;
+    for (const Reason& reason : kReasons) {
+      if ((verification.overlooked & reason.flag) == 0) continue;
+      text +=
+          (text.empty() ? "the certificate of " + peer + ": " : ", ") + std::string(reason.text);
+    }
+    clientConfig->parts().dates->set(std::move(text));
+  }
+
   Error handshakeError(int code) const {
     const std::uint32_t flags = mbedtls_ssl_get_verify_result(&ssl);
     const bool refused =
         code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && flags != 0 && flags != UINT32_MAX;
-    if (refused) return certificateError(peer, flags);
+    if (refused) return certificateError(peer, flags | verification.overlooked);
     if (isBrokenConnection(code)) {
       return Error{ErrorCode::kTls,
                    peer + " closed the connection during the TLS handshake",
@@ -182,9 +227,9 @@ struct TlsSession::Parts {
   }
 
   int fd = -1;
-  std::string peer;     // For messages.
-  std::string origin;   // Names the ticket.
-  std::string address;  // That the certificate must carry; empty: the peer is a name.
+  std::string peer;    // For messages.
+  std::string origin;  // Names the ticket.
+  Verification verification;
   // Shared with all sessions of its kind; must outlive ssl, which points into it.
   std::shared_ptr<TlsClientConfig> clientConfig;
   std::shared_ptr<TlsServerConfig> serverConfig;
@@ -209,8 +254,9 @@ Result<std::unique_ptr<TlsSession>> TlsSession::client(std::shared_ptr<TlsClient
   BELAY_TRY(parts->setUp(parts->clientConfig->parts().config.get()));
   const int failed = mbedtls_ssl_set_hostname(&parts->ssl, host.c_str());
   if (failed != 0) return Error{ErrorCode::kTls, "TLS with " + host + ": " + mbedText(failed)};
-  parts->address = addressBytes(host);
-  mbedtls_ssl_set_verify(&parts->ssl, checkNames, &parts->address);
+  parts->verification.address = addressBytes(host);
+  parts->verification.config = &parts->clientConfig->parts();
+  mbedtls_ssl_set_verify(&parts->ssl, verify, &parts->verification);
   parts->resume();
   return std::unique_ptr<TlsSession>(new TlsSession(std::move(parts)));
 }
@@ -237,6 +283,7 @@ Result<TlsSession::Progress> TlsSession::handshake() {
     // Here 0 is success, and an end of the stream has a code of its own.
     if (result != 0) return parts_->handshakeError(result);
     parts_->established = true;
+    parts_->sayWhatWasOverlooked();
     // TLS 1.3 sends its tickets later; read() meets them.
     if (mbedtls_ssl_get_version_number(&parts_->ssl) == MBEDTLS_SSL_VERSION_TLS1_2)
       parts_->keepTicket();

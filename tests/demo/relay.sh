@@ -131,7 +131,7 @@ YAML
 }
 
 demo_pin() {
-  local keys=$folder/keys token digest
+  local keys=$folder/keys digest
   mkdir -p "$keys"
   printf 'a passphrase for the demo\n' > "$keys/passphrase"
   for name in root ada bob; do
@@ -158,13 +158,10 @@ YAML
     --out "$folder/greet.pin" --key "$keys/ada.key" \
     --passphrase-file "$keys/passphrase" > /dev/null
   run pin sign "$folder/greet.pin" --key "$keys/bob.key" --passphrase-file "$keys/passphrase" > /dev/null
-  token=$(relay tokens new --role release --expires 1h --json | json data.secret)
-  show "curl -T greet.flow.yaml $relay_url/v1/releases/…; curl -d @greet.pin $relay_url/v1/pins"
-  api -o /dev/null -X PUT -H "Authorization: Bearer $token" -H 'Content-Type: application/octet-stream' \
-    --data-binary "@$folder/greet.flow.yaml" "$relay_url/v1/releases/$digest"
-  python3 -c 'import json,sys; print(json.dumps({"statement": open(sys.argv[1]).read()}))' "$folder/greet.pin" |
-    api -o /dev/null -H "Authorization: Bearer $token" -H 'Content-Type: application/json' --data-binary @- \
-      "$relay_url/v1/pins"
+  relay tokens new --role release --expires 1h --json | json data.secret > "$keys/token"
+  show "belay pin send greet.pin --release greet.flow.yaml --relay $relay_url"
+  run pin send "$folder/greet.pin" --release "$folder/greet.flow.yaml" --relay "$relay_url" \
+    --token-file "$keys/token" --ca-file "$relay_folder/ca.crt"
   for _ in $(seq 200); do
     [ "$(run flow show greet --json 2> /dev/null | json data.flow.live.release)" != 1 ] || break
     sleep 0.05

@@ -153,6 +153,43 @@ def test_policy_refuses_and_cites_the_rule():
         check.equal("BLY-POLICY-REFUSED", script["run"]["error"]["code"])
 
 
+def test_a_policy_that_others_may_write_keeps_the_daemon_from_starting():
+    with belay.Host(policy="run: {allow: []}\n") as host:
+        host.init()
+        path = os.path.join(host.folder, "policy.yaml")
+        begun = os.stat(path)
+
+        def daemon():
+            answer = host.cli("daemon", json_out=False, timeout=20)
+            return answer.code, answer.out + answer.err
+
+        def refuses(what, folder=False):
+            answer = host.cli("config", "check")
+            check.equal("BLY-SETTINGS-INVALID", answer.error.get("code"), str(answer))
+            for code, text in ((answer.code, answer.error["message"]), daemon()):
+                check.equal(3, code, text)
+                check.has(text, what)
+                check.has(text, host.folder if folder else path)
+            row = [each for each in host.cli("doctor").data["checks"] if each["check"] == "policy"]
+            check.equal("fail", row[0]["verdict"])
+            check.has(row[0]["action"], "ch")
+
+        for mode in (0o666, 0o664, 0o646):
+            os.chmod(path, mode)
+            refuses("others may write")
+        os.chmod(path, 0o600)
+        folder = os.stat(host.folder).st_mode & 0o7777
+        os.chmod(host.folder, 0o777)
+        refuses("others may write", folder=True)
+        os.chmod(host.folder, folder)
+        if os.geteuid() == 0:
+            os.chown(path, 65534, 65534)
+            refuses("does not belong")
+            os.chown(path, begun.st_uid, begun.st_gid)
+        host.start()
+        check.equal([], [each for each in host.cli("doctor").data["checks"] if each["check"] == "policy"])
+
+
 def test_a_broken_policy_keeps_the_daemon_from_starting():
     with belay.Host(policy="run: {alow: []}\n") as host:
         host.init()

@@ -195,6 +195,46 @@ def test_forward_back_and_forks():
         check.equal(7, ok(host.cli("journal", "verify"))["statements"])
 
 
+def test_a_pin_names_hosts_and_groups():
+    with belay.started(policy=POLICY) as host, belay.started(policy=POLICY) as other:
+        fleet = Fleet(host)
+        registrar = fleet.path("registrar.jws")
+        ok(host.cli("trust", "add-registrar", fleet.roster, "eve", fleet.pub("eve"), registrar, "--root", fleet.root,
+                    *fleet.by("rosa")))
+        fleet.roster = registrar
+        for each in (host, other):
+            ok(each.cli("trust", "install", "--root", fleet.root, "--root-digest", fleet.digest, "--roster", registrar))
+            release(each, "one")
+        thumbprint = ok(host.cli("host", "key", "--out", fleet.path("host.pub")))["host"]
+        first = fleet.pin("1.jws", 1, "--selector", "host:" + thumbprint)
+        check.has(refused("BLY-PIN-SELECTOR", other.cli("pin", "apply", first))["message"], thumbprint)
+        check.equal(1, ok(fleet.apply(first))["live"])
+        second = fleet.pin("2.jws", 1, "--selector", "group:prod")
+        error = refused("BLY-PIN-SELECTOR", fleet.apply(second))
+        check.has(error["actions"][0], "belay trust install --card")
+        card = fleet.path("card.jws")
+        ok(host.cli("trust", "card", fleet.path("host.pub"), card, "--fleet", fleet.digest, "--label", "db", "--group",
+                    "prod", *fleet.by("eve")))
+        refused("BLY-HOST-UNKNOWN", other.cli("trust", "install", "--card", card))
+        forged = fleet.path("forged.jws")
+        ok(host.cli("trust", "card", fleet.path("host.pub"), forged, "--fleet", fleet.digest, "--label", "db", "--group",
+                    "prod", *fleet.by("ada")))
+        refused("BLY-STATEMENT-ROLE", host.cli("trust", "install", "--card", forged))
+        check.equal(True, ok(host.cli("trust", "install", "--card", card))["new_card"])
+        shown = ok(host.cli("trust", "show"))["trust"]["card"]
+        check.equal((thumbprint, "db", ["prod"]), (shown["host"], shown["label"], shown["groups"]))
+        check.has(host.cli("trust", "show", json_out=False).out, "db, groups prod")
+        host.stop(), host.start()
+        check.equal(2, ok(fleet.apply(second))["pin"]["counter"])
+        # Whoever takes the registrar away takes its cards.
+        without = fleet.path("without.jws")
+        ok(host.cli("trust", "revoke", registrar, fleet.keys["eve"]["thumbprint"], without, "--root", fleet.root,
+                    *fleet.by("rosa")))
+        ok(host.cli("trust", "install", "--roster", without))
+        refused("BLY-STATEMENT-REVOKED", fleet.apply(fleet.pin("3.jws", 1, "--selector", "group:prod")))
+        check.has(ok(host.cli("trust", "show"))["trust"]["card"]["void"], "revoked")
+
+
 def test_a_pin_waits_for_its_release():
     with belay.started() as maker, belay.started(policy=POLICY) as host:
         fleet = Fleet(maker)
@@ -266,8 +306,99 @@ def test_rosters_change_who_signs():
         ok(fleet.apply(fleet.pin("3b.jws", 1, signers=("cy", "bob"))))
         check.equal("live:1", ok(host.cli("flow", "run", "gate"))["run"]["source"])
         by_ada = fleet.path("roster-4.jws")
-        ok(host.cli("trust", "roster", third, by_ada, "--root", fleet.root, *fleet.by("ada")))
+        refused("BLY-STATEMENT-KEY", host.cli("trust", "roster", third, by_ada, "--root", fleet.root, *fleet.by("ada")))
+        check.equal(False, os.path.exists(by_ada))
+        # A root key has no other role.
+        refused("BLY-STATEMENT-INVALID", host.cli("trust", "add-approver", third, "rosa", fleet.pub("rosa"), by_ada,
+                                                  "--root", fleet.root, *fleet.by("rosa")))
+        check.equal(False, os.path.exists(by_ada))
+        # Without the root document nobody can know; the host does.
+        ok(host.cli("trust", "roster", third, by_ada, "--root", fleet.root, *fleet.by("rosa")))
+        refused("BLY-STATEMENT-KEY", host.cli("trust", "sign", by_ada, "--root", fleet.root, *fleet.by("ada")))
+        ok(host.cli("trust", "sign", by_ada, *fleet.by("ada")))
         refused("BLY-STATEMENT-KEY", host.cli("trust", "install", "--roster", by_ada))
+        refused("BLY-STATEMENT-KEY", host.cli("trust", "rotate", fleet.root, fleet.path("r.jws"), "--add",
+                                              "eve=" + fleet.pub("eve"), *fleet.by("ada")))
+
+
+def test_the_key_of_a_host_is_revoked():
+    with belay.started(policy=POLICY) as host:
+        fleet = Fleet(host)
+        fleet.install()
+        registrar = fleet.path("registrar.jws")
+        ok(host.cli("trust", "add-registrar", fleet.roster, "eve", fleet.pub("eve"), registrar, "--root", fleet.root,
+                    *fleet.by("rosa")))
+        ok(host.cli("trust", "install", "--roster", registrar))
+        thumbprint = ok(host.cli("host", "key", "--out", fleet.path("host.pub")))["host"]
+        card = fleet.path("card.jws")
+        ok(host.cli("trust", "card", fleet.path("host.pub"), card, "--fleet", fleet.digest, "--label", "db", "--group",
+                    "prod", *fleet.by("eve")))
+        ok(host.cli("trust", "install", "--card", card))
+        words = ("--root", fleet.root, *fleet.by("rosa"))
+        error = refused("BLY-USAGE", host.cli("trust", "revoke", registrar, thumbprint, fleet.path("x.jws"), *words), 2)
+        check.equal(["host:" + thumbprint + " where it is the key of a host"], error["actions"])
+        refused("BLY-STATEMENT-KIND", host.cli("trust", "revoke", registrar, "host:" + fleet.roster, fleet.path("x.jws"),
+                                               *words))
+        by_file, by_name = fleet.path("by-file.jws"), fleet.path("by-name.jws")
+        ok(host.cli("trust", "revoke", registrar, "host:" + card, by_file, "--void", *words))
+        ok(host.cli("trust", "roster", registrar, by_name, "--void", "host:" + thumbprint, "--reason", "stolen", *words))
+        ok(host.cli("trust", "install", "--roster", by_name))
+        shown = ok(host.cli("trust", "show"))["trust"]
+        check.equal([(thumbprint, "void", "stolen")], [(r["key"], r["mode"], r["reason"]) for r in shown["roster"]["revocations"]])
+        check.has(shown["card"]["void"], "revoked")
+        refused("BLY-STATEMENT-REVOKED", host.cli("trust", "install", "--card", card))
+        # And to those who believe hosts by their cards.
+        answer = host.cli("approvals", "show", "--request", host.write("request", '{"host_key": {}}'), "--card", card, "--root",
+                          fleet.root, "--root-digest", fleet.digest, "--roster", by_file, *fleet.by("ada"))
+        refused("BLY-STATEMENT-REVOKED", answer)
+
+
+def rotate(host, fleet):
+    """The root key of rosa is replaced by eve's."""
+    root = fleet.path("root-2.jws")
+    made = ok(host.cli("trust", "rotate", fleet.root, root, "--add", "eve=" + fleet.pub("eve"), "--remove",
+                       fleet.keys["rosa"]["thumbprint"], *fleet.by("rosa")))
+    check.equal((2, 1), (made["version"], made["old_threshold"]))
+    ok(host.cli("trust", "sign", root, *fleet.by("eve")))
+    return root
+
+
+def test_another_root_key_signs_the_next_roster():
+    with belay.started(policy=POLICY) as host:
+        fleet = Fleet(host)
+        fleet.install()
+        release(host, "one")
+        ok(fleet.apply(fleet.pin("1.jws", 1)))
+        half = fleet.path("half.jws")
+        ok(host.cli("trust", "rotate", fleet.root, half, "--add", "eve=" + fleet.pub("eve"), *fleet.by("eve")))
+        refused("BLY-STATEMENT-QUORUM", host.cli("trust", "install", "--root", half))
+        root = rotate(host, fleet)
+        ok(host.cli("trust", "install", "--root", root))
+        # The roster in force stays so, and its signer is in the older root document only.
+        ok(fleet.apply(fleet.pin("2.jws", 1)))
+        second, words = fleet.path("roster-2.jws"), (*fleet.by("eve"), "--root", root)
+        error = refused("BLY-STATEMENT-KEY", host.cli("trust", "roster", fleet.roster, second, *words))
+        check.has(error["actions"][0], "--root-before FILE: root document 1, " + fleet.digest)
+        refused("BLY-STATEMENT-KEY", host.cli("trust", "roster", fleet.roster, second, *words, "--root-before", root))
+        check.equal(False, os.path.exists(second))
+        words += ("--root-before", fleet.root)
+        check.equal(2, ok(host.cli("trust", "roster", fleet.roster, second, *words))["version"])
+        ok(host.cli("trust", "install", "--roster", second))
+        # From here on the new root document is all that it takes.
+        third = fleet.path("roster-3.jws")
+        ok(host.cli("trust", "revoke", second, fleet.keys["cy"]["thumbprint"], third, *words[:-2]))
+        ok(host.cli("trust", "install", "--roster", third))
+        check.equal((fleet.digest, 3), (ok(host.cli("trust", "show"))["trust"]["fleet"],
+                                        ok(host.cli("trust", "show"))["trust"]["roster"]["version"]))
+        refused("BLY-STATEMENT-REVOKED", fleet.apply(fleet.pin("3.jws", 1, signers=("ada", "cy"))))
+        # What the removed key signs counts no more.
+        old = fleet.path("roster-4.jws")
+        ok(host.cli("trust", "roster", fleet.roster, old, "--root", fleet.root, *fleet.by("rosa")))
+        refused("BLY-STATEMENT-KEY", host.cli("trust", "install", "--roster", old))
+        with belay.started(policy=POLICY) as other:
+            digest = hashlib.sha256(unb64(open(root).read().split(".")[1])).hexdigest()
+            ok(other.cli("trust", "install", "--root", root, "--root-digest", digest, "--roster", third))
+            check.equal(fleet.digest, ok(other.cli("trust", "show"))["trust"]["fleet"])
 
 
 def test_openssl_makes_and_checks_statements():

@@ -208,6 +208,42 @@ def test_pins_and_releases_through_the_relay():
             check.equal("live:1", run["source"])
 
 
+def test_what_was_signed_is_sent_by_a_verb():
+    with relays.Relay() as relay:
+        relay.start()
+        with belay.started(policy=trust.POLICY) as maker, belay.started(settings(relay), policy=trust.POLICY) as host:
+            fleet = trust.Fleet(maker)
+            trust.release(maker, "one")
+            fleet.install()
+            linked(host, relay)
+            token = host.write("token", relay.token("release") + "\n")
+            words = ("--relay", relay.url, "--ca-file", relay.ca, "--token-file", token)
+            ok(host.cli("trust", "install", "--root", fleet.root, "--root-digest", fleet.digest))
+            sent = ok(maker.cli("trust", "send", fleet.roster, "--root", fleet.root, *words))
+            check.equal(("roster", 1, False), (sent["kind"], sent["hosts"], sent["existing"]))
+            check.equal(True, ok(maker.cli("trust", "send", fleet.roster, "--root", fleet.root, *words))["existing"])
+            belay.eventually(lambda: ok(host.cli("trust", "show"))["trust"].get("roster"), what="the roster")
+            pin = fleet.pin("one.jws", 1)
+            exported = maker.folder + "/gate.json"
+            ok(maker.cli("flow", "export", "gate", "1", exported))
+            other = host.write("other.flow.yaml", trust.gate("evil"))
+            trust.refused("BLY-FLOW-DIGEST", maker.cli("pin", "send", pin, "--release", other, *words), 2)
+            trust.refused("BLY-STATEMENT-KIND", maker.cli("pin", "send", fleet.roster, *words))
+            trust.refused("BLY-STATEMENT-KIND", maker.cli("trust", "send", pin, *words))
+            error = trust.refused("BLY-STATEMENT-KIND", maker.cli("trust", "send", fleet.root, *words))
+            check.has(error["actions"][0], "belay trust send ROSTER --root")
+            trust.refused("BLY-USAGE", maker.cli("pin", "send", pin), 2)
+            trust.refused("BLY-USAGE", maker.cli("pin", "send", pin, *words[:4]), 2)
+            wrong = host.write("wrong", relay.token("operator") + "\n")
+            trust.refused("BLY-RELAY-ROLE", maker.cli("pin", "send", pin, *words[:5], wrong))
+            sent = ok(maker.cli("pin", "send", pin, "--release", exported, *words))
+            check.equal(("gate", 1, 1, True), (sent["flow"], sent["counter"], sent["hosts"], sent["release_sent"]))
+            belay.eventually(lambda: trust.live(host) == 1, what="the pinned release")
+            # Somebody has to carry them, so they say what went where.
+            said = maker.cli("pin", "send", fleet.pin("two.jws", 1), *words, json_out=False)
+            check.has(said.out, "which passes it on to 1 hosts")
+
+
 def test_the_host_works_on_without_a_relay_and_catches_up():
     with relays.Relay(FAST) as relay:
         relay.start()

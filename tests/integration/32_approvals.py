@@ -7,6 +7,7 @@ import http.client
 import importlib
 import json
 import os
+import ssl
 import subprocess
 import tempfile
 import urllib.parse
@@ -15,6 +16,7 @@ import time
 import belay
 import check
 import relay as relays
+from servers import Server
 
 trust = importlib.import_module("20_trust")
 link = importlib.import_module("31_link")
@@ -398,6 +400,23 @@ def test_an_approval_over_the_relay():
                 data = file.read()
             for secret in (b"Ship", b"review", run.encode()):
                 check.equal(False, secret in data, "%s has %s" % (name, secret))
+
+
+def test_a_relay_that_gives_another_request_is_found_out():
+    with linked("approvals: {to_relay: full}\n") as (relay, host, people, words):
+        start(host), start(host)
+        dora = Approver(people, "dora")
+        first, second = [row["request"] for row in asked(dora, words, 2)]
+        other = relay.request("GET", "/v1/approvals/" + second, bearer=relay.token("approver"))[1]["data"]
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(relay.folder + "/relay.crt", relay.folder + "/relay.key")
+        lie = json.dumps({"ok": True, "data": other, "meta": {"schema": 1}}).encode()
+        with Server(lambda _: (200, {"Content-Type": "application/json"}, lie), context) as liar:
+            lies = ("--relay", "https://localhost:%d" % liar.port, *words[2:], "--host", people.thumbprint)
+            check.equal(second, ok(dora.cli("approvals", "show", second, *lies, *people.by("dora")))["request"])
+            for words in (("approvals", "show", first), ("approve", first, "--yes", "--digest", second)):
+                error = refused("BLY-DECISION-UNKNOWN", dora.cli(*words, *lies, *people.by("dora")))
+                check.has(error["message"], "another request, " + second)
 
 
 def test_an_approver_who_asks_too_often_is_slowed_down():

@@ -1,16 +1,22 @@
 """What the host takes for a relay's certificate, what the relay speaks, and requests that two readers could frame
 differently, against the real relay."""
 
+import hashlib
+import importlib
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
+import time
 
 import belay
 import check
 import relay as relays
 from servers import Server
+
+link = importlib.import_module("31_link")
 
 
 class Certificates:
@@ -132,6 +138,91 @@ def test_certificates_that_the_host_refuses():
             check.equal(True, code in ("BLY-TLS-CERTIFICATE", "BLY-TLS"), "%s: %s" % (what, answer))
             refused += 1
         print("%d kinds are refused" % refused)
+
+
+def key_of(certificate):
+    """SHA-256 of the public key, as the settings want it."""
+    public = subprocess.run(["openssl", "x509", "-in", certificate[0], "-noout", "-pubkey"], capture_output=True, check=True)
+    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=public.stdout, capture_output=True, check=True)
+    return hashlib.sha256(der.stdout).hexdigest()
+
+
+def shows(relay, certificate):
+    """The relay begins anew with this certificate."""
+    relay.stop()
+    shutil.copyfile(certificate[0], relay.folder + "/relay.crt")
+    shutil.copyfile(certificate[1], relay.folder + "/relay.key")
+    relay.start()
+
+
+@check.bound(180)
+def test_dates_of_a_certificate_only_raise_an_alarm_where_the_host_knows_the_relay():
+    with relays.Relay(link.FAST) as relay, belay.Host() as host:
+        os.mkdir(relay.folder + "/made")
+        certificates = Certificates(relay.folder + "/made")
+        make, root = certificates.make, certificates.root
+        good = make("a", issuer=root)
+        expired = make("a", issuer=root, dates=("20230101000000Z", "20240201000000Z"))
+        future = make("a", issuer=root, dates=("20350101000000Z", "20360101000000Z"))
+        alone = make("localhost", dates=("20230101000000Z", "20240201000000Z"))
+        relay.ca = certificates.file
+        relay.start()
+
+        def stands(settings, certificate, environment=None):
+            """What becomes of the link with these settings and this certificate: the phase, the error, the alarm."""
+            host.write_settings({"link": settings})
+            host.start(environment=environment)
+            try:
+                if certificate:
+                    shows(relay, certificate)
+                end = time.monotonic() + 30
+                while time.monotonic() < end:
+                    state = link.state(host)[0]
+                    if state["phase"] == "connected" or (state.get("last_error") or {}).get("code", "").startswith("BLY-TLS"):
+                        return state["phase"], (state.get("last_error") or {}).get("code"), state.get("alarm", "")
+                    time.sleep(0.1)
+                raise AssertionError("the link does not move: %s" % state)
+            finally:
+                checks.append([row for row in host.cli("doctor").data["checks"] if row["check"] == "link"])
+                host.stop()
+        checks = []
+        shows(relay, good)
+        host.write_settings({"link": {"ca_file": certificates.file}})
+        host.init()
+        host.start()
+        ok = host.cli("link", "enrol", relay.url, "--token", relay.token())
+        check.equal(0, ok.code, str(ok))
+        host.stop()
+        by_file = {"ca_file": certificates.file}
+        check.equal(("connected", None, ""), stands(by_file, good))
+        for certificate, why in ((expired, "it has expired"), (future, "it is not valid yet")):
+            phase, error, alarm = stands(by_file, certificate)
+            check.equal(("connected", None), (phase, error))
+            check.has(alarm, why)
+            check.equal("warn", checks[-1][0]["verdict"])
+            check.has(checks[-1][0]["message"], why)
+        check.has(host.log(), "link.certificate_dates")
+        # The system's bundle says nothing about this relay that its dates could be overlooked for.
+        system = dict(host.environment, SSL_CERT_FILE=certificates.file)
+        check.equal(("BLY-TLS-CERTIFICATE", ""), stands({}, expired, system)[1:])
+        check.equal(("connected", None, ""), stands({}, good, system))
+        # A pin besides a bundle: both must hold.
+        check.equal("connected", stands(dict(by_file, pin=["0" * 64, key_of(good)]), good)[0])
+        check.equal("BLY-TLS-CERTIFICATE", stands(dict(by_file, pin=[key_of(expired)]), good)[1])
+        check.equal("BLY-TLS-CERTIFICATE", stands(dict(by_file, pin=[key_of(alone)]), alone)[1])
+        # A pin alone, whoever has signed.
+        phase, error, alarm = stands({"pin": [key_of(alone)]}, alone)
+        check.equal(("connected", None), (phase, error))
+        check.has(alarm, "expired")
+        check.equal("BLY-TLS-CERTIFICATE", stands({"pin": [key_of(good)]}, alone)[1])
+
+
+def test_a_pin_that_is_none_is_refused():
+    with belay.Host() as host:
+        host.write_settings({"link": {"pin": ["sha256/abc"]}})
+        answer = host.cli("config", "check")
+        check.equal("BLY-SETTINGS-INVALID", answer.error.get("code"), str(answer))
+        check.has(answer.error["message"], "link.pin")
 
 
 def test_versions_and_suites_by_sslscan():

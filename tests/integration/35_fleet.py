@@ -232,6 +232,18 @@ def test_a_start_over_a_relay():
         check.equal(False, b'"input"' in store or b"idempotency" in store)
 
 
+def test_words_that_contradict_each_other_start_nothing():
+    with linked() as (_, host, company, sam):
+        out = os.path.join(host.folder, "start.jwe")
+        refused("BLY-USAGE", sam.start("--idempotency-key", ""), 2)
+        refused("BLY-USAGE", sam.start("--out", out), 2)
+        refused("BLY-USAGE", sam.start("--offer", out), 2)
+        refused("BLY-USAGE", sam.start("--host", company.kid("ada")), 2)
+        check.equal(([], False), (runs(host), os.path.exists(out)))
+        # The same said twice is no contradiction.
+        check.equal("accepted", ok(sam.start("--host", company.thumbprint))["outcome"])
+
+
 def test_a_skip_is_said():
     with linked() as (_, host, company, sam):
         text = flow("two", "concurrency: {limit: 1, on_conflict: skip}\n").replace(

@@ -12,6 +12,7 @@
 
 #include "common/base/Check.h"
 #include "common/base/Random.h"
+#include "common/crypto/Sha256.h"
 
 namespace belay::test {
 
@@ -40,6 +41,14 @@ class Key {
     std::array<unsigned char, 2048> out{};
     BELAY_CHECK(mbedtls_pk_write_key_pem(&raw_, out.data(), out.size()) == 0);
     return reinterpret_cast<const char*>(out.data());
+  }
+  std::string pin() {
+    std::array<unsigned char, 256> out{};
+    const int length = mbedtls_pk_write_pubkey_der(&raw_, out.data(), out.size());
+    BELAY_CHECK(length > 0);
+    // It is written to the end.
+    const auto* bytes = reinterpret_cast<const char*>(out.data() + out.size() - length);
+    return crypto::sha256(std::string_view(bytes, static_cast<std::size_t>(length))).hex();
   }
 
  private:
@@ -128,7 +137,7 @@ TestAuthority::Certificate TestAuthority::issue(const Options& options) const {
                                                  options.notAfter.c_str()) == 0);
   BELAY_CHECK(mbedtls_x509write_crt_set_basic_constraints(draft.get(), 0, -1) == 0);
   setName(draft, options.name);
-  return {draft.pem(), key.pem()};
+  return {draft.pem(), key.pem(), key.pin()};
 }
 
 }  // namespace belay::test

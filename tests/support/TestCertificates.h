@@ -20,6 +20,7 @@ class TestAuthority {
   struct Certificate {
     std::string chainPem;
     std::string keyPem;
+    std::string pin;  ///< SHA-256 of its public key, in hex.
   };
 
   explicit TestAuthority(const std::string& name = "Test Authority");

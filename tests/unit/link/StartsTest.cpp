@@ -76,7 +76,7 @@ TEST_GROUP(LinkStarts) {
       one.flow = "deploy";
       one.release = crypto::sha256(kFlow);
       one.size = static_cast<std::int64_t>(std::string_view(kFlow).size());
-      const auto taken = runtime::takePin(on.journal(), on.policy(), fleet.signedBy(one, {"ada"}),
+      const auto taken = runtime::takePin(on.journal(), on.policy(), on.hostKey(), fleet.signedBy(one, {"ada"}),
                                           {"test", ""}, 1);
       return taken ? Status{} : Status{taken.error()};
     });

@@ -76,6 +76,34 @@ TEST(GateUse, itIsOfTheEpochThatIsThen) {
   isAskedAnew("dora");
 }
 
+TEST(GateUse, whatWasAskedBeforeThisBootIsAskedAnewWhereThePolicySaysSo) {
+  for (const bool reissue : {false, true}) {
+    policy(reissue ? R"({"approvals": {"reissue_after_boot": true}})" : "{}");
+    if (!reissue) install();
+    run = start();
+    const Decision before = decision();
+    host.boot();  // The same boot of the machine.
+    host.pass(std::chrono::seconds{1});
+    CHECK(decision().request == before.request);
+    host.cutPower();
+    host.pass(std::chrono::seconds{1});
+    CHECK_EQUAL(reissue, decision().request != before.request);
+    if (reissue) {
+      ANSWERS("BLY-DECISION-EPOCH", hand("dora", before));
+      CHECK(host.log.contains("approval.asked_anew"));
+    }
+    ANSWERS("approved", approve("dora"));
+  }
+}
+
+TEST(GateUse, aDecisionOfAnEarlierBootIsNotUsedWhereThePolicySaysSo) {
+  policy(R"({"run": {"allow": [{"executable": "true", "argv": ["true"]}]},
+             "approvals": {"reissue_after_boot": true}})");
+  approvedWhilePaused();
+  host.cutPower();
+  isAskedAnew("dora");
+}
+
 TEST(GateUse, itMustNotHaveExpiredThen) {
   approvedWhilePaused("{timeout: 1h}");
   host.pass(minutes{50});

@@ -37,6 +37,10 @@ TEST_GROUP(Pins) {
   test::MemoryLog log;
   std::unique_ptr<journal::Journal> journal;
   Fleet fleet;
+  // The key of "eve" is this host's.
+  const runtime::OwnKey ownKey = [this] {
+    return base::Result<crypto::P256PublicKey>(fleet.publicKey("eve"));
+  };
   trust::Policy policy = policyOf("flows: [{slug: deploy, pin: required}]");
 
   void setup() override {
@@ -65,6 +69,18 @@ TEST_GROUP(Pins) {
     offer.roster = fleet.signedBy(fleet.roster, {"rosa", "rolf"});
     return install(offer);
   }
+  base::Result<runtime::TrustTaken> installCard(const char* host, const char* registrar,
+                                                std::int64_t counter = 1) {
+    statement::Card card(fleet.publicKey(host));
+    card.fleet = fleet.fleet();
+    card.label = "web";
+    card.groups = {"prod", "eu"};
+    card.counter = counter;
+    runtime::TrustOffer offer;
+    offer.card = fleet.signedBy(card, {registrar});
+    offer.ownKey = ownKey;
+    return install(offer);
+  }
   void believe() {
     runtime::TrustOffer offer;
     offer.root = fleet.signedBy(fleet.root, {"rosa", "rolf"});
@@ -73,7 +89,8 @@ TEST_GROUP(Pins) {
     CHECK(install(offer).ok());
   }
   base::Result<runtime::PinTaken> apply(const Pin& pin, Fleet::Names names = {"ada", "bob"}) {
-    return runtime::takePin(*journal, policy, fleet.signedBy(pin, names), kAlice, clock.wallMs());
+    return runtime::takePin(*journal, policy, ownKey, fleet.signedBy(pin, names), kAlice,
+                            clock.wallMs());
   }
   /// The pin after the fleet's, for another content.
   Pin next(const Pin& before, const std::string& content) const {
@@ -303,6 +320,43 @@ TEST(Pins, refusesWhatIsNotForThisHost) {
   refused(ErrorCode::kFlowArchived, apply(pin));
   LONGS_EQUAL(1, runtime::pinChain(*journal, "deploy", "beta")->inForce->pin.document.counter);
 }
+
+TEST(Pins, takesWhatNamesThisHost) {
+  believe();
+  Pin pin = fleet.pin;
+  pin.selector = {"host:" + fleet.kid("bob")};
+  refused(ErrorCode::kPinSelector, apply(pin));
+  pin.selector.push_back("host:" + fleet.kid("eve"));
+  CHECK(apply(pin).ok());
+}
+
+TEST(Pins, takesWhatNamesAGroupOfItsCard) {
+  fleet.roster.keys.push_back(
+      {fleet.publicKey("cy2"), statement::Role::kRegistrar, statement::KeyClass::kNone, "rita"});
+  std::erase_if(fleet.roster.keys, [](const auto& key) { return key.person == "cy"; });
+  believe();
+  Pin pin = fleet.pin;
+  pin.selector = {"group:prod"};
+  refused(ErrorCode::kPinSelector, apply(pin));
+  refused(ErrorCode::kStatementRole, installCard("eve", "bob"));
+  refused(ErrorCode::kHostUnknown, installCard("bob", "cy2"));
+  CHECK(installCard("eve", "cy2", 2)->newCard);
+  CHECK_FALSE(installCard("eve", "cy2", 2)->newCard);
+  refused(ErrorCode::kStatementOld, installCard("eve", "cy2", 1));
+  CHECK(apply(pin).ok());
+  pin = next(pin, "content");
+  pin.selector = {"group:test"};
+  refused(ErrorCode::kPinSelector, apply(pin));
+  // A card counts as long as its registrar does.
+  nextRoster();
+  std::erase_if(fleet.roster.keys, [](const auto& key) { return key.person == "rita"; });
+  fleet.roster.revocations.push_back({fleet.kid("cy2"), statement::Roster::Mode::kFromNow, "left"});
+  CHECK(installRoster().ok());
+  pin.selector = {"group:prod"};
+  refused(ErrorCode::kStatementRevoked, apply(pin));
+}
+
+TEST(Pins, aCardNeedsARoster) { refused(ErrorCode::kTrustNone, installCard("eve", "cy2")); }
 
 TEST(Pins, aFlowThatIsNotHereYetCanBePinned) {
   believe();

@@ -106,7 +106,7 @@ TEST_GROUP(RemoteStarts) {
       pin.flow = slug;
       pin.release = crypto::sha256(text);
       pin.size = static_cast<std::int64_t>(text.size());
-      const auto taken = runtime::takePin(on.journal(), on.policy(), fleet.signedBy(pin, {"ada"}),
+      const auto taken = runtime::takePin(on.journal(), on.policy(), on.hostKey(), fleet.signedBy(pin, {"ada"}),
                                           {"test", ""}, host.clock.wallMs());
       if (!taken) return taken.error();
       pin.prev = Fleet::digestOf(pin);

@@ -77,16 +77,20 @@ inline std::shared_ptr<tls::TlsServerConfig> serverConfigOf(
 
 /// A client that believes `authority` and nobody else.
 inline std::shared_ptr<tls::TlsClientConfig> clientConfigFor(const TestAuthority& authority,
-                                                             bool smallRecords = false) {
+                                                             tls::TlsClientOptions options) {
   const TempFolder folder;
   const std::string file = folder.at("ca.pem");
   BELAY_CHECK(base::writeFileDurably(file, authority.pem()).ok());
-  tls::TlsClientOptions options;
   options.caFile = file;
-  options.smallRecords = smallRecords;
   auto config = tls::TlsClientConfig::create(options);
   BELAY_CHECK(config.ok());
   return std::move(config).value();
+}
+inline std::shared_ptr<tls::TlsClientConfig> clientConfigFor(const TestAuthority& authority,
+                                                             bool smallRecords = false) {
+  tls::TlsClientOptions options;
+  options.smallRecords = smallRecords;
+  return clientConfigFor(authority, options);
 }
 
 }  // namespace belay::test

@@ -13,6 +13,9 @@ using belay::test::clientConfigFor;
 using belay::test::serverConfigOf;
 using belay::test::TestAuthority;
 using belay::test::TlsPair;
+using belay::tls::CertificateAlarm;
+using belay::tls::TlsClientConfig;
+using belay::tls::TlsClientOptions;
 using belay::tls::TlsSession;
 
 TEST_GROUP(TlsSession) {
@@ -66,6 +69,88 @@ TEST(TlsSession, refusesAnAuthorityThatItDoesNotKnow) {
   // The same name makes no authority.
   const TestAuthority impostor("Test Authority");
   refusedBecause(connect("server.test", {}, impostor), "not signed by an authority");
+}
+
+TEST(TlsSession, goesOnWithWrongDatesWhereAnAlarmIsHeard) {
+  int heard = 0;
+  const auto alarm = std::make_shared<CertificateAlarm>([&heard](const std::string&) { ++heard; });
+  TlsClientOptions options;
+  options.dates = alarm;
+  const auto client = clientConfigFor(authority, options);
+  const auto handshake = [&](const TestAuthority& issuer, const TestAuthority::Options& what,
+                             const std::string& name = "server.test") {
+    TlsPair pair(client, name, serverConfigOf(issuer.issue(what)));
+    return pair.handshake();
+  };
+  TestAuthority::Options expired, future;
+  expired.notAfter = "20210101000000";
+  future.notBefore = "20980101000000";
+  CHECK(handshake(authority, expired).ok());
+  STRCMP_EQUAL("the certificate of server.test: it has expired", alarm->text().c_str());
+  CHECK(handshake(authority, future).ok());
+  STRCMP_EQUAL("the certificate of server.test: it is not valid yet", alarm->text().c_str());
+  // Whatever else is wrong is refused, and the dates are named with it.
+  const Status other = handshake(authority, expired, "other.test");
+  refusedBecause(other, "another name");
+  STRCMP_CONTAINS("expired", other.error().message.c_str());
+  refusedBecause(handshake(TestAuthority("Stranger"), expired), "not signed by an authority");
+  CHECK(handshake(authority, {}).ok());
+  STRCMP_EQUAL("", alarm->text().c_str());
+  LONGS_EQUAL(3, heard);
+}
+
+TEST(TlsSession, anAlarmLastsOverSessionsThatLookAtNoCertificate) {
+  const auto alarm = std::make_shared<CertificateAlarm>(nullptr);
+  TlsClientOptions options;
+  options.dates = alarm;
+  const auto client = clientConfigFor(authority, options);
+  TestAuthority::Options expired;
+  expired.notAfter = "20210101000000";
+  const auto server = serverConfigOf(authority.issue(expired));
+  for (std::uint64_t session = 0; session < 2; ++session) {
+    TlsPair pair(client, "server.test", server);
+    CHECK(pair.handshake().ok());
+    STRCMP_EQUAL("x", pair.serverSays("x").c_str());
+    LONGS_EQUAL(session, server->resumptions());
+    STRCMP_CONTAINS("expired", alarm->text().c_str());
+  }
+}
+
+TEST(TlsSession, pinsAKeyBesidesAnAuthority) {
+  const auto right = authority.issue("server.test"), next = authority.issue("server.test");
+  TlsClientOptions options;
+  options.pins = {std::string(64, '0'), right.pin};
+  const auto handshake = [&](const TestAuthority::Certificate& certificate) {
+    TlsPair pair(clientConfigFor(authority, options), "server.test", serverConfigOf(certificate));
+    return pair.handshake();
+  };
+  CHECK(handshake(right).ok());
+  refusedBecause(handshake(next), "none of those that are pinned");
+  options.pins.push_back(next.pin);
+  CHECK(handshake(next).ok());
+  // The right key in the certificate of another authority is not enough.
+  const auto stranger = TestAuthority("Stranger").issue("server.test");
+  options.pins = {stranger.pin};
+  refusedBecause(handshake(stranger), "not signed by an authority");
+}
+
+TEST(TlsSession, believesAPinnedKeyWhoeverHasSignedIt) {
+  const auto alarm = std::make_shared<CertificateAlarm>(nullptr);
+  TestAuthority::Options expired;
+  expired.notAfter = "20210101000000";
+  const auto certificate = authority.issue(expired);
+  TlsClientOptions options;
+  options.pins = {certificate.pin};
+  const auto handshake = [&](const std::string& name, const TestAuthority::Certificate& shown) {
+    TlsPair pair(*TlsClientConfig::create(options), name, serverConfigOf(shown));
+    return pair.handshake();
+  };
+  refusedBecause(handshake("server.test", certificate), "expired");
+  options.dates = alarm;
+  CHECK(handshake("server.test", certificate).ok());
+  STRCMP_CONTAINS("expired", alarm->text().c_str());
+  refusedBecause(handshake("other.test", certificate), "another name");
+  refusedBecause(handshake("server.test", authority.issue("server.test")), "pinned");
 }
 
 TEST(TlsSession, namesAllReasonsAtOnce) {
