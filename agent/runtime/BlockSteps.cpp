@@ -167,7 +167,7 @@ Status BlockSteps::roundDue(LiveRun& run, const std::string& path) {
   // While paused the timer is spent; resuming arms it anew. A run that ends begins no round, though
   // its blocks stay for what is undone.
   if (found == run.state.blocks.end() || found->second.phase != ActiveBlock::Phase::kPausing ||
-      run.state.paused || run.state.stopping || run.state.compensating) {
+      run.state.paused || run.state.stopsAt(path) || run.state.compensating) {
     return {};
   }
   return core_.record(run, engine::RoundStarted{found->second.started.key, found->second.next, 0});

@@ -58,11 +58,28 @@ Status Core::record(LiveRun& run, engine::EventBody body) {
   return {};
 }
 
-Status Core::control(const LiveRun& parent, const engine::ControlChild& what) {
+Status Core::endGivenUp(LiveRun& parent, const base::RunId& child, const base::Error& why) {
+  const auto& active = parent.state.active;
+  const auto step = std::find_if(active.begin(), active.end(), [&](const auto& each) {
+    return each.started.child == child && parent.state.isGivenUp(each.started.key.path);
+  });
+  if (step == active.end()) return {};
+  engine::StepFinished finished;
+  finished.key = step->started.key;
+  finished.outcome = engine::StepOutcome::kFailed;
+  finished.failure = failureOf(why);
+  finished.stands = why.code != base::ErrorCode::kRunNotFound;
+  return record(parent, std::move(finished));
+}
+
+Status Core::control(LiveRun& parent, const engine::ControlChild& what) {
   using Verb = engine::ControlChild::Verb;
   const auto found = runs_.get(what.child);
   // A child that cannot be read is in the log, and must not keep its parent from being ended.
-  if (!found) return endsTransaction(found.error().code) ? Status{found.error()} : Status{};
+  if (!found) {
+    if (endsTransaction(found.error().code)) return found.error();
+    return what.verb == Verb::kStopNow ? endGivenUp(parent, what.child, found.error()) : Status{};
+  }
   LiveRun& child = **found;
   const engine::RunState& state = child.state;
   if (state.finished) return {};
@@ -75,7 +92,9 @@ Status Core::control(const LiveRun& parent, const engine::ControlChild& what) {
       return state.paused && state.pausedBy == by ? record(child, engine::RunResumed{by})
                                                   : Status{};
     case Verb::kStop:
-      return state.stopping ? Status{} : record(child, engine::RunStopRequested{by});
+      return state.stopping ? Status{} : record(child, engine::stopOf(state, by));
+    case Verb::kStopNow:
+      return state.stopsNow ? Status{} : record(child, engine::stopOf(state, by, true));
     case Verb::kCancel:
       return record(child, engine::RunCancelRequested{by});
   }

@@ -130,7 +130,9 @@ class Core {
 
  private:
   base::Status arm(const LiveRun& run, std::string key, std::int64_t delayMs);
-  base::Status control(const LiveRun& parent, const engine::ControlChild& what);
+  base::Status control(LiveRun& parent, const engine::ControlChild& what);
+  /// The step that a child was given up with has nobody to wait for: `why`.
+  base::Status endGivenUp(LiveRun& parent, const base::RunId& child, const base::Error& why);
   /// Lets go of a run that needs no memory, and of those above it that waited for it alone.
   void release(const LiveRun& run);
   void noteEnd(const LiveRun& run);
