@@ -366,6 +366,27 @@ TEST(CodeRuns, manyCallsEndThatWaitTogether) {
   STRCMP_EQUAL("1500", host.output(run).c_str());
 }
 
+TEST(CodeRuns, programsOfRunsThatWaitStayInMemoryWithinABound) {
+  const std::string source =
+      code("let n = 0; while (n < 3) { await ctx.sleep('s', '1m'); n++; } return n;");
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{2} << 20}) {
+    host.settings.restingBytes = bytes;
+    host.boot();
+    std::vector<RunId> runs;
+    for (int i = 0; i < 12; ++i) runs.push_back(host.start(source));
+    std::size_t inMemory = 0;
+    for (const RunId& run : runs) {
+      STRCMP_EQUAL("waiting", host.status(run).c_str());
+      if (host.runtime->isInMemoryForTest(run)) ++inMemory;
+    }
+    // The one that waits since the shortest time is there, and not all are.
+    CHECK_EQUAL(bytes > 0, host.runtime->isInMemoryForTest(runs.back()));
+    CHECK(bytes > 0 ? inMemory > 1 && inMemory < runs.size() : inMemory == 0);
+    for (int i = 0; i < 3; ++i) host.pass(std::chrono::minutes{1});
+    for (const RunId& run : runs) STRCMP_EQUAL("3", host.output(run).c_str());
+  }
+}
+
 TEST(CodeRuns, programsBeyondTheBoundAreMadeAgain) {
   host.settings.programsKept = 1;
   host.boot();
