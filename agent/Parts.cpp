@@ -6,6 +6,7 @@
 
 #include "agent/script/Program.h"
 #include "agent/script/SyntaxChecker.h"
+#include "common/base/Clock.h"
 #include "common/calendar/TimeZones.h"
 
 namespace belay {
@@ -30,8 +31,10 @@ flow::SyntaxCheck makeSyntaxCheck() {
   return flow::SyntaxCheck{
       [checker](std::string_view text) { return checker->checkExpression(text); },
       [checker](std::string_view text) { return checker->checkFunction(text); },
-      [checker](std::string_view text) { return checker->checkCode(text); }, calendar::checkZone,
-      [](std::string_view text) { return script::checkProgram(text); }};
+      [checker](std::string_view text) { return checker->checkCode(text); },
+      calendar::checkZone,
+      [](std::string_view text) { return script::checkProgram(text); },
+      [] { return base::PosixClock().wallMs(); }};
 }
 
 }  // namespace belay

@@ -512,6 +512,130 @@ export interface Options {
     /** The time, like 1s or 1h. */
     per: Duration;
   };
+  /** What undoes the step when the run fails or is stopped later. It is rendered when the step succeeds. */
+  compensate?: {
+    /** Runs a command. */
+    run?: {
+      /** Program and arguments, one item each; no shell reads them. */
+      command?: Text[];
+      /** Text for a shell. Expressions are refused in it; values come through env. */
+      script?: string;
+      /** The program that reads the script, and its options; the script is a file behind them. */
+      shell?: string | string[];
+      /** Folder in which it runs. */
+      cwd?: Text;
+      /** Environment variables; a value may be {secret: NAME}. */
+      env?: { [name: string]: Text | Secret };
+      /** Text for its standard input. */
+      stdin?: Text;
+      /** Exit codes that are a success. */
+      ok_exit_codes?: number[];
+      /** Bytes of output that are kept; what is beyond is dropped and said so. Without it, and at most, the bound of the host's settings. */
+      max_output?: Size;
+      /** Id of a step that waits for a callback: it is opened first, and the command gets its one-time token as BELAY_CALLBACK_TOKEN. */
+      callback?: string;
+      /** How far the command must be kept from the host, at least: bare, user or strong; a host that cannot refuses it. */
+      profile?: "bare" | "user" | "strong";
+      /** What it finds as payload.json in the folder BELAY_JOB_DIR, beside context.json; result.json there is its result. */
+      payload?: Json;
+      /** Paths of files below cwd to keep as resources when it has ended. */
+      collect?: Text[];
+    };
+    /** Makes an HTTP request. */
+    http?: {
+      /** One of requires; it gives the base of the URL and the credentials. */
+      connection?: string;
+      /** Absolute, or with a connection a path below its base. */
+      url?: Text;
+      /** GET, HEAD, OPTIONS, PUT and DELETE are idempotent, POST and PATCH once. */
+      method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+      /** Parameters that are added to the URL, escaped. */
+      query?: { [name: string]: Json };
+      /** Header fields; a value may be {secret: NAME}. */
+      headers?: { [name: string]: Text | Secret };
+      /** Body as JSON. */
+      json?: Json;
+      /** Body as text. */
+      body?: Text;
+      /** Body from a resource, res://sha256/…, sent as it is, whatever its size. */
+      body_from?: Text;
+      /** Body as a form with files (multipart/form-data). */
+      multipart?: {
+        /** Name of the field. */
+        name: Text;
+        /** Its text. */
+        value?: Text;
+        /** Instead of value: a resource, res://sha256/…, sent as it is. */
+        from?: Text;
+        /** Name of the file that it is to the server. */
+        filename?: Text;
+        /** Its media type. */
+        content_type?: Text;
+      }[];
+      /** How many are followed. Each target is judged by the policy; with a connection it must be of the connection. Credentials never go to another origin. */
+      redirects?: number;
+      /** How the body of the answer is given: json, text, resource, or auto by its type and size. */
+      response_as?: "auto" | "json" | "text" | "resource";
+      /** A larger answer is a failure. Without it, and at most, the bound of the host's settings: http.response_max, with response_as: resource http.resource_max. */
+      max_response_bytes?: Size;
+      /** Statuses that are a success; 200 to 299 when the key is missing. */
+      ok_status?: number[];
+    };
+    /** Sends a text. */
+    notify?: {
+      /** One of requires. */
+      connection: string;
+      /** Headline; the subject of a mail. */
+      title?: Text;
+      /** The message. */
+      text?: Text;
+      /** One of the templates of the flow, instead of text. */
+      template?: string;
+      /** Values for machines that go along; to chats only. */
+      data?: Json;
+      /** Recipients of a mail: name@example.com, or Name <name@example.com>. */
+      to?: string | string[];
+      /** Further recipients, whom all see. */
+      cc?: string | string[];
+      /** Further recipients, whom nobody sees. */
+      bcc?: string | string[];
+      /** Where answers to a mail go. */
+      reply_to?: Text;
+      /** The mail as HTML, beside its text: a text, or {template: NAME}. Values in it are put in as they are. */
+      html?: Text | { template: string };
+      /** Resources that go with a mail, together at most attachments_max of its connection. */
+      attachments?: {
+        /** A resource: the output of a step that kept one, or res://sha256/… */
+        from: Json;
+        /** What it is called; without it as the resource is. */
+        filename?: Text;
+        /** Its media type; without it that of the resource. */
+        content_type?: Text;
+      }[];
+    };
+    /** Of each attempt, as of a step. */
+    timeout?: Duration;
+    /** When and how a failed attempt is made again, as of a step. */
+    retry?: {
+      /** Attempts at most, the first one included. */
+      max_attempts?: number;
+      /** Delays between attempts. */
+      backoff?: {
+        /** Delay before the second attempt. */
+        initial?: Duration;
+        /** By what each further delay grows. */
+        factor?: number;
+        /** The longest delay. */
+        max?: Duration;
+        /** Share of the delay that is random, so that many runs do not come back at once. */
+        jitter?: number;
+      };
+      /** Classes of failure that are tried again; all of them when the key is missing. */
+      on?: ("timeout" | "rate_limited" | "unavailable" | "server_error" | "exit_code" | "connection")[];
+    };
+    /** How the undo may be repeated, as of a step. */
+    effect?: "pure" | "idempotent" | "once";
+  };
 }
 
 /** What export const flow says: a literal. */

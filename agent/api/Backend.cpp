@@ -23,7 +23,11 @@ constexpr std::size_t kReadersMost = 64;
 Result<Value> complete(Changed changed, journal::Journal& journal, std::int64_t nowMs) {
   if (!changed.run) return std::move(changed.data);
   BELAY_ASSIGN(const std::optional<journal::RunRow> row, journal.run(*changed.run));
-  if (row) changed.data.set("run", runToJson(*row, nowMs));
+  // A run that was removed since it was started is only named.
+  if (row)
+    changed.data.set("run", runToJson(*row, nowMs));
+  else
+    changed.data.set("run_id", changed.run->str());
   return std::move(changed.data);
 }
 

@@ -62,11 +62,7 @@ void deliverWebhook(Backend& backend, const ExchangePtr& exchange) {
     changed.data.set("ignored", delivered->ignored);
     if (delivered->skipped) changed.data.set("skipped", true);
     if (!delivered->because.empty()) changed.data.set("because", delivered->because.str());
-    // A run that was removed since then is only named.
-    if (delivered->run && delivered->existing)
-      changed.data.set("run_id", delivered->run->str());
-    else
-      changed.run = delivered->run;
+    changed.run = delivered->run;
     return changed;
   });
 }

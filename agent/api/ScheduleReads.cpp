@@ -130,7 +130,9 @@ std::string_view statusOf(const Look& look) {
   if (look.row().digest.empty()) return "gone";
   if (!look.current()) return "unreadable";
   if (look.row().disabledSinceS != 0) return "disabled";
-  return look.row().pausedSinceS != 0 ? "paused" : "active";
+  if (look.row().pausedSinceS != 0) return "paused";
+  const auto now = std::chrono::floor<std::chrono::seconds>(look.now());
+  return look.current()->schedule.timing.upcoming(now, 1).empty() ? "over" : "active";
 }
 
 std::string at(std::int64_t seconds) { return base::formatInstant(seconds * 1000); }

@@ -105,47 +105,62 @@ FlowGraph graphOf(const Flow& flow) {
   return graph;
 }
 
-void addRun(FlowGraph& graph, const Value& shown) {
-  struct Last {
-    std::optional<std::size_t> step;
-    bool failed = false;
-  };
-  const Value* run = shown.find("run");
-  if (run) {
-    graph.run = run->text("id");
-    graph.runStatus = run->text("status");
-    graph.durationMs = run->integer("duration_ms");
-  }
+void raise(StepMark& mark, const std::string& status) {
+  if (mark.status.empty() || weightOf(status) > weightOf(mark.status)) mark.status = status;
+}
+
+void markSteps(FlowGraph& graph, const Value& shown, const StepAt& stepAt) {
   const Value* visits = shown.find("steps");
   if (!visits || !visits->isArray()) return;
-  std::map<std::string, Last> lists;          // By the path of the list that a step stands in.
   std::map<std::string, std::string> states;  // By path: the latest visit counts.
   for (const Value& visit : visits->asArray()) {
     const std::string path = visit.text("step");
-    const std::size_t slash = path.rfind('/');
-    const auto index =
-        graph.flow.indexOf(slash == std::string::npos ? path : path.substr(slash + 1));
+    const auto index = stepAt(path);
     if (!index) continue;
-    const std::string status = visit.text("status");
-    const bool ofFailure = graph.flow.steps[*index].block == graph.flow.onFailure;
-    std::string list = slash == std::string::npos ? "" : path.substr(0, slash);
-    if (ofFailure) list = "on_failure";
-    Last& last = lists[list];
-    take(graph, last.step, index, last.failed);
-    last = {index, status == "failed"};
-    if (visit.text("next") == "end") take(graph, index, std::nullopt, last.failed);
-    states[path] = status;
+    states[path] = visit.text("status");
     StepMark& mark = graph.marks[*index];
     ++mark.visits;
     mark.durationMs += visit.integer("duration_ms");
   }
   for (const auto& [path, status] : states) {
-    const std::size_t slash = path.rfind('/');
-    StepMark& mark =
-        graph
-            .marks[*graph.flow.indexOf(slash == std::string::npos ? path : path.substr(slash + 1))];
-    if (mark.status.empty() || weightOf(status) > weightOf(mark.status)) mark.status = status;
+    raise(graph.marks[*stepAt(path)], status);
   }
+}
+
+void nameRun(FlowGraph& graph, const Value& shown) {
+  const Value* run = shown.find("run");
+  if (!run) return;
+  graph.run = run->text("id");
+  graph.runStatus = run->text("status");
+  graph.durationMs = run->integer("duration_ms");
+}
+
+void addRun(FlowGraph& graph, const Value& shown) {
+  struct Last {
+    std::optional<std::size_t> step;
+    bool failed = false;
+  };
+  nameRun(graph, shown);
+  const Value* visits = shown.find("steps");
+  if (!visits || !visits->isArray()) return;
+  const auto stepAt = [&graph](const std::string& path) {
+    return graph.flow.indexOf(path.substr(path.rfind('/') + 1));
+  };
+  std::map<std::string, Last> lists;  // By the path of the list that a step stands in.
+  for (const Value& visit : visits->asArray()) {
+    const std::string path = visit.text("step");
+    const auto index = stepAt(path);
+    if (!index) continue;
+    const std::size_t slash = path.rfind('/');
+    const bool ofFailure = graph.flow.steps[*index].block == graph.flow.onFailure;
+    std::string list = slash == std::string::npos ? "" : path.substr(0, slash);
+    if (ofFailure) list = "on_failure";
+    Last& last = lists[list];
+    take(graph, last.step, index, last.failed);
+    last = {index, visit.text("status") == "failed"};
+    if (visit.text("next") == "end") take(graph, index, std::nullopt, last.failed);
+  }
+  markSteps(graph, shown, stepAt);
 }
 
 std::string_view wayName(Way::Kind kind) {

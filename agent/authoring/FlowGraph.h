@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -53,6 +54,14 @@ struct FlowGraph {
 };
 
 FlowGraph graphOf(const flow::Flow& flow);
+/// Of two words for a step the one that says more stays.
+void raise(StepMark& mark, const std::string& status);
+/// Index of the step at a path; nothing: it is not drawn.
+using StepAt = std::function<std::optional<std::size_t>(const std::string& path)>;
+/// Marks what became of the steps that `run show` has.
+void markSteps(FlowGraph& graph, const json::Value& shown, const StepAt& stepAt);
+/// Whose run it is, and how it ended.
+void nameRun(FlowGraph& graph, const json::Value& shown);
 /// Marks what a run did. `shown` is the data of `run show`.
 void addRun(FlowGraph& graph, const json::Value& shown);
 

@@ -9,6 +9,7 @@
 #include "agent/flow/Bundle.h"
 #include "agent/script/Program.h"
 #include "agent/script/SyntaxChecker.h"
+#include "common/base/Clock.h"
 #include "common/base/Files.h"
 #include "common/calendar/TimeZones.h"
 
@@ -106,7 +107,9 @@ flow::SyntaxCheck makeSyntaxCheck() {
   return {[checker](std::string_view text) { return checker->checkExpression(text); },
           [checker](std::string_view text) { return checker->checkFunction(text); },
           [checker](std::string_view text) { return checker->checkCode(text); },
-          calendar::checkZone, [](std::string_view text) { return script::checkProgram(text); }};
+          calendar::checkZone,
+          [](std::string_view text) { return script::checkProgram(text); },
+          [] { return base::PosixClock().wallMs(); }};
 }
 
 }  // namespace belay::cli

@@ -1,6 +1,5 @@
-#include "agent/authoring/FlowGraph.h"
-
 #include "agent/api/Checking.h"
+#include "agent/authoring/RecordedGraph.h"
 #include "agent/cli/Commands.h"
 #include "agent/cli/FlowFiles.h"
 #include "common/base/Files.h"
@@ -69,14 +68,17 @@ Result<api::Envelope> graph(Invocation& invocation) {
     out.data = api::diagnosticsToJson(checked);
     return out;
   }
-  if (checked.flow->code) {
+  if (checked.flow->code && run.isNull()) {
     return Error{
         ErrorCode::kUnsupported,
         "flow " + checked.flow->slug.str() + " is code, whose ways are not known before it runs",
-        {"belay run show RUN shows the way of a run"}};
+        {"belay flow graph --run RUN draws what a run did"}};
   }
-  authoring::FlowGraph drawn = authoring::graphOf(*checked.flow);
-  if (!run.isNull()) authoring::addRun(drawn, run);
+  authoring::RecordedSteps recorded;
+  if (checked.flow->code) recorded = authoring::recordedSteps(*checked.flow, run);
+  authoring::FlowGraph drawn =
+      checked.flow->code ? authoring::graphOf(recorded, run) : authoring::graphOf(*checked.flow);
+  if (!checked.flow->code && !run.isNull()) authoring::addRun(drawn, run);
   const bool svg = invocation.flag("format") == "svg";
   const std::string text = svg ? authoring::svgOf(drawn, &lasting) : authoring::mermaidOf(drawn);
   out.data.set("flow", checked.flow->slug.str()).set("digest", checked.flow->digest);

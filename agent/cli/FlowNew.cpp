@@ -41,6 +41,18 @@ Error unknownTemplate(const std::string& name) {
   return Error{ErrorCode::kNotFound, std::move(message), {"belay flow new --list"}};
 }
 
+/// The ending of a file's name says what is in it.
+base::Status checkEnding(const authoring::Template& from, const std::string& file) {
+  const bool code = from.ending.ends_with(".js");
+  const bool fits =
+      code ? file.ends_with(".js") : file.ends_with(".yaml") || file.ends_with(".yml");
+  if (fits) return {};
+  const std::string name(from.name), ending(from.ending);
+  return Error{ErrorCode::kUsage, "template " + name + " is " + (code ? "JavaScript" : "YAML") +
+                                      "; give --output a name that ends in " + ending + ", not " +
+                                      shown(file)};
+}
+
 Result<api::Envelope> newFlow(Invocation& invocation) {
   if (invocation.has("list")) return listTemplates();
   const auto word = invocation.positional(0);
@@ -55,6 +67,7 @@ Result<api::Envelope> newFlow(Invocation& invocation) {
   if (!from) return unknownTemplate(name);
   const std::string content = authoring::withSlug(*from, slug.str());
   const std::string file = invocation.flag("output");
+  if (!file.empty()) BELAY_TRY(checkEnding(*from, file));
   api::Envelope out;
   out.data.set("flow", slug.str()).set("template", name).set("content", content);
   if (file.empty()) return out;

@@ -85,7 +85,8 @@ std::string releaseCheckPage(const Style& style, const Value& data) {
     for (const Value& change : run.find("changes")->asArray())
       out += "      " + sentence(change) + "\n";
   }
-  return out + std::to_string(data.integer("checked")) + " runs checked, " +
+  const std::int64_t checked = data.integer("checked");
+  return out + std::to_string(checked) + (checked == 1 ? " run" : " runs") + " checked, " +
          std::to_string(data.integer("changed")) + " would not be the same\n";
 }
 

@@ -49,8 +49,8 @@ const Command kRunStopCommand{
     "run stop",
     "RUN",
     "end a run in order",
-    "No new step starts, open waits are closed, and what is in flight may end by itself. "
-    "`belay run cancel` does not wait.",
+    "No new step starts, open waits are closed, and what is in flight may end by itself; then "
+    "what finalizes and undoes steps runs. `belay run cancel` does not wait.",
     {},
     &stop,
     &showStop,

@@ -136,8 +136,10 @@ std::string runPage(const Style& style, const Value& data, std::int64_t nowMs) {
       controls && controls->isArray() && !controls->asArray().empty()) {
     out += "\n";
     for (const Value& control : controls->asArray()) {
-      out += style.dim(relative(control.text("at"), nowMs)) + " " + shown(control.text("what")) +
-             " by " + shown(control.text("by")) + "\n";
+      out += style.dim(relative(control.text("at"), nowMs)) + " " + shown(control.text("what"));
+      // Whom the host let begin, nobody did.
+      if (const std::string by = control.text("by"); !by.empty()) out += " by " + shown(by);
+      out += "\n";
     }
   }
   const std::string actions = actionsPage(style, data.find("actions"));

@@ -59,6 +59,7 @@ class Application {
     // Steps that the loop performs itself have no intent of their own: they come straight from
     // ready.
     base::RunId child;
+    const bool wasGivenUp = state_.isGivenUp(e.key.path);
     if (const ActiveStep* active = state_.findActive(e.key.path)) {
       if (active->started.key.visit != e.key.visit)
         return misfit("another visit of " + e.key.path + " is active");
@@ -67,9 +68,15 @@ class Application {
     } else {
       BELAY_TRY(isUndo(e.key.path) ? undoIsDue(e.key) : leaveReady(e.key));
     }
-    if (state_.code) return endCall(e);
+    if (e.stands) state_.uncompensated.push_back(visitName(e.key));
     if (isUndo(e.key.path)) return undone(e);
     keepUndo(e);
+    if (state_.code) return endCall(e);
+    if (wasGivenUp) {
+      blocks_.endGivenUp(e.key.path);
+      finishWhenIdle();
+      return {};
+    }
     state_.done[e.key.path] = StepRecord{e.key,     e.outcome, e.outputJson, e.outputRef,
                                          e.failure, child,     atMs_,        e.durationMs};
     state_.early.erase(e.key.path);
@@ -127,6 +134,10 @@ class Application {
     }
     // Last: what was asked for may have been given up within the same round.
     for (const std::string& beginning : e.cancelled) blocks_.drop(beginning);
+    if (!e.failure) return {};
+    state_.failure = e.failure;
+    state_.failedStep = e.failedStep;
+    finishWhenIdle();
     return {};
   }
 
@@ -134,8 +145,9 @@ class Application {
     ActiveStep* active = state_.findActive(e.key.path);
     if (!active || !isInFlight(*active)) return misfit("step " + e.key.path + " is not in flight");
     active->lastFailure = e.failure;
+    if (e.stands) state_.uncompensated.push_back(visitName(e.key));
     // A run that stops makes no further attempt.
-    if (state_.stopping && !isUndo(e.key.path)) {
+    if (state_.stopsAt(e.key.path)) {
       dropActive(e.key.path);
       finishWhenIdle();
       return {};
@@ -235,16 +247,21 @@ class Application {
     return {};
   }
 
-  Status on(const RunStopRequested&) {
+  Status on(const RunStopRequested& e) {
     if (state_.finished) return misfit("the run has ended");
     state_.stopping = true;
+    state_.stopsNow = e.now;
+    state_.finalizes = e.finalizes;
     state_.paused = false;
-    state_.ready.clear();
-    blocks_.closeEarly();
+    const auto ends = [this](std::string_view path) { return state_.stopsAt(path); };
+    std::erase_if(state_.ready, ends);
+    blocks_.closeEarly(ends);
     // The blocks stay: what is in flight within them still sees its item when it ends.
-    blocks_.dropSteps(
-        [](const ActiveStep& step) { return !isInFlight(step) && !isUndo(step.started.key.path); });
-    controlChildren(ControlChild::Verb::kStop);
+    blocks_.dropSteps([&](const ActiveStep& step) {
+      const bool mayEnd = isInFlight(step) && (!e.now || step.phase == StepPhase::kChild);
+      return !mayEnd && ends(step.started.key.path);
+    });
+    controlChildren(e.now ? ControlChild::Verb::kStopNow : ControlChild::Verb::kStop);
     finishWhenIdle();
     return {};
   }
@@ -256,7 +273,7 @@ class Application {
     state_.paused = false;
     state_.ready.clear();
     giveUpUndo();
-    blocks_.closeEarly();
+    blocks_.closeEarly(&anyPath);
     state_.blocks.clear();
     blocks_.dropSteps([](const ActiveStep&) { return true; });
     finishWhenIdle();
@@ -266,7 +283,7 @@ class Application {
   Status on(const RunFinished& e) {
     if (state_.finished) return misfit("the run has ended already");
     state_.finished = e;
-    blocks_.closeEarly();
+    blocks_.closeEarly(&anyPath);
     state_.blocks.clear();
     state_.active.clear();
     state_.ready.clear();
@@ -280,6 +297,7 @@ class Application {
     state_.failure.reset();
     state_.failedStep.clear();
     state_.paused = state_.stopping = state_.cancelling = state_.onFailureBegan = false;
+    state_.stopsNow = state_.finalizes = false;
     state_.supersededBy = {};
     state_.queued = e.queued;
     state_.compensating = false;
@@ -308,7 +326,7 @@ class Application {
   Status endCall(const StepFinished& e) {
     state_.code->calls.erase(e.key.path);
     state_.early.erase(e.key.path);
-    if (state_.stopping || state_.cancelling) {
+    if (state_.stopping || state_.cancelling || state_.failure) {
       finishWhenIdle();
       return {};
     }
@@ -320,8 +338,8 @@ class Application {
   void goOn(const StepFinished& e) {
     const std::string_view scope = scopeOf(e.key.path);
     if (e.next.kind == Next::Kind::kStep) {
-      if (!state_.stopping) blocks_.enter(pathIn(scope, e.next.step));
-    } else if (!scope.empty() && !state_.stopping) {
+      if (!state_.stopsAt(e.key.path)) blocks_.enter(pathIn(scope, e.next.step));
+    } else if (!scope.empty() && !state_.stopsAt(e.key.path)) {
       blocks_.endChild(e);
     } else if (e.next.kind == Next::Kind::kFail && !state_.failure) {
       state_.failure = e.failure;
@@ -329,13 +347,18 @@ class Application {
     }
   }
 
+  static bool anyPath(std::string_view /*path*/) { return true; }
+
   static bool isInFlight(const ActiveStep& step) {
     return step.phase == StepPhase::kStarted || step.phase == StepPhase::kChild;
   }
 
   void controlChildren(ControlChild::Verb verb) {
     for (const ActiveStep& step : state_.active) {
-      if (step.phase == StepPhase::kChild)
+      const bool clearsUp =
+          (verb == ControlChild::Verb::kStop || verb == ControlChild::Verb::kStopNow) &&
+          !state_.stopsAt(step.started.key.path);
+      if (step.phase == StepPhase::kChild && !clearsUp)
         effects_.push_back(ControlChild{verb, step.started.child});
     }
   }
@@ -425,22 +448,9 @@ class Application {
   Blocks blocks_;
 };
 
-/// How a run ends that has nothing left to do.
-RunEnd endOf(const RunState& state) {
-  if (state.cancelling) return RunEnd::kCancelled;
-  if (state.failure) return RunEnd::kFailed;
-  return state.stopping ? RunEnd::kStopped : RunEnd::kSucceeded;
-}
-
-/// Whether a run that has nothing left to do has something to undo.
-bool hasToUndo(const RunState& state) {
-  const RunEnd end = endOf(state);
-  return (end == RunEnd::kFailed || end == RunEnd::kStopped) && !state.undos.empty() &&
-         !state.onFailureBegan;
-}
-
 void Application::finishWhenIdle() {
   if (state_.finished || !state_.active.empty() || !state_.ready.empty()) return;
+  if (state_.finalizes && !state_.cancelling && blocks_.finalizeNext()) return;
   if (hasToUndo(state_)) {
     state_.compensating = true;
     if (!state_.paused) effects_.push_back(StartUndo{});
@@ -456,6 +466,18 @@ void Application::finishWhenIdle() {
 }
 
 }  // namespace
+
+RunEnd endOf(const RunState& state) {
+  if (state.cancelling) return RunEnd::kCancelled;
+  if (state.failure) return RunEnd::kFailed;
+  return state.stopping ? RunEnd::kStopped : RunEnd::kSucceeded;
+}
+
+bool hasToUndo(const RunState& state) {
+  const RunEnd end = endOf(state);
+  return (end == RunEnd::kFailed || end == RunEnd::kStopped) && !state.undos.empty() &&
+         !state.onFailureBegan;
+}
 
 Result<std::vector<Effect>> apply(RunState& state, const Event& event) {
   std::vector<Effect> effects;
@@ -477,12 +499,12 @@ std::vector<Effect> owed(const RunState& state) {
       effects.push_back(StartReviewed{step.review->key});
   }
   for (const auto& [path, block] : state.blocks) {
-    if (state.stopping) break;
+    if (state.stopsAt(path)) continue;
     if (block.phase == ActiveBlock::Phase::kRoundEnded)
       effects.push_back(NextRound{block.started.key});
     if (block.phase == ActiveBlock::Phase::kEnded) effects.push_back(EndBlock{block.started.key});
   }
-  const bool ends = state.stopping || state.cancelling;
+  const bool ends = state.stopping || state.cancelling || state.failure;
   if (state.code && !ends) {
     if (state.code->due && !state.isHeld()) effects.push_back(AdvanceCode{});
     return effects;

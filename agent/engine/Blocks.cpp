@@ -29,6 +29,12 @@ void noteFailure(ActiveBlock& block, const StepFinished& last) {
   block.failedStep = last.key.path;
 }
 
+/// Its branches have not all ended, or it has not yet come to finalize.
+bool isToFinalize(const ActiveBlock& block) {
+  const bool before = block.phase == Phase::kRunning || block.phase == Phase::kEnding;
+  return before && !block.started.finalize.empty();
+}
+
 template <typename Map>
 void eraseBeginningWith(Map& map, std::string_view prefix) {
   const auto from = map.lower_bound(std::string(prefix));
@@ -38,6 +44,25 @@ void eraseBeginningWith(Map& map, std::string_view prefix) {
 }
 
 }  // namespace
+
+std::optional<ChildName> outermostEnding(const RunState& state, std::string_view path) {
+  std::optional<ChildName> found;
+  for (auto name = childOf(scopeOf(path)); name; name = childOf(scopeOf(name->container))) {
+    const auto block = state.blocks.find(name->container);
+    const bool ends = block != state.blocks.end() && block->second.phase == Phase::kEnding &&
+                      block->second.started.key.visit == name->visit;
+    if (ends) found = name;
+  }
+  return found;
+}
+
+RunStopRequested stopOf(const RunState& state, std::string by, bool now) {
+  const bool finalizes =
+      std::any_of(state.blocks.begin(), state.blocks.end(), [](const auto& entry) {
+        return isToFinalize(entry.second) || entry.second.phase == Phase::kFinalizing;
+      });
+  return {std::move(by), now, finalizes};
+}
 
 ActiveBlock* Blocks::find(const std::string& path) {
   const auto found = state_.blocks.find(path);
@@ -131,27 +156,67 @@ void Blocks::endChild(const StepFinished& last) {
     return;
   }
   if (!loop) drop(childScope(block->started.key, name->child) + "/");
-  if (block->failure && (loop || block->started.failFast)) {
-    drop(childrenOf(block->started.key));
-    block->running = 0;
-    return conclude(*block);
-  }
+  if (block->failure && (loop || block->started.failFast)) return giveUp(*block);
   fill(*block);
+}
+
+/// What its children have in flight ends; other runs may have to undo something first.
+void Blocks::giveUp(ActiveBlock& block) {
+  const std::string within = childrenOf(block.started.key);
+  drop(within);
+  block.running = 0;
+  if (awaits(within))
+    block.phase = Phase::kEnding;
+  else
+    conclude(block);
+}
+
+bool Blocks::awaits(std::string_view prefix) const {
+  return std::any_of(state_.active.begin(), state_.active.end(), [prefix](const ActiveStep& step) {
+    return isAwaited(step) && step.started.key.path.starts_with(prefix);
+  });
+}
+
+void Blocks::endGivenUp(const std::string& path) {
+  const auto name = outermostEnding(state_, path);
+  ActiveBlock* block = name ? find(name->container) : nullptr;
+  if (block && !awaits(childrenOf(block->started.key))) conclude(*block);
+}
+
+bool Blocks::finalizeNext() {
+  // What stands within another block comes behind it in the map.
+  for (auto at = state_.blocks.rbegin(); at != state_.blocks.rend(); ++at) {
+    ActiveBlock& block = at->second;
+    if (!isToFinalize(block)) continue;
+    block.phase = Phase::kFinalizing;
+    begin(block, kFinalize, block.started.finalize);
+    return true;
+  }
+  return false;
 }
 
 /// All children have ended: finalize begins, or the block ends.
 void Blocks::conclude(ActiveBlock& block) {
-  if (!block.started.finalize.empty() && block.phase == Phase::kRunning) {
+  const bool stops = state_.stopsAt(block.started.key.path);
+  if (isToFinalize(block)) {
+    // A run that stops comes to it when nothing is in flight any more.
+    if (stops) return;
     block.phase = Phase::kFinalizing;
     begin(block, kFinalize, block.started.finalize);
     return;
   }
   block.phase = Phase::kEnded;
-  effects_.push_back(EndBlock{block.started.key});
+  if (!stops) effects_.push_back(EndBlock{block.started.key});
 }
 
 void Blocks::endFinalize(ActiveBlock& block, const StepFinished& last) {
-  if (last.next.kind == Next::Kind::kFail) noteFailure(block, last);
+  const bool failed = last.next.kind == Next::Kind::kFail;
+  if (failed) noteFailure(block, last);
+  // The block itself is no more: what fails there is the run's.
+  if (failed && !state_.failure && state_.stopsAt(block.started.key.path)) {
+    state_.failure = last.failure;
+    state_.failedStep = last.key.path;
+  }
   conclude(block);
 }
 
@@ -184,20 +249,26 @@ void Blocks::dropSteps(const std::function<bool(const ActiveStep&)>& isWanted) {
   std::erase_if(state_.active, isWanted);
 }
 
-void Blocks::closeEarly(std::string_view prefix) {
-  for (const auto& [path, early] : state_.early) {
-    if (path.starts_with(prefix) && !early.answer) {
-      effects_.push_back(CloseWait{early.opened.key, early.opened.wait});
-    }
-  }
-  eraseBeginningWith(state_.early, prefix);
+void Blocks::closeEarly(const std::function<bool(std::string_view)>& isWanted) {
+  std::erase_if(state_.early, [&](const auto& entry) {
+    const EarlyWait& early = entry.second;
+    if (!isWanted(entry.first)) return false;
+    if (!early.answer) effects_.push_back(CloseWait{early.opened.key, early.opened.wait});
+    return true;
+  });
 }
 
 void Blocks::drop(const std::string& prefix) {
-  const auto within = [&prefix](const std::string& path) { return path.starts_with(prefix); };
-  dropSteps([&within](const ActiveStep& step) { return within(step.started.key.path); });
+  const auto within = [&prefix](std::string_view path) { return path.starts_with(prefix); };
+  for (const ActiveStep& step : state_.active) {
+    if (isAwaited(step) && within(step.started.key.path))
+      effects_.push_back(ControlChild{ControlChild::Verb::kStopNow, step.started.child});
+  }
+  dropSteps([&within](const ActiveStep& step) {
+    return !isAwaited(step) && within(step.started.key.path);
+  });
   std::erase_if(state_.ready, within);
-  closeEarly(prefix);
+  closeEarly(within);
   eraseBeginningWith(state_.blocks, prefix);
   eraseBeginningWith(state_.done, prefix);
   eraseBeginningWith(state_.visits, prefix);

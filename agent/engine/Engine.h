@@ -37,7 +37,13 @@ struct CancelStep {
 };
 /// What is asked of a run goes on to the runs that its steps have started.
 struct ControlChild {
-  enum class Verb : std::uint8_t { kPause, kResume, kStop, kCancel } verb = Verb::kCancel;
+  enum class Verb : std::uint8_t {
+    kPause,
+    kResume,
+    kStop,
+    kStopNow,  ///< What is in flight ends too, and what was done is undone.
+    kCancel
+  } verb = Verb::kCancel;
   base::RunId child;
 };
 /// Close an open wait without an answer.
@@ -65,9 +71,9 @@ struct FinishRun {
   RunEnd end = RunEnd::kSucceeded;
 };
 
-using Effect = std::variant<EnterStep, PerformStep, ArmRetry, CancelStep, CloseWait, FinishRun,
-                            NextRound, ArmRound, EndBlock, ControlChild, AdvanceCode, StartReviewed,
-                            StartUndo>;
+using Effect =
+    std::variant<EnterStep, PerformStep, ArmRetry, CancelStep, CloseWait, FinishRun, NextRound,
+                 ArmRound, EndBlock, ControlChild, AdvanceCode, StartReviewed, StartUndo>;
 
 /// Changes `state` as `event` says and returns what is owed now. Pure: no clock, no I/O, no
 /// evaluation.
@@ -81,6 +87,13 @@ base::Result<std::vector<Effect>> apply(RunState& state, const Event& event);
 /// not yet answered. Attempts that had started come as PerformStep: the caller decides by effect
 /// class and by what it can prove.
 std::vector<Effect> owed(const RunState& state);
+
+/// How a run ends that has nothing left to do.
+RunEnd endOf(const RunState& state);
+/// Whether a run that has nothing left to do has something to undo.
+bool hasToUndo(const RunState& state);
+/// The stop of a run as it is, with what is still to be done then.
+RunStopRequested stopOf(const RunState& state, std::string by, bool now = false);
 
 /// What follows a failed attempt: another one, or the end of the visit.
 struct RetryDecision {

@@ -81,6 +81,7 @@ void write(Writer& out, const StepStarted& e) {
   writeText(out, "boot", e.bootId);
   writeInteger(out, "timeout_ms", e.timeoutMs);
   writeText(out, "child", e.child.str());
+  if (e.awaited) out.member("awaited", true);
 }
 
 void write(Writer& out, const StepFinished& e) {
@@ -96,12 +97,14 @@ void write(Writer& out, const StepFinished& e) {
   writeJson(out, "undo", e.undoJson);
   writeText(out, "undo_ref", e.undoRef);
   writeInteger(out, "undo_timeout_ms", e.undoTimeoutMs);
+  if (e.stands) out.member("stands", true);
 }
 
 void write(Writer& out, const AttemptFailed& e) {
   write(out, e.key);
   write(out, e.failure);
   writeInteger(out, "delay_ms", e.delayMs);
+  if (e.stands) out.member("stands", true);
 }
 
 void write(Writer& out, const WaitOpened& e) {
@@ -140,7 +143,11 @@ void write(Writer& out, const AmbiguityResolved& e) {
 
 void write(Writer& out, const RunPaused& e) { out.member("by", e.by); }
 void write(Writer& out, const RunResumed& e) { out.member("by", e.by); }
-void write(Writer& out, const RunStopRequested& e) { out.member("by", e.by); }
+void write(Writer& out, const RunStopRequested& e) {
+  out.member("by", e.by);
+  if (e.now) out.member("now", true);
+  if (e.finalizes) out.member("finalizes", true);
+}
 void write(Writer& out, const RunCancelRequested& e) {
   out.member("by", e.by);
   writeText(out, "superseded_by", e.supersededBy.str());
@@ -209,6 +216,8 @@ void write(Writer& out, const CodeAdvanced& e) {
   writeJson(out, "state", e.stateJson);
   writeText(out, "interpreter", e.interpreter);
   if (e.more) out.member("more", true);
+  if (e.failure) write(out, *e.failure);
+  writeText(out, "failed_step", e.failedStep);
 }
 
 // --- Reading. A row that this program did not write is a damaged journal, and says which member is
@@ -372,6 +381,7 @@ void read(Reader& in, StepStarted& e) {
   in.text("boot", e.bootId, false);
   in.integer("timeout_ms", e.timeoutMs);
   in.run("child", e.child);
+  e.awaited = in.flag("awaited");
 }
 
 void read(Reader& in, StepFinished& e) {
@@ -387,12 +397,14 @@ void read(Reader& in, StepFinished& e) {
   in.json("undo", e.undoJson);
   in.text("undo_ref", e.undoRef, false);
   in.integer("undo_timeout_ms", e.undoTimeoutMs);
+  e.stands = in.flag("stands");
 }
 
 void read(Reader& in, AttemptFailed& e) {
   in.key(e.key);
   in.failure(e.failure);
   in.integer("delay_ms", e.delayMs);
+  e.stands = in.flag("stands");
 }
 
 void read(Reader& in, WaitOpened& e) {
@@ -434,7 +446,11 @@ void read(Reader& in, AmbiguityResolved& e) {
 
 void read(Reader& in, RunPaused& e) { in.text("by", e.by); }
 void read(Reader& in, RunResumed& e) { in.text("by", e.by); }
-void read(Reader& in, RunStopRequested& e) { in.text("by", e.by); }
+void read(Reader& in, RunStopRequested& e) {
+  in.text("by", e.by);
+  e.now = in.flag("now");
+  e.finalizes = in.flag("finalizes");
+}
 void read(Reader& in, RunCancelRequested& e) {
   in.text("by", e.by);
   in.run("superseded_by", e.supersededBy);
@@ -492,6 +508,8 @@ void read(Reader& in, CodeAdvanced& e) {
   in.json("state", e.stateJson);
   in.text("interpreter", e.interpreter, false);
   e.more = in.flag("more");
+  in.failure(e.failure);
+  in.text("failed_step", e.failedStep, false);
 }
 
 template <std::size_t Index = 0>

@@ -91,6 +91,8 @@ struct StepStarted {
   std::string bootId;          ///< Boot in which it started.
   std::int64_t timeoutMs = 0;  ///< 0: none.
   base::RunId child;  ///< Of a flow step: its run, created in the same commit; empty: none.
+  /// What ends the step around it asks that run to stop now, and waits for its end.
+  bool awaited = false;
 };
 struct StepFinished {
   StepKey key;
@@ -104,12 +106,14 @@ struct StepFinished {
   std::string undoJson;  ///< Of `compensate`, rendered; empty: none, or kept as undoRef.
   std::string undoRef;
   std::int64_t undoTimeoutMs = 0;
+  bool stands = false;  ///< Of a flow step that failed: not all that its run did was taken back.
 };
 /// A try failed and another will be made.
 struct AttemptFailed {
   StepKey key;
   Failure failure;
   std::int64_t delayMs = 0;
+  bool stands = false;  ///< As of StepFinished.
 };
 /// Opened when the run comes to the wait, or before, by a step that hands its token out: an answer
 /// that comes early is kept.
@@ -186,9 +190,11 @@ struct CodeAdvanced {
   std::vector<CodeCall> calls;
   std::vector<std::string> cancelled;  ///< What the paths of calls begin with that are to end then.
   std::vector<std::string> logs;
-  std::string stateJson;    ///< Empty: unchanged.
-  std::string interpreter;  ///< Empty: as before.
-  bool more = false;        ///< Further calls follow in an event of their own.
+  std::string stateJson;           ///< Empty: unchanged.
+  std::string interpreter;         ///< Empty: as before.
+  bool more = false;               ///< Further calls follow in an event of their own.
+  std::optional<Failure> failure;  ///< The code has failed, and asks for nothing any more.
+  std::string failedStep;          ///< Whose failure that is; empty: its own.
 };
 struct RunPaused {
   std::string by;
@@ -199,6 +205,8 @@ struct RunResumed {
 /// No new step starts, what is in flight may end; compensations run.
 struct RunStopRequested {
   std::string by;
+  bool now = false;        ///< What is in flight is ended too.
+  bool finalizes = false;  ///< `finalize` of blocks that have begun runs before compensations do.
 };
 /// What is in flight is ended at once.
 struct RunCancelRequested {

@@ -34,6 +34,11 @@ std::string undoPath(std::string_view path) { return std::string(path).append(fl
 
 bool isUndo(std::string_view path) { return path.ends_with(flow::kUndoSuffix); }
 
+bool isFinalize(std::string_view path) {
+  static_assert(kFinalize == "finalize");
+  return path.find("[finalize]/") != std::string_view::npos;
+}
+
 std::string visitName(const StepKey& key) {
   return key.visit == 1 ? key.path : key.path + "#" + std::to_string(key.visit);
 }

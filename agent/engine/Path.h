@@ -29,6 +29,8 @@ std::string childrenOf(const StepKey& container);
 /// The name of what undoes the step at a path: "each[3]/charge~undo".
 std::string undoPath(std::string_view path);
 bool isUndo(std::string_view path);
+/// Whether the path stands in the finalize of a parallel, at whatever depth.
+bool isFinalize(std::string_view path);
 /// How people name a visit: "charge", "charge#2".
 std::string visitName(const StepKey& key);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/engine/Blocks.h"
+
 namespace belay::engine {
 
 namespace {
@@ -50,6 +52,21 @@ const ActiveStep* RunState::findActive(std::string_view path) const {
     return step.started.key.path == path;
   });
   return found == active.end() ? nullptr : &*found;
+}
+
+bool isAwaited(const ActiveStep& step) {
+  return step.phase == StepPhase::kChild && step.started.awaited;
+}
+
+bool RunState::stopsAt(std::string_view path) const {
+  return stopping && !isUndo(path) && !(finalizes && isFinalize(path));
+}
+
+bool RunState::isGivenUp(std::string_view path) const {
+  const ActiveStep* step = findActive(path);
+  if (!step || !isAwaited(*step)) return false;
+  if (code) return !code->calls.contains(std::string(path));
+  return outermostEnding(*this, path).has_value();
 }
 
 ActiveStep* RunState::findActive(std::string_view path) {

@@ -64,6 +64,9 @@ struct ActiveStep {
   std::int64_t backoffMs = 0;    ///< In kBackoff: how long from then.
 };
 
+/// Whether the step waits for a run that is asked to stop, and waited for, when the step is ended.
+bool isAwaited(const ActiveStep& step);
+
 /// The latest visit of a step that has ended.
 struct StepRecord {
   StepKey key;
@@ -84,7 +87,8 @@ struct ActiveBlock {
     kRoundEnded,  ///< Of a loop: what follows has to be asked.
     kPausing,     ///< Of a loop: between two rounds.
     kFinalizing,
-    kEnded  ///< Only its own end has to be recorded.
+    kEnding,  ///< Has failed, and waits for the runs that it has asked to stop.
+    kEnded    ///< Only its own end has to be recorded.
   };
   struct Child {
     std::string
@@ -152,6 +156,8 @@ struct RunState {
   std::string pausedBy;  ///< The latest who did.
   bool queued = false;   ///< No step is entered until the run is admitted.
   bool stopping = false;
+  bool stopsNow = false;   ///< While stopping: what was in flight has been ended.
+  bool finalizes = false;  ///< While stopping: what finalizes its blocks still runs.
   bool cancelling = false;
   base::RunId supersededBy;  ///< Of a run that was cancelled for another one.
   std::optional<RunFinished> finished;
@@ -161,11 +167,16 @@ struct RunState {
   std::vector<Undo> undos;    ///< In the order in which their visits ended; the last goes first.
   bool compensating = false;  ///< The run has failed or was stopped, and its undos run.
   std::vector<std::string> compensated;    ///< Names of visits.
-  std::vector<std::string> uncompensated;  ///< Their undo failed.
+  std::vector<std::string> uncompensated;  ///< Their undo failed, or their run left something.
 
   RunStatus status() const;
   /// No step is entered, and code does not go on.
   bool isHeld() const { return paused || queued; }
+  /// Whether a stop ends what stands at the path: all but what clears up.
+  bool stopsAt(std::string_view path) const;
+  /// Whether the step at the path is only waited for: what stood around it has ended, or the code
+  /// that called it has given it up. Only steps that wait for another run are.
+  bool isGivenUp(std::string_view path) const;
   ActiveStep* findActive(std::string_view path);
   const ActiveStep* findActive(std::string_view path) const;
 };

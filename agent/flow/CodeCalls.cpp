@@ -27,11 +27,10 @@ struct Instead {
 };
 
 // What the language of steps has and code does by itself.
-constexpr std::array<Instead, 9> kInstead{{
+constexpr std::array<Instead, 8> kInstead{{
     {"when", "write: if (…) await ctx.step(…)"},
     {"next", "what follows is what the code does next"},
     {"max_visits", "count the rounds in the code"},
-    {"compensate", "write try and catch around what may have to be undone"},
     {"switch", "write: if (…) … else …"},
     {"parallel", "write: await ctx.parallel({left: c => …, right: c => …})"},
     {"for_each",
@@ -117,6 +116,13 @@ Status refuseControl(const Value& step) {
   return {};
 }
 
+Status refuseLargeUndo(const Value& step) {
+  const Value* undo = step.find("compensate");
+  if (!undo || json::print(*undo).size() <= kUndoBytesMax) return {};
+  return Error{ErrorCode::kLimit, "compensate may have at most " + std::to_string(kUndoBytesMax) +
+                                      " bytes in code; keep what is large in a file, and name it"};
+}
+
 }  // namespace
 
 bool isKeyOfCalls(std::string_view key) {
@@ -127,6 +133,7 @@ bool isKeyOfCalls(std::string_view key) {
 Status checkCall(const Flow& flow, std::string_view name, std::string_view definitionJson) {
   BELAY_ASSIGN(Value step, stepValue(name, definitionJson));
   BELAY_TRY(refuseControl(step));
+  BELAY_TRY(refuseLargeUndo(step));
   flattenArtifacts(step);
   flatten(step);
   json::Array list;
@@ -161,6 +168,11 @@ Result<CallStep> callStep(const Flow& flow, std::string_view name,
   if (!call.step.spec.empty()) {
     BELAY_ASSIGN(call.spec, json::parse(call.step.spec));
   }
+  if (!value.find("compensate")) return call;
+  // As the code wrote it: it is escaped when it is made a step itself.
+  BELAY_ASSIGN(const Value definition, json::parse(definitionJson));
+  call.undoJson = json::print(*definition.find("compensate"));
+  call.step.undo = 0;
   return call;
 }
 

@@ -14,7 +14,12 @@ namespace belay::flow {
 struct CallStep {
   Step step;
   json::Value spec;  ///< Under the family's key, to be rendered as that of any step.
+  /// The definition under `compensate`, which is a call too; empty: none. Step::undo is set then.
+  std::string undoJson;
 };
+
+/// What the definition under `compensate` of a call may have, so that it stands in the journal.
+inline constexpr std::size_t kUndoBytesMax = 4096;
 
 /// Checks a call by the tables that steps of files are checked by, and by what code may not have.
 /// `name` is an identifier. A text output stands for its text, and a resource among the artifacts

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "agent/flow/FamilyKeys.h"
+#include "common/calendar/Cron.h"
 
 namespace belay::flow {
 
@@ -50,7 +51,7 @@ constexpr std::array<Words, 5> kOneOf{"schedule", "at", "every", "webhook", "eve
 constexpr std::array<KeyRow, 18> kTriggerKeys{{
     {.name = "schedule",
      .least = 1,
-     .most = 500,
+     .most = calendar::Cron::kExpressionMax,
      .help = "Cron expression: minute, hour, day of month, month, day of week; or @daily and the "
              "like."},
     {.name = "at",

@@ -116,7 +116,10 @@ void TriggerRules::unique(const Node& node, std::string_view kind, const std::st
 }
 
 void TriggerRules::timing(const Node& trigger) {
-  if (const auto cron = trigger.find("schedule"); cron && cron->value.isString()) {
+  const auto cron = trigger.find("schedule");
+  // What is longer has been refused as a text.
+  if (cron && cron->value.isString() &&
+      cron->value.asString().size() <= calendar::Cron::kExpressionMax) {
     const auto parsed = calendar::Cron::parse(cron->value.asString());
     if (!parsed) {
       report_.error(parsed.error().code, *cron, parsed.error().message,
@@ -131,6 +134,7 @@ void TriggerRules::timing(const Node& trigger) {
   for (const std::string_view key : {"at", "start"}) {
     if (const auto node = trigger.find(key); node && node->value.isString()) time(*node);
   }
+  if (const auto node = trigger.find("at"); node && node->value.isString()) isToCome(*node);
   if (const auto node = trigger.find("timezone"); node && node->value.isString()) zone(*node);
 }
 
@@ -145,6 +149,23 @@ void TriggerRules::time(const Node& node) {
                         : "must be a time, is " + quoted(text),
                 "write for example 2026-12-24T18:00:00Z, or 2026-12-24T18:00 for a time of the "
                 "time zone");
+}
+
+/// A time that has passed is no mistake of the file, which was right before.
+void TriggerRules::isToCome(const Node& node) {
+  if (!checks_.nowMs) return;
+  const std::string& text = node.value.asString();
+  auto lastMs = base::parseInstant(text);
+  if (!lastMs) {
+    // Past in each time zone there is: the last of them is 12 hours behind UTC.
+    const auto local = calendar::parseLocalTime(text);
+    if (!local) return;
+    lastMs = std::chrono::milliseconds(local->time_since_epoch()).count() + 12 * 3'600'000;
+  }
+  if (*lastMs > checks_.nowMs()) return;
+  report_.warning(ErrorCode::kScheduleInvalid, node,
+                  "is over: a release that becomes live now is not due any more",
+                  "give a time that is to come");
 }
 
 void TriggerRules::zone(const Node& node) {

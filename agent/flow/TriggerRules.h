@@ -28,6 +28,7 @@ class TriggerRules {
   void belongs(const Node& trigger);
   void timing(const Node& trigger);
   void time(const Node& node);
+  void isToCome(const Node& node);
   void zone(const Node& node);
   void auth(const Node& auth);
   void headerName(const Node& node);

@@ -45,7 +45,8 @@ struct Diagnostic {
 /// What a check of flows needs of others. A member that is empty checks nothing: for releases that
 /// were checked before they were stored. The first three compile JavaScript without running it
 /// (script::SyntaxChecker's checkExpression, checkFunction and checkCode); the next knows the time
-/// zones of the host; the last loads the code of a flow (script::checkProgram).
+/// zones of the host; the next loads the code of a flow (script::checkProgram); the last tells the
+/// time, against which what is over draws a warning.
 struct SyntaxCheck {
   using Check = std::function<base::Status(std::string_view)>;
   Check expression;
@@ -53,6 +54,7 @@ struct SyntaxCheck {
   Check code;
   Check zone = {};
   Check program = {};
+  std::function<std::int64_t()> nowMs = {};
 };
 
 /// What became of a file: the flow, unless there was an error; warnings do not prevent it.

@@ -168,7 +168,7 @@ Status BlockSteps::roundDue(LiveRun& run, const std::string& path) {
   // its blocks stay for what is undone; those of on_failure come after that.
   const bool undoes = run.state.compensating && !run.state.onFailureBegan;
   if (found == run.state.blocks.end() || found->second.phase != ActiveBlock::Phase::kPausing ||
-      run.state.paused || run.state.stopping || undoes) {
+      run.state.paused || run.state.stopsAt(path) || undoes) {
     return {};
   }
   return core_.record(run, engine::RoundStarted{found->second.started.key, found->second.next, 0});

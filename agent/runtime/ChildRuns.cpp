@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/engine/Names.h"
+#include "agent/engine/Path.h"
 #include "agent/runtime/FlowLifecycle.h"
 #include "agent/runtime/Steps.h"
 #include "common/json/Json.h"
@@ -70,6 +71,7 @@ Status ChildRuns::enter(LiveRun& run, const flow::Step& step, const json::Value&
 }
 
 Status ChildRuns::begin(LiveRun& run, StepStarted started) {
+  started.awaited = false;
   auto child = start(run, started);
   if (child) {
     started.child = std::move(*child);
@@ -85,11 +87,12 @@ Status ChildRuns::begin(LiveRun& run, StepStarted started) {
     refused.failure->kind = flow::FailureClass::kUnavailable;
   const StepKey key = started.key;
   started.child = {};
+  started.awaited = false;
   BELAY_TRY(core_.record(run, std::move(started)));
   return steps_.finishAttempt(run, key, std::move(refused));
 }
 
-Result<RunId> ChildRuns::start(LiveRun& run, const StepStarted& started) {
+Result<RunId> ChildRuns::start(LiveRun& run, StepStarted& started) {
   const engine::RunCreated& above = run.state.created;
   if (above.depth >= kChildDepthMax) {
     return Error{ErrorCode::kChildDepth, "run " + run.state.id.str() + " has " +
@@ -123,6 +126,8 @@ Result<RunId> ChildRuns::start(LiveRun& run, const StepStarted& started) {
   BELAY_ASSIGN(Started child, starter_.start(request));
   if (child.skipped)
     return Error{ErrorCode::kFlowBusy, "flow " + slug + " was not started: " + whySkipped(child)};
+  // Nothing but a cancel ends a step of the flow's own list from without.
+  started.awaited = run.code || !engine::scopeOf(started.key.path).empty();
   return std::move(child.run);
 }
 
@@ -142,13 +147,17 @@ Status ChildRuns::ended(LiveRun& child) {
   result.durationMs = steps_.elapsedMs(run, key);
   result.outputJson = child.state.finished->outputJson;
   if (!result.ok) result.failure = failureOfChild(child.state);
-  if (end != RunEnd::kStopped || !run.state.stopping)
+  result.stands = !result.ok && !child.state.finished->uncompensated.empty();
+  const bool bothStop = end == RunEnd::kStopped && run.state.stopsAt(key.path);
+  if (!bothStop && !run.state.isGivenUp(key.path))
     return steps_.finishAttempt(run, key, std::move(result));
-  // Both were asked to stop, which makes neither a run that failed.
+  // Both were asked to stop, which makes neither a run that failed; and of a step that was given up
+  // nobody asks how it ended.
   engine::StepFinished finished;
   finished.key = key;
   finished.outcome = engine::StepOutcome::kFailed;
   finished.failure = std::move(result.failure);
+  finished.stands = result.stands;
   finished.durationMs = result.durationMs;
   return core_.record(run, std::move(finished));
 }

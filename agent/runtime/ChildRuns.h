@@ -28,7 +28,7 @@ class ChildRuns {
   base::Status ended(LiveRun& child);
 
  private:
-  base::Result<base::RunId> start(LiveRun& run, const engine::StepStarted& started);
+  base::Result<base::RunId> start(LiveRun& run, engine::StepStarted& started);
 
   Core& core_;
   Steps& steps_;

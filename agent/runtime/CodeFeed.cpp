@@ -133,7 +133,20 @@ Result<std::unique_ptr<CodeRun>> CodeRun::open(const LoadedFlow& flow,
     BELAY_ASSIGN(flow::CallStep call, flow::callStep(flow.flow, name, definition));
     run->steps.insert_or_assign(path, std::move(call));
   }
+  if (state.compensating && !state.undos.empty()) BELAY_TRY(run->takeUndo(flow, state));
   return run;
+}
+
+Status CodeRun::takeUndo(const LoadedFlow& flow, const engine::RunState& state) {
+  const engine::Undo& undo = state.undos.back();
+  const std::string_view name = engine::stepIdOf(undo.key.path);
+  if (const Status checked = flow::checkCall(flow.flow, name, undo.renderedJson); !checked) {
+    return Error{ErrorCode::kJournalCorrupt,
+                 "the recorded undo of " + undo.key.path + ": " + checked.error().message};
+  }
+  BELAY_ASSIGN(flow::CallStep call, flow::callStep(flow.flow, name, undo.renderedJson));
+  steps.insert_or_assign(engine::undoPath(undo.key.path), std::move(call));
+  return {};
 }
 
 const flow::CallStep& CodeRun::at(const std::string& path) const {

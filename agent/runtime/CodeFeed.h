@@ -107,6 +107,8 @@ struct CodeRun {
   /// Of a run that is rebuilt. Errors: kJournalCorrupt when a definition in the state is none.
   static base::Result<std::unique_ptr<CodeRun>> open(const LoadedFlow& flow,
                                                      const engine::RunState& state, CodeFeed feed);
+  /// Makes the step of the undo that is due, which a call of its own has defined.
+  base::Status takeUndo(const LoadedFlow& flow, const engine::RunState& state);
   /// The step of a call that has not ended; aborts when there is none.
   const flow::CallStep& at(const std::string& path) const;
 

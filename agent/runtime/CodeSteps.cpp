@@ -44,8 +44,15 @@ std::string failureJson(const engine::StepFinished& finished, const std::string&
   return out;
 }
 
+/// Whether there are calls in the rounds behind one.
+bool asksForMore(const std::vector<CodeRound>& rounds, const CodeRound& behind) {
+  const auto from = rounds.begin() + (&behind - rounds.data()) + 1;
+  return std::any_of(from, rounds.end(),
+                     [](const CodeRound& round) { return !round.calls.empty(); });
+}
+
 bool isEnding(const engine::RunState& state) {
-  return state.finished || state.stopping || state.cancelling;
+  return state.finished || state.stopping || state.cancelling || state.failure;
 }
 
 }  // namespace
@@ -104,7 +111,11 @@ Status CodeSteps::replay(LiveRun& run, std::vector<CodeRound> rounds) {
     if (!std::exchange(started, true)) BELAY_TRY(code.program->start());
     for (const CodeResult& result : round.results) BELAY_TRY(settle(run, result));
     BELAY_TRY(code.ledger->met());
-    if (code.program->end() || code.program->isStalled()) return code.ledger->endedEarly();
+    const auto& end = code.program->end();
+    // Behind a good end only the ends of runs come that had been given up.
+    const bool well = end && !end->failure;
+    if (well ? asksForMore(rounds, round) : end || code.program->isStalled())
+      return code.ledger->endedEarly();
   }
   // What it did then was recorded then.
   static_cast<void>(code.program->takeCancelled());
@@ -153,13 +164,15 @@ Status CodeSteps::record(LiveRun& run) {
     advanced.interpreter = script::interpreterVersion();
   BELAY_TRY(recordCalls(run, std::move(advanced)));
   const auto& end = code.program->end();
-  if (!end) {
+  if (!end || !run.state.active.empty()) {
+    // Runs that the code has given up have still to end.
     keep(run);
     return {};
   }
   engine::RunFinished finished;
   finished.outputJson = end->outputJson;
-  return finish(run, std::move(finished));
+  drop(code);
+  return steps_.endRun(run, std::move(finished));
 }
 
 Status CodeSteps::recordCalls(LiveRun& run, engine::CodeAdvanced advanced) {
@@ -193,18 +206,15 @@ Status CodeSteps::fail(LiveRun& run, engine::Failure failure, std::string step) 
   engine::CodeAdvanced advanced;
   advanced.cancelled.emplace_back();
   if (run.code->program) advanced.logs = run.code->program->takeLogs();
-  BELAY_TRY(core_.record(run, std::move(advanced)));
-  engine::RunFinished finished;
-  finished.end = engine::RunEnd::kFailed;
-  finished.failure = std::move(failure);
-  finished.failedStep = std::move(step);
-  return finish(run, std::move(finished));
+  advanced.failure = std::move(failure);
+  advanced.failedStep = std::move(step);
+  drop(*run.code);
+  return core_.record(run, std::move(advanced));
 }
 
-Status CodeSteps::finish(LiveRun& run, engine::RunFinished finished) {
-  run.code->program.reset();
-  run.code->feedIsWhole = false;
-  return steps_.endRun(run, std::move(finished));
+void CodeSteps::drop(CodeRun& code) {
+  code.program.reset();
+  code.feedIsWhole = false;
 }
 
 void CodeSteps::keep(const LiveRun& run) {

@@ -34,7 +34,7 @@ class CodeSteps {
   base::Status settle(LiveRun& run, const CodeResult& result);
   base::Status record(LiveRun& run);
   base::Status recordCalls(LiveRun& run, engine::CodeAdvanced advanced);
-  base::Status finish(LiveRun& run, engine::RunFinished finished);
+  static void drop(CodeRun& code);
   base::Status fail(LiveRun& run, engine::Failure failure, std::string step);
   void keep(const LiveRun& run);
 

@@ -23,6 +23,10 @@ constexpr std::size_t kInlineBytesMax = 4096;
 
 Status Compensations::attach(LiveRun& run, const flow::Step& step, StepFinished& finished) {
   if (!step.undo || finished.outcome != engine::StepOutcome::kSucceeded) return {};
+  if (run.code) {
+    finished.undoJson = run.code->at(finished.key.path).undoJson;
+    return {};
+  }
   const flow::Step& undo = run.flow->flow.undos[*step.undo];
   RunScope scope(run, core_.world().outputs, finished.key.path, finished.key.visit, core_.wallMs());
   scope.overlay(finished);
@@ -55,10 +59,16 @@ Status Compensations::start(LiveRun& run) {
   if (!due) return {};
   const engine::Undo& undo = state.undos.back();
   const StepKey key{engine::undoPath(undo.key.path), undo.key.visit, 1};
+  if (run.code) BELAY_TRY(run.code->takeUndo(*run.flow, state));
   const flow::Step& step = stepAt(run, key.path);
-  const Status trusted = core_.trusts(run);
-  auto rendered = trusted ? renderedOf(undo) : Result<std::string>(trusted.error());
-  if (rendered) return steps_.startAttempt(run, step, key, std::move(*rendered), undo.timeoutMs);
+  std::int64_t timeoutMs = undo.timeoutMs;
+  auto rendered = [&]() -> Result<std::string> {
+    BELAY_TRY(core_.trusts(run));
+    if (!run.code) return renderedOf(undo);
+    BELAY_ASSIGN(timeoutMs, steps_.timeoutOf(run, step, key));
+    return steps_.render(run, step, run.code->at(key.path).spec, key);
+  }();
+  if (rendered) return steps_.startAttempt(run, step, key, std::move(*rendered), timeoutMs);
   StepFinished failed;
   failed.key = key;
   return steps_.fail(run, step, std::move(failed), failureOf(rendered.error()));

@@ -58,11 +58,28 @@ Status Core::record(LiveRun& run, engine::EventBody body) {
   return {};
 }
 
-Status Core::control(const LiveRun& parent, const engine::ControlChild& what) {
+Status Core::endGivenUp(LiveRun& parent, const base::RunId& child, const base::Error& why) {
+  const auto& active = parent.state.active;
+  const auto step = std::find_if(active.begin(), active.end(), [&](const auto& each) {
+    return each.started.child == child && parent.state.isGivenUp(each.started.key.path);
+  });
+  if (step == active.end()) return {};
+  engine::StepFinished finished;
+  finished.key = step->started.key;
+  finished.outcome = engine::StepOutcome::kFailed;
+  finished.failure = failureOf(why);
+  finished.stands = why.code != base::ErrorCode::kRunNotFound;
+  return record(parent, std::move(finished));
+}
+
+Status Core::control(LiveRun& parent, const engine::ControlChild& what) {
   using Verb = engine::ControlChild::Verb;
   const auto found = runs_.get(what.child);
   // A child that cannot be read is in the log, and must not keep its parent from being ended.
-  if (!found) return endsTransaction(found.error().code) ? Status{found.error()} : Status{};
+  if (!found) {
+    if (endsTransaction(found.error().code)) return found.error();
+    return what.verb == Verb::kStopNow ? endGivenUp(parent, what.child, found.error()) : Status{};
+  }
   LiveRun& child = **found;
   const engine::RunState& state = child.state;
   if (state.finished) return {};
@@ -75,7 +92,9 @@ Status Core::control(const LiveRun& parent, const engine::ControlChild& what) {
       return state.paused && state.pausedBy == by ? record(child, engine::RunResumed{by})
                                                   : Status{};
     case Verb::kStop:
-      return state.stopping ? Status{} : record(child, engine::RunStopRequested{by});
+      return state.stopping ? Status{} : record(child, engine::stopOf(state, by));
+    case Verb::kStopNow:
+      return state.stopsNow ? Status{} : record(child, engine::stopOf(state, by, true));
     case Verb::kCancel:
       return record(child, engine::RunCancelRequested{by});
   }
@@ -138,6 +157,7 @@ Status Core::flush() {
     LiveRun* run = runs_.find(id);
     if (!run) continue;
     run->dirty = false;
+    std::erase_if(resting_, [&id](const Resting& each) { return each.run == id; });
     const engine::RunStatus before = run->row.status;
     if (project(run->state, run->row)) BELAY_TRY(world_.journal.updateRun(run->head, run->row));
     const engine::RunStatus status = run->row.status;
@@ -156,15 +176,41 @@ Status Core::flush() {
 // each would read a long history over and over.
 void Core::release(const LiveRun& run) {
   const auto moves = [this](const engine::ActiveStep& step) {
-    return step.phase == engine::StepPhase::kChild && runs_.find(step.started.child);
+    return step.phase == engine::StepPhase::kChild && runs_.find(step.started.child) &&
+           !isResting(step.started.child);
   };
   const auto& active = run.state.active;
   if (std::any_of(active.begin(), active.end(), moves)) return;
   const base::RunId above = run.state.created.parent.run;
-  runs_.drop(run.state.id);
+  if (!rests(run)) runs_.drop(run.state.id);
   const LiveRun* parent = above.empty() ? nullptr : runs_.find(above);
   if (parent && !parent->dirty && parent->row.status == engine::RunStatus::kWaiting)
     release(*parent);
+}
+
+bool Core::isResting(const base::RunId& run) const {
+  return std::any_of(resting_.begin(), resting_.end(),
+                     [&run](const Resting& each) { return each.run == run; });
+}
+
+bool Core::rests(const LiveRun& run) {
+  const bool waits = run.row.status == engine::RunStatus::kWaiting;
+  if (!waits || !run.code || !run.code->program) return false;
+  if (isResting(run.state.id)) return true;
+  resting_.push_back({run.state.id, run.code->program->memoryBytes()});
+  const auto total = [this] {
+    std::size_t bytes = 0;
+    for (const Resting& each : resting_) bytes += each.bytes;
+    return bytes;
+  };
+  while (!resting_.empty() && total() > settings_.restingBytes) {
+    const base::RunId longest = resting_.front().run;
+    resting_.erase(resting_.begin());
+    if (longest == run.state.id) return false;
+    const LiveRun* other = runs_.find(longest);
+    if (other && !other->dirty) runs_.drop(longest);
+  }
+  return true;
 }
 
 void Core::noteEnd(const LiveRun& run) {
@@ -196,6 +242,7 @@ std::vector<base::RunId> Core::forget() {
   owed_.clear();
   orders_.clear();
   runs_.clear();
+  resting_.clear();
   return interrupted;
 }
 

@@ -50,6 +50,7 @@ struct RuntimeSettings {
   script::Limits codeLimits;              ///< Of the code of one run, between two results.
   std::size_t programsKept = 64;          ///< Runs of code that move and stay in memory.
   std::size_t programBytes = 128u << 20;  ///< Memory of those together.
+  std::size_t restingBytes = 4u << 20;    ///< Of them, that of those whose runs only wait.
   std::string epoch = "1";                ///< Of this host; part of every idempotency key.
 };
 
@@ -130,9 +131,15 @@ class Core {
 
  private:
   base::Status arm(const LiveRun& run, std::string key, std::int64_t delayMs);
-  base::Status control(const LiveRun& parent, const engine::ControlChild& what);
+  base::Status control(LiveRun& parent, const engine::ControlChild& what);
+  /// The step that a child was given up with has nobody to wait for: `why`.
+  base::Status endGivenUp(LiveRun& parent, const base::RunId& child, const base::Error& why);
   /// Lets go of a run that needs no memory, and of those above it that waited for it alone.
   void release(const LiveRun& run);
+  /// Whether a run that waits stays in memory for now, because to make its program again would take
+  /// as long as all it has done. Lets go of others that have waited for longer.
+  bool rests(const LiveRun& run);
+  bool isResting(const base::RunId& run) const;
   void noteEnd(const LiveRun& run);
 
   World world_;
@@ -150,6 +157,11 @@ class Core {
       activeRuns_;  ///< Nothing: not yet counted, or uncertain after a rollback.
   std::vector<EndedRun> ended_;
   std::vector<base::RunId> changed_;  ///< Flushed, not yet committed.
+  struct Resting {
+    base::RunId run;
+    std::size_t bytes = 0;  ///< Of its program.
+  };
+  std::vector<Resting> resting_;  ///< Who has waited longest comes first.
 };
 
 /// The failure that an error of an expression, a check or the host becomes.

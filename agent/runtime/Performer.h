@@ -55,6 +55,7 @@ struct StepResult {
   /// With a failure: it is tried again after this, whatever retry: says, because a peer said when,
   /// or because another one is to try.
   std::optional<std::int64_t> againMs;
+  bool stands = false;  ///< As of engine::StepFinished.
 };
 
 /// Takes the result of an attempt. Any thread.

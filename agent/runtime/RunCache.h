@@ -56,7 +56,7 @@ struct LiveRun {
 const flow::Step* stepOf(const LiveRun& run, const std::string& path);
 
 /// The runs that move. A run that only waits costs disk and no memory: it is loaded again when its
-/// wait is answered.
+/// wait is answered. Some runs of code stay for a while (Core::rests).
 ///
 /// Threads: the loop.
 class RunCache {

@@ -204,7 +204,7 @@ Status Runtime::control(const RunId& id, Verb verb, const std::string& by) {
     case Verb::kResume:
       return state.paused ? core_.record(*run, engine::RunResumed{by}) : Status{};
     case Verb::kStop:
-      return state.stopping ? Status{} : core_.record(*run, engine::RunStopRequested{by});
+      return state.stopping ? Status{} : core_.record(*run, engine::stopOf(state, by));
     case Verb::kCancel:
       return core_.record(*run, engine::RunCancelRequested{by});
   }
@@ -320,13 +320,17 @@ Status Runtime::handle(const Owed& owed) {
     return steps_.compensations().start(*run);
   if (const auto* start = std::get_if<engine::StartReviewed>(&owed.effect))
     return run->state.paused ? Status{} : steps_.reviews().start(*run, start->key);
-  // Of a run that stops nothing goes on.
+  // Of a run that stops nothing goes on but what clears up.
+  const auto stopsAt = [run](const engine::StepKey& key) { return run->state.stopsAt(key.path); };
   if (const auto* next = std::get_if<engine::NextRound>(&owed.effect))
-    return run->state.stopping ? Status{} : steps_.blocks().nextRound(*run, next->key);
+    return stopsAt(next->key) ? Status{} : steps_.blocks().nextRound(*run, next->key);
   if (const auto* end = std::get_if<engine::EndBlock>(&owed.effect))
-    return run->state.stopping ? Status{} : steps_.blocks().end(*run, end->key);
+    return stopsAt(end->key) ? Status{} : steps_.blocks().end(*run, end->key);
   if (std::holds_alternative<engine::AdvanceCode>(owed.effect)) return steps_.code().advance(*run);
-  return steps_.finishRun(*run, std::get<engine::FinishRun>(owed.effect).end);
+  // A run that was asked to stop, or to undo, since that was owed ends in another way.
+  const engine::RunEnd end = std::get<engine::FinishRun>(owed.effect).end;
+  if (end != engine::endOf(run->state) || engine::hasToUndo(run->state)) return {};
+  return steps_.finishRun(*run, end);
 }
 
 Status Runtime::flush() {

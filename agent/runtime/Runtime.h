@@ -37,6 +37,7 @@ class Runtime : private Starter {
   RemoteStarts& starts() { return starts_; }
   FlowCache& flows() { return core_.flows(); }
   journal::Journal& journal() { return core_.world().journal; }
+  bool isInMemoryForTest(const base::RunId& run) { return core_.runs().find(run) != nullptr; }
   const trust::Policy& policy() { return core_.world().policy; }
   const std::function<base::Result<crypto::P256PublicKey>()>& hostKey() {
     return core_.world().hostKey;

@@ -36,12 +36,12 @@ Status Steps::checkQuota(const LiveRun& run, std::uint64_t more) {
   BELAY_ASSIGN(const journal::ResourceUsage usage,
                core_.world().journal.resourceTable().usage(slug));
   if (usage.bytes + more <= most) return {};
-  return base::Error{base::ErrorCode::kResourceQuota,
-                     "flow " + slug + " keeps " + base::formatBytes(usage.bytes) +
-                         " of resources" +
-                         (more > 0 ? ", and " + base::formatBytes(more) + " more are" : ", which is") +
-                         " over resources.flow_max = " + base::formatBytes(most),
-                     {"belay resource list --flow " + slug + " --largest", "belay resource delete REF"}};
+  return base::Error{
+      base::ErrorCode::kResourceQuota,
+      "flow " + slug + " keeps " + base::formatBytes(usage.bytes) + " of resources" +
+          (more > 0 ? ", and " + base::formatBytes(more) + " more are" : ", which is") +
+          " over resources.flow_max = " + base::formatBytes(most),
+      {"belay resource list --flow " + slug + " --largest", "belay resource delete REF"}};
 }
 
 Status Steps::keepResources(LiveRun& run, const StepKey& key,
@@ -90,6 +90,7 @@ Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result)
   finished.key = key;
   finished.outputJson = std::move(result.outputJson);
   finished.durationMs = result.durationMs;
+  finished.stands = result.stands;
   if (result.ok) return succeed(run, step, std::move(finished));
 
   BELAY_CHECK(result.failure.has_value());
@@ -114,10 +115,11 @@ Status Steps::tryAgain(LiveRun& run, const flow::Step& step, const StepKey& key,
   engine::RetryDecision retry =
       engine::decideRetry(step, key, *result.failure, unit, result.retryAfterMs);
   if (result.againMs) retry = {true, *result.againMs};
-  // A run that stops makes no further attempt, but for those that take effects back.
-  again = retry.retry && (!run.state.stopping || engine::isUndo(key.path));
+  // A run that stops makes no further attempt, but for those that clear up.
+  again = retry.retry && !run.state.stopsAt(key.path);
   if (!again) return {};
-  return core_.record(run, engine::AttemptFailed{key, std::move(*result.failure), retry.delayMs});
+  return core_.record(
+      run, engine::AttemptFailed{key, std::move(*result.failure), retry.delayMs, result.stands});
 }
 
 Status Steps::retryNow(LiveRun& run, const std::string& path) {
@@ -131,8 +133,7 @@ Status Steps::retryNow(LiveRun& run, const std::string& path) {
   if (!held) ++again.key.attempt;
   std::string question;
   if (step.family == flow::Family::kAgent && !held) {
-    BELAY_ASSIGN(again.renderedJson,
-                 agents_.prepared(run.state.id, again.key, again.renderedJson));
+    BELAY_ASSIGN(again.renderedJson, agents_.prepared(run.state.id, again.key, again.renderedJson));
     BELAY_ASSIGN(question, agents_.question(run.state.id, again.key, again.renderedJson));
   }
   if (!question.empty())

@@ -394,6 +394,7 @@ Status Steps::finishRun(LiveRun& run, engine::RunEnd end) {
       finished.failedStep = "output";
     }
   }
+  if (finished.end == engine::RunEnd::kSucceeded) finished.uncompensated.clear();
   // Of a run that was cancelled, or has only its output wrong, nothing is taken back.
   for (auto undo = run.state.undos.rbegin();
        finished.end != engine::RunEnd::kSucceeded && undo != run.state.undos.rend(); ++undo)

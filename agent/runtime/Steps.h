@@ -77,6 +77,9 @@ class Steps {
   /// The value under the family's key with its expressions evaluated.
   base::Result<std::string> render(LiveRun& run, const flow::Step& step, const json::Value& spec,
                                    const engine::StepKey& key);
+  /// What a try may take; 0: for ever.
+  base::Result<std::int64_t> timeoutOf(LiveRun& run, const flow::Step& step,
+                                       const engine::StepKey& key);
   /// Keeps a text that is too large for the journal as a resource of the step, and gives its
   /// reference.
   base::Result<std::string> storeLarge(LiveRun& run, const std::string& path,
@@ -111,8 +114,6 @@ class Steps {
   base::Status checkQuota(const LiveRun& run, std::uint64_t more);
   base::Status keepResources(LiveRun& run, const engine::StepKey& key,
                              std::vector<journal::ResourceRow>& rows);
-  base::Result<std::int64_t> timeoutOf(LiveRun& run, const flow::Step& step,
-                                       const engine::StepKey& key);
   base::Status skip(LiveRun& run, const flow::Step& step, const engine::StepKey& key);
   /// Where the run goes after `finished`. Errors: of the expression, kStepUnknownNext.
   base::Result<engine::Next> chooseNext(LiveRun& run, const flow::Step& step,

@@ -31,7 +31,8 @@ std::string because(const Occurrence& row, const Schedule& schedule) {
              " had passed";
     case SkipReason::kOverMax:
       return "nothing could run then, and " + std::to_string(schedule.max) +
-             " newer due times were caught up already (max)";
+             (schedule.max == 1 ? " newer due time was" : " newer due times were") +
+             " caught up already (max)";
     case SkipReason::kPaused:
       return "the schedule was paused";
     case SkipReason::kDisabled:

@@ -41,6 +41,12 @@ Error badDuration(std::string_view text) {
                    "\" is not a duration; write for example 250ms, 30s, 10m, 2h, 1h30m or 7d"};
 }
 
+Error longDuration(std::string_view text) {
+  return Error{ErrorCode::kInvalidArgument,
+               "\"" + visible(text.substr(0, 40)) +
+                   "\" is too long; a duration is at most 3660d, about 10 years"};
+}
+
 /// Days since 1970-01-01 of a date of the proleptic Gregorian calendar.
 std::int64_t daysFromCivil(int year, unsigned month, unsigned day) {
   return std::chrono::sys_days{std::chrono::year{year} / std::chrono::month{month} /
@@ -59,6 +65,7 @@ Result<milliseconds> parseDuration(std::string_view text) {
   while (!rest.empty()) {
     std::int64_t amount = 0;
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), amount);
+    if (error == std::errc::result_out_of_range) return longDuration(text);
     if (error != std::errc() || amount < 0) return badDuration(text);
     rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
     const std::string_view name =
@@ -69,10 +76,10 @@ Result<milliseconds> parseDuration(std::string_view text) {
       if (row.name == name) unit = row.ms;
     }
     // Units fall from left to right, each at most once: "1m1h" is a slip of the pen.
-    if (unit == 0 || unit >= smallest || amount > kMaxDurationMs / unit) return badDuration(text);
+    if (unit == 0 || unit >= smallest) return badDuration(text);
+    if (amount > (kMaxDurationMs - total) / unit) return longDuration(text);
     smallest = unit;
     total += amount * unit;
-    if (total > kMaxDurationMs) return badDuration(text);
   }
   return milliseconds{total};
 }

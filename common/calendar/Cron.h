@@ -37,6 +37,9 @@ namespace belay::calendar {
 /// Units:     due times are whole minutes of local time.
 class Cron {
  public:
+  /// Characters of an expression at most.
+  static constexpr std::size_t kExpressionMax = 500;
+
   static base::Result<Cron> parse(std::string_view expression);
 
   /// As it was given, without blanks around.

@@ -15,8 +15,6 @@ using base::Status;
 
 namespace {
 
-constexpr std::size_t kExpressionMax = 512;
-
 constexpr std::array<std::string_view, 12> kMonths{"jan", "feb", "mar", "apr", "may", "jun",
                                                    "jul", "aug", "sep", "oct", "nov", "dec"};
 constexpr std::array<std::string_view, 7> kWeekdays{"sun", "mon", "tue", "wed",
@@ -192,7 +190,8 @@ Result<std::vector<Word>> fieldsOf(std::string_view text) {
   const auto refuse = [&](const std::string& why) {
     return Error{ErrorCode::kScheduleInvalid, "the cron expression " + quoted(text) + " " + why};
   };
-  if (text.size() > kExpressionMax) return refuse("is longer than 512 characters");
+  if (text.size() > Cron::kExpressionMax)
+    return refuse("is longer than " + std::to_string(Cron::kExpressionMax) + " characters");
   auto found = words(text);
   if (found.size() == 1 && found[0].text.starts_with('@')) {
     for (const MacroRow& row : kMacros) {

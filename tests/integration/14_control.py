@@ -1,6 +1,7 @@
 """Steps that hold steps, on the shipped binary: branches, items, loops, their failures, and a daemon that is killed."""
 
 import json
+import os
 
 import belay
 import check
@@ -128,6 +129,25 @@ def test_killed_in_the_middle_of_many_items_it_goes_on():
         check.equal("succeeded", shown["run"]["status"], json.dumps(shown["run"].get("error")))
         check.equal({"sum": 2 * sum(range(2000)), "n": 2000}, shown["run"]["output"])
         check.equal(2000, host.get("/v1/kv/default/value?key=total")["entry"]["value"])
+
+
+@check.bound(60)
+def test_a_stop_finalizes_and_a_cancel_does_not():
+    with belay.started() as host:
+        path = os.path.join(host.folder, "tidied")
+        flow = work([{"id": "fan", "parallel": {
+            "branches": {"a": [{"id": "w", "wait": {"event": {"name": "never"}, "timeout": "1h"}}]},
+            "finalize": [{"id": "nap", "sleep": {"for": "300ms"}},
+                         {"id": "tidy", "run": {"script": "echo tidy >> %s\n" % path, "env": {}}, "effect": "idempotent"}]}}])
+        for verb, status, tidied in (("cancel", "cancelled", False), ("stop", "stopped", True)):
+            run = host.start_run(flow)
+            host.open_wait(run)
+            check.equal(0, host.cli("run", verb, run).code)
+            host.kill()
+            host.start()
+            check.equal(status, host.wait_run(run)["run"]["status"])
+            check.equal(tidied, os.path.exists(path), verb)
+        check.equal("succeeded", belay.step_of(host.show(run), "fan[finalize]/tidy")["status"])
 
 
 def test_what_is_wrong_within_is_said_with_its_place():

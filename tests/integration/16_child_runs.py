@@ -1,6 +1,7 @@
 """Flows that run other flows, on the shipped binary: outputs, failures, control both ways, depth, and a daemon that is killed."""
 
 import json
+import os
 
 import belay
 import check
@@ -151,7 +152,7 @@ def test_what_is_done_to_a_child_shows_in_its_parent():
         check.has(error["message"], "was cancelled")
 
 
-def test_a_branch_that_fails_cancels_the_child_of_the_other():
+def test_a_branch_that_fails_ends_the_child_of_the_other():
     with belay.started() as host:
         live(host, JOB)
         shown = host.run({"slug": "fan", "steps": [{"id": "fan", "parallel": {"branches": {
@@ -159,7 +160,40 @@ def test_a_branch_that_fails_cancels_the_child_of_the_other():
             "bad": [{"id": "bad", "run": {"script": "sleep 0.2; exit 1"}}]}}}]})
         check.equal("failed", shown["run"]["status"])
         child = child_of(host, shown["run"]["id"], "fan[child]/call")
-        check.equal("cancelled", host.wait_run(child)["run"]["status"])
+        check.equal("stopped", host.wait_run(child)["run"]["status"])
+
+
+@check.bound(60)
+def test_what_the_child_of_an_ended_branch_did_is_undone_as_what_its_sibling_did():
+    with belay.started() as host:
+        path = os.path.join(host.folder, "undone")
+
+        def booking(word, event):
+            undo = "sleep 0.3; echo %s >> %s\n" % (word, path)
+            return [{"id": "pay-" + word, "run": {"command": ["true"]},
+                     "compensate": {"run": {"script": undo}, "effect": "idempotent"}},
+                    {"id": "w-" + word, "wait": {"event": {"name": event}, "timeout": "1h"}}]
+
+        live(host, {"slug": "book", "steps": booking("child", "confirmed")})
+        run = host.start_run({"slug": "trip", "steps": [{"id": "both", "parallel": {"branches": {
+            "hotel": [{"id": "hotel", "flow": {"slug": "book"}}],
+            "inline": booking("inline", "other"),
+            "flight": [{"id": "nap", "sleep": {"for": "700ms"}}, {"id": "flight", "run": {"command": ["false"]}}]}}}]})
+        child = child_of(host, run, "both[hotel]/hotel")
+        belay.eventually(lambda: host.show(child)["run"]["status"] == "stopping", 10, "the child that is stopped")
+        for _ in range(3):
+            host.kill()
+            host.start()
+        shown = host.wait_run(run)
+        check.equal("failed", shown["run"]["status"])
+        check.equal(["both[inline]/pay-inline"], shown["run"]["compensated"])
+        check.equal(None, shown["run"].get("uncompensated"))
+        ended = host.show(child)["run"]
+        check.equal(("stopped", ["pay-child"]), (ended["status"], ended["compensated"]))
+        with open(path, encoding="utf-8") as file:
+            words = file.read().split()
+        # Killed in its midst it may run again; the child's comes before all others.
+        check.equal(("child", "inline", {"child", "inline"}), (words[0], words[-1], set(words)))
 
 
 def test_a_parent_that_is_retried_starts_another_child():

@@ -135,6 +135,18 @@ def test_what_is_live_says_what_is_scheduled():
         check.equal("live:1", runs(host)[-1]["source"])
 
 
+def test_a_time_that_has_passed_draws_a_warning_and_is_over():
+    with belay.started() as host:
+        file = host.write("once.flow.yaml", flow('at: "2020-01-01T00:00:00Z"', "once"))
+        checked = host.cli("flow", "validate", file)
+        check.equal(("warning", "BLY-SCHEDULE-INVALID"), (checked.data["diagnostics"][0]["severity"], checked.data["diagnostics"][0]["code"]))
+        promote(host, flow('at: "2020-01-01T00:00:00Z"', "once"), "once")
+        until(lambda: ok(host.cli("schedule", "list"))["schedules"])
+        listed = ok(host.cli("schedule", "list"))["schedules"]
+        check.equal(("over", None), (listed[0]["status"], listed[0].get("next")))
+        check.has(host.cli("schedule", "list", json_out=False).out, "over")
+
+
 def test_a_start_that_is_refused_says_why():
     with belay.started() as host:
         promote(host, flow("  - every: 1s\n", more="input: {type: object, required: [n]}\n"))

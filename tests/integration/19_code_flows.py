@@ -108,6 +108,30 @@ def test_killed_again_and_again_it_does_nothing_twice():
         check.equal(0, host.cli("journal", "verify").code)
 
 
+@check.bound(60)
+def test_stopped_it_undoes_what_it_did_also_when_killed_meanwhile():
+    with belay.started() as host:
+        path = os.path.join(host.folder, "undone")
+        run = start(host, code("""
+  const done = word => ({run: {command: ["true"]}, compensate: {effect: "idempotent",
+    run: {script: "sleep 0.2; echo $WORD >> " + %s, env: {WORD: word}}}});
+  await ctx.step("pay", done("first"));
+  await ctx.forEach("each", ["a", "b"], async (item, i, c) => { await c.step("hold", done(item)); });
+  await ctx.wait("w", {event: {name: "x"}, timeout: "1h"});""" % json.dumps(path)))
+        host.open_wait(run)
+        check.equal(0, host.cli("run", "stop", run).code)
+        for _ in range(3):
+            host.kill()
+            host.start()
+        shown = host.wait_run(run)
+        check.equal("stopped", shown["run"]["status"])
+        check.equal(["each[1]/hold", "each[0]/hold", "pay"], shown["run"]["compensated"])
+        with open(path, encoding="utf-8") as file:
+            words = file.read().split()
+        check.equal(["b", "a", "first"], list(dict.fromkeys(words)))
+        check.equal(0, host.cli("journal", "verify").code)
+
+
 @check.bound(120)
 def test_ten_thousand_calls_end():
     with belay.started() as host:

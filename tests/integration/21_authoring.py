@@ -22,6 +22,16 @@ def test_every_template_becomes_a_valid_flow():
             check.equal([], checked["diagnostics"], name)
 
 
+def test_a_template_is_written_under_a_name_that_says_what_it_is():
+    with belay.started() as host:
+        for name, file, ending in (("retry-until-clean", "x.flow.yaml", ".flow.js"), ("saga", "x.flow.js", ".flow.yaml")):
+            path = os.path.join(host.folder, file)
+            answer = host.cli("flow", "new", "x", "--template", name, "--output", path)
+            check.equal((2, "BLY-USAGE"), (answer.code, answer.error["code"]))
+            check.has(answer.error["message"], ending)
+            check.equal(False, os.path.exists(path))
+
+
 def test_a_template_runs_as_it_is():
     with belay.started() as host:
         file = os.path.join(host.folder, "mine.flow.yaml")
@@ -54,6 +64,37 @@ steps:
         check.equal(True, "a" in texts and any(text.startswith("✗ ") for text in texts), str(texts))
         host.stop()
         check.equal(svg, host.cli("flow", "graph", "--run", run, "--format", "svg", json_out=False).out)
+
+
+def test_a_graph_of_a_run_of_code_shows_what_it_called():
+    with belay.started() as host:
+        flow = host.write("w.flow.js", """export const flow = {slug: "coded"};
+const say = {run: {command: ["true"]}};
+export default async function (ctx) {
+  await ctx.step("first", say);
+  await ctx.parallel("fan", {left: c => c.step("do", say), right: async c => {
+    await c.forEach("each", [1, 2, 3], async (item, i, d) => { await d.step("do", say); });
+  }});
+  try { await ctx.step("bad", {run: {command: ["false"]}}); } catch (e) { await ctx.step("last", say); }
+}
+""")
+        run = host.cli("flow", "run", flow, "--wait").data["run"]["id"]
+        drawn = host.cli("flow", "graph", "--run", run).data["graph"]
+        check.equal([("first", "flow"), ("fan", "flow"), ("do", "fan[left]"), ("each", "fan[right]"), ("do", "each"),
+                     ("bad", "flow"), ("last", "flow")], [(step["id"], step["list"]) for step in drawn["steps"]])
+        by_list = {(step["id"], step["list"]): step for step in drawn["steps"]}
+        check.equal(3, by_list["do", "each"]["visits"])
+        check.equal("failed", by_list["bad", "flow"]["status"])
+        check.equal(True, by_list["fan", "flow"]["duration_ms"] >= by_list["do", "fan[left]"]["duration_ms"])
+        check.equal([("start", "first"), ("first", "fan"), ("fan", "bad"), ("bad", "last"), ("last", "end")],
+                    [(way["from"], way["to"]) for way in drawn["ways"] if way["list"] == "flow"])
+        check.has(host.cli("flow", "graph", "--run", run, json_out=False).out, "each of 3 items")
+        svg = host.cli("flow", "graph", "--run", run, "--format", "svg", json_out=False).out
+        texts = [text.text for text in xml.etree.ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+        check.equal(True, any(text.startswith("✗ ") for text in texts), str(texts))
+        answer = host.cli("flow", "graph", flow)
+        check.equal("BLY-UNSUPPORTED", answer.error["code"])
+        check.has(answer.error["actions"][0], "flow graph --run")
 
 
 def test_what_comes_from_dagu_runs():

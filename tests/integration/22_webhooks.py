@@ -109,6 +109,7 @@ def test_standard_webhooks_and_tokens():
         # A retry is signed anew, with its own time.
         status, envelope = send("std", b'{"a":1}', standard("m1", now + 1, b'{"a":1}'))
         check.equal((200, True), (status, envelope["data"]["existing"]))
+        check.equal(runs(host)[0]["id"], envelope["data"]["run"]["id"])
         check.equal(403, send("std", b'{"a":1}', standard("m2", now - 400, b'{"a":1}'))[0])
         basic = "Basic " + base64.b64encode(b"me:t0ken").decode()
         for name, good, bad in (("bear", {"Authorization": "Bearer t0ken"}, {"Authorization": "Bearer t0kem"}),

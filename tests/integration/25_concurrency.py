@@ -50,6 +50,8 @@ def test_runs_of_a_key_take_turns_and_say_behind_whom():
         answer(host, runs[2])
         events = [row["event"] for row in host.get("/v1/runs/%s/events" % runs[2])["events"]]
         check.equal(["run_created", "run_admitted", "wait_opened"], events[:3])
+        page = host.cli("run", "show", runs[2], json_out=False).out
+        check.has(page, "admitted\n")
 
 
 def test_waiting_for_a_queued_run_waits_for_its_end():

@@ -8,14 +8,18 @@ namespace {
 
 class Writer {
  public:
-  Writer(test::SeededRandom& random, std::string slug) : random_(random), slug_(std::move(slug)) {}
+  Writer(test::SeededRandom& random, std::string slug, std::string child)
+      : random_(random), slug_(std::move(slug)), child_(std::move(child)) {}
 
   std::string write() {
     text_ = "export const flow = {slug: \"" + slug_ + "\", " + concurrency() +
             "state: {sum: 0}};\n\nexport default async function (ctx, input) {\n"
             "  let sum = 0;\n";
     const std::size_t count = 3 + random_.below(6);
-    for (std::size_t i = 0; i < count; ++i) statement("ctx", 1);
+    for (std::size_t i = 0; i < count; ++i) {
+      statement("ctx", 1);
+      if (!child_.empty() && i == count / 2) child(1);
+    }
     return text_ + "  return {sum, rounds: ctx.state.sum};\n}\n";
   }
 
@@ -99,7 +103,24 @@ class Writer {
              ", backoff: {initial: \"2s\", max: \"1m\"}}";
     }
     if (chance(30)) out += ", on_error: \"skip\"";
+    if (chance(30)) {
+      out += ", compensate: {run: {command: [\"undo\"]}";
+      out += chance(50) ? ", effect: \"idempotent\", retry: {max_attempts: 3}}" : "}";
+    }
     return out;
+  }
+
+  /// Starts the child, once, beside a branch that ends it.
+  void child(int depth) {
+    line(depth, "try {");
+    line(depth + 1, "await ctx.parallel(\"" + name() + "\", {");
+    line(depth + 2, "left: c => c.flow(\"" + name() + "\", {slug: \"" + child_ +
+                        "\", release: \"draft\", input: {lane: input.lane}}),");
+    line(depth + 2, "right: async c => { await c.sleep(\"" + name() + "\", \"" +
+                        std::to_string(1 + random_.below(300)) + "s\"); throw \"enough\"; },");
+    line(depth + 1, "});");
+    line(depth,
+         "} catch (error) { " + std::string(chance(30) ? "throw error" : "sum += 17") + "; }");
   }
 
   void wait(const std::string& context, int depth) {
@@ -147,14 +168,16 @@ class Writer {
 
   test::SeededRandom& random_;
   const std::string slug_;
+  const std::string child_;
   std::string text_;
   int names_ = 0;
 };
 
 }  // namespace
 
-std::string randomCode(test::SeededRandom& random, const std::string& slug) {
-  return Writer(random, slug).write();
+std::string randomCode(test::SeededRandom& random, const std::string& slug,
+                       const std::string& child) {
+  return Writer(random, slug, child).write();
 }
 
 }  // namespace belay::sim

@@ -1,6 +1,7 @@
 #include "tests/sim/Simulation.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "agent/engine/Engine.h"
@@ -23,7 +24,8 @@ constexpr int kActions = 60;
 /// go on does.
 constexpr int kRoundsToMove = 500;
 
-/// What the history of one run must keep to about approvals and compensations; what is wrong.
+/// What the history of one run must keep to about approvals, compensations and other runs that it
+/// has started; what is wrong.
 class Guards {
  public:
   void on(const engine::EventBody& body) {
@@ -35,6 +37,10 @@ class Guards {
     if (const auto* started = std::get_if<engine::StepStarted>(&body)) start(*started);
     if (const auto* finished = std::get_if<engine::StepFinished>(&body)) finish(*finished);
     if (const auto* end = std::get_if<engine::RunFinished>(&body)) finish(*end);
+    if (const auto* failed = std::get_if<engine::AttemptFailed>(&body))
+      awaited_.erase(failed->key.path);
+    if (const auto* stop = std::get_if<engine::RunStopRequested>(&body))
+      finalizes_ |= stop->finalizes;
     if (std::get_if<engine::RunCancelRequested>(&body)) giveUp();
   }
   const std::string& violation() const { return violation_; }
@@ -43,15 +49,21 @@ class Guards {
   /// An undo that a cancel has ended is not tried again.
   void giveUp() {
     if (trying_ && !kept_.empty()) kept_.pop_back();
-    trying_ = false;
+    trying_ = finalizes_ = false;
+    awaited_.clear();
   }
   void start(const engine::StepStarted& e) {
+    if (e.awaited) awaited_.insert(e.key.path);
     if (engine::isUndo(e.key.path)) trying_ = true;
     const auto asked = approved_.find(e.key.path);
     if (asked != approved_.end() && !asked->second)
       violation_ = "step " + e.key.path + " began without its approval";
   }
   void finish(const engine::StepFinished& e) {
+    awaited_.erase(e.key.path);
+    if (engine::isFinalize(e.key.path)) finalizes_ = false;
+    if (engine::isUndo(e.key.path) && !awaited_.empty())
+      violation_ = e.key.path + " ran while a run was still awaited at " + *awaited_.begin();
     if (engine::isUndo(e.key.path)) {
       trying_ = false;
       const std::string due = kept_.empty() ? "nothing" : kept_.back();
@@ -64,12 +76,16 @@ class Guards {
   }
   void finish(const engine::RunFinished& e) {
     const bool undoes = e.end == engine::RunEnd::kFailed || e.end == engine::RunEnd::kStopped;
+    if (!awaited_.empty()) violation_ = "the run at " + *awaited_.begin() + " was not awaited";
+    if (finalizes_) violation_ = "nothing was finalized";
     if (undoes && !kept_.empty()) violation_ = kept_.back() + " was never tried";
     if (e.end == engine::RunEnd::kSucceeded && !(e.compensated.empty() && e.uncompensated.empty()))
       violation_ = "a run that succeeded has undone something";
   }
 
   std::map<std::string, bool> approved_;  ///< Of the latest request, by path.
+  std::set<std::string> awaited_;         ///< Paths of steps that wait for other runs.
+  bool finalizes_ = false;                ///< Stopped, and nothing was finalized since.
   std::vector<std::string> kept_;
   bool trying_ = false;  ///< The last of them.
   std::string violation_;
@@ -86,7 +102,7 @@ Simulation::Simulation(std::uint64_t seed)
     child = slug;
     check(flows_.back(), flow::Format::kYaml);
   }
-  flows_.push_back({"code", "js", randomCode(random_, "code")});
+  flows_.push_back({"code", "js", randomCode(random_, "code", child)});
   check(flows_.back(), flow::Format::kCode);
   ring_ = randomRing(random_);
   for (const RingFlow& flow : ring_) {

@@ -49,6 +49,18 @@ TEST(Units, readsDurations) {
   }
 }
 
+TEST(Units, aDurationThatIsTooLongIsSaidToBe) {
+  for (const char* text : {"4000d", "3660d1ms", "99999999999999999999s"}) {
+    const auto parsed = belay::base::parseDuration(text);
+    CHECK_FALSE(parsed.ok());
+    STRCMP_EQUAL(
+        (std::string("\"") + text + "\" is too long; a duration is at most 3660d, about 10 years")
+            .c_str(),
+        parsed.error().message.c_str());
+  }
+  CHECK(belay::base::parseDuration("3660d").ok());
+}
+
 TEST(Units, writesDurationsThatReadBackTheSame) {
   STRCMP_EQUAL("0s", formatDuration(milliseconds{0}).c_str());
   STRCMP_EQUAL("1h30m", formatDuration(milliseconds{5'400'000}).c_str());

@@ -152,6 +152,69 @@ TEST(Blocks, finalizeRunsAfterAllBranchesEvenWhenOneFailed) {
   LONGS_EQUAL(1, count<EndBlock>(effects));
 }
 
+TEST(Blocks, aStopFinalizesWhatHasBegunTheInnermostFirst) {
+  const auto parallel = [](const std::string& path) {
+    BlockStarted e;
+    e.key = {path, 1, 1};
+    e.names = {"a"};
+    e.firsts = {"x"};
+    e.count = 1;
+    e.finalize = "last";
+    return e;
+  };
+  static_cast<void>(play(parallel("each")));
+  static_cast<void>(play(parallel("each[a]/x")));
+  static_cast<void>(play(started("each[a]/x[a]/x")));
+  const RunStopRequested stop = stopOf(state, "uid:0");
+  CHECK_TRUE(stop.finalizes);
+  static_cast<void>(play(stop));
+  STRCMP_EQUAL("", ready().c_str());
+  static_cast<void>(play(ended("each[a]/x[a]/x")));
+  STRCMP_EQUAL("each[a]/x[finalize]/last ", ready().c_str());
+  LONGS_EQUAL(1, count<EnterStep>(owed(state)));
+  static_cast<void>(play(started("each[a]/x[finalize]/last")));
+  // It goes on within, as in a run that does not stop.
+  StepFinished more = ended("each[a]/x[finalize]/last", Next::Kind::kStep);
+  more.next.step = "more";
+  static_cast<void>(play(more));
+  STRCMP_EQUAL("each[a]/x[finalize]/more ", ready().c_str());
+  LONGS_EQUAL(0, count<EndBlock>(play(ended("each[a]/x[finalize]/more"))));
+  STRCMP_EQUAL("each[finalize]/last ", ready().c_str());
+  LONGS_EQUAL(1, count<FinishRun>(play(ended("each[finalize]/last", Next::Kind::kFail))));
+  STRCMP_EQUAL("each[finalize]/last", state.failedStep.c_str());
+}
+
+TEST(Blocks, aHistoryOfAStopWithoutFinalizeStaysSo) {
+  BlockStarted e;
+  e.key = {"each", 1, 1};
+  e.names = {"a"};
+  e.firsts = {"x"};
+  e.count = 1;
+  e.finalize = "last";
+  static_cast<void>(play(e));
+  static_cast<void>(play(started("each[a]/x")));
+  static_cast<void>(play(RunStopRequested{"uid:0"}));
+  LONGS_EQUAL(1, count<FinishRun>(play(ended("each[a]/x"))));
+}
+
+TEST(Blocks, runsThatAreAwaitedAreAskedToStopAndTheBlockEndsBehindThem) {
+  static_cast<void>(play(forEach(3, 3)));
+  StepStarted child = started("each[0]/work");
+  child.child = *base::RunId::parse("r00000000000000000000000001");
+  child.awaited = true;
+  static_cast<void>(play(child));
+  const auto effects = play(ended("each[1]/work", Next::Kind::kFail));
+  LONGS_EQUAL(0, count<EndBlock>(effects));
+  LONGS_EQUAL(1, count<ControlChild>(effects));
+  CHECK_TRUE(state.isGivenUp("each[0]/work"));
+  LONGS_EQUAL(0, count<EndBlock>(owed(state)));
+  StepFinished over = ended("each[0]/work", Next::Kind::kFail);
+  over.stands = true;
+  LONGS_EQUAL(1, count<EndBlock>(play(over)));
+  STRCMP_EQUAL("each[0]/work", state.uncompensated.front().c_str());
+  STRCMP_EQUAL("each[1]/work", state.blocks.at("each").failedStep.c_str());
+}
+
 TEST(Blocks, aLoopIsAskedAfterEachRoundAndItsStepsStayUntilThen) {
   BlockStarted e;
   e.key = {"each", 1, 1};

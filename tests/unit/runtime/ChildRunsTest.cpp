@@ -28,6 +28,21 @@ steps:
 output: {n: "${{ input.n }}", code: "${{ steps.work.output.exit_code }}"}
 )";
 
+const char* const kBook =
+    "slug: book\nsteps:\n"
+    "  - {id: pay, run: {command: [pay]}, compensate: {run: {command: [refund]}, effect: "
+    "idempotent}}\n"
+    "  - {id: confirmed, wait: {event: {name: confirmed}, timeout: 1h}}\n";
+
+/// A step that can be undone, and a parallel whose branch `right` can be made to fail.
+std::string fan(const std::string& left, const std::string& more = "") {
+  return "slug: trip\nsteps:\n"
+         "  - {id: hold, run: {command: [hold]}, compensate: {run: {command: [drop]}, effect: "
+         "idempotent}}\n"
+         "  - id: fan\n    parallel:\n      branches:\n        left: " +
+         left + "\n        right: [{id: get, http: {url: \"http://peer.test/\"}}]\n" + more;
+}
+
 /// A flow whose step `call` runs the flow `child`.
 std::string parent(const std::string& options = "", const std::string& spec = "input: {n: \"2\"}") {
   return "slug: parent\nsteps:\n  - id: call\n    flow: {slug: child, " + spec + "}\n" + options +
@@ -265,7 +280,7 @@ TEST(ChildRuns, whoEndsTheChildAloneFailsTheStep) {
   }
 }
 
-TEST(ChildRuns, aBranchThatFailsCancelsTheChildOfTheOther) {
+TEST(ChildRuns, aBranchThatFailsEndsTheChildOfTheOtherAtOnce) {
   put(kChild);
   const RunId run = start(
       "slug: fan\nsteps:\n  - id: fan\n    parallel:\n      branches:\n"
@@ -274,8 +289,145 @@ TEST(ChildRuns, aBranchThatFailsCancelsTheChildOfTheOther) {
   const RunId child = childOf(run, "fan[left]/call");
   is("running", child);
   host.fail(host.requests.started().back(), FailureClass::kServerError);
-  is("cancelled", child);
+  LONGS_EQUAL(1, host.jobs.cancelled().size());
+  is("stopped", child);
   is("failed", run);
+  STRCMP_CONTAINS("get: the world said no", host.errorOf(run).c_str());
+  LONGS_EQUAL(0, host.state(run).finished->uncompensated.size());
+}
+
+TEST(ChildRuns, whatTheChildOfAnEndedBranchHasDoneIsUndoneBeforeAllElse) {
+  put(kBook);
+  const RunId run = start(fan("[{id: call, flow: {slug: book}}]"));
+  host.succeed(lastJob());  // hold, of the parent
+  const RunId child = childOf(run, "fan[left]/call");
+  host.succeed(lastJob());  // pay
+  is("waiting", child);
+  host.fail(host.requests.started().back(), FailureClass::kServerError);
+  STRCMP_EQUAL("pay~undo", lastJob().key.path.c_str());
+  is("stopping", child);
+  is("waiting", run);
+  host.cutPower();
+  host.succeed(host.jobs.recovered().back());
+  is("stopped", child);
+  STRCMP_EQUAL("hold~undo", lastJob().key.path.c_str());
+  host.succeed(lastJob());
+  is("failed", run);
+  STRCMP_EQUAL("fan", host.state(run).finished->failedStep.c_str());
+  LONGS_EQUAL(0, host.state(run).finished->uncompensated.size());
+}
+
+TEST(ChildRuns, aChildThatCouldNotUndoIsNamed) {
+  put(kBook);
+  const RunId run = start(fan("[{id: call, flow: {slug: book}, retry: {max_attempts: 3}}]"));
+  host.succeed(lastJob());
+  host.succeed(lastJob());
+  host.fail(host.requests.started().back(), FailureClass::kServerError);
+  host.fail(lastJob(), FailureClass::kExitCode);
+  host.succeed(lastJob());
+  is("failed", run);
+  const auto names = host.state(run).finished->uncompensated;
+  LONGS_EQUAL(1, names.size());
+  STRCMP_EQUAL("fan[left]/call", names.front().c_str());
+  LONGS_EQUAL(1, children(run).size());
+}
+
+TEST(ChildRuns, blocksWithinBlocksWaitForTheChildrenToo) {
+  put(kBook);
+  const RunId run = start(
+      fan("[{id: each, for_each: {items: [1, 2], max_parallel: 2, steps: [{id: call, flow: {slug: "
+          "book}}]}}]"));
+  host.succeed(lastJob());
+  const RunId first = childOf(run, "fan[left]/each[0]/call");
+  const RunId second = childOf(run, "fan[left]/each[1]/call");
+  const auto begun = host.jobs.started();
+  for (const runtime::Attempt& job : begun) host.succeed(job);
+  for (const RunId& child : {first, second}) is("waiting", child);
+  host.fail(host.requests.started().back(), FailureClass::kServerError);
+  const auto undos = host.jobs.started();
+  is("stopping", first);
+  is("stopping", second);
+  host.succeed(undos[undos.size() - 2]);
+  is("waiting", run);
+  // Asked to stop meanwhile, it has the same to wait for.
+  CHECK(control(run, Verb::kStop).ok());
+  is("stopping", run);
+  host.succeed(undos.back());
+  is("stopped", first);
+  is("stopped", second);
+  host.succeed(lastJob());
+  STRCMP_EQUAL("hold~undo", lastJob().key.path.c_str());
+  is("stopped", run);
+}
+
+TEST(ChildRuns, aCancelOfTheParentEndsAlsoWhatAChildUndoes) {
+  put(kBook);
+  const RunId run = start(fan("[{id: call, flow: {slug: book}}]"));
+  host.succeed(lastJob());
+  const RunId child = childOf(run, "fan[left]/call");
+  host.succeed(lastJob());
+  host.fail(host.requests.started().back(), FailureClass::kServerError);
+  CHECK(control(run, Verb::kCancel).ok());
+  is("cancelled", child);
+  is("cancelled", run);
+  STRCMP_EQUAL("pay", host.state(child).finished->uncompensated.front().c_str());
+  STRCMP_EQUAL("hold", host.state(run).finished->uncompensated.front().c_str());
+}
+
+TEST(ChildRuns, finalizeRunsBehindTheChildThatWasEnded) {
+  put(kBook);
+  const RunId run = start(fan("[{id: call, flow: {slug: book}}]",
+                              "      finalize: [{id: tidy, run: {command: [tidy]}}]\n"));
+  host.succeed(lastJob());
+  host.succeed(lastJob());
+  host.fail(host.requests.started().back(), FailureClass::kServerError);
+  STRCMP_EQUAL("pay~undo", lastJob().key.path.c_str());
+  host.succeed(lastJob());
+  STRCMP_EQUAL("fan[finalize]/tidy", lastJob().key.path.c_str());
+  host.succeed(lastJob());
+  host.succeed(lastJob());
+  is("failed", run);
+}
+
+TEST(ChildRuns, whatCodeGivesUpIsUndoneBeforeTheRunEnds) {
+  put(kBook);
+  const RunId run = start(
+      "export const flow = {slug: 'top'};\nexport default async (ctx) => {\n"
+      "  await ctx.step('hold', {run: {command: ['hold']}, compensate: {run: {command: "
+      "['drop']}}});\n"
+      "  await ctx.parallel('fan', {left: c => c.flow('call', {slug: 'book'}),\n"
+      "    right: c => c.step('get', {http: {url: 'http://peer.test/'}})});\n};\n");
+  host.succeed(lastJob());
+  const RunId child = childOf(run, "fan[left]/call");
+  host.succeed(lastJob());
+  is("waiting", child);
+  host.fail(host.requests.started().back(), FailureClass::kServerError);
+  STRCMP_EQUAL("pay~undo", lastJob().key.path.c_str());
+  host.cutPower();
+  host.succeed(host.jobs.recovered().back());
+  is("stopped", child);
+  STRCMP_EQUAL("hold~undo", lastJob().key.path.c_str());
+  host.cutPower();
+  host.succeed(host.jobs.recovered().back());
+  is("failed", run);
+  STRCMP_EQUAL("hold", host.state(run).finished->compensated.front().c_str());
+}
+
+TEST(ChildRuns, codeThatGoesOnEndsBehindWhatItHasGivenUp) {
+  put(kBook);
+  const RunId run = start(
+      "export const flow = {slug: 'top'};\nexport default async (ctx) => {\n"
+      "  try { await ctx.parallel('fan', {left: c => c.flow('call', {slug: 'book'}),\n"
+      "    right: c => c.step('get', {http: {url: 'http://peer.test/'}})}); } catch (e) {}\n"
+      "  return 7;\n};\n");
+  host.succeed(lastJob());
+  host.fail(host.requests.started().back(), FailureClass::kServerError);
+  STRCMP_EQUAL("pay~undo", lastJob().key.path.c_str());
+  is("waiting", run);
+  host.cutPower();
+  host.succeed(host.jobs.recovered().back());
+  is("succeeded", run);
+  STRCMP_EQUAL("7", host.output(run).c_str());
 }
 
 TEST(ChildRuns, manyRunTogetherAndTheirOutputsAreInOrder) {

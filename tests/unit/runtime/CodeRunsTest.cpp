@@ -241,6 +241,82 @@ TEST(CodeRuns, pauseStopAndCancelHold) {
   LONGS_EQUAL(1, host.jobs.cancelled().size());
 }
 
+namespace {
+
+/// Does two things that can be undone, one of them twice, and waits.
+const char* const kUndone = R"(
+  const done = (word) => ({run: {command: [word]},
+      compensate: {run: {command: ["undo", word, "${{ 1 }}"]}, effect: "idempotent", timeout: "5s"}});
+  await ctx.step("a", done("one"));
+  for (const word of ["two", "three"]) await ctx.step("b", done(word));
+  await ctx.wait("w", {event: {name: "go"}, timeout: "1h"});
+  return 1;)";
+
+}  // namespace
+
+TEST(CodeRuns, whatWasDoneIsUndoneWhenTheRunIsStopped) {
+  const RunId run = host.start(code(kUndone));
+  host.succeed(attempt("a"));
+  host.succeed(attempt("b"));
+  host.succeed(attempt("b", 2));
+  STRCMP_EQUAL("a b b", begun().c_str());
+  restart();
+  CHECK(host.tell([&](Runtime& on) { return on.control(run, Verb::kStop, "me"); }).ok());
+  STRCMP_EQUAL("b~undo", begun().c_str());
+  const Attempt last = attempt("b~undo", 2);
+  STRCMP_EQUAL(R"({"command":["undo","three","${{ 1 }}"]})", last.renderedJson.c_str());
+  LONGS_EQUAL(5000, last.timeoutMs);
+  host.cutPower();
+  host.succeed(attempt("b~undo", 2));
+  host.fail(attempt("b~undo", 1), FailureClass::kExitCode);
+  host.cutPower();
+  host.succeed(attempt("a~undo"));
+  STRCMP_EQUAL("stopped", host.status(run).c_str());
+  const auto end = *host.state(run).finished;
+  LONGS_EQUAL(2, end.compensated.size());
+  STRCMP_EQUAL("b#2", end.compensated[0].c_str());
+  STRCMP_EQUAL("a", end.compensated[1].c_str());
+  STRCMP_EQUAL("b", end.uncompensated.front().c_str());
+}
+
+TEST(CodeRuns, whatWasDoneIsUndoneWhenTheCodeFailsAndNotWhenItEndsWell) {
+  const std::string step = "{run: {command: ['do']}, compensate: {run: {command: ['undo']}}}";
+  const RunId run = host.start(
+      code("await ctx.parallel('p', {l: c => c.step('a', " + step + ")}); throw 'enough';"));
+  host.succeed(attempt("p[l]/a"));
+  STRCMP_EQUAL("running", host.status(run).c_str());
+  CHECK(host.tell([&](Runtime& on) { return on.control(run, Verb::kPause, "me"); }).ok());
+  host.succeed(attempt("p[l]/a~undo"));
+  STRCMP_EQUAL("failed", host.status(run).c_str());
+  STRCMP_EQUAL("BLY-CODE-FAILED threw enough", host.errorOf(run).c_str());
+  STRCMP_EQUAL("p[l]/a", host.state(run).finished->compensated.front().c_str());
+  static_cast<void>(begun());
+  const RunId well = host.start(code("await ctx.step('a', " + step + "); return 1;"));
+  host.succeed(attempt("a"));
+  STRCMP_EQUAL("succeeded", host.status(well).c_str());
+  STRCMP_EQUAL("a", begun().c_str());
+}
+
+TEST(CodeRuns, aCancelUndoesNothingAndSaysSo) {
+  const RunId run = host.start(code(kUndone));
+  host.succeed(attempt("a"));
+  CHECK(host.tell([&](Runtime& on) { return on.control(run, Verb::kCancel, "me"); }).ok());
+  STRCMP_EQUAL("cancelled", host.status(run).c_str());
+  STRCMP_EQUAL("a", host.state(run).finished->uncompensated.front().c_str());
+}
+
+TEST(CodeRuns, compensateIsCheckedWithItsStep) {
+  const auto refusal = [this](const std::string& undo) {
+    return host.errorOf(host.start(
+        code("await ctx.step('a', {run: {command: ['x']}, compensate: " + undo + "});")));
+  };
+  STRCMP_CONTAINS("compensate needs one of run, http or notify",
+                  refusal("{timeout: '5s'}").c_str());
+  STRCMP_CONTAINS("BLY-LIMIT compensate may have at most 4096 bytes in code",
+                  refusal("{run: {command: ['x'.repeat(5000)]}}").c_str());
+  STRCMP_EQUAL("", begun().c_str());
+}
+
 TEST(CodeRuns, aCallbackIsHandedOutByTheWaitThatIsOpen) {
   const RunId run = host.start(code(R"(
     const done = ctx.wait("built", {callback: {}, timeout: "1h"});
@@ -288,6 +364,27 @@ TEST(CodeRuns, manyCallsEndThatWaitTogether) {
     return all.length;)"));
   for (int i = 0; i < 5; ++i) host.pass(std::chrono::seconds{1});
   STRCMP_EQUAL("1500", host.output(run).c_str());
+}
+
+TEST(CodeRuns, programsOfRunsThatWaitStayInMemoryWithinABound) {
+  const std::string source =
+      code("let n = 0; while (n < 3) { await ctx.sleep('s', '1m'); n++; } return n;");
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{2} << 20}) {
+    host.settings.restingBytes = bytes;
+    host.boot();
+    std::vector<RunId> runs;
+    for (int i = 0; i < 12; ++i) runs.push_back(host.start(source));
+    std::size_t inMemory = 0;
+    for (const RunId& run : runs) {
+      STRCMP_EQUAL("waiting", host.status(run).c_str());
+      if (host.runtime->isInMemoryForTest(run)) ++inMemory;
+    }
+    // The one that waits since the shortest time is there, and not all are.
+    CHECK_EQUAL(bytes > 0, host.runtime->isInMemoryForTest(runs.back()));
+    CHECK(bytes > 0 ? inMemory > 1 && inMemory < runs.size() : inMemory == 0);
+    for (int i = 0; i < 3; ++i) host.pass(std::chrono::minutes{1});
+    for (const RunId& run : runs) STRCMP_EQUAL("3", host.output(run).c_str());
+  }
 }
 
 TEST(CodeRuns, programsBeyondTheBoundAreMadeAgain) {
