@@ -1,7 +1,7 @@
 #include "agent/api/Checking.h"
-#include "agent/authoring/RecordedGraph.h"
 #include "agent/cli/Commands.h"
 #include "agent/cli/FlowFiles.h"
+#include "agent/cli/RecordedGraph.h"
 #include "common/base/Files.h"
 
 namespace belay::cli {
@@ -74,10 +74,10 @@ Result<api::Envelope> graph(Invocation& invocation) {
         "flow " + checked.flow->slug.str() + " is code, whose ways are not known before it runs",
         {"belay flow graph --run RUN draws what a run did"}};
   }
-  authoring::RecordedSteps recorded;
-  if (checked.flow->code) recorded = authoring::recordedSteps(*checked.flow, run);
+  RecordedSteps recorded;
+  if (checked.flow->code) recorded = recordedSteps(*checked.flow, run);
   authoring::FlowGraph drawn =
-      checked.flow->code ? authoring::graphOf(recorded, run) : authoring::graphOf(*checked.flow);
+      checked.flow->code ? graphOf(recorded, run) : authoring::graphOf(*checked.flow);
   if (!checked.flow->code && !run.isNull()) authoring::addRun(drawn, run);
   const bool svg = invocation.flag("format") == "svg";
   const std::string text = svg ? authoring::svgOf(drawn, &lasting) : authoring::mermaidOf(drawn);

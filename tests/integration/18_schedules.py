@@ -137,10 +137,10 @@ def test_what_is_live_says_what_is_scheduled():
 
 def test_a_time_that_has_passed_draws_a_warning_and_is_over():
     with belay.started() as host:
-        file = host.write("once.flow.yaml", flow('at: "2020-01-01T00:00:00Z"', "once"))
+        file = host.write("once.flow.yaml", flow('  - at: "2020-01-01T00:00:00Z"\n', "once"))
         checked = host.cli("flow", "validate", file)
         check.equal(("warning", "BLY-SCHEDULE-INVALID"), (checked.data["diagnostics"][0]["severity"], checked.data["diagnostics"][0]["code"]))
-        promote(host, flow('at: "2020-01-01T00:00:00Z"', "once"), "once")
+        promote(host, flow('  - at: "2020-01-01T00:00:00Z"\n', "once"), "once")
         until(lambda: ok(host.cli("schedule", "list"))["schedules"])
         listed = ok(host.cli("schedule", "list"))["schedules"]
         check.equal(("over", None), (listed[0]["status"], listed[0].get("next")))

@@ -5,7 +5,7 @@
 
 #include "agent/authoring/FlowGraph.h"
 
-namespace belay::authoring {
+namespace belay::cli {
 
 /// What a run of code has called, as lists of steps to draw: branches and items within the
 /// parallel or forEach that ran them, the items of one forEach in one list. What the code would
@@ -20,6 +20,6 @@ RecordedSteps recordedSteps(const flow::Flow& code, const json::Value& shown);
 /// The steps with the ways that the run took, and what became of them.
 ///
 /// Ownership: borrows `recorded`.
-FlowGraph graphOf(const RecordedSteps& recorded, const json::Value& shown);
+authoring::FlowGraph graphOf(const RecordedSteps& recorded, const json::Value& shown);
 
-}  // namespace belay::authoring
+}  // namespace belay::cli

@@ -1,4 +1,4 @@
-#include "agent/authoring/RecordedGraph.h"
+#include "agent/cli/RecordedGraph.h"
 
 #include <algorithm>
 #include <set>
@@ -9,8 +9,11 @@
 #include "agent/flow/Family.h"
 #include "common/base/Units.h"
 
-namespace belay::authoring {
+namespace belay::cli {
 
+using authoring::FlowGraph;
+using authoring::StepMark;
+using authoring::Way;
 using json::Value;
 
 namespace {
@@ -163,7 +166,8 @@ void markHolders(FlowGraph& graph, const RecordedSteps& recorded, const Value& s
     mark.durationMs += span.to - span.from;
   }
   for (const auto& [holder, steps] : inner) {
-    for (const std::size_t step : steps) raise(graph.marks[holder], graph.marks[step].status);
+    for (const std::size_t step : steps)
+      authoring::raise(graph.marks[holder], graph.marks[step].status);
   }
 }
 
@@ -181,9 +185,9 @@ RecordedSteps recordedSteps(const flow::Flow& code, const Value& shown) {
   return out;
 }
 
-FlowGraph graphOf(const RecordedSteps& recorded, const Value& shown) {
+authoring::FlowGraph graphOf(const RecordedSteps& recorded, const Value& shown) {
   FlowGraph graph{recorded.flow, {}, {}, {}, 0, {}};
-  nameRun(graph, shown);
+  authoring::nameRun(graph, shown);
   Ways ways(graph);
   std::set<std::string> entered;
   eachVisit(shown, [&](const Value&, const std::string& path) {
@@ -198,7 +202,7 @@ FlowGraph graphOf(const RecordedSteps& recorded, const Value& shown) {
     ways.go(std::string(engine::scopeOf(path)), recorded.steps.at(drawnPath(path)));
   });
   ways.end();
-  markSteps(graph, shown, [&recorded](const std::string& path) {
+  authoring::markSteps(graph, shown, [&recorded](const std::string& path) {
     const auto found = recorded.steps.find(drawnPath(path));
     return found == recorded.steps.end() ? std::nullopt : std::optional(found->second);
   });
@@ -206,4 +210,4 @@ FlowGraph graphOf(const RecordedSteps& recorded, const Value& shown) {
   return graph;
 }
 
-}  // namespace belay::authoring
+}  // namespace belay::cli
