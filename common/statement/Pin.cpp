@@ -24,8 +24,11 @@ bool isSelector(const json::Value& value) {
   constexpr std::string_view kHost = "host:", kGroup = "group:";
   const std::string_view text = value.asString();
   if (text == Pin::kEveryHost) return true;
-  if (text.starts_with(kHost))
-    return crypto::Digest::fromHex(text.substr(kHost.size())).has_value();
+  if (text.starts_with(kHost)) {
+    const std::string_view host = text.substr(kHost.size());
+    // A digest in hex names no host; it is read because pins beside "*" have it.
+    return isThumbprint(host) || crypto::Digest::fromHex(host).has_value();
+  }
   return text.starts_with(kGroup) && base::isIdentifier(text.substr(kGroup.size()));
 }
 

@@ -238,6 +238,7 @@ def test_what_was_signed_is_sent_by_a_verb():
             trust.refused("BLY-RELAY-ROLE", maker.cli("pin", "send", pin, *words[:5], wrong))
             sent = ok(maker.cli("pin", "send", pin, "--release", exported, *words))
             check.equal(("gate", 1, 1, True), (sent["flow"], sent["counter"], sent["hosts"], sent["release_sent"]))
+            belay.eventually(lambda: host.get("/v1/flows")["flows"], what="the flow")
             belay.eventually(lambda: trust.live(host) == 1, what="the pinned release")
             # Somebody has to carry them, so they say what went where.
             said = maker.cli("pin", "send", fleet.pin("two.jws", 1), *words, json_out=False)

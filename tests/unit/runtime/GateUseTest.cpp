@@ -97,7 +97,7 @@ TEST(GateUse, whatWasAskedBeforeThisBootIsAskedAnewWhereThePolicySaysSo) {
 }
 
 TEST(GateUse, aDecisionOfAnEarlierBootIsNotUsedWhereThePolicySaysSo) {
-  policy(R"({"run": {"allow": [{"executable": "true", "argv": ["true"]}]},
+  policy(R"({"run": {"allow": [{"executable": "/bin/true", "argv": ["true"]}]},
              "approvals": {"reissue_after_boot": true}})");
   approvedWhilePaused();
   host.cutPower();

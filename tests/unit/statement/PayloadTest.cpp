@@ -42,7 +42,8 @@ TEST(Payload, documentsComeBackAsTheyWere) {
   fillRoster();
   STRCMP_EQUAL(fleet.root.print().c_str(), Root::parse(fleet.root.print())->print().c_str());
   STRCMP_EQUAL(fleet.roster.print().c_str(), Roster::parse(fleet.roster.print())->print().c_str());
-  fleet.pin.selector = {"group:prod", "host:" + belay::crypto::sha256("h").hex()};
+  fleet.pin.selector = {"group:prod", "host:" + belay::crypto::sha256("h").hex(),
+                        "host:" + fleet.kid("eve")};
   STRCMP_EQUAL(fleet.pin.print().c_str(), Pin::parse(fleet.pin.print())->print().c_str());
   const Roster roster = Roster::parse(fleet.roster.print()).value();
   LONGS_EQUAL(7, roster.floorOf("deploy", "stable"));
@@ -53,7 +54,7 @@ TEST(Payload, documentsComeBackAsTheyWere) {
 
 TEST(Payload, membersAreExactlyThose) {
   for (const std::string bad : {R"("v":1,"extra":1)", R"("v":1,"v":1)", R"("v":1,"V":1)",
-                                 R"("w":1)", R"("v":"1")", R"("v":true)", R"("v":1.5)"}) {
+                                R"("w":1)", R"("v":"1")", R"("v":true)", R"("v":1.5)"}) {
     refuses(fleet.pin, "\"v\":1", bad);
     refuses(fleet.roster, "\"v\":1", bad);
     refuses(fleet.root, "\"v\":1", bad);
