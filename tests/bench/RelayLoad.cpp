@@ -242,6 +242,8 @@ class Program {
   }
 
   void needSenders(std::size_t count) {
+    // Those that were quiet for long have been cut, and learn of it now.
+    if (!senders_.empty()) settle(seconds(1));
     while (senders_.size() < count) {
       senders_.push_back(
           std::make_unique<Sender>(world_, static_cast<std::uint32_t>(senders_.size())));
