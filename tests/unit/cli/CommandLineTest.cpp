@@ -1,6 +1,8 @@
 // Words in, exit code and texts out: what a person or a script meets before any daemon is asked.
 
 #include <algorithm>
+#include <cstring>
+#include <string>
 
 #include "agent/cli/Command.h"
 #include "agent/cli/Style.h"
@@ -79,6 +81,15 @@ TEST(CommandLine, aDoubleDashEndsTheFlags) {
   world.daemon.data("POST /v1/kv/default", R"({"value":"-x"})");
   LONGS_EQUAL(0, world.run({"kv", "set", "--", "key", "-x"}));
   CHECK(has(world.daemon.asked.front().body, R"("value":"-x")"));
+}
+
+TEST(CommandLine, aThumbprintIsNoFlagWhateverItBeginsWith) {
+  for (const char* const first : {"-", "--", "a"}) {
+    const std::string key = first + std::string(43 - std::strlen(first), 'x');
+    world.daemon.data("POST /v1/kv/default", R"({"value":"v"})");
+    LONGS_EQUAL(0, world.run({"kv", "set", key, "v"}));
+  }
+  LONGS_EQUAL(2, world.run({"kv", "set", "-" + std::string(41, 'x'), "v"}));
 }
 
 TEST(CommandLine, coloursOnlyATerminalThatWantsThem) {
