@@ -343,10 +343,13 @@ def code_resume():
 def script():
     """Expressions as the engine evaluates them, over the state of a run: each kind by itself, and the slowest counts.
     A text and a condition are one evaluation each, as a flow's author sees them; all that a step is given is several."""
-    found = run_json(os.path.join(TESTS, "script_bench"))
-    for name in ("condition", "value", "template"):
+    # A tenth of a second each, in which a neighbour of the machine can be in the way of one kind.
+    rounds = [run_json(os.path.join(TESTS, "script_bench")) for _ in range(5)]
+    found = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+    kinds = ("condition", "value", "template")
+    for name in kinds:
         tell("language.expression." + name, found[name + "_us"], "us")
-    at_most("language.expression", max(found[name + "_us"] for name in ("condition", "value", "template")), "us", 5)
+    at_most("language.expression", max(found[name + "_us"] for name in kinds), "us", 5)
     tell("language.expression.step", found["step_us"], "us for three")
     tell("language.expression.first", found["first_us"], "us with its context")
 
