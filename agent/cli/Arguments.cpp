@@ -3,6 +3,7 @@
 
 #include "agent/cli/Command.h"
 #include "common/base/Text.h"
+#include "common/statement/Payload.h"
 
 namespace belay::cli {
 
@@ -41,14 +42,6 @@ Arity arityOf(std::string_view arguments) {
   return arity;
 }
 
-/// One key in 64 has a thumbprint that begins as a flag does; no flag is as long.
-bool isThumbprint(std::string_view word) {
-  constexpr std::size_t kLength = 43;
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  return word.size() == kLength && word.find_first_not_of(kAlphabet) == std::string_view::npos;
-}
-
 class Parser {
  public:
   Parser(std::span<const std::string> words, std::span<const Command* const> commands)
@@ -57,7 +50,8 @@ class Parser {
   ParsedArguments parse() {
     while (next_ < words_.size() && !out_.error) {
       const std::string& word = words_[next_++];
-      if (flagsEnd_ || word == "-" || !word.starts_with('-') || isThumbprint(word))
+      // One key in 64 has a thumbprint that begins as a flag does; no flag is as long.
+      if (flagsEnd_ || word == "-" || !word.starts_with('-') || statement::isThumbprint(word))
         takeWord(word);
       else if (word == "--")
         flagsEnd_ = true;
