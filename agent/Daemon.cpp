@@ -110,7 +110,6 @@ class Daemon {
   Result<crypto::P256PublicKey> hostPublicKey();
   Status watchSignals();
   void beginDrain();
-  void round();
 
   const cli::DaemonOptions& options_;
   DaemonWorld world_;
@@ -171,7 +170,6 @@ class Daemon {
   std::thread drainer_;
   std::atomic<bool> drained_{false};
   bool draining_ = false;
-  bool straysEnded_ = false;
 };
 
 Daemon::~Daemon() {
@@ -529,8 +527,8 @@ Status Daemon::open() {
   BELAY_TRY(makeLink());
   BELAY_TRY(makeApi());
   maintenance_ = std::make_unique<Maintenance>(
-      Maintenance::World{*runtime_, *resources_, *jobs_, *agentStep_, world_.clock, world_.log,
-                         state()},
+      Maintenance::World{*runtime_, *resources_, *jobs_, *runStep_, *toolStep_, *agentStep_,
+                         world_.clock, world_.log, state()},
       options_.settings.journal, options_.settings.resources,
       options_.settings.limits.diskBytes);
   return {};
@@ -554,20 +552,15 @@ void Daemon::beginDrain() {
   });
 }
 
-void Daemon::round() {
-  serviceManager_.feedWatchdog();
-  if (straysEnded_ || runtime_->hasOwed()) return;
-  straysEnded_ = true;
-  runStep_->endStrays();
-  toolStep_->sweep();
-}
-
 Status Daemon::run() {
   serviceManager_.notify("READY=1");
   world_.log.info(
       "daemon.ready",
       {{"version", version::string()}, {"state", state()}, {"socket", options_.paths.socket}});
-  runner_->onRound([this] { round(); });
+  runner_->onRound([this] {
+    serviceManager_.feedWatchdog();
+    maintenance_->round();
+  });
   runner_->onIdle([this] {
     const std::int64_t upkeep = maintenance_->idle();
     const std::int64_t watchdog = serviceManager_.feedWatchdog();

@@ -14,6 +14,9 @@ using base::ErrorCode;
 
 namespace {
 
+/// From the start on. Nearly all supervisors that live then without an owner are just ending, and
+/// to tell whose one is takes the records of all jobs.
+constexpr std::int64_t kLeftoversMs = 2'000;
 constexpr std::int64_t kRoundMs = 3'600'000;
 constexpr std::int64_t kDiskMs = 30'000;
 constexpr std::int64_t kWorkspacesMs = 2'000;
@@ -31,7 +34,16 @@ Maintenance::Maintenance(World world, settings::JournalSettings journal,
     : world_(std::move(world)),
       journal_(std::move(journal)),
       resources_(resources),
-      diskBytesMax_(diskBytesMax) {}
+      diskBytesMax_(diskBytesMax),
+      leftoversMs_(world_.clock.sinceBoot().count() + kLeftoversMs) {}
+
+void Maintenance::round() {
+  if (!leftoversMs_ || world_.runtime.hasOwed()) return;
+  if (world_.clock.sinceBoot().count() < *leftoversMs_) return;
+  leftoversMs_.reset();
+  world_.runs.endStrays();
+  world_.tools.sweep();
+}
 
 std::int64_t Maintenance::idle() {
   const std::int64_t now = world_.clock.sinceBoot().count();
@@ -51,8 +63,8 @@ std::int64_t Maintenance::idle() {
     sweepWorkspaces();
   }
   if (checkStep() || pruneStep() || expireStep() || sweepStep()) return now;
-  const std::int64_t next =
-      world_.agents.hasFolders() ? std::min(nextRoundMs_, nextWorkspacesMs_) : nextRoundMs_;
+  std::int64_t next = std::min(nextRoundMs_, leftoversMs_.value_or(nextRoundMs_));
+  if (world_.agents.hasFolders()) next = std::min(next, nextWorkspacesMs_);
   return diskBytesMax_ > 0 ? std::min(next, nextDiskMs_) : next;
 }
 

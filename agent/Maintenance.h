@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "agent/jobs/JobRunner.h"
@@ -9,6 +10,8 @@
 #include "agent/runtime/Runtime.h"
 #include "agent/settings/Settings.h"
 #include "agent/steps/AgentStep.h"
+#include "agent/steps/RunStep.h"
+#include "agent/steps/ToolStep.h"
 #include "common/base/Clock.h"
 #include "common/log/Log.h"
 
@@ -25,6 +28,8 @@ class Maintenance {
     runtime::Runtime& runtime;
     resources::ResourceStore& resources;
     jobs::JobRunner& jobs;
+    steps::RunStep& runs;
+    steps::ToolStep& tools;
     steps::AgentStep& agents;
     const base::Clock& clock;
     log::Log& log;
@@ -33,6 +38,9 @@ class Maintenance {
   Maintenance(World world, settings::JournalSettings journal, settings::ResourceSettings resources,
               std::uint64_t diskBytesMax);
 
+  /// Ends what an earlier life of the daemon left behind. To be called often, also while there is
+  /// work; acts once.
+  void round();
   /// Returns the boot time in ms at which to be called again: now while something is under way.
   std::int64_t idle();
   /// Set when the journal turned out to be damaged: the daemon must end.
@@ -54,6 +62,8 @@ class Maintenance {
 
   // Owner only.
   journal::CheckCursor check_;
+  /// Empty: they have been ended.
+  std::optional<std::int64_t> leftoversMs_;
   std::int64_t nextRoundMs_ = 0;
   std::int64_t nextDiskMs_ = 0;
   std::int64_t nextWorkspacesMs_ = 0;

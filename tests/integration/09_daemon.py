@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import signal
 import socket
 import time
@@ -88,6 +89,27 @@ def test_sigterm_drains_and_leaves_jobs():
         check.equal(False, os.path.exists(host.socket), "the socket is left behind")
         host.start()
         check.equal("whole\n", host.wait_run(run)["run"]["output"]["x"]["text"])
+
+
+def test_a_job_that_a_restored_journal_does_not_know_ends():
+    with ready() as host:
+        host.start()
+        check.equal(0, host.cli("journal", "backup", host.folder + "/copy.db").code)
+        mark = host.folder + "/pid"
+        host.start_run({"slug": "j", "steps": [{"id": "a", "run": {
+            "script": "trap '' TERM; echo $$ > %s.new; mv %s.new %s; while :; do sleep 1; done" % (mark, mark, mark)}}]})
+        belay.eventually(lambda: os.path.exists(mark), what="the job")
+        with open(mark, encoding="ascii") as file:
+            job = "/proc/" + file.read().strip()
+        host.kill()
+        for name in ("journal.db", "journal.db-wal", "journal.db-shm"):
+            if os.path.exists(host.state + "/" + name):
+                os.remove(host.state + "/" + name)
+        shutil.copy(host.folder + "/copy.db", host.state + "/journal.db")
+        host.start()
+        check.equal([], host.cli("run", "list").data["runs"])
+        belay.eventually(lambda: not os.path.exists(job), 30, "the end of the job")
+        check.equal(1, host.log().count("job.stray"))
 
 
 def test_ten_stops_and_starts_in_a_row():
