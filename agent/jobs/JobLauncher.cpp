@@ -17,6 +17,15 @@
 
 #include "agent/jobs/JobFolder.h"
 
+// ThreadSanitizer's clone() takes every child for a fork, and loses its thread where the two share
+// their memory: libc's own is called past it.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+extern "C" int __clone(int (*run)(void*), void* stack, int flags, void* argument, ...);
+#define clone __clone
+#endif
+#endif
+
 namespace belay::jobs {
 
 namespace {
