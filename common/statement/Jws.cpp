@@ -9,6 +9,7 @@
 #include "common/base/Text.h"
 #include "common/json/Json.h"
 #include "common/json/Writer.h"
+#include "common/statement/Payload.h"
 
 namespace belay::statement {
 
@@ -20,7 +21,6 @@ using base::Status;
 namespace {
 
 constexpr std::size_t kHeaderBytesMax = 512;
-constexpr std::size_t kThumbprintChars = 43;
 
 Error invalid(const std::string& why) {
   return Error{ErrorCode::kStatementInvalid, "the statement is not valid: " + why};
@@ -64,9 +64,7 @@ Result<Header> parseHeader(std::string_view text) {
   if (header.text("alg") != "ES256") return invalid("alg must be ES256");
   Header out{header.text("typ"), header.text("kid")};
   if (!isTyp(out.typ)) return invalid("typ must be belay-…+jws");
-  if (out.kid.size() != kThumbprintChars || !base::fromBase64Url(out.kid)) {
-    return invalid("kid must be the thumbprint of a key (RFC 7638)");
-  }
+  if (!isThumbprint(out.kid)) return invalid("kid must be the thumbprint of a key (RFC 7638)");
   return out;
 }
 

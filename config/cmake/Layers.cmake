@@ -102,7 +102,7 @@ belay_layer(agent/cli        USES belay_base belay_log belay_json belay_settings
 belay_layer(relay/mailbox    USES belay_base belay_log belay_crypto belay_wire belay_sqlite)
 belay_layer(relay/service    USES belay_base belay_log belay_json belay_crypto belay_statement belay_wire
                                   belay_options belay_tls belay_http belay_mailbox belay_version)
-belay_layer(relay/console    USES belay_base belay_log belay_json belay_wire belay_options belay_http
+belay_layer(relay/console    USES belay_base belay_log belay_json belay_statement belay_wire belay_options belay_http
                                   belay_mailbox belay_service belay_version)
 
 # A directory that the table does not know would silently not be built.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/Text.h"
+#include "common/statement/Payload.h"
 #include "relay/console/Command.h"
 
 namespace belay::console {
@@ -19,6 +20,11 @@ constexpr Flag kGlobalFlags[] = {
     {"help", "", "show what a command does"},
 };
 constexpr std::size_t kHelpColumn = 26;
+
+/// A host is named by its thumbprint, which may begin with two dashes.
+bool isFlag(std::string_view word) {
+  return word.starts_with("--") && !statement::isThumbprint(word);
+}
 
 /// The command whose words come first, and how many they are.
 const Command* findCommand(std::span<const std::string> words,
@@ -88,14 +94,14 @@ Result<Words> parseWords(std::span<const std::string> words,
   std::vector<std::string> plain;
   std::vector<std::pair<std::string, std::string>> given;  // Name, and "=value" when it had one.
   for (const std::string& word : words) {
-    if (!word.starts_with("--")) plain.push_back(word);
+    if (!isFlag(word)) plain.push_back(word);
   }
   std::size_t used = 0;
   // A value of a flag can stand among them, so the command is looked for at their beginning only.
   out.command = findCommand(plain, commands, used);
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
-    if (!word.starts_with("--")) {
+    if (!isFlag(word)) {
       out.arguments.push_back(word);
       continue;
     }

@@ -38,6 +38,11 @@ TEST(Words, argumentsAreCounted) {
   STRCMP_EQUAL("belay-relay serve takes no argument", errorOf({"serve", "x"}).c_str());
 }
 
+TEST(Words, aThumbprintIsNoFlagWhateverItBeginsWith) {
+  const std::string host = "--" + std::string(41, 'A');
+  STRCMP_EQUAL(host.c_str(), parse({"hosts", "remove", host})->arguments.front().c_str());
+}
+
 TEST(Words, wrongWordsHaveTheNearestRightOne) {
   STRCMP_EQUAL("unknown command srve; did you mean serve?", errorOf({"srve"}).c_str());
   STRCMP_EQUAL("unknown flag --rol; did you mean --role?",
