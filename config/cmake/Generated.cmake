@@ -21,9 +21,6 @@ target_link_libraries(belay_embed PRIVATE deps::zlib)
 
 file(GLOB_RECURSE embedded_files CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
   "${PROJECT_SOURCE_DIR}/docs/*.md" "${PROJECT_SOURCE_DIR}/config/templates/*")
-file(GLOB embedded_singles CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}"
-  "${PROJECT_SOURCE_DIR}/config/belay.yaml" "${PROJECT_SOURCE_DIR}/config/flow.schema.json")
-list(APPEND embedded_files ${embedded_singles})
 list(SORT embedded_files COMPARE STRING)
 list(JOIN embedded_files "\n" embedded_list)
 file(CONFIGURE OUTPUT "${generated}/embedded.list" CONTENT "@embedded_list@\n" @ONLY)
