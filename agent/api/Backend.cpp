@@ -89,6 +89,10 @@ void Backend::change(const ExchangePtr& exchange,
   const bool posted = deps.loop.post([this, exchange, change = std::move(change)](
                                          runtime::Runtime& runtime,
                                          std::vector<runtime::Ack>& acks) -> Status {
+    if (!exchange->whenFull() && runtime.journal().fullMode()) {
+      acks.push_back([exchange](const Status&) { exchange->fail(runtime::diskIsFull()); });
+      return {};
+    }
     Result<Changed> changed = change(runtime);
     if (!changed) {
       acks.push_back([exchange, error = changed.error()](const Status&) { exchange->fail(error); });

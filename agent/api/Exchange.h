@@ -21,13 +21,17 @@ namespace belay::api {
 /// Ownership: shared by the closures of the threads that it passes, which come one after another.
 class Exchange {
  public:
-  Exchange(http::ServerRequest request, http::Responder responder, Caller caller)
+  /// `whenFull`: what it changes frees or decides something, and may use the journal's reserve.
+  Exchange(http::ServerRequest request, http::Responder responder, Caller caller,
+           bool whenFull = true)
       : request_(std::move(request)),
         responder_(std::move(responder)),
-        caller_(std::move(caller)) {}
+        caller_(std::move(caller)),
+        whenFull_(whenFull) {}
 
   const http::ServerRequest& request() const { return request_; }
   const Caller& caller() const { return caller_; }
+  bool whenFull() const { return whenFull_; }
   const std::string& param(std::string_view name) const { return request_.param(name); }
   /// The body as a JSON object; {} when there is none. Errors: kJsonSyntax, kInvalidArgument.
   base::Result<json::Value> bodyObject() const;
@@ -41,6 +45,7 @@ class Exchange {
   http::ServerRequest request_;
   http::Responder responder_;
   Caller caller_;
+  bool whenFull_;
 };
 using ExchangePtr = std::shared_ptr<Exchange>;
 

@@ -139,10 +139,33 @@ base::Result<std::uint64_t> Core::activeRuns() {
   return static_cast<std::uint64_t>(*activeRuns_);
 }
 
-Owed Core::takeOwed() {
-  Owed next = std::move(owed_.front());
-  owed_.pop_front();
-  return next;
+bool Core::canAdvance() {
+  if (!world_.journal.fullMode()) return hasOwed();
+  return std::any_of(owed_.begin(), owed_.end(),
+                     [this](const Owed& owed) { return isEnding(owed.run); });
+}
+
+bool Core::isEnding(const base::RunId& id) {
+  const auto run = runs_.get(id);
+  if (!run) return false;
+  const engine::RunState& state = (*run)->state;
+  return state.stopping || state.cancelling || state.finished;
+}
+
+std::optional<Owed> Core::takeOwed() {
+  const bool full = world_.journal.fullMode();
+  std::optional<Owed> taken;
+  // Once around, so that the order stays.
+  for (std::size_t left = full ? owed_.size() : std::min<std::size_t>(owed_.size(), 1); left > 0;
+       --left) {
+    Owed next = std::move(owed_.front());
+    owed_.pop_front();
+    if (!taken && (!full || isEnding(next.run)))
+      taken = std::move(next);
+    else
+      owed_.push_back(std::move(next));
+  }
+  return taken;
 }
 
 void Core::owe(const base::RunId& run, engine::Effect effect, bool recovering) {

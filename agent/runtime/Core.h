@@ -107,7 +107,13 @@ class Core {
   base::Status create(LiveRun& run);
 
   bool hasOwed() const { return !owed_.empty(); }
-  Owed takeOwed();
+  /// What comes next. On a full disk only what ends runs: all else would use up the reserve, and
+  /// waits for room.
+  std::optional<Owed> takeOwed();
+  /// Whether takeOwed() has something.
+  bool canAdvance();
+  /// Whether the run was asked to end, or has ended.
+  bool isEnding(const base::RunId& run);
   void owe(const base::RunId& run, engine::Effect effect, bool recovering = false);
 
   void order(Order order) { orders_.push_back(std::move(order)); }

@@ -30,9 +30,7 @@ bool Loop::post(Task task) {
 
 ResultSink Loop::resultSink() {
   return [this](const base::RunId& run, const engine::StepKey& key, StepResult result) {
-    results_.tryPush([run, key, result = std::move(result)](Runtime& runtime) {
-      return runtime.finishAttempt(run, key, result);
-    });
+    results_.tryPush({run, key, std::move(result)});
     wake_();
   };
 }
@@ -64,10 +62,12 @@ Status Loop::takeTasks() {
 }
 
 Status Loop::takeResults() {
-  for (auto& result : results_.takeAll()) taken_.push_back(std::move(result));
-  resultsWorked_ = true;
-  for (std::size_t i = 0; i < taken_.size(); ++i) {
-    const Status status = taken_[i](runtime_);
+  for (Result& result : results_.takeAll()) taken_.push_back(std::move(result));
+  const bool full = runtime_.journal().fullMode();
+  for (Result& each : taken_) {
+    if (full && !runtime_.isEnding(each.run)) continue;
+    each.worked = true;
+    const Status status = runtime_.finishAttempt(each.run, each.key, each.result);
     if (status.ok()) continue;
     if (endsTransaction(status.error().code)) return status;
     log_.error("attempt.result_refused", status.error());
@@ -84,8 +84,11 @@ Status Loop::work() {
   if (quarantined) return takeResults();
   if (runtime_.hasInterrupted()) BELAY_TRY(runtime_.takeUpAgain());
   BELAY_TRY(takeResults());
-  auto more = runtime_.fireTimers(settings_.timersPerRound);
-  if (!more) return std::move(more).error();
+  // On a full disk nothing goes on but what was asked to end: the reserve is for that.
+  if (!runtime_.journal().fullMode()) {
+    auto more = runtime_.fireTimers(settings_.timersPerRound);
+    if (!more) return std::move(more).error();
+  }
   for (LoopPart* const part : parts_) BELAY_TRY(part->work());
   return runtime_.advance(settings_.effectsPerRound);
 }
@@ -93,8 +96,7 @@ Status Loop::work() {
 Status Loop::commit() {
   BELAY_TRY(runtime_.flush());
   if (runtime_.journal().inTransaction()) BELAY_TRY(runtime_.journal().commit());
-  // While the disk is full they wait for a round that works them off.
-  if (std::exchange(resultsWorked_, false)) taken_.clear();
+  std::erase_if(taken_, [](const Result& result) { return result.worked; });
   taskRound_.clear();
   triedAgain_ = false;
   for (const Ack& ack : std::exchange(acks_, {})) ack(Status{});
@@ -110,7 +112,7 @@ Status Loop::giveUp(const Error& error, bool secondTry) {
   log_.error("journal.disk_full", error);
   runtime_.journal().rollback();
   runtime_.forget();
-  resultsWorked_ = false;
+  for (Result& result : taken_) result.worked = false;
   for (LoopPart* const part : parts_) part->forget();
   std::vector<Ack> acks = std::exchange(acks_, {});
   std::vector<Task> round = std::exchange(taskRound_, {});
@@ -133,19 +135,20 @@ base::Result<NextStep> Loop::next() {
   const bool held = runtime_.clock().sinceBoot().count() < heldUntilBootMs_;
   // Tasks that came while earlier ones were being worked off have used up their wake-up.
   BELAY_ASSIGN(const bool quarantined, runtime_.guard().quarantined());
-  next.now = !tasks_.empty() || inbox_.size() != 0 || (runtime_.hasOwed() && !held && !quarantined);
+  next.now =
+      !tasks_.empty() || inbox_.size() != 0 || (!held && !quarantined && runtime_.canAdvance());
   if (held) {
     next.bootMs = heldUntilBootMs_;
     return next;
   }
   if (quarantined) return next;
-  BELAY_ASSIGN(const journal::NextDue due, runtime_.journal().nextDue());
-  next.bootMs = due.bootMs;
   if (runtime_.journal().fullMode()) {
-    const std::int64_t look = runtime_.clock().sinceBoot().count() + settings_.diskFullRetryMs;
-    next.bootMs = next.bootMs ? std::min(*next.bootMs, look) : look;
+    next.bootMs = runtime_.clock().sinceBoot().count() + settings_.diskFullRetryMs;
+  } else {
+    BELAY_ASSIGN(const journal::NextDue due, runtime_.journal().nextDue());
+    next.bootMs = due.bootMs;
+    next.wallMs = due.wallMs;
   }
-  next.wallMs = due.wallMs;
   addParts(next);
   return next;
 }
@@ -168,7 +171,7 @@ base::Result<NextStep> Loop::step() {
   Status done = work();
   if (done) done = commit();
   if (!done) BELAY_TRY(giveUp(done.error(), !wasFull && !triedAgain_));
-  if (runtime_.journal().fullMode() && !runtime_.hasOwed()) {
+  if (runtime_.journal().fullMode()) {
     const Status taken = runtime_.journal().recoverReserve();
     if (!taken && taken.error().code == ErrorCode::kJournalIo) return taken.error();
   }

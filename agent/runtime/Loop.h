@@ -58,6 +58,13 @@ class Loop {
   base::Result<NextStep> step();
 
  private:
+  struct Result {
+    base::RunId run;
+    engine::StepKey key;
+    StepResult result;
+    bool worked = false;  ///< In the transaction at hand.
+  };
+
   base::Status takeTasks();
   base::Status takeResults();
   base::Status work();
@@ -72,16 +79,14 @@ class Loop {
   const std::function<void()> wake_;
 
   base::BoundedQueue<Task> inbox_;
-  base::BoundedQueue<std::function<base::Status(Runtime&)>> results_;
+  base::BoundedQueue<Result> results_;
   base::BoundedQueue<std::function<void()>> calls_;
 
   // Owner only.
   std::function<void(const std::vector<base::RunId>&)> committed_;
   std::vector<LoopPart*> parts_;
   std::vector<Task> tasks_;
-  std::vector<std::function<base::Status(Runtime&)>>
-      taken_;  ///< Results of the transaction at hand.
-  bool resultsWorked_ = false;  ///< In the transaction at hand.
+  std::vector<Result> taken_;  ///< Results that no transaction has brought to disk.
   std::vector<Task>
       taskRound_;  ///< Of the transaction at hand, for a second try with the reserve's room.
   std::vector<Ack> acks_;

@@ -49,6 +49,14 @@ Status passOver(const Error& error) {
 
 }  // namespace
 
+Error diskIsFull() {
+  return Error{
+      ErrorCode::kDiskFull,
+      "the disk is full: until there is room, only what ends, decides or removes something "
+      "is taken",
+      {"belay run cancel RUN", "belay journal prune --older-than 30d", "belay journal stats"}};
+}
+
 std::string whySkipped(const Started& started) {
   return (started.because.empty() ? "other runs have" : started.because.str() + " has") +
          " not ended (on_conflict: skip)";
@@ -98,11 +106,7 @@ Result<Started> Runtime::start(const StartRequest& request) {
   }
   if (refusal_) return *refusal_;
   BELAY_TRY(core_.guard().mayBegin());
-  if (world.journal.fullMode()) {
-    return Error{ErrorCode::kDiskFull,
-                 "the disk is full: no new run starts until there is room",
-                 {"belay journal prune --older-than 30d", "belay journal stats"}};
-  }
+  if (world.journal.fullMode()) return diskIsFull();
   BELAY_ASSIGN(const std::uint64_t active, core_.activeRuns());
   if (active >= core_.settings().activeRunsMax) {
     return Error{ErrorCode::kQueueFull,
@@ -292,7 +296,11 @@ Status Runtime::handleTimer(const journal::TimerRow& timer) {
 }
 
 Status Runtime::advance(std::size_t most) {
-  for (std::size_t i = 0; i < most && core_.hasOwed(); ++i) BELAY_TRY(handle(core_.takeOwed()));
+  for (std::size_t i = 0; i < most; ++i) {
+    const std::optional<Owed> owed = core_.takeOwed();
+    if (!owed) break;
+    BELAY_TRY(handle(*owed));
+  }
   return {};
 }
 

@@ -68,6 +68,9 @@ class Runtime : private Starter {
   base::Result<bool> fireTimers(std::size_t most);
   /// Works off what is owed, at most `most` effects.
   base::Status advance(std::size_t most);
+  /// Whether advance() or flush() has something to do now.
+  bool canAdvance() { return core_.canAdvance() || admission_.hasWork() || replacement_.hasWork(); }
+  bool isEnding(const base::RunId& run) { return core_.isEnding(run); }
   bool hasOwed() const { return core_.hasOwed() || admission_.hasWork() || replacement_.hasWork(); }
 
   /// Before a commit: brings the rows of the runs up to date, and lets queued runs begin for which

@@ -35,6 +35,8 @@ struct Started {
 };
 /// Of a start that was skipped: "r… has not ended (on_conflict: skip)".
 std::string whySkipped(const Started& started);
+/// Of whatever would only take room (kDiskFull).
+base::Error diskIsFull();
 
 /// Starts runs within the journal's open transaction.
 ///

@@ -1,11 +1,13 @@
 """Disks that are full, read only, or lie. What needs a file system of its own needs root."""
 
+import contextlib
 import glob
 import os
 import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 
 import belay
 import check
@@ -62,14 +64,50 @@ def test_a_full_disk_lets_cancel_and_approve_through():
         check.equal(None, host.daemon.poll(), host.log()[-800:])
         check.equal(0, host.cli("approve", waits[runs[0]]).code)
         check.equal(0, host.cli("run", "cancel", runs[1]).code)
-        check.equal("succeeded", host.wait_run(runs[0])["run"]["status"])
         check.equal("cancelled", host.wait_run(runs[1])["run"]["status"])
         os.unlink(small.folder + "/ballast")
+        check.equal("succeeded", host.wait_run(runs[0])["run"]["status"])
         belay.eventually(lambda: starts(host), 30, "a start after there is room again")
         check.equal(0, host.cli("approve", waits[runs[2]]).code)
         host.kill()
         host.start()
         check.equal("succeeded", host.wait_run(runs[2])["run"]["status"])
+        check.equal(0, host.cli("journal", "verify").code)
+
+
+LOOP = {"slug": "loop", "steps": [
+    {"id": "ask", "wait": {"approval": {"summary": "?"}, "timeout": "1h"}},
+    {"id": "big", "function": {"code": "return 'x'.repeat(50000)"}, "max_visits": 1000},
+    {"id": "nap", "sleep": {"for": "5ms"}, "max_visits": 1000, "next": "big"}]}
+
+
+@check.bound(120)
+def test_nothing_else_uses_up_what_a_full_disk_leaves():
+    with Small() as small, belay.Host({"state": {"folder": small.folder + "/state"}}) as host:
+        host.init()
+        host.start()
+        runs = [host.start_run(ASK) for _ in range(4)]
+        waits = [host.open_wait(run)["id"] for run in runs]
+        loop = host.start_run(LOOP)
+        go = host.open_wait(loop)["id"]
+        with open(small.folder + "/ballast", "wb", buffering=0) as file:
+            with contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * 65536)
+        check.equal(0, host.cli("approve", go).code)
+        belay.eventually(lambda: host.cli("journal", "stats").data["journal"]["full_mode"], 30, "the full mode")
+        time.sleep(3)
+        refused = [host.cli("kv", "set", "k%d" % i, '"%s"' % ("x" * 50000)) for i in range(20)]
+        check.equal({"BLY-DISK-FULL"}, {answer.error.get("code") for answer in refused})
+        for run in (runs[0], loop):
+            check.equal(0, host.cli("run", "cancel", run).code)
+            check.equal("cancelled", host.wait_run(run)["run"]["status"])
+        for wait in waits[1:3]:
+            check.equal(0, host.cli("approve", wait).code)
+        check.equal(0, host.cli("journal", "prune", "--older-than", "1ms").code)
+        os.unlink(small.folder + "/ballast")
+        for run in runs[1:3]:
+            check.equal("succeeded", host.wait_run(run)["run"]["status"])
         check.equal(0, host.cli("journal", "verify").code)
 
 
