@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/engine/Path.h"
+#include "agent/runtime/FlowSecrets.h"
 #include "agent/runtime/Steps.h"
 
 namespace belay::runtime {
@@ -25,7 +26,7 @@ Status Compensations::attach(LiveRun& run, const flow::Step& step, StepFinished&
   if (!step.undo || finished.outcome != engine::StepOutcome::kSucceeded) return {};
   if (run.code) {
     finished.undoJson = run.code->at(finished.key.path).undoJson;
-    return {};
+    return checkSecrets(run, {}, finished.undoJson);
   }
   const flow::Step& undo = run.flow->flow.undos[*step.undo];
   RunScope scope(run, core_.world().outputs, finished.key.path, finished.key.visit, core_.wallMs());
@@ -33,6 +34,7 @@ Status Compensations::attach(LiveRun& run, const flow::Step& step, StepFinished&
   auto rendered =
       core_.world().evaluator.renderValue(run.flow->module, run.flow->undos[*step.undo], scope);
   if (!rendered) return std::move(rendered).error().in("compensate");
+  BELAY_TRY(checkSecrets(run, run.flow->undos[*step.undo], rendered->json));
   if (undo.timeout) {
     auto timeoutMs = steps_.durationOf(run, *undo.timeout, scope);
     if (!timeoutMs) return std::move(timeoutMs).error().in("timeout of compensate");

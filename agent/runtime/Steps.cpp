@@ -6,6 +6,7 @@
 #include "agent/engine/Names.h"
 #include "agent/engine/Path.h"
 #include "agent/flow/Family.h"
+#include "agent/runtime/FlowSecrets.h"
 #include "agent/runtime/Waits.h"
 #include "common/base/Units.h"
 #include "common/json/Json.h"
@@ -191,6 +192,7 @@ Result<std::string> Steps::render(LiveRun& run, const flow::Step& step, const js
   const RunScope scope = scopeOf(run, key);
   auto rendered = core_.world().evaluator.renderValue(run.flow->module, spec, scope);
   if (!rendered) return std::move(rendered).error().in("step " + step.id.str());
+  BELAY_TRY(checkSecrets(run, spec, rendered->json));
   return std::move(rendered->json);
 }
 
@@ -437,6 +439,11 @@ Status Steps::resolve(LiveRun& run, const std::string& path, engine::Resolution 
 }
 
 Status Steps::keepLarge(LiveRun& run, StepFinished& finished) {
+  // What a peer sent must not become a record that nobody can read again.
+  if (!finished.outputJson.empty()) {
+    Status sound = json::check(finished.outputJson, kOutputLimits);
+    if (!sound) return std::move(sound).error().in("the output");
+  }
   if (finished.outputJson.size() <= core_.settings().inlineBytesMax) return {};
   BELAY_ASSIGN(finished.outputRef,
                storeLarge(run, finished.key.path, finished.outputJson, "output"));

@@ -79,6 +79,25 @@ def test_expressions_cannot_see_secrets():
         check.equal("undefined", shown["run"]["output"]["x"])
 
 
+def test_data_cannot_name_a_secret():
+    with Server(lambda request: (200, {}, b"")) as server, belay.started() as host:
+        check.equal(0, host.cli("secret", "set", "canary", stdin=CANARY).code)
+        url = "http://127.0.0.1:%d/" % server.port
+        for step in ({"http": {"url": url, "headers": {"X-Id": "${{ input.id }}"}}},
+                     {"run": {"command": ["env"], "env": {"ID": "${{ input.id }}"}}}):
+            flow = {"slug": "s", "input": {"type": "object"}, "steps": [{"id": "a", **step}]}
+            shown = host.run(flow, {"id": {"secret": "canary"}})
+            check.equal(["failed", "BLY-FLOW-SECRET-MISPLACED"],
+                        [shown["run"]["status"], shown["run"].get("error", {}).get("code")], str(shown)[:500])
+        check.equal([], server.seen)
+        code = "export const flow = {slug: 'c'};\nexport default async (ctx, input) => ctx.step('a', %s);\n"
+        for call, wanted in (("{run: {command: ['env'], env: input}}", "failed"),
+                             ("{run: {command: ['env'], env: {ID: {secret: 'canary'}}}}", "succeeded")):
+            host.write("c.flow.js", code % call)
+            shown = host.cli("flow", "run", host.folder + "/c.flow.js", "--wait", "-i", 'ID:={"secret": "canary"}')
+            check.equal(wanted, (shown.data or {}).get("run", {}).get("status"), str(shown)[:500])
+
+
 def test_a_missing_secret_starts_nothing():
     with belay.started() as host:
         shown = host.run({"slug": "s", "steps": [{"id": "a", "run": {"script": "touch %s/made" % host.folder, "env": {
