@@ -139,7 +139,8 @@ void answerCallback(Backend& backend, const ExchangePtr& exchange) {
         Error{ErrorCode::kCallbackToken, "the callback needs the token of its wait"});
   }
   const std::string& body = exchange->request().body;
-  if (const base::Status valid = json::check(body.empty() ? "null" : body); !valid) {
+  if (const base::Status valid = json::check(body.empty() ? "null" : body, runtime::kIntakeLimits);
+      !valid) {
     return exchange->fail(valid.error());
   }
   backend.change(exchange, [exchange, isOperator](runtime::Runtime& runtime) -> Result<Changed> {

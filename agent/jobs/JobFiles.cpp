@@ -110,7 +110,7 @@ Status readResult(int jobsFd, const JobId& id, JobOutcome& outcome) {
                  readAt(jobsFd, jobFile(id.str(), kResultSuffix), 0, text.data(), text.size()));
     if (!got || *got != text.size()) return wrong("is not whole");
   }
-  auto parsed = json::parse(text, {.bytesMax = text.size(), .depthMax = 128});
+  auto parsed = json::parse(text, {.bytesMax = text.size(), .depthMax = 100});
   if (!parsed.ok()) return wrong("is not JSON: " + parsed.error().message);
   outcome.result = std::move(parsed).value();
   return {};

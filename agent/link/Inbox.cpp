@@ -68,7 +68,7 @@ Status Inbox::takeCallback(runtime::Runtime& runtime, const Value& body) {
                                  body.text("signature")));
   BELAY_ASSIGN(const base::WaitId wait, base::WaitId::parse(name));
   const std::string text = bytes.empty() ? "null" : bytes;
-  BELAY_TRY(json::check(text));
+  BELAY_TRY(json::check(text, runtime::kIntakeLimits));
   return runtime.waits().answerCallback(wait, text,
                                         "relay (signed at " + body.text("timestamp") + ")");
 }

@@ -16,6 +16,7 @@
 #include "common/base/Ids.h"
 #include "common/base/RateLimit.h"
 #include "common/base/Result.h"
+#include "common/json/Json.h"
 
 namespace belay::runtime {
 
@@ -118,6 +119,11 @@ class InlineStep {
   virtual ~InlineStep() = default;
   virtual base::Result<InlineOutcome> perform(const InlineContext& context) = 0;
 };
+
+/// What an output may have, so that it can be read again from wherever it is wrapped into; and what
+/// comes from outside, so that it can be part of one.
+inline constexpr json::ParseLimits kOutputLimits{.bytesMax = 16u << 20, .depthMax = 120};
+inline constexpr json::ParseLimits kIntakeLimits{.bytesMax = 16u << 20, .depthMax = 100};
 
 /// Keeps a text that is too large for the journal, and gives it back. Threads: any.
 class LargeOutputs {

@@ -164,9 +164,11 @@ std::optional<std::string> RunScope::step(std::string_view id) const {
   if (!child.empty()) writer.member("run", child.str());
   if (!output.empty()) writer.rawMember("output", output);
   if (!ref.empty()) {
-    // A resource that cannot be read leaves the output undefined; the expression that needs it then
-    // fails by name.
-    if (const auto text = outputs_.load(ref)) writer.rawMember("output", *text);
+    auto text = outputs_.load(ref);
+    if (text)
+      writer.rawMember("output", *text);
+    else
+      broken_ = std::move(text).error().in("the output of step " + std::string(id));
   }
   if (failure) {
     writer.name("error");

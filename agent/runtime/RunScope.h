@@ -38,6 +38,7 @@ class RunScope final : public script::Scope {
   const std::string* json(script::Name name) const override;
   const std::string* named(std::string_view name) const override;
   std::optional<std::string> step(std::string_view id) const override;
+  const base::Error* broken() const override { return broken_ ? &*broken_ : nullptr; }
   std::vector<std::string> stepIds() const override;
   std::int64_t nowMs() const override { return nowMs_; }
   std::uint64_t seed() const override { return seed_; }
@@ -70,6 +71,7 @@ class RunScope final : public script::Scope {
   const engine::StepFinished* overlay_ = nullptr;
   const std::string* event_ = nullptr;
   std::optional<std::string> index_;
+  mutable std::optional<base::Error> broken_;
   /// Texts that are made when an expression asks for them.
   mutable std::array<std::optional<std::string>, script::kNameCount> made_;
 };

@@ -8,6 +8,7 @@
 #include "agent/flow/Family.h"
 #include "agent/journal/ResourceTable.h"
 #include "agent/runtime/Steps.h"
+#include "common/base/Text.h"
 #include "common/base/Units.h"
 
 namespace belay::runtime {
@@ -20,6 +21,11 @@ namespace {
 
 /// As much of a text as search finds it by.
 constexpr std::size_t kIndexedBytes = 64u << 10;
+
+/// Messages and reasons quote what peers said, which may be cut or no text at all.
+void makeUtf8(std::string& text) {
+  if (!base::isUtf8(text)) text = base::visible(text, true);
+}
 
 bool isText(std::string_view mediaType) {
   return mediaType.starts_with("text/") || mediaType.find("json") != std::string_view::npos ||
@@ -83,6 +89,11 @@ Status Steps::finishAttempt(LiveRun& run, const StepKey& key, StepResult result)
     result.ok = result.ambiguous = false;
     result.failure = failureOf(kept.error());
     result.failure->nothingLeft = false;
+  }
+  makeUtf8(result.reason);
+  if (result.failure) {
+    makeUtf8(result.failure->code);
+    makeUtf8(result.failure->message);
   }
   if (result.ambiguous) return core_.record(run, engine::StepAmbiguous{key, result.reason});
 

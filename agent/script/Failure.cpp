@@ -127,6 +127,7 @@ std::string excerpt(std::string_view source) {
 }
 
 Status checkBounds(const Realm& realm, std::string_view source) {
+  if (const Error* broken = realm.broken()) return *broken;
   if (realm.wasInterrupted()) {
     return Error{ErrorCode::kExpressionTicks, excerpt(source) + " took more than " +
                                                   std::to_string(realm.limits().ticks) + " ticks"};

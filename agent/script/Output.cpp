@@ -284,6 +284,11 @@ Status Output::text(JSValueConst written) {
     return withinBound();
   }
   if (realm_.isTextOutput(written)) {
+    if (realm_.isCut(written)) {
+      return refuse(
+          "a text of which only the beginning is here; .text is that, and where the "
+          "expression is the whole value, all of it is passed on");
+    }
     const JsValue inner = realm_.textOf(written);
     if (inner.isException()) return thrown();
     return text(JS_IsObject(inner.get()) ? JS_NULL : inner.get());

@@ -228,6 +228,11 @@ bool Realm::isTextOutput(JSValueConst value) const {
          JS_VALUE_GET_PTR(prototype.get()) == JS_VALUE_GET_PTR(textPrototype_);
 }
 
+bool Realm::isCut(JSValueConst textOutput) const {
+  const JsValue cut{context_, JS_GetProperty(context_, textOutput, atoms_.truncated)};
+  return JS_ToBool(context_, cut.get()) > 0;
+}
+
 JsValue Realm::textOf(JSValueConst textOutput) const {
   return {context_, JS_GetProperty(context_, textOutput, atoms_.text)};
 }

@@ -64,10 +64,14 @@ class Realm {
   /// Counts work that is done for the call outside the interpreter; false when the bound is passed.
   bool spend(std::uint64_t ticks);
   bool wasInterrupted() const { return budget_.isSpent(); }
+  /// What the scope of the call could not give; null pointer: nothing.
+  const base::Error* broken() const { return scope_ == nullptr ? nullptr : scope_->broken(); }
 
   /// Parses JSON and makes text outputs of what has their form; an exception if it is no JSON.
   JsValue parse(const std::string& json);
   bool isTextOutput(JSValueConst value) const;
+  /// Whether a text output holds only the beginning of its text.
+  bool isCut(JSValueConst textOutput) const;
   /// The string of a text output.
   JsValue textOf(JSValueConst textOutput) const;
 

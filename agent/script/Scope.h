@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/Result.h"
+
 namespace belay::script {
 
 /// The names that an expression can read, besides `steps` and `functions`.
@@ -36,6 +38,9 @@ class Scope {
   /// JSON text of `{output, status, error, visit, …}` of a step's latest visit; nothing if it has
   /// not run.
   virtual std::optional<std::string> step(std::string_view id) const = 0;
+  /// Why something that was asked for is there and could not be given: the call then fails,
+  /// whatever the expression made of what it got. Null pointer: nothing.
+  virtual const base::Error* broken() const { return nullptr; }
   /// The ids for which step() gives something, in the order of the flow.
   virtual std::vector<std::string> stepIds() const = 0;
 

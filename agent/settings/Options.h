@@ -61,7 +61,7 @@ void visitStoreOptions(SettingsType& s, Visitor& v) {
            "that only wait\n"
            "(for approvals, callbacks, events, times, or while paused) do not count; 0: no bound.");
   v.bytes("limits.inline_output", s.limits.inlineBytes, 1u << 10, 1u << 20,
-          "Outputs above it become resources; expressions read them as before.");
+          "Outputs above it become resources, read as before; of texts, expressions read the beginning.");
   v.number("limits.expression_ticks", s.limits.expressionTicks, 10'000, 1'000'000'000,
            "Work of one expression; about 20 ns each.");
   v.bytes("limits.expression_memory", s.limits.expressionMemoryBytes, 1u << 20, 1u << 30,

@@ -20,7 +20,7 @@ namespace {
 
 std::string mediaTypeOf(const http::ClientResponse& response) {
   const std::string* type = response.headers.find("Content-Type");
-  return type ? *type : "application/octet-stream";
+  return type ? Outputs::toUtf8(*type) : "application/octet-stream";
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ Result<json::Value> HttpAnswer::bodyOf(const http::ClientResponse& response,
   const bool looksJson = mediaType.find("json") != std::string::npos;
   if (wanted_.as == "json" || (wanted_.as == "auto" && looksJson && !body_.empty())) {
     BELAY_ASSIGN(const std::string clean, outputs_.redact(body_));
-    auto parsed = json::parse(clean);
+    auto parsed = json::parse(clean, runtime::kIntakeLimits);
     if (parsed) return parsed;
     // A server that says JSON and sends something else: a person wants to see what it was.
     if (wanted_.as == "json") return std::move(parsed).error().in("body of the response");
@@ -86,10 +86,11 @@ Result<json::Value> HttpAnswer::bodyOf(const http::ClientResponse& response,
 Result<json::Value> HttpAnswer::headersOf(const http::ClientResponse& response) const {
   json::Value headers{json::Object{}};
   for (const http::HeaderField& field : response.headers.fields()) {
-    const std::string name = base::toLower(field.name);
+    const std::string name = Outputs::toUtf8(base::toLower(field.name));
     const std::string before = headers.text(name);
     // A server may give back what it was sent.
-    BELAY_ASSIGN(const std::string value, outputs_.redact(field.value));
+    BELAY_ASSIGN(const std::string clean, outputs_.redact(field.value));
+    const std::string value = Outputs::toUtf8(clean);
     headers.set(name, before.empty() ? value : before + ", " + value);
   }
   return headers;

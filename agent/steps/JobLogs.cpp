@@ -30,15 +30,17 @@ JobLogs::JobLogs(jobs::JobRunner& jobs, const base::JobId& id, const jobs::JobOu
 Status JobLogs::keep(const jobs::JobOutcome& outcome, Outputs& outputs, const std::string& path,
                      json::Value& output, std::vector<journal::ResourceRow>& rows) const {
   const auto one = [&](const char* name, const Result<UniqueFd>& file, const std::string& head,
-                       std::uint64_t bytes) -> Status {
+                       std::uint64_t bytes, std::uint64_t dropped) -> Status {
     if (!file) return file.error();
     BELAY_ASSIGN(json::Value text, outputs.keepFile(head, bytes, file->get(), persist_,
-                                                    path + "." + name, rows));
+                                                    path + "." + name, rows, dropped));
     output.set(name, std::move(text));
+    if (dropped > 0) output.set(std::string(name) + "_dropped", dropped);
     return {};
   };
-  BELAY_TRY(one("stdout", out_, outcome.stdoutHead, outcome.record.stdoutBytes));
-  return one("stderr", err_, outcome.stderrHead, outcome.record.stderrBytes);
+  const jobs::ExitRecord& record = outcome.record;
+  BELAY_TRY(one("stdout", out_, outcome.stdoutHead, record.stdoutBytes, record.stdoutDropped));
+  return one("stderr", err_, outcome.stderrHead, record.stderrBytes, record.stderrDropped);
 }
 
 }  // namespace belay::steps

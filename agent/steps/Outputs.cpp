@@ -22,8 +22,6 @@ using base::Result;
 
 namespace {
 
-constexpr std::uint64_t kLoadBytesMax = 16u << 20;
-
 /// Cuts before the first character that does not fit, so that UTF-8 stays whole.
 std::string_view cut(std::string_view text, std::size_t most) {
   if (text.size() <= most) return text;
@@ -32,9 +30,9 @@ std::string_view cut(std::string_view text, std::size_t most) {
   return text.substr(0, end);
 }
 
-/// NUL and bytes that are no UTF-8 as U+FFFD: the output of a command may be anything, JSON may
-/// not. The resource of a large output has all bytes as they were.
-std::string toUtf8(std::string_view text) {
+}  // namespace
+
+std::string Outputs::toUtf8(std::string_view text) {
   const bool hasNul = text.find('\0') != std::string_view::npos;
   if (!hasNul && base::isUtf8(text)) return std::string(text);
   std::string out;
@@ -52,8 +50,6 @@ std::string toUtf8(std::string_view text) {
   }
   return out;
 }
-
-}  // namespace
 
 journal::ResourceRow Outputs::rowOf(const resources::Resource& resource, std::string_view mediaType,
                                     std::string_view name) const {
@@ -75,7 +71,7 @@ Result<journal::ResourceRow> Outputs::store(std::string_view content, std::strin
 
 Result<std::string> Outputs::load(std::string_view ref) {
   BELAY_ASSIGN(const crypto::Digest digest, resources::parseResourceRef(ref));
-  return store_.read(digest, kLoadBytesMax);
+  return store_.read(digest, runtime::kOutputLimits.bytesMax);
 }
 
 Result<std::string> Outputs::head(std::string_view ref, std::size_t bytesMax) {
@@ -90,7 +86,9 @@ Result<std::string> Outputs::head(std::string_view ref, std::size_t bytesMax) {
   return toUtf8(out);
 }
 
-Result<std::string> Outputs::print(const json::Value& output) const { return redact(json::print(output)); }
+Result<std::string> Outputs::print(const json::Value& output) const {
+  return redact(json::print(output));
+}
 
 Result<std::string> Outputs::redact(std::string_view text) const {
   BELAY_ASSIGN(const std::shared_ptr<const redaction::Redactor> redactor, vault_.redactor());
@@ -112,13 +110,15 @@ Result<json::Value> Outputs::keepText(std::string_view text, flow::Persist persi
                                       std::vector<journal::ResourceRow>& rows) {
   BELAY_ASSIGN(const std::string clean, redact(text));
   const bool tooLarge = clean.size() > inlineMax_;
+  std::string shown = toUtf8(cut(clean, inlineMax_));
+  const bool whole = !tooLarge && shown == clean;
   std::optional<std::string> ref;
-  if (persist == flow::Persist::kAlways || (persist == flow::Persist::kAuto && tooLarge)) {
+  if (persist == flow::Persist::kAlways || (persist == flow::Persist::kAuto && !whole)) {
     BELAY_ASSIGN(journal::ResourceRow row, store(clean, "text/plain", name));
     ref = row.ref;
     rows.push_back(std::move(row));
   }
-  return script::makeTextOutput(toUtf8(cut(clean, inlineMax_)), tooLarge, std::move(ref));
+  return script::makeTextOutput(std::move(shown), tooLarge, std::move(ref));
 }
 
 Result<resources::Resource> Outputs::putRedacted(int file) {
@@ -150,7 +150,8 @@ bool Outputs::needsFile(std::uint64_t size, flow::Persist persist) const {
 
 Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size, int file,
                                       flow::Persist persist, std::string_view name,
-                                      std::vector<journal::ResourceRow>& rows) {
+                                      std::vector<journal::ResourceRow>& rows,
+                                      std::uint64_t dropped) {
   std::optional<std::string> ref;
   if (needsFile(size, persist)) {
     BELAY_ASSIGN(const resources::Resource resource, putRedacted(file));
@@ -161,8 +162,17 @@ Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size,
   BELAY_ASSIGN(std::shared_ptr<const redaction::Redactor> redactor, vault_.redactor());
   redaction::RedactingStream stream(std::move(redactor));
   std::string clean = stream.push(head);
-  if (head.size() >= size) clean += stream.finish();
-  return script::makeTextOutput(toUtf8(cut(clean, inlineMax_)), size > inlineMax_, std::move(ref));
+  const bool all = head.size() >= size;
+  if (all) clean += stream.finish();
+  std::string shown = toUtf8(cut(clean, inlineMax_));
+  if (all && !ref && persist == flow::Persist::kAuto && shown != clean) {
+    BELAY_ASSIGN(journal::ResourceRow row, store(clean, "text/plain", name));
+    ref = row.ref;
+    rows.push_back(std::move(row));
+  }
+  // What is left of it can be found, and is not passed on for the whole.
+  if (dropped > 0) ref.reset();
+  return script::makeTextOutput(std::move(shown), size > inlineMax_ || dropped > 0, std::move(ref));
 }
 
 }  // namespace belay::steps

@@ -35,10 +35,15 @@ class Outputs final : public runtime::LargeOutputs {
   bool needsFile(std::uint64_t size, flow::Persist persist) const;
   /// The same for a file that may be larger than memory: `head` is its beginning, `file` all of it;
   /// -1 does where it is not needed.
-  /// Where `head` was cut within what may be a secret, the text ends before it.
+  /// Where `head` was cut within what may be a secret, the text ends before it. `dropped` bytes of
+  /// the text are in no file any more.
   base::Result<json::Value> keepFile(std::string_view head, std::uint64_t size, int file,
                                      flow::Persist persist, std::string_view name,
-                                     std::vector<journal::ResourceRow>& rows);
+                                     std::vector<journal::ResourceRow>& rows,
+                                     std::uint64_t dropped = 0);
+  /// NUL and bytes that are no UTF-8 as U+FFFD: the output of a command may be anything, JSON may
+  /// not. A text that this changed is kept as a resource, too, with all bytes as they were.
+  static std::string toUtf8(std::string_view text);
   /// `{ref, digest, size, media_type, name}` of a resource that was just stored.
   static json::Value describe(const journal::ResourceRow& row);
 
@@ -48,7 +53,9 @@ class Outputs final : public runtime::LargeOutputs {
   /// once it was parsed.
   base::Result<std::string> print(const json::Value& output) const;
   /// For a text that comes in pieces. Sharers: see Vault::redactor().
-  base::Result<std::shared_ptr<const redaction::Redactor>> redactor() const { return vault_.redactor(); }
+  base::Result<std::shared_ptr<const redaction::Redactor>> redactor() const {
+    return vault_.redactor();
+  }
   journal::ResourceRow rowOf(const resources::Resource& resource, std::string_view mediaType,
                              std::string_view name) const;
   resources::ResourceStore& resources() { return store_; }

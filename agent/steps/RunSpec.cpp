@@ -26,7 +26,7 @@ base::Status readStdin(const json::Value& values, const Fields& fields, RunSpec&
   if (given->flag("truncated")) {
     return Error{ErrorCode::kInvalidArgument,
                  "stdin is an output that was cut and not kept; set persist: auto or always on the "
-                 "step that made it"};
+                 "step that made it, and a larger max_output where that dropped some of it"};
   }
   BELAY_ASSIGN(spec.stdinText, fields.text("stdin"));
   return {};

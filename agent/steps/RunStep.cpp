@@ -79,15 +79,14 @@ Status keepFiles(Ended& ended, Outputs& outputs, json::Value& output,
     BELAY_ASSIGN(const std::string name, outputs.redact(file.name));
     if (!file.problem.empty()) {
       if (verdict) {
-        verdict = Error{ErrorCode::kJobResult,
-                        (file.collected ? "collect " : "attach ") + base::visible(name) + ": " +
-                            file.problem};
+        verdict = Error{ErrorCode::kJobResult, (file.collected ? "collect " : "attach ") +
+                                                   base::visible(name) + ": " + file.problem};
       }
       continue;
     }
     if (!ended.files[i]) return ended.files[i].error();
-    BELAY_TRY(outputs.keepFile({}, file.bytes, ended.files[i]->get(), flow::Persist::kAlways,
-                               name, rows));
+    BELAY_TRY(outputs.keepFile({}, file.bytes, ended.files[i]->get(), flow::Persist::kAlways, name,
+                               rows));
     rows.back().mediaType = "application/octet-stream";
     (file.collected ? collected : attached).set(name, Outputs::describe(rows.back()));
   }
@@ -106,6 +105,8 @@ Result<StepResult> resultOf(Ended& ended, Outputs& outputs, json::Value out, jso
   if (record.end == jobs::JobEnd::kSignalled) output.set("signal", record.signal);
   output.set("stdout", std::move(out));
   output.set("stderr", std::move(err));
+  if (record.stdoutDropped > 0) output.set("stdout_dropped", record.stdoutDropped);
+  if (record.stderrDropped > 0) output.set("stderr_dropped", record.stderrDropped);
   if (ended.outcome.result) output.set("result", *ended.outcome.result);
   output.set("duration_ms", result.durationMs);
   const Status kept = keepFiles(ended, outputs, output, rows);
@@ -453,7 +454,8 @@ void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
   if (!outcome) return fail(attempt, outcome.error(), outcome.error().code == ErrorCode::kJobSpawn);
   const auto spec = readRunSpec(attempt, settings_);
   if (!spec) return fail(attempt, spec.error(), false);
-  auto ended = std::make_shared<Ended>(Ended{attempt, id, std::move(*outcome), spec->okExitCodes, {}});
+  auto ended =
+      std::make_shared<Ended>(Ended{attempt, id, std::move(*outcome), spec->okExitCodes, {}});
   for (const jobs::KeptFile& file : ended->outcome.files) {
     ended->files.push_back(file.problem.empty() ? world_.jobs.openFile(id, file.number)
                                                 : Result<base::UniqueFd>(base::UniqueFd()));
@@ -476,14 +478,16 @@ void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
         BELAY_ASSIGN(const std::string clean, world_.outputs.print(*ended->outcome.result));
         BELAY_ASSIGN(ended->outcome.result, json::parse(clean));
       }
-      BELAY_ASSIGN(json::Value out,
-                   world_.outputs.keepFile(ended->outcome.stdoutHead, record.stdoutBytes,
-                                           (*standardOut)->get(), ended->attempt.persist,
-                                           ended->attempt.key.path + ".stdout", rows));
-      BELAY_ASSIGN(json::Value err,
-                   world_.outputs.keepFile(ended->outcome.stderrHead, record.stderrBytes,
-                                           (*standardErr)->get(), ended->attempt.persist,
-                                           ended->attempt.key.path + ".stderr", rows));
+      BELAY_ASSIGN(
+          json::Value out,
+          world_.outputs.keepFile(ended->outcome.stdoutHead, record.stdoutBytes,
+                                  (*standardOut)->get(), ended->attempt.persist,
+                                  ended->attempt.key.path + ".stdout", rows, record.stdoutDropped));
+      BELAY_ASSIGN(
+          json::Value err,
+          world_.outputs.keepFile(ended->outcome.stderrHead, record.stderrBytes,
+                                  (*standardErr)->get(), ended->attempt.persist,
+                                  ended->attempt.key.path + ".stderr", rows, record.stderrDropped));
       return resultOf(*ended, world_.outputs, std::move(out), std::move(err), std::move(rows));
     };
     auto result = keep();

@@ -29,7 +29,7 @@ constexpr std::size_t kSweptMost = 100;
 /// The body as JSON, or as text where it is none.
 Result<std::string> bodyJson(const std::string& body) {
   if (body.empty()) return std::string("null");
-  if (json::check(body)) return body;
+  if (json::check(body, runtime::kIntakeLimits)) return body;
   if (!base::isUtf8(body)) {
     return Error{ErrorCode::kJsonSyntax, "the body of the delivery is neither JSON nor text"};
   }

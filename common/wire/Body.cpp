@@ -60,7 +60,8 @@ Result<std::int64_t> numberMember(const Value& body, std::string_view name, std:
 
 Result<Value> parseBody(std::string_view text) {
   if (text.empty()) return Value(json::Object{});
-  BELAY_ASSIGN(Value body, json::parse(text));
+  // Not so deep that what it becomes part of could not be read again.
+  BELAY_ASSIGN(Value body, json::parse(text, {.depthMax = 100}));
   if (body.isObject()) return body;
   return Error{ErrorCode::kInvalidArgument,
                "the body must be a JSON object, it is " + std::string(json::kindName(body))};

@@ -6,6 +6,7 @@ import time
 
 import belay
 import check
+from rawserver import RawServer
 from servers import Authority, Proxy, Server
 
 
@@ -52,6 +53,38 @@ def test_another_name_is_refused():
         shown = host.run(call("https://localhost:%d/" % wrong.port))
         check.equal("BLY-TLS-CERTIFICATE", shown["run"]["error"]["code"], str(shown)[:600])
         check.equal([], wrong.seen)
+
+
+def test_what_a_peer_sends_cannot_make_a_run_unreadable():
+    deep = "[" * 110 + "]" * 110
+    def answer(_, peer):
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json; x=\xe9\r\nX-Name: caf\xe9\r\n"
+                  b"Content-Length: %d\r\n\r\n" % len(deep) + deep.encode())
+    with RawServer(answer) as server, belay.started() as host:
+        shown = host.run(call("http://127.0.0.1:%d/" % server.port))
+        check.equal("succeeded", shown["run"]["status"], str(shown)[:600])
+        check.has(shown["run"]["output"]["answer"]["headers"]["x-name"], "caf\ufffd")
+        check.equal(deep, shown["run"]["output"]["answer"]["body"]["text"])
+        host.kill()
+        host.start()
+        check.equal(shown["run"]["output"], host.show(shown["run"]["id"])["run"]["output"])
+
+
+def test_answers_that_nest_too_deep_are_refused_where_they_come_in():
+    with belay.started() as host:
+        run = host.start_run({"slug": "w", "steps": [{"id": "a", "wait": {"callback": {"summary": "?"}, "timeout": "1h"}}]})
+        wait = host.open_wait(run)["id"]
+        try:
+            host.post("/v1/callbacks/" + wait, json.loads("[" * 102 + "]" * 102))
+            raise AssertionError("it was taken")
+        except belay.ApiError as error:
+            check.equal("BLY-LIMIT", error.code)
+        deep = {"id": "c", "function": {"code": "let x = []; for (let i = 0; i < 119; i++) x = [x]; return x"}}
+        nested = {"slug": "d", "steps": [{"id": "a", "for_each": {"items": [1], "steps": [
+            {"id": "b", "for_each": {"items": [1], "steps": [deep]}}]}}]}
+        shown = host.run(nested)
+        check.equal("failed", shown["run"]["status"])
+        check.equal("BLY-LIMIT", shown["run"]["error"]["code"], str(shown)[:600])
 
 
 def test_redirects_are_not_followed():

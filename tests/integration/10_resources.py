@@ -48,6 +48,62 @@ def test_more_than_the_bound_is_dropped_and_said():
         check.equal({"truncated": True, "err": "end\n"}, shown["run"]["output"])
 
 
+def test_what_was_dropped_is_not_passed_on_for_the_whole():
+    flow = {"slug": "cut", "steps": [
+        {"id": "a", "run": {"script": "head -c 5000 /dev/zero | tr '\\0' 'y'", "max_output": 100}},
+        {"id": "b", "run": {"command": ["cat"], "stdin": "${{ steps.a.output.stdout }}"}}],
+        "output": "${{ steps.a.output }}"}
+    with belay.started() as host:
+        shown = host.run(flow)
+        check.equal("failed", shown["run"]["status"])
+        check.has(shown["run"]["error"]["message"], "max_output")
+        del flow["steps"][1]
+        output = host.run(flow)["run"]["output"]
+        check.equal({"text": "y" * 100, "truncated": True, "ref": None}, output["stdout"])
+        check.equal([4900, False], [output["stdout_dropped"], "stderr_dropped" in output])
+
+
+def test_a_beginning_is_not_put_into_a_text_for_the_whole():
+    flow = {"slug": "head", "steps": [
+        {"id": "a", "run": {"script": "head -c 200000 /dev/zero | tr '\\0' 'y'"}},
+        {"id": "b", "run": {"command": ["cat"], "stdin": "all: ${{ steps.a.output.stdout }}"}}]}
+    with belay.started() as host:
+        shown = host.run(flow)
+        check.equal("failed", shown["run"]["status"])
+        check.has(shown["run"]["error"]["message"], "only the beginning")
+        flow["steps"][1]["run"]["stdin"] = "head: ${{ steps.a.output.stdout.text }}"
+        check.equal("succeeded", host.run(flow)["run"]["status"])
+
+
+def test_bytes_that_are_no_text_are_kept():
+    flow = {"slug": "bytes", "steps": [
+        {"id": "a", "run": {"script": "printf '\\377\\000\\001'"}},
+        {"id": "b", "run": {"script": "od -An -tx1", "stdin": "${{ steps.a.output.stdout }}"}}],
+        "output": {"hex": "${{ steps.b.output.stdout.text.trim() }}", "shown": "${{ steps.a.output.stdout.text }}"}}
+    with belay.started() as host:
+        check.equal({"hex": "ff 00 01", "shown": "\ufffd\ufffd\x01"}, host.run(flow)["run"]["output"])
+
+
+def test_an_output_that_cannot_be_read_fails_who_asks():
+    flow = {"slug": "lost", "steps": [
+        {"id": "a", "function": {"code": "return {big: 'x'.repeat(200000)}"}},
+        {"id": "ask", "wait": {"approval": {"summary": "?"}, "timeout": "1h"}},
+        {"id": "b", "when": "${{ !steps.a.output?.bad }}", "run": {"command": ["echo", "done"]}}]}
+    with belay.started() as host:
+        run = host.start_run(flow)
+        wait = host.open_wait(run)["id"]
+        digest = ref_of(host, run)["digest"].split(":")[-1]
+        host.kill()
+        path = glob.glob(host.state + "/resources/**/*" + digest[4:], recursive=True)[0]
+        os.chmod(path, 0o600)
+        with open(path, "r+b") as file:
+            file.write(b"!")
+        host.start()
+        check.equal(0, host.cli("approve", wait).code)
+        shown = host.wait_run(run)
+        check.equal(["failed", "BLY-RESOURCE-DAMAGED"], [shown["run"]["status"], shown["run"]["error"]["code"]], str(shown)[:600])
+
+
 def test_a_flipped_bit_is_found():
     with belay.started() as host:
         shown = host.run(writer("head -c 300000 /dev/zero | tr '\\0' 'z'"))
