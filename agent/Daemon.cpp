@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,7 +91,6 @@ class Daemon {
   const std::string& state() const { return options_.paths.stateFolder; }
   settings::StateLayout layout() const { return {state()}; }
 
-  Status lockState();
   api::ApiOptions apiOptions() const;
   Status openVault();
   Status openStores();
@@ -175,19 +173,6 @@ class Daemon {
 Daemon::~Daemon() {
   if (drainer_.joinable()) drainer_.join();
   api_.reset();
-}
-
-Status Daemon::lockState() {
-  if (!base::fileExists(layout().keys())) {
-    return Error{ErrorCode::kNotInitialised, "there are no keys in " + state(), {"belay init"}};
-  }
-  const std::string path = state() + "/daemon.lock";
-  lock_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock_.valid()) return base::errnoError(errno, "open " + path);
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    return Error{ErrorCode::kAlreadyRunning, "another daemon uses " + state(), {"belay doctor"}};
-  }
-  return {};
 }
 
 Status Daemon::openVault() {
@@ -511,7 +496,7 @@ Status Daemon::watchSignals() {
 }
 
 Status Daemon::open() {
-  BELAY_TRY(lockState());
+  BELAY_ASSIGN(lock_, lockState(layout()));
   BELAY_ASSIGN(trust::Policy policy,
                cli::readPolicy(options_.paths.configFile, options_.settings, world_.system));
   policy_ = std::make_unique<trust::Policy>(std::move(policy));

@@ -228,7 +228,7 @@ std::vector<Check> allChecks(Invocation& invocation) {
                        : Check{"settings", Verdict::kInfo,
                                "no " + found.paths.configFile + ": defaults are in force",
                                "belay init"});
-  add(checkStateFolder(found));
+  add(checkStateFolder(invocation, found));
   add(checkKeys(invocation, found));
   ApiRequest request;
   request.target = "/v1/daemon";

@@ -119,10 +119,22 @@ std::string_view verdictName(Verdict verdict) {
   return "fail";
 }
 
-std::vector<Check> checkStateFolder(const Installation& where) {
+std::vector<Check> checkStateFolder(const Invocation& invocation, const Installation& where) {
   const std::string& folder = where.paths.stateFolder;
-  if (!base::fileExists(folder))
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0)
     return {{"state folder", Verdict::kFail, folder + " is not there", "belay init"}};
+  // The system's belongs to the user of its daemon, and to nobody who only asks it.
+  const uid_t self = invocation.world().uid;
+  if (where.paths.system && self != 0 && self != info.st_uid)
+    return {{"state folder", Verdict::kInfo,
+             folder + " belongs to uid " + std::to_string(info.st_uid), ""},
+            checkSpace(folder)};
+  struct stat lock {};
+  if (::lstat((folder + "/daemon.lock").c_str(), &lock) == 0 && lock.st_uid != info.st_uid)
+    return {{"state folder", Verdict::kFail,
+             folder + "/daemon.lock belongs to another user than its folder",
+             "chown -R --reference=" + folder + " " + folder}};
   const Status safe =
       journal::checkStateFolder(where.layout().journal(), journal::FolderRules{true, false, {}});
   if (!safe)

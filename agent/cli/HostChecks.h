@@ -19,7 +19,7 @@ std::string_view verdictName(Check::Verdict verdict);
 
 // Each looks, changes nothing, and never fails as a whole.
 
-std::vector<Check> checkStateFolder(const Installation& where);
+std::vector<Check> checkStateFolder(const Invocation& invocation, const Installation& where);
 std::vector<Check> checkKeys(const Invocation& invocation, const Installation& where);
 std::vector<Check> checkHost(const Invocation& invocation, const Installation& where);
 

@@ -114,7 +114,9 @@ std::string absolute(const Invocation& invocation, const std::string& path) {
   return invocation.world().folder + "/" + path;
 }
 
-Status makeState(const Invocation& invocation, const Installation& where, Making& making) {
+/// Gives what starts the daemon that the folder is for.
+Result<std::string> makeState(const Invocation& invocation, const Installation& where,
+                              Making& making) {
   const std::string& folder = where.paths.stateFolder;
   api::AccountFiles files;
   const api::Accounts& accounts = files.current();
@@ -125,11 +127,15 @@ Status makeState(const Invocation& invocation, const Installation& where, Making
   const bool isService =
       invocation.world().uid == 0 && service && group && folder == "/var/lib/belay";
   BELAY_TRY(making.folder(folder, 0700));
-  if (!isService) return making.keys(where.layout().keys());
+  if (!isService) {
+    BELAY_TRY(making.keys(where.layout().keys()));
+    return std::string();
+  }
   BELAY_TRY(making.give(folder, *service, *group));
   ActingAs acting;
   BELAY_TRY(acting.begin(*service, *group));
-  return making.keys(where.layout().keys());
+  BELAY_TRY(making.keys(where.layout().keys()));
+  return std::string("systemctl enable --now belay");
 }
 
 Result<api::Envelope> init(Invocation& invocation) {
@@ -149,7 +155,7 @@ Result<api::Envelope> init(Invocation& invocation) {
   BELAY_TRY(
       making.file(paths.configFile, settingsText(stateFolder, socket), paths.system ? 0644 : 0600));
   BELAY_ASSIGN(const Installation where, findInstallation(world, invocation.arguments()));
-  BELAY_TRY(makeState(invocation, where, making));
+  BELAY_ASSIGN(std::string start, makeState(invocation, where, making));
   BELAY_TRY(making.folder(parentOf(where.paths.socket), where.paths.system ? 0755 : 0700));
 
   api::Envelope out;
@@ -159,7 +165,7 @@ Result<api::Envelope> init(Invocation& invocation) {
   out.data.set("entries", making.take());
   const std::string flags = config.empty() ? "" : " --config " + where.paths.configFile;
   json::Array next;
-  next.emplace_back("belay" + flags + " daemon");
+  next.emplace_back(start.empty() ? "belay" + flags + " daemon" : std::move(start));
   next.emplace_back("belay" + flags + " doctor");
   next.emplace_back("belay" + flags + " flow run FILE --wait");
   out.data.set("actions", std::move(next));

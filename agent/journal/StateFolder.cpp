@@ -61,13 +61,16 @@ Error unsafe(const std::string& path, const std::string& why, std::string action
   return Error{ErrorCode::kStateFolderUnsafe, path + " " + why, {std::move(action)}};
 }
 
-Status checkOwnerAndMode(const std::string& path, const struct stat& info, bool readOnly) {
+/// Never advises to take the folder over: its owner is whom the daemon runs as.
+Status checkOwnerAndMode(const std::string& path, const struct stat& info, bool readOnly,
+                         const std::string& folder = "") {
   const uid_t self = ::geteuid();
   if (info.st_uid != self && !(readOnly && self == 0)) {
-    return unsafe(path,
-                  "belongs to uid " + std::to_string(info.st_uid) + ", this process is uid " +
-                      std::to_string(self),
-                  "run as the owner, or: chown " + std::to_string(self) + " " + path);
+    const std::string owner = std::to_string(info.st_uid);
+    return unsafe(path, "belongs to uid " + owner + ", this process is uid " + std::to_string(self),
+                  folder.empty()
+                      ? "sudo -u '#" + owner + "' belay …, or, to start it: systemctl start belay"
+                      : "chown --reference=" + folder + " " + path);
   }
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return unsafe(path, "can be written by others (mode " + modeText(info.st_mode & 07777) + ")",
@@ -83,7 +86,7 @@ Result<std::uint64_t> askSystem(const std::string& folder) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(info.f_type));
 }
 
-Status checkFile(const std::string& path, bool readOnly) {
+Status checkFile(const std::string& path, bool readOnly, const std::string& folder) {
   struct stat info {};
   if (::lstat(path.c_str(), &info) != 0) {
     return errno == ENOENT ? Status{} : Status{base::errnoError(errno, "look at " + path)};
@@ -96,7 +99,7 @@ Status checkFile(const std::string& path, bool readOnly) {
     return unsafe(path, "has " + std::to_string(info.st_nlink) + " names (hard links)",
                   "remove the other names");
   }
-  return checkOwnerAndMode(path, info, readOnly);
+  return checkOwnerAndMode(path, info, readOnly, folder);
 }
 
 }  // namespace
@@ -120,7 +123,12 @@ Status checkStateFolder(const std::string& path, const FolderRules& rules) {
   const base::UniqueFd fd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   struct stat info {};
   if (!fd.valid() || ::fstat(fd.get(), &info) != 0) {
-    return base::errnoError(errno, "open state folder " + folder);
+    Error error = base::errnoError(errno, "open state folder " + folder);
+    if (error.code == ErrorCode::kNotFound) {
+      error.code = ErrorCode::kNotInitialised;
+      error.actions = {"belay init"};
+    }
+    return error;
   }
   BELAY_TRY(checkOwnerAndMode(folder, info, rules.readOnly));
   BELAY_ASSIGN(const std::uint64_t magic,
@@ -131,7 +139,7 @@ Status checkStateFolder(const std::string& path, const FolderRules& rules) {
                      ", where other hosts can write and locks cannot be trusted",
                  {"put the state folder on a local disk"}};
   }
-  return checkFile(path, rules.readOnly);
+  return checkFile(path, rules.readOnly, folder);
 }
 
 Status makePrivateFile(const std::string& path) {

@@ -28,7 +28,7 @@ std::optional<std::string_view> networkFileSystem(std::uint64_t magic, bool allo
 
 /// Checks the folder of a journal, and the journal's file when it is there: SQLite is safe only on
 /// a local file system, in a folder that nobody else can write, and in a file with one name.
-/// Errors: kStateFolderUnsafe, kNetworkFileSystem, kIo; kNotFound when there is no folder.
+/// Errors: kStateFolderUnsafe, kNetworkFileSystem, kIo; kNotInitialised when there is no folder.
 base::Status checkStateFolder(const std::string& path, const FolderRules& rules);
 
 /// Makes the file empty with mode 0600, unless it is there: SQLite itself would let others read it.
