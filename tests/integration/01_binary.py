@@ -88,5 +88,15 @@ def test_units_are_hardened():
             raise AssertionError("\n".join((done.stdout + done.stderr).splitlines()[-15:]))
 
 
+def test_a_stop_of_the_daemon_leaves_the_spawner_its_socket():
+    said = {}
+    for unit in ("belay.service", "belay-spawner.socket"):
+        with open(os.path.join(ROOT, "systemd", unit), encoding="ascii") as file:
+            said[unit] = file.read()
+    check.has(said["belay-spawner.socket"], "=/run/belay/spawner.sock\n")
+    check.has(said["belay.service"], "\nRuntimeDirectory=belay\n")
+    check.has(said["belay.service"], "\nRuntimeDirectoryPreserve=yes\n")
+
+
 if __name__ == "__main__":
     check.main(globals())
