@@ -46,19 +46,21 @@ Result<Installation> findInstallation(const World& world, const ParsedArguments&
   BELAY_ASSIGN(out.paths, findMode(world, arguments));
   const std::string named = flagOr(arguments, world, "config", "BELAY_CONFIG");
   if (!named.empty()) out.paths.configFile = named;
+  const std::string socket = flagOr(arguments, world, "socket", "BELAY_SOCKET");
   auto text = base::readFile(out.paths.configFile, kSettingsBytesMax);
   if (text) {
     BELAY_ASSIGN(out.settings, settings::parseSettings(*text, out.paths.configFile));
     out.hasConfigFile = true;
-  } else if (!named.empty() || text.error().code != ErrorCode::kNotFound) {
+  } else if (const bool missing = text.error().code == ErrorCode::kNotFound;
+             !named.empty() || (!missing && socket.empty())) {
+    // Who says where the socket is need not be able to read the settings of the daemon.
     Error error = std::move(text).error();
     error.code = ErrorCode::kSettingsInvalid;
-    if (error.actions.empty()) error.actions = {"belay init"};
+    error.actions = {missing ? "belay init" : "belay --socket " + out.paths.socket + " …"};
     return std::move(error).in("settings");
   }
   if (!out.settings.state.folder.empty()) out.paths.stateFolder = out.settings.state.folder;
   if (!out.settings.api.socket.empty()) out.paths.socket = out.settings.api.socket;
-  const std::string socket = flagOr(arguments, world, "socket", "BELAY_SOCKET");
   if (!socket.empty()) out.paths.socket = socket;
   return out;
 }

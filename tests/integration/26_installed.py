@@ -72,6 +72,19 @@ OPERATED = """
 """
 
 
+def test_an_operator_needs_no_right_but_that_to_the_socket():
+    said = installed(OPERATED + """
+        as alice $BELAY run list; echo "alice: $?"; as 993 $BELAY run list; echo "stranger: $?"
+        chmod 0700 /etc/belay
+        as alice $BELAY --socket /run/belay/belay.sock run list; echo "closed: $?"
+        as alice $BELAY run list; kill $!""")
+    check.has(said, "alice: 0\n")
+    check.has(said, "stranger: 7\n")
+    check.has(said, "BLY-PERMISSION")
+    check.has(said, "closed: 0\n")
+    check.has(said, "try: belay --socket /run/belay/belay.sock")
+
+
 def test_the_doctor_advises_nobody_to_take_the_state_folder_over():
     said = installed(OPERATED + "as alice $BELAY doctor; echo \"doctor: $?\"; kill $!")
     check.has(said, "info  state folder")
