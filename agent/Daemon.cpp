@@ -23,7 +23,7 @@
 #include "agent/agents/LockFile.h"
 #include "agent/api/ApiServer.h"
 #include "agent/cli/PolicyFile.h"
-#include "agent/flow/AgentRules.h"
+#include "agent/cli/SettingsChecks.h"
 #include "agent/jobs/JobCgroup.h"
 #include "agent/jobs/PosixJobRunner.h"
 #include "agent/jobs/SyscallFilter.h"
@@ -287,7 +287,7 @@ Status Daemon::makeClient() {
   resolver_ = std::make_unique<http::SystemResolver>();
   policyResolver_ = std::make_unique<steps::PolicyResolver>(*resolver_, *policy_);
   http::ClientSettings client;
-  BELAY_ASSIGN(client.proxy, proxyOf(options_.settings.http.proxy, options_.settings.http.noProxy,
+  BELAY_ASSIGN(client.proxy, cli::proxyOf(options_.settings.http.proxy, options_.settings.http.noProxy,
                                      world_.environment));
   client.caFile = options_.settings.http.caFile;
   client.environment = world_.environment;
@@ -358,7 +358,6 @@ Status Daemon::makeSteps() {
 }
 
 Status Daemon::makeAgentStep(const settings::JobSettings& jobs) {
-  BELAY_TRY(flow::checkHostAgents(options_.settings.agents));
   agentStep_ = std::make_unique<steps::AgentStep>(
       steps::AgentStep::World{
           *runStep_, *jobs_, *outputs_, *filePool_, world_.clock, world_.log, state() + "/agents",
@@ -413,7 +412,7 @@ Result<crypto::P256PublicKey> Daemon::hostPublicKey() {
 Status Daemon::makeLink() {
   const settings::LinkSettings& settings = options_.settings.link;
   http::ClientSettings client;
-  BELAY_ASSIGN(client.proxy, proxyOf(settings.proxy, settings.noProxy, world_.environment));
+  BELAY_ASSIGN(client.proxy, cli::proxyOf(settings.proxy, settings.noProxy, world_.environment));
   client.caFile = settings.caFile;
   client.environment = world_.environment;
   client.pins = settings.pins;

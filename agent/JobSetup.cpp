@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "agent/api/Accounts.h"
+#include "agent/cli/SettingsChecks.h"
 #include "common/base/Files.h"
 
 namespace belay {
@@ -17,15 +17,6 @@ using base::Status;
 using jobs::JobProfile;
 
 namespace {
-
-std::optional<jobs::JobUser> findUser(std::string_view name) {
-  api::AccountFiles files;
-  const api::Accounts& accounts = files.current();
-  const auto uid = accounts.uidOf(name);
-  const auto gid = uid ? accounts.groupOf(*uid) : std::nullopt;
-  if (!gid) return std::nullopt;
-  return jobs::JobUser{*uid, *gid, false};
-}
 
 /// Its users must reach what is theirs in it, and may list nothing.
 Status makeUserFolder(const std::string& folder) {
@@ -39,7 +30,7 @@ Status makeUserFolder(const std::string& folder) {
 Result<std::unique_ptr<jobs::Isolation>> makeIsolation(const settings::JobSettings& settings,
                                                        const std::string& stateFolder,
                                                        const jobs::JobRunner& runner) {
-  BELAY_ASSIGN(std::vector<jobs::JobUser> users, jobs::parseJobUsers(settings.users, &findUser));
+  BELAY_ASSIGN(std::vector<jobs::JobUser> users, jobs::parseJobUsers(settings.users, &cli::findJobUser));
   jobs::IsolationSettings isolation;
   const JobProfile byUsers = users.empty() ? JobProfile::kBare : JobProfile::kUser;
   isolation.least = jobs::parseProfile(settings.profile).value_or(byUsers);

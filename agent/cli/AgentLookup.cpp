@@ -77,8 +77,12 @@ Result<HostAgents> findHostAgents(Invocation& invocation) {
     if (base::isExecutable(locked.binary)) agent.path = locked.binary;
     out.all.push_back(std::move(agent));
   }
-  std::sort(out.all.begin(), out.all.end(),
-            [](const HostAgent& a, const HostAgent& b) { return a.name < b.name; });
+  // A handful: std::sort would be more code than all that is above.
+  for (auto first = out.all.begin(); first != out.all.end(); ++first) {
+    for (auto other = first; other != out.all.end(); ++other) {
+      if (other->name < first->name) std::swap(*first, *other);
+    }
+  }
   return out;
 }
 

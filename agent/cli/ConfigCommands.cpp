@@ -1,8 +1,6 @@
 #include "agent/cli/Commands.h"
 #include "agent/cli/Inputs.h"
-#include "agent/cli/PolicyFile.h"
-#include "agent/flow/AgentRules.h"
-#include "agent/vault/ConnectionStore.h"
+#include "agent/cli/SettingsChecks.h"
 
 // config check and config defaults.
 
@@ -17,21 +15,23 @@ namespace {
 Result<api::Envelope> check(Invocation& invocation) {
   Installation where;
   if (const auto file = invocation.positional(0)) {
-    BELAY_ASSIGN(const std::string text, readText(invocation, *file, kInputBytesMax));
-    BELAY_ASSIGN(where.settings, settings::parseSettings(text, *file));
+    BELAY_ASSIGN(where.text, readText(invocation, *file, kInputBytesMax));
+    BELAY_ASSIGN(where.settings, settings::parseSettings(where.text, *file));
+    where.paths.socket = where.settings.api.socket;
     where.paths.configFile = *file;
     where.hasConfigFile = true;
   } else {
     BELAY_ASSIGN(const Installation* found, invocation.installation());
     where = *found;
   }
-  BELAY_ASSIGN(const auto connections, vault::ConnectionStore::parse(where.settings.connections));
-  BELAY_TRY(flow::checkHostAgents(where.settings.agents));
-  BELAY_TRY(readPolicy(where.paths.configFile, where.settings, where.paths.system));
+  BELAY_TRY(checkSettings(where, invocation.world().environment));
   api::Envelope out;
   out.data.set("file", where.hasConfigFile ? Value(where.paths.configFile) : Value());
   out.data.set("settings", settings::toJson(where.settings));
-  out.data.set("connections", static_cast<std::int64_t>(connections.all().size()));
+  const Value& connections = where.settings.connections;
+  out.data.set("connections", connections.isObject()
+                                  ? static_cast<std::int64_t>(connections.asObject().size())
+                                  : 0);
   return out;
 }
 
@@ -52,15 +52,16 @@ std::string printDefaults(const Invocation&, const Value& data) { return data.te
 
 }  // namespace
 
-const Command kConfigCheckCommand{"config check",
-                                  "[FILE]",
-                                  "check settings and policy, and show the settings in force with --json",
-                                  "Without FILE: the settings that this command line means. The "
-                                  "exit code is 3 when they are not valid.",
-                                  {},
-                                  &check,
-                                  &printChecked,
-                                  Completes::kFile};
+const Command kConfigCheckCommand{
+    "config check",
+    "[FILE]",
+    "check settings and policy, and show the settings in force with --json",
+    "Without FILE: the settings that this command line means. The "
+    "exit code is 3 when they are not valid.",
+    {},
+    &check,
+    &printChecked,
+    Completes::kFile};
 
 const Command kConfigDefaultsCommand{"config defaults",
                                      "",

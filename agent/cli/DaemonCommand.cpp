@@ -1,5 +1,6 @@
 #include "agent/cli/Commands.h"
 #include "agent/cli/Invocation.h"
+#include "agent/cli/SettingsChecks.h"
 
 namespace belay::cli {
 
@@ -9,6 +10,7 @@ namespace {
 
 Result<api::Envelope> runDaemon(Invocation& invocation) {
   BELAY_ASSIGN(const Installation* where, invocation.installation());
+  BELAY_TRY(checkSettings(*where, invocation.world().environment));
   DaemonOptions options{where->settings, where->paths,
                         where->hasConfigFile ? where->paths.configFile : ""};
   // Its output is its log.

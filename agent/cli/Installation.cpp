@@ -51,6 +51,7 @@ Result<Installation> findInstallation(const World& world, const ParsedArguments&
   if (text) {
     BELAY_ASSIGN(out.settings, settings::parseSettings(*text, out.paths.configFile));
     out.hasConfigFile = true;
+    out.text = std::move(*text);
   } else if (const bool missing = text.error().code == ErrorCode::kNotFound;
              !named.empty() || (!missing && socket.empty())) {
     // Who says where the socket is need not be able to read the settings of the daemon.

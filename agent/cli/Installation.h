@@ -15,6 +15,7 @@ struct Installation {
   settings::Paths paths;        ///< What the settings and flags say is in them.
   settings::Settings settings;  ///< Defaults where there is no file.
   bool hasConfigFile = false;
+  std::string text;  ///< Of the settings file.
 
   settings::StateLayout layout() const { return {paths.stateFolder}; }
 };

@@ -50,6 +50,15 @@ Result<std::string> readGuarded(const std::string& path, bool system) {
 
 }  // namespace
 
+Error placed(Error error, const yaml::Document& document, const std::string& file) {
+  const yaml::Mark mark = document.placeOf(error.place.pointer).value;
+  error.place.file = file;
+  error.place.line = mark.line;
+  error.place.column = mark.column;
+  return std::move(error).in(file + ":" + std::to_string(mark.line) + ":" +
+                             std::to_string(mark.column));
+}
+
 Result<trust::Policy> readPolicy(const std::string& configFile, const settings::Settings& settings,
                                  bool system) {
   const std::string beside = configFile.substr(0, configFile.rfind('/') + 1) + "policy.yaml";
@@ -63,12 +72,7 @@ Result<trust::Policy> readPolicy(const std::string& configFile, const settings::
   if (!document) return std::move(document).error().in(file);
   auto policy = trust::Policy::parse(document->root, file, &base::resolvePath);
   if (policy) return policy;
-  Error error = std::move(policy).error();
-  const yaml::Mark mark = document->placeOf(error.place.pointer).value;
-  error.place.line = mark.line;
-  error.place.column = mark.column;
-  return std::move(error).in(file + ":" + std::to_string(mark.line) + ":" +
-                             std::to_string(mark.column));
+  return placed(std::move(policy).error(), *document, file);
 }
 
 }  // namespace belay::cli

@@ -5,6 +5,7 @@
 #include "agent/settings/Settings.h"
 #include "agent/trust/Policy.h"
 #include "common/base/Result.h"
+#include "common/yaml/Yaml.h"
 
 namespace belay::cli {
 
@@ -14,5 +15,8 @@ namespace belay::cli {
 /// Errors: kSettingsInvalid, for what is not valid with file, line and column; kNotFound, kIo for a file that was named.
 base::Result<trust::Policy> readPolicy(const std::string& configFile,
                                        const settings::Settings& settings, bool system);
+
+/// The error with the place in `file` that its pointer means.
+base::Error placed(base::Error error, const yaml::Document& document, const std::string& file);
 
 }  // namespace belay::cli

@@ -70,7 +70,7 @@ Status checkOwnerAndMode(const std::string& path, const struct stat& info, bool 
     return unsafe(path, "belongs to uid " + owner + ", this process is uid " + std::to_string(self),
                   folder.empty()
                       ? "sudo -u '#" + owner + "' belay …, or, to start it: systemctl start belay"
-                      : "chown --reference=" + folder + " " + path);
+                      : "chown -R --reference=" + folder + " " + folder);
   }
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return unsafe(path, "can be written by others (mode " + modeText(info.st_mode & 07777) + ")",

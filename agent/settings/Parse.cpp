@@ -3,45 +3,31 @@
 
 namespace belay::settings {
 
-using base::Error;
-using base::ErrorCode;
 using base::Result;
 
 namespace {
 
-base::Status checkIsolation(const JobSettings& jobs, const std::string& source) {
-  const auto wrong = [&](const char* what) {
-    return Error{ErrorCode::kSettingsInvalid, source + ": " + what};
-  };
-  const bool known = jobs.profile.empty() || jobs.profile == "bare" || jobs.profile == "user" ||
-                     jobs.profile == "strong";
-  if (!known) return wrong("jobs.profile must be bare, user, strong or empty");
-  if (jobs.strongNetwork != "none" && jobs.strongNetwork != "host")
-    return wrong("jobs.strong_network must be none or host");
+void checkIsolation(const JobSettings& jobs, options::OptionReader& reader) {
   const bool asUser = jobs.profile == "user" || jobs.profile == "strong";
+  if (!asUser && !jobs.profile.empty() && jobs.profile != "bare")
+    reader.wrong("jobs.profile", "must be bare, user, strong or empty");
+  if (jobs.strongNetwork != "none" && jobs.strongNetwork != "host")
+    reader.wrong("jobs.strong_network", "must be none or host");
   if (asUser && jobs.users.empty())
-    return wrong("jobs.profile needs users: name them in jobs.users, as 70000-70063");
-  for (const auto* paths : {&jobs.readPaths, &jobs.writePaths}) {
-    for (const std::string& path : *paths) {
-      if (path.empty() || path.front() != '/')
-        return wrong("jobs.read_paths and jobs.write_paths must be absolute paths");
-    }
-  }
-  return {};
+    reader.wrong("jobs.profile", "needs users: name them in jobs.users, as 70000-70063");
+  for (const std::string& path : jobs.readPaths) reader.mustBeAbsolute("jobs.read_paths", path);
+  for (const std::string& path : jobs.writePaths) reader.mustBeAbsolute("jobs.write_paths", path);
 }
 
-base::Status checkPins(const std::vector<std::string>& pins, const std::string& source) {
+void checkPins(const std::vector<std::string>& pins, options::OptionReader& reader) {
   for (const std::string& pin : pins) {
     constexpr std::size_t kDigits = 64;
     const bool hex = pin.find_first_not_of("0123456789abcdef") == std::string::npos;
-    if (hex && pin.size() == kDigits) continue;
-    return Error{ErrorCode::kSettingsInvalid,
-                 source +
-                     ": link.pin must be the SHA-256 of a public key, 64 lower-case digits, "
-                     "not \"" +
-                     pin + "\""};
+    if (!hex || pin.size() != kDigits) {
+      reader.wrong("link.pin", "must be the SHA-256 of a public key, 64 lower-case digits, not \"" +
+                                   pin + "\"");
+    }
   }
-  return {};
 }
 
 }  // namespace
@@ -62,14 +48,12 @@ Result<Settings> parseSettings(std::string_view text, const std::string& source)
   reader.mustBeAbsolute("http.ca_file", settings.http.caFile);
   reader.mustBeAbsolute("link.ca_file", settings.link.caFile);
   reader.mustBeAbsolute("policy.file", settings.policyFile);
-  BELAY_TRY(reader.finish());
-  BELAY_TRY(checkIsolation(settings.jobs, source));
-  BELAY_TRY(checkPins(settings.link.pins, source));
+  checkIsolation(settings.jobs, reader);
+  checkPins(settings.link.pins, reader);
   constexpr std::uint64_t kLeastMemory = 64u << 20;
-  if (settings.limits.memoryBytes != 0 && settings.limits.memoryBytes < kLeastMemory) {
-    return Error{ErrorCode::kSettingsInvalid,
-                 source + ": limits.memory must be 0 or at least 64 MiB"};
-  }
+  if (settings.limits.memoryBytes != 0 && settings.limits.memoryBytes < kLeastMemory)
+    reader.wrong("limits.memory", "must be 0 or at least 64 MiB");
+  BELAY_TRY(reader.finish());
   if (const json::Value* connections = document.root.find("connections"))
     settings.connections = *connections;
   if (const json::Value* agents = document.root.find("agents")) settings.agents = *agents;

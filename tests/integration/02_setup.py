@@ -111,6 +111,26 @@ def test_wrong_units_and_ranges_are_refused():
             check.equal("BLY-SETTINGS-INVALID", answer.error.get("code"), str(answer))
 
 
+def test_config_check_refuses_what_the_daemon_refuses():
+    for option, value in (("http.proxy", "frob nicate"), ("link.proxy", "ftp://x"), ("api.operators", "[nosuchuser]"),
+                          ("api.readers", "['group:nosuch']"), ("jobs.users", "[70000-60000]"), ("jobs.users", "[nosuch]"),
+                          ("api.socket", "/tmp/" + "x" * 120), ("policy.file", "/nonexistent"), ("agents.a", "{adapter: x}"),
+                          ("connections.db", "{type: htp}"), ("limits.memory", "1 MiB"), ("jobs.profile", "fast"),
+                          ("link.pin", "[12]")):
+        with belay.Host() as host:
+            section, name = option.split(".")
+            host.write("belay.yaml", "# One line.\nstate: {folder: %s}\n%s:\n  %s: %s\n" % (host.state, section, name, value))
+            answer = host.cli("config", "check")
+            check.equal(3, answer.code, "%s: %s" % (option, answer))
+            check.equal("BLY-SETTINGS-INVALID", answer.error["code"], str(answer))
+            check.equal(4, answer.error["place"].get("line"), str(answer))
+            check.has(answer.error["message"], section)
+            check.has(answer.error["message"], name)
+            started = host.cli("daemon", json_out=False, timeout=20)
+            check.equal(3, started.code, "%s: %s" % (option, started))
+            check.has(started.err, answer.error["message"])
+
+
 def test_default_settings_are_valid_and_change_nothing():
     with belay.Host() as host:
         text = host.cli("config", "defaults", json_out=False).out
