@@ -499,9 +499,10 @@ Status Daemon::open() {
   BELAY_ASSIGN(trust::Policy policy,
                cli::readPolicy(options_.paths.configFile, options_.settings, world_.system));
   policy_ = std::make_unique<trust::Policy>(std::move(policy));
-  // The spawner comes before the limits of the daemon and before all threads.
+  // The spawner has the daemon's processors, not its memory; it comes before all threads.
+  BELAY_TRY(limitProcessors(options_.settings.limits.cpu));
   BELAY_TRY(openJobs());
-  BELAY_TRY(applyLimits(options_.settings.limits));
+  BELAY_TRY(limitMemory(options_.settings.limits.memoryBytes));
   BELAY_TRY(openStores());
   BELAY_TRY(makeRuntime());
   BELAY_TRY(guardMachine());

@@ -1,5 +1,7 @@
 #include "agent/Limits.h"
 
+#include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -15,7 +17,24 @@ using base::Status;
 
 namespace {
 
+/// Twice what an expression may have at most.
+constexpr std::size_t kStackBytes = 2u << 20;
+
+/// What threads reserve counts as if they used it: 8 MiB of stack, and 64 MiB of an arena.
+void shareMemory() {
+  ::mallopt(M_ARENA_MAX, 1);
+  pthread_attr_t threads;
+  if (::pthread_getattr_default_np(&threads) != 0) return;
+  ::pthread_attr_setstacksize(&threads, kStackBytes);
+  ::pthread_setattr_default_np(&threads);
+  ::pthread_attr_destroy(&threads);
+}
+
+}  // namespace
+
 Status limitMemory(std::uint64_t bytes) {
+  if (bytes == 0) return {};
+  shareMemory();
   rlimit limit{};
   if (::getrlimit(RLIMIT_AS, &limit) != 0)
     return Error{ErrorCode::kIo, std::string("getrlimit: ") + std::strerror(errno)};
@@ -33,6 +52,7 @@ Status limitMemory(std::uint64_t bytes) {
 }
 
 Status limitProcessors(std::int64_t most) {
+  if (most == 0) return {};
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
@@ -48,14 +68,6 @@ Status limitProcessors(std::int64_t most) {
   if (::sched_setaffinity(0, sizeof allowed, &allowed) != 0) {
     return Error{ErrorCode::kSettingsInvalid, std::string("limits.cpu: ") + std::strerror(errno)};
   }
-  return {};
-}
-
-}  // namespace
-
-Status applyLimits(const settings::LimitSettings& limits) {
-  if (limits.memoryBytes > 0) BELAY_TRY(limitMemory(limits.memoryBytes));
-  if (limits.cpu > 0) BELAY_TRY(limitProcessors(limits.cpu));
   return {};
 }
 

@@ -48,12 +48,13 @@ void visitStoreOptions(SettingsType& s, Visitor& v) {
   v.section("limits",
             "Bounds of the daemon. An error that one of them causes names it and its value.");
   v.bytes("limits.memory", s.limits.memoryBytes, 0, 1ull << 42,
-          "Address space of the daemon (RLIMIT_AS), at least 64 MiB; 0: as the host has it.");
+          "Address space of the daemon (RLIMIT_AS), at least 128 MiB; 0: as the host has it.");
   v.bytes(
       "limits.disk", s.limits.diskBytes, 0, 1ull << 50,
       "Size of the state folder above which no new run starts; 0: only the disk itself bounds it.");
   v.number("limits.cpu", s.limits.cpu, 0, 4096,
-           "Processors that the daemon and its jobs may use; 0: all.");
+           "Processors that the daemon and its jobs may use (with jobs.spawner_socket: the daemon "
+           "alone); 0: all.");
   v.number("limits.active_runs", s.limits.activeRuns, 1, 10'000'000,
            "Runs that have not ended, waiting ones included.");
   v.number("limits.concurrent_runs", s.limits.concurrentRuns, 0, 1'000'000,

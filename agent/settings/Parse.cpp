@@ -50,9 +50,9 @@ Result<Settings> parseSettings(std::string_view text, const std::string& source)
   reader.mustBeAbsolute("policy.file", settings.policyFile);
   checkIsolation(settings.jobs, reader);
   checkPins(settings.link.pins, reader);
-  constexpr std::uint64_t kLeastMemory = 64u << 20;
+  constexpr std::uint64_t kLeastMemory = 128u << 20;
   if (settings.limits.memoryBytes != 0 && settings.limits.memoryBytes < kLeastMemory)
-    reader.wrong("limits.memory", "must be 0 or at least 64 MiB");
+    reader.wrong("limits.memory", "must be 0 or at least 128 MiB");
   BELAY_TRY(reader.finish());
   if (const json::Value* connections = document.root.find("connections"))
     settings.connections = *connections;

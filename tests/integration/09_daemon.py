@@ -1,10 +1,13 @@
 """The daemon as a process: service manager, signals, idling, and what works without it."""
 
+import contextlib
+import http.server
 import os
 import resource
 import shutil
 import signal
 import socket
+import threading
 import time
 
 import belay
@@ -142,13 +145,55 @@ def test_sleeps_while_there_is_nothing_to_do():
         check.equal(before, switches(host.daemon.pid), "wake-ups in 3 s")
 
 
-def test_hup_and_pipe_do_not_kill_it():
+def test_a_broken_pipe_does_not_kill_it():
     with ready() as host:
         host.start()
         host.daemon.send_signal(signal.SIGPIPE)
         time.sleep(0.2)
         check.equal(None, host.daemon.poll(), host.log()[-500:])
         host.get("/v1/daemon")
+
+
+class Megabyte(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        text = b'"' + b"x" * (1 << 20) + b'"'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_the_least_memory_that_it_takes_is_enough():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Megabyte)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    flow = {"slug": "x", "steps": [{"id": "a", "http": {"url": "http://127.0.0.1:%d/" % server.server_port}},
+                                   {"id": "b", "run": {"command": ["true"]}}]}
+    with ready(settings={"limits": {"memory": "128 MiB"}}) as host:
+        host.start()
+        runs = [host.start_run(flow) for _ in range(16)]
+        check.equal({"succeeded"}, {host.wait_run(run)["run"]["status"] for run in runs})
+        # What ends for want of memory names the bound.
+        resource.prlimit(host.daemon.pid, resource.RLIMIT_AS, (32 << 20, resource.RLIM_INFINITY))
+        with contextlib.suppress(OSError, belay.ApiError, http.client.HTTPException, AssertionError):
+            host.wait_run(host.start_run({"slug": "y", "steps": [{"id": "a", "set": {"x": "y" * (3 << 20)}}]}), seconds=5)
+        check.equal(-signal.SIGABRT, host.daemon.wait(10))
+        check.has(host.log(), "limits.memory (or ulimit -v) allows bytes: %d\n" % (32 << 20))
+    server.shutdown()
+
+
+def test_jobs_have_the_processors_of_the_daemon():
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        raise check.Skip("there is one processor")
+    with ready(settings={"limits": {"cpu": 1}}) as host:
+        host.start()
+        shown = host.run({"slug": "x", "steps": [{"id": "a", "run": {"command": ["nproc"]}}]})
+        check.equal("1\n", belay.step_of(shown, "a")["output"]["stdout"]["text"])
+        check.equal({allowed[0]}, os.sched_getaffinity(host.daemon.pid))
 
 
 def test_doctor_is_content():

@@ -63,5 +63,5 @@ TEST(Settings, aPathThatDependsOnWhereAProcessWasStartedIsRefusedAtItsPlace) {
 TEST(Settings, valuesOutOfRangeNameTheBounds) {
   CHECK(mentions(errorOf("http: {workers: 0}\n"), "from 1 to 2000"));
   CHECK(mentions(errorOf("jobs: {grace: 5}\n"), "duration"));
-  CHECK(mentions(errorOf("limits: {memory: 1 MiB}\n"), "64 MiB"));
+  CHECK(mentions(errorOf("limits: {memory: 1 MiB}\n"), "belay.yaml:1:18: limits.memory must be 0 or at least 128 MiB"));
 }
