@@ -197,15 +197,16 @@ Result<Value> readReleases(ReadContext& context, const ReadArguments& arguments)
   }
   if (more) out.set("next_before", rows.back().release);
   out.set("releases", std::move(releases));
-  BELAY_ASSIGN(auto promotions, context.journal.flowChanges(slug, FlowChange::kPromoted, 0, most));
+  BELAY_ASSIGN(const auto promoted, context.journal.flowChanges(slug, FlowChange::kPromoted, 0, most));
   BELAY_ASSIGN(const auto back,
                context.journal.flowChanges(slug, FlowChange::kRolledBack, 0, most));
-  promotions.insert(promotions.end(), back.begin(), back.end());
-  std::sort(promotions.begin(), promotions.end(),
-            [](const auto& a, const auto& b) { return a.number > b.number; });
-  if (promotions.size() > most) promotions.resize(most);
   json::Array shown;
-  for (const auto& change : promotions) shown.push_back(promotionToJson(change));
+  // Each of the two begins with its newest.
+  for (auto one = promoted.begin(), other = back.begin();
+       shown.size() < most && (one != promoted.end() || other != back.end());) {
+    const bool later = other == back.end() || (one != promoted.end() && one->number > other->number);
+    shown.push_back(promotionToJson(later ? *one++ : *other++));
+  }
   out.set("promotions", std::move(shown));
   return out;
 }
