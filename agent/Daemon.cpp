@@ -75,6 +75,18 @@ using base::Status;
 
 namespace {
 
+/// The end of its terminal is one, too, unless it was started to stay (nohup).
+sigset_t endingSignals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGTERM);
+  ::sigaddset(&set, SIGINT);
+  struct sigaction hangup {};
+  ::sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler != SIG_IGN) ::sigaddset(&set, SIGHUP);
+  return set;
+}
+
 /// Everything that a daemon consists of, in the order in which it is made.
 class Daemon {
  public:
@@ -481,10 +493,7 @@ Status Daemon::makeApi() {
 }
 
 Status Daemon::watchSignals() {
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGTERM);
-  ::sigaddset(&set, SIGINT);
+  const sigset_t set = endingSignals();
   signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_.valid()) return base::errnoError(errno, "signalfd");
   return runner_->watch(signals_.get(), [this] {
@@ -563,10 +572,7 @@ Status Daemon::run() {
 Status runDaemon(const cli::DaemonOptions& options, DaemonWorld world) {
   ::umask(077);
   // Blocked before the first thread, so that only the signalfd sees them.
-  sigset_t set;
-  ::sigemptyset(&set);
-  ::sigaddset(&set, SIGTERM);
-  ::sigaddset(&set, SIGINT);
+  const sigset_t set = endingSignals();
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   Daemon daemon(options, std::move(world));

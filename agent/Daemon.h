@@ -20,7 +20,7 @@ struct DaemonWorld {
   bool system = false;
 };
 
-/// Runs the daemon in the foreground until SIGTERM or SIGINT: puts the parts together, recovers,
+/// Runs the daemon in the foreground until SIGTERM, SIGINT or SIGHUP: puts the parts together, recovers,
 /// serves, drains.
 ///
 /// Threads: the calling thread becomes the loop; call it while there is no other thread.

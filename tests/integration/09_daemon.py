@@ -154,6 +154,18 @@ def test_a_broken_pipe_does_not_kill_it():
         host.get("/v1/daemon")
 
 
+def test_the_end_of_its_terminal_drains_it_unless_it_is_told_to_stay():
+    with ready() as host:
+        host.start()
+        host.daemon.send_signal(signal.SIGHUP)
+        check.equal(0, host.daemon.wait(20))
+        check.has(host.log(), "daemon.stopped")
+        host.start(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))  # as nohup does
+        host.daemon.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        host.get("/v1/daemon")
+
+
 class Megabyte(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         text = b'"' + b"x" * (1 << 20) + b'"'
