@@ -7,6 +7,7 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -164,6 +165,16 @@ def test_the_end_of_its_terminal_drains_it_unless_it_is_told_to_stay():
         host.daemon.send_signal(signal.SIGHUP)
         time.sleep(0.2)
         host.get("/v1/daemon")
+
+
+def test_closed_descriptors_are_not_those_of_its_files():
+    with ready() as host:
+        shell = ["bash", "-c", "exec \"$@\" <&- >&- 2>&-", "sh"]
+        host.daemon = subprocess.Popen(shell + host.command("daemon", json_out=False), env=host.environment)
+        belay.eventually(lambda: os.path.exists(host.socket), what="the socket")
+        check.equal({"/dev/null"}, {os.readlink("/proc/%d/fd/%d" % (host.daemon.pid, fd)) for fd in range(3)})
+        shell[2] = "exec \"$@\" >&-"
+        check.equal(1, subprocess.run(shell + host.command("run", "list"), env=host.environment, check=False).returncode)
 
 
 class Megabyte(http.server.BaseHTTPRequestHandler):
