@@ -23,7 +23,7 @@ namespace {
 constexpr const char* kServiceUser = "belay";
 
 constexpr Flag kFlags[] = {
-    {"state-folder", 0, "DIR", "state folder to write into new settings; else that of the mode"},
+    {"state-folder", 0, "DIR", "state folder to write into new settings"},
 };
 
 /// Makes what is missing and remembers what it made.
@@ -142,9 +142,15 @@ Result<api::Envelope> init(Invocation& invocation) {
   const World& world = invocation.world();
   BELAY_ASSIGN(settings::Paths paths, findMode(world, invocation.arguments()));
   const std::string config = absolute(invocation, invocation.flag("config"));
-  if (!config.empty()) paths.configFile = config;
-  const std::string stateFolder = absolute(invocation, invocation.flag("state-folder"));
-  const std::string socket = absolute(invocation, invocation.flag("socket"));
+  std::string stateFolder = absolute(invocation, invocation.flag("state-folder"));
+  std::string socket = absolute(invocation, invocation.flag("socket"));
+  if (!config.empty() && config != paths.configFile) {
+    paths.configFile = config;
+    // A daemon apart shares nothing with the one of this mode.
+    const bool apart = !base::fileExists(config);
+    if (apart && stateFolder.empty()) stateFolder = parentOf(config) + "/state";
+    if (apart && socket.empty()) socket = stateFolder + "/belay.sock";
+  }
   Making making(world);
   BELAY_TRY(making.folder(parentOf(paths.configFile), paths.system ? 0755 : 0700));
   if (base::fileExists(paths.configFile) && !stateFolder.empty()) {
@@ -192,8 +198,8 @@ const Command kInitCommand{
     "",
     "make settings, state folder and keys where they are missing",
     "Root prepares the system's daemon (/etc/belay, /var/lib/belay, /run/belay), everybody else "
-    "their "
-    "own. With --config, and --state-folder and --socket if you like, a daemon apart from both. "
+    "their own. --config makes a daemon apart from both, with its state in state/ beside it and its "
+    "socket in there, unless --state-folder and --socket say otherwise. "
     "Changes nothing that is there, so it can be repeated.",
     kFlags,
     &init,

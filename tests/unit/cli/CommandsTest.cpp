@@ -231,6 +231,22 @@ TEST(Commands, initMakesADaemonApart) {
   STRCMP_EQUAL(config.c_str(), world.daemonOptions->configFile.c_str());
 }
 
+TEST(Commands, initWithSettingsOfItsOwnSharesNothingWithTheOtherDaemon) {
+  const std::string config = world.folder.at("demo/belay.yaml");
+  LONGS_EQUAL(0, world.run({"init", "--user", "--config", config}));
+  LONGS_EQUAL(0, world.run({"daemon", "--user", "--config", config}));
+  STRCMP_EQUAL(world.folder.at("demo/state").c_str(),
+               world.daemonOptions->paths.stateFolder.c_str());
+  STRCMP_EQUAL(world.folder.at("demo/state/belay.sock").c_str(),
+               world.daemonOptions->paths.socket.c_str());
+  // The settings of the mode, by their name: nothing else than without.
+  const std::string usual = world.folder.at(".config/belay/belay.yaml");
+  LONGS_EQUAL(0, world.run({"init", "--user", "--config", usual}));
+  LONGS_EQUAL(0, world.run({"daemon", "--user"}));
+  STRCMP_EQUAL(world.folder.at(".local/state/belay").c_str(),
+               world.daemonOptions->paths.stateFolder.c_str());
+}
+
 TEST(Commands, theDaemonRefusesBadSettings) {
   write("bad.yaml", "stat: {}\n");
   LONGS_EQUAL(3, world.run({"daemon", "--config", world.folder.at("bad.yaml")}));
