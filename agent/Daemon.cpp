@@ -28,6 +28,7 @@
 #include "agent/jobs/PosixJobRunner.h"
 #include "agent/jobs/SyscallFilter.h"
 #include "agent/journal/Journal.h"
+#include "agent/journal/StateFolder.h"
 #include "agent/link/Link.h"
 #include "agent/link/RelayTransport.h"
 #include "agent/resources/ResourceStore.h"
@@ -504,7 +505,10 @@ Status Daemon::watchSignals() {
 }
 
 Status Daemon::open() {
-  BELAY_ASSIGN(lock_, lockState(layout()));
+  BELAY_ASSIGN(lock_, journal::lockStateFolder(state()));
+  if (!base::fileExists(layout().keys())) {
+    return Error{ErrorCode::kNotInitialised, "there are no keys in " + state(), {"belay init"}};
+  }
   BELAY_ASSIGN(trust::Policy policy,
                cli::readPolicy(options_.paths.configFile, options_.settings, world_.system));
   policy_ = std::make_unique<trust::Policy>(std::move(policy));

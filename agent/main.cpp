@@ -31,8 +31,8 @@ void useOwnNameServices() {
   __nss_configure_lookup("group", "files");
 }
 
-/// What is opened later must not be taken for standard output, or for the log. What is written to an
-/// output that was closed fails.
+/// What is opened later must not be taken for standard output, or for the log. What is written to
+/// an output that was closed fails.
 void fillStandardDescriptors() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) < 0)

@@ -197,14 +197,16 @@ Result<Value> readReleases(ReadContext& context, const ReadArguments& arguments)
   }
   if (more) out.set("next_before", rows.back().release);
   out.set("releases", std::move(releases));
-  BELAY_ASSIGN(const auto promoted, context.journal.flowChanges(slug, FlowChange::kPromoted, 0, most));
+  BELAY_ASSIGN(const auto promoted,
+               context.journal.flowChanges(slug, FlowChange::kPromoted, 0, most));
   BELAY_ASSIGN(const auto back,
                context.journal.flowChanges(slug, FlowChange::kRolledBack, 0, most));
   json::Array shown;
   // Each of the two begins with its newest.
   for (auto one = promoted.begin(), other = back.begin();
        shown.size() < most && (one != promoted.end() || other != back.end());) {
-    const bool later = other == back.end() || (one != promoted.end() && one->number > other->number);
+    const bool later =
+        other == back.end() || (one != promoted.end() && one->number > other->number);
     shown.push_back(promotionToJson(later ? *one++ : *other++));
   }
   out.set("promotions", std::move(shown));

@@ -198,7 +198,8 @@ const Command kInitCommand{
     "",
     "make settings, state folder and keys where they are missing",
     "Root prepares the system's daemon (/etc/belay, /var/lib/belay, /run/belay), everybody else "
-    "their own. --config makes a daemon apart from both, with its state in state/ beside it and its "
+    "their own. --config makes a daemon apart from both, with its state in state/ beside it and "
+    "its "
     "socket in there, unless --state-folder and --socket say otherwise. "
     "Changes nothing that is there, so it can be repeated.",
     kFlags,

@@ -1,6 +1,7 @@
 #include "agent/journal/StateFolder.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -9,7 +10,6 @@
 #include <cerrno>
 
 #include "common/base/Files.h"
-#include "common/base/UniqueFd.h"
 
 namespace belay::journal {
 
@@ -140,6 +140,17 @@ Status checkStateFolder(const std::string& path, const FolderRules& rules) {
                  {"put the state folder on a local disk"}};
   }
   return checkFile(path, rules.readOnly, folder);
+}
+
+Result<base::UniqueFd> lockStateFolder(const std::string& folder) {
+  const std::string path = folder + "/daemon.lock";
+  BELAY_TRY(checkStateFolder(path, {}));
+  base::UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!lock.valid()) return base::errnoError(errno, "open " + path);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Error{ErrorCode::kAlreadyRunning, "another daemon uses " + folder, {"belay doctor"}};
+  }
+  return lock;
 }
 
 Status makePrivateFile(const std::string& path) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "common/base/Result.h"
+#include "common/base/UniqueFd.h"
 
 namespace belay::journal {
 
@@ -30,6 +31,10 @@ std::optional<std::string_view> networkFileSystem(std::uint64_t magic, bool allo
 /// a local file system, in a folder that nobody else can write, and in a file with one name.
 /// Errors: kStateFolderUnsafe, kNetworkFileSystem, kIo; kNotInitialised when there is no folder.
 base::Status checkStateFolder(const std::string& path, const FolderRules& rules);
+
+/// Holds the state folder for one daemon, for as long as the descriptor is open. Makes nothing in a
+/// folder of another user, who could not open it. Errors: as checkStateFolder(), kAlreadyRunning.
+base::Result<base::UniqueFd> lockStateFolder(const std::string& folder);
 
 /// Makes the file empty with mode 0600, unless it is there: SQLite itself would let others read it.
 base::Status makePrivateFile(const std::string& path);
