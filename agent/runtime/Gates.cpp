@@ -114,7 +114,8 @@ Result<trust::Vote> castVote(const Request& request, const SignedStatement& stat
   }
   json::Value asked;
   if (!request.form.isNull()) asked.set("form", request.form);
-  BELAY_TRY(checkForm(asked, vote.form));
+  const Status fits = checkForm(asked, vote.form, true);
+  if (!fits) return Error{ErrorCode::kDecisionInvalid, fits.error().message};
   return vote;
 }
 

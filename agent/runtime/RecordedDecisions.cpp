@@ -156,14 +156,15 @@ Status RecordedDecisions::verifyLocal(const Asked& asked, const trust::DecisionK
       trust::verifyDecision(resolved.decision, keys, crypto::sha256(asked.opened.requestJson));
   if (!verified) return invalid(path, verified.error().message);
   const trust::Decision& decision = verified->decision;
-  if ((decision.answer == trust::DecisionAnswer::kApprove) !=
-      (resolved.answer == WaitAnswer::kApproved)) {
+  const bool approved = resolved.answer == WaitAnswer::kApproved;
+  if ((decision.answer == trust::DecisionAnswer::kApprove) != approved) {
     return invalid(path, "it says something else than the history");
   }
   // The same way that the answer went when it was taken: what the form coerces comes out the same.
   BELAY_ASSIGN(const json::Value request, json::parse(asked.opened.requestJson));
   BELAY_ASSIGN(json::Value form, json::parse(decision.formJson));
-  if (!checkForm(request, form) || decisionBody(form, decision.comment) != resolved.bodyJson) {
+  if (!checkForm(request, form, approved) ||
+      decisionBody(form, decision.comment) != resolved.bodyJson) {
     return invalid(path, "its form or comment is not the one of the history");
   }
   return {};

@@ -16,33 +16,42 @@ using engine::WaitAnswer;
 
 namespace {
 
-Status checkSchema(const json::Value& schema, json::Value& value, ErrorCode code,
-                   const std::string& what) {
+Status checkSchema(const json::Value& schema, json::Value& value, const std::string& what) {
   auto compiled = json::Schema::compile(schema);
   if (!compiled) return std::move(compiled).error().in(what);
   const auto violations = compiled->coerce(value);
-  if (!violations.empty()) return Error{code, what + ": " + json::describe(violations)};
+  if (!violations.empty()) {
+    return Error{ErrorCode::kSchemaViolation, what + ": " + json::describe(violations)};
+  }
   return {};
 }
 
 }  // namespace
 
-Status checkForm(const json::Value& request, json::Value& form) {
+Status checkForm(const json::Value& request, json::Value& form, bool approves) {
   if (form.isNull()) form = json::Value(json::Object{});
-  if (const json::Value* schema = request.find("form")) {
-    return checkSchema(*schema, form, ErrorCode::kDecisionInvalid, "the form");
-  }
-  if (!form.isObject() || !form.asObject().empty()) {
-    return Error{ErrorCode::kDecisionInvalid,
+  const bool empty = form.isObject() && form.asObject().empty();
+  const json::Value* schema = request.find("form");
+  if (!schema) {
+    if (empty) return {};
+    return Error{ErrorCode::kSchemaViolation,
                  "the request has no form, so the decision may have no values"};
   }
-  return {};
+  json::Value given = form;
+  Status fits = checkSchema(*schema, form, "the form");
+  if (fits || approves) return fits;
+  // The whole form first: so it was when a rejection had to fill it in, and its defaults count.
+  form = std::move(given);
+  if (empty) return {};
+  json::Value partial = *schema;
+  partial.erase("required");
+  return checkSchema(partial, form, "the form");
 }
 
 Status checkBody(const json::Value& request, std::string& bodyJson) {
   BELAY_ASSIGN(json::Value body, json::parse(bodyJson));
   if (const json::Value* schema = request.find("schema")) {
-    BELAY_TRY(checkSchema(*schema, body, ErrorCode::kSchemaViolation, "the body"));
+    BELAY_TRY(checkSchema(*schema, body, "the body"));
   }
   bodyJson = json::print(body);
   return {};

@@ -15,8 +15,9 @@ namespace belay::runtime {
 
 // What the answer of a wait becomes. Pure. Threads: any.
 
-/// Coerces and checks the values of an approval's form. Errors: kDecisionInvalid naming the field.
-base::Status checkForm(const json::Value& request, json::Value& form);
+/// Coerces and checks the values of an approval's form; who rejects may leave required ones out.
+/// Errors: kSchemaViolation naming the field.
+base::Status checkForm(const json::Value& request, json::Value& form, bool approves);
 /// Checks a callback's body against the schema of its wait, coercing it. Errors: kJsonSyntax,
 /// kSchemaViolation.
 base::Status checkBody(const json::Value& request, std::string& bodyJson);

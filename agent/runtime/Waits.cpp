@@ -360,8 +360,8 @@ Status Waits::answerApproval(const base::WaitId& wait, const trust::VerifiedDeci
   }
   BELAY_ASSIGN(const json::Value request, json::parse(row.requestJson));
   BELAY_ASSIGN(json::Value form, json::parse(verified.decision.formJson));
-  BELAY_TRY(checkForm(request, form));
   const bool approved = verified.decision.answer == trust::DecisionAnswer::kApprove;
+  BELAY_TRY(checkForm(request, form, approved));
   engine::WaitResolved resolved;
   resolved.wait = wait;
   resolved.key.path = row.step;

@@ -153,7 +153,8 @@ TEST(ApiServer, aFormThatDoesNotMatchLeavesTheWaitOpen) {
   host.startRun(kApprovalFlow, "waiting");
   const Answer answer =
       host.post("/v1/waits/" + host.openWait() + "/approve", R"({"form": {"ticket": "x"}})");
-  STRCMP_EQUAL("BLY-DECISION-INVALID", answer.code().c_str());
+  STRCMP_EQUAL("BLY-SCHEMA-VIOLATION", answer.code().c_str());
+  LONGS_EQUAL(422, answer.status);
   CHECK(!host.openWait().empty());
 }
 

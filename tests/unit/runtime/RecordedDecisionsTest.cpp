@@ -104,6 +104,21 @@ TEST(RecordedDecisions, aRejectionThatBecameAnApprovalIsFound) {
       believedWith<WaitResolved>([](WaitResolved& e) { e.answer = WaitAnswer::kApproved; }));
 }
 
+TEST(RecordedDecisions, rejectionsAreBelievedWithTheWholeFormAndWithoutIt) {
+  // A default that counts where the form is whole, as it always had to be once.
+  text.replace(text.find("form: {"), 7, "form: {required: [ticket], ");
+  text.replace(text.find("{ticket:"), 8, "{note: {type: string, default: none}, ticket:");
+  for (const char* form : {R"({"ticket": 7})", "{}"}) {
+    run = host.start(text);
+    const auto waits = host.journal->waits({true, run.str(), std::nullopt, 100});
+    LONGS_EQUAL(1, waits->size());
+    CHECK(host.decide(waits->front(), false, form).ok());
+    CHECK(believed([](EventBody&) {}));
+    CHECK_FALSE(believedWith<WaitResolved>(
+        [](WaitResolved& e) { e.bodyJson.replace(e.bodyJson.find("\"form\""), 6, "\"from\""); }));
+  }
+}
+
 TEST(RecordedDecisions, anOutputThatCountsAsApprovedNeedsADecisionThatSaysSo) {
   decide(false);
   CHECK_FALSE(believedWith<StepFinished>([](StepFinished& e) {

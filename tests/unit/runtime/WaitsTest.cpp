@@ -133,10 +133,27 @@ TEST(Waits, silenceIsDenial) {
 
 TEST(Waits, aFormThatDoesNotFitLeavesTheWaitOpen) {
   const RunId run = host.start(approval(""));
-  refused(ErrorCode::kDecisionInvalid,
+  refused(ErrorCode::kSchemaViolation,
           host.decide(host.openWait(), true, R"({"ticket": "seven"})"));
   STRCMP_EQUAL("waiting", host.status(run).c_str());
   CHECK(host.decide(host.openWait(), true, R"({"ticket": 7})").ok());
+}
+
+TEST(Waits, whoRejectsNeedNotFillTheFormIn) {
+  const std::string asks =
+      "slug: gate\nsteps:\n  - id: review\n    wait:\n      approval:\n        summary: s\n"
+      "        form: {type: object, required: [why, n], additionalProperties: false,\n"
+      "          properties: {why: {type: string}, n: {type: integer}}}\n"
+      "output: \"${{ steps.review.output }}\"\n";
+  host.start(asks);
+  refused(ErrorCode::kSchemaViolation, host.decide(host.openWait(), true));
+  CHECK(host.decide(host.openWait(), false).ok());
+  // What is filled in is checked.
+  const RunId run = host.start(asks);
+  refused(ErrorCode::kSchemaViolation, host.decide(host.openWait(), false, R"({"n": "x"})"));
+  refused(ErrorCode::kSchemaViolation, host.decide(host.openWait(), false, R"({"other": 1})"));
+  CHECK(host.decide(host.openWait(), false, R"({"n": "7"})").ok());
+  STRCMP_CONTAINS(R"("form":{"n":7})", host.output(run).c_str());
 }
 
 TEST(Waits, aDecisionCountsOnce) {
