@@ -45,7 +45,7 @@ export interface SshOutput {
   files?: { [name: string]: Resource }; duration_ms: number;
 }
 export interface HttpOutput { status: number; headers: { [name: string]: string }; body: any; duration_ms: number; }
-export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; }
+export interface KvOutput { value?: any; exists?: boolean; previous?: any; items?: any[]; truncated?: boolean; }
 export interface DbOutput {
   columns: string[]; rows: { [column: string]: any }[]; row_count: number; truncated: boolean;
   changes?: number; last_insert_id?: number; duration_ms: number;
@@ -157,7 +157,7 @@ export interface Kv {
   increment?: Text;
   /** Key of a list to append value to. */
   append?: Text;
-  /** Beginning of the keys to list. */
+  /** Beginning of the keys to list; truncated is true when there are more than 1000. */
   list?: Text;
   /** Of set and append. */
   value?: Json;

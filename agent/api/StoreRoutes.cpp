@@ -44,8 +44,7 @@ Result<steps::KvOperation> readKvOperation(const Exchange& exchange) {
   }
   BELAY_ASSIGN(const std::string ttl, textMember(body, "ttl"));
   if (!ttl.empty()) {
-    BELAY_ASSIGN(const std::chrono::milliseconds length, base::parseDuration(ttl));
-    operation.ttlMs = length.count();
+    BELAY_ASSIGN(operation.ttlMs, steps::parseTtl(ttl));
   }
   operation.ifNotExists = body.flag("if_not_exists");
   if (Value* value = body.find("value")) operation.value = std::move(*value);

@@ -144,7 +144,7 @@ Result<std::int64_t> BlockSteps::pauseOf(LiveRun& run, const flow::Step& step, c
                                          std::uint32_t round, const RunScope& scope) {
   const flow::Control& control = step.control;
   if (control.interval) {
-    auto pauseMs = steps_.durationOf(run, *control.interval, scope);
+    auto pauseMs = steps_.durationOf(run, *control.interval, scope, 0);
     if (!pauseMs) return std::move(pauseMs).error().in("interval of step " + key.path);
     return pauseMs;
   }

@@ -203,11 +203,14 @@ Result<std::int64_t> Steps::timeoutOf(LiveRun& run, const flow::Step& step, cons
   return timeoutMs;
 }
 
-Result<std::int64_t> Steps::durationOf(LiveRun& run, const std::string& text,
-                                       const RunScope& scope) {
+Result<std::int64_t> Steps::durationOf(LiveRun& run, const std::string& text, const RunScope& scope,
+                                       std::int64_t leastMs) {
   BELAY_ASSIGN(const std::string rendered,
                core_.world().evaluator.renderText(run.flow->module, text, scope));
   BELAY_ASSIGN(const std::chrono::milliseconds duration, base::parseDuration(rendered));
+  // To what counts down, 0 would mean that there is no end.
+  if (duration.count() < leastMs)
+    return Error{ErrorCode::kInvalidArgument, "it must be longer than 0s"};
   return std::int64_t{duration.count()};
 }
 

@@ -84,9 +84,9 @@ class Steps {
   /// reference.
   base::Result<std::string> storeLarge(LiveRun& run, const std::string& path,
                                        const std::string& text, const std::string& what);
-  /// A duration, or a template that gives one.
+  /// A duration, or a template that gives one. Errors: kInvalidArgument, below `leastMs` too.
   base::Result<std::int64_t> durationOf(LiveRun& run, const std::string& text,
-                                        const RunScope& scope);
+                                        const RunScope& scope, std::int64_t leastMs = 1);
   /// Since the visit began, by the wall clock; never below 0.
   std::int64_t elapsedMs(const LiveRun& run, const engine::StepKey& key) const;
 

@@ -123,7 +123,9 @@ Status Waits::begin(Open& open, LiveRun& run, const std::optional<std::string>& 
                     const RunScope& scope) {
   BELAY_ASSIGN(open.event.wait, newWaitId(core_));
   if (!timeout) return {};
-  BELAY_ASSIGN(open.event.delayMs, steps_->durationOf(run, *timeout, scope));
+  auto delayMs = steps_->durationOf(run, *timeout, scope);
+  if (!delayMs) return std::move(delayMs).error().in("timeout");
+  open.event.delayMs = *delayMs;
   open.event.expiresWallMs = core_.wallMs() + open.event.delayMs;
   return {};
 }

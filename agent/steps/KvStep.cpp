@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/Units.h"
+#include "common/json/Characters.h"
 #include "common/json/Json.h"
 
 namespace belay::steps {
@@ -38,9 +39,8 @@ Result<KvOperation> readOperation(const json::Value& spec, const std::string& st
   BELAY_ASSIGN(operation.by, fields.integer("by", 1));
   BELAY_ASSIGN(operation.ifNotExists, fields.flag("if_not_exists", false));
   BELAY_ASSIGN(const std::string ttl, fields.text("ttl"));
-  if (!ttl.empty()) {
-    BELAY_ASSIGN(const std::chrono::milliseconds length, base::parseDuration(ttl));
-    operation.ttlMs = length.count();
+  if (fields.has("ttl")) {
+    BELAY_ASSIGN(operation.ttlMs, parseTtl(ttl));
   }
   if (const json::Value* value = spec.find("value")) operation.value = *value;
   return operation;
@@ -57,7 +57,8 @@ Result<json::Value> nextValue(const KvOperation& operation, const json::Value& p
   if (operation.kind == Kind::kIncrement) {
     if (exists && !previous.isNumber()) return wrongKind;
     const double sum = (exists ? previous.asNumber() : 0.0) + static_cast<double>(operation.by);
-    if (std::fabs(sum) > 9007199254740992.0) {
+    // At 2^53 itself a sum may have been rounded already.
+    if (std::fabs(sum) >= 9007199254740992.0) {
       return Error{ErrorCode::kLimit, "the number under key \"" + operation.key +
                                           "\" would leave the range of exact numbers"};
     }
@@ -71,8 +72,10 @@ Result<json::Value> nextValue(const KvOperation& operation, const json::Value& p
 
 Result<json::Value> listKeys(journal::Journal& journal, const KvOperation& operation,
                              std::int64_t nowMs) {
-  BELAY_ASSIGN(const std::vector<journal::KvRow> rows,
-               journal.kvList(operation.space, operation.key, nowMs, KvStep::kListMax));
+  BELAY_ASSIGN(std::vector<journal::KvRow> rows,
+               journal.kvList(operation.space, operation.key, nowMs, KvStep::kListMax + 1));
+  const bool truncated = rows.size() > KvStep::kListMax;
+  if (truncated) rows.pop_back();
   json::Array items;
   for (const journal::KvRow& row : rows) {
     BELAY_ASSIGN(json::Value value, json::parse(row.valueJson));
@@ -83,6 +86,7 @@ Result<json::Value> listKeys(journal::Journal& journal, const KvOperation& opera
   }
   json::Value out;
   out.set("items", std::move(items));
+  if (truncated) out.set("truncated", true);
   return out;
 }
 
@@ -106,11 +110,17 @@ Status store(journal::Journal& journal, const KvOperation& operation,
 
 }  // namespace
 
+Result<std::int64_t> parseTtl(std::string_view text) {
+  BELAY_ASSIGN(const std::chrono::milliseconds length, base::parseDuration(text));
+  if (length.count() == 0) return Error{ErrorCode::kInvalidArgument, "ttl must be longer than 0s"};
+  return std::int64_t{length.count()};
+}
+
 Result<json::Value> performKv(journal::Journal& journal, const KvOperation& operation,
                               std::int64_t nowMs) {
   if (operation.kind == Kind::kList) return listKeys(journal, operation, nowMs);
-  if (operation.key.empty() || operation.key.size() > 512) {
-    return Error{ErrorCode::kInvalidArgument, "a key has 1 to 512 bytes"};
+  if (operation.key.empty() || json::countCharacters(operation.key) > 512) {
+    return Error{ErrorCode::kInvalidArgument, "a key has 1 to 512 characters"};
   }
   BELAY_ASSIGN(const std::optional<journal::KvRow> row,
                journal.kv(operation.space, operation.key, nowMs));

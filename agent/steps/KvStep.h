@@ -13,7 +13,7 @@ namespace belay::steps {
 ///   get: KEY | exists: KEY | delete: KEY | list: PREFIX
 ///   set: KEY, value:, ttl:, if_not_exists: | increment: KEY, by: | append: KEY, value:
 /// `space:` keeps keys of different flows apart; "default" without it. Output: {value, exists,
-/// previous} or {items}.
+/// previous} or {items, truncated?}.
 ///
 /// Threads: the loop.
 class KvStep final : public runtime::InlineStep {
@@ -34,6 +34,9 @@ struct KvOperation {
   std::int64_t ttlMs = 0;  ///< 0: for ever.
   bool ifNotExists = false;
 };
+
+/// How long a key lives. Errors: kInvalidArgument.
+base::Result<std::int64_t> parseTtl(std::string_view text);
 
 /// Performs it in the open transaction; returns the output. Errors: kInvalidArgument, kLimit,
 /// kConflict (a value of another kind than increment or append needs), and those of the journal.

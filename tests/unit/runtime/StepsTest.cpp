@@ -158,10 +158,14 @@ TEST(Steps, theTimeoutOfAStepMayBeAnExpression) {
       "    run: {command: [/bin/true]}\n    timeout: \"${{ input.limit }}\"\n",
       R"({"limit": "90s"})");
   LONGS_EQUAL(90'000, host.jobs.started().front().timeoutMs);
-  const RunId wrong = host.start(
-      "slug: s\nsteps:\n  - id: push\n    run: {command: [/bin/true]}\n"
-      "    timeout: \"${{ 'soon' }}\"\n");
-  STRCMP_EQUAL("failed", host.status(wrong).c_str());
+  // 0 would be no timeout at all.
+  for (const std::string bad : {"soon", "0ms"}) {
+    const RunId wrong = host.start(
+        "slug: s\nsteps:\n  - id: push\n    run: {command: [/bin/true]}\n"
+        "    timeout: \"${{ '" +
+        bad + "' }}\"\n");
+    STRCMP_EQUAL("failed", host.status(wrong).c_str());
+  }
   LONGS_EQUAL(1, host.jobs.started().size());
 }
 

@@ -156,6 +156,12 @@ TEST(Waits, whoRejectsNeedNotFillTheFormIn) {
   STRCMP_CONTAINS(R"("form":{"n":7})", host.output(run).c_str());
 }
 
+TEST(Waits, aTimeoutThatAnExpressionGivesIsLongerThanNothing) {
+  const RunId run = host.start(
+      "slug: w\nsteps:\n  - id: hear\n    wait: {event: {name: e}, timeout: \"${{ '0s' }}\"}\n");
+  STRCMP_CONTAINS("timeout: it must be longer than 0s", host.errorOf(run).c_str());
+}
+
 TEST(Waits, aDecisionCountsOnce) {
   host.start(approval(""));
   const WaitRow wait = host.openWait();

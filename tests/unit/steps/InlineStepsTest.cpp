@@ -100,6 +100,33 @@ TEST(InlineSteps, listsGiveKeysInOrder) {
                outputOf(kv("list: job/")).c_str());
 }
 
+TEST(InlineSteps, aListSaysThatItIsNotAll) {
+  for (int i = 0; i <= 1000; ++i)
+    CHECK(host.journal->putKv({"default", "m/" + std::to_string(i), "1", 0, 0}).ok());
+  STRCMP_CONTAINS(R"(],"truncated":true})", outputOf(kv("list: m/")).c_str());
+  CHECK(outputOf(kv("list: m/1")).find("truncated") == std::string::npos);
+}
+
+TEST(InlineSteps, anIncrementBeyondTheExactNumbersFails) {
+  outputOf(kv("set: n, value: 9007199254740990"));
+  STRCMP_CONTAINS(R"("value":9007199254740991,)", outputOf(kv("increment: n")).c_str());
+  STRCMP_CONTAINS("BLY-LIMIT", host.errorOf(host.start(kv("increment: n"))).c_str());
+  outputOf(kv("set: n, value: 9007199254740992"));
+  STRCMP_CONTAINS("BLY-LIMIT", host.errorOf(host.start(kv("increment: n"))).c_str());
+}
+
+TEST(InlineSteps, aTtlThatAnExpressionGivesIsLongerThanNothing) {
+  const RunId failed = host.start(kv("set: k, value: 1, ttl: \"${{ '0s' }}\""));
+  STRCMP_CONTAINS("ttl must be longer than 0s", host.errorOf(failed).c_str());
+}
+
+TEST(InlineSteps, aKeyHasUpTo512Characters) {
+  std::string umlauts;
+  for (int i = 0; i < 300; ++i) umlauts += "é";
+  outputOf(kv("set: " + umlauts + ", value: 1"));
+  STRCMP_EQUAL(R"({"exists":true})", outputOf(kv("exists: " + umlauts)).c_str());
+}
+
 TEST(InlineSteps, setChangesTheMembersThatItNamesAndNoOther) {
   STRCMP_EQUAL(R"({"a":2,"b":"kept"})", outputOf("slug: s\nstate: {a: 1, b: kept}\nsteps:\n  - id: "
                                                  "it\n    set: {a: \"${{ state.a + 1 }}\"}\n"
