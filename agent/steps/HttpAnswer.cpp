@@ -27,7 +27,7 @@ std::string mediaTypeOf(const http::ClientResponse& response) {
 
 bool HttpAnswer::fine(int status) const {
   const auto& named = wanted_.okStatus;
-  return named.empty() ? status < 400
+  return named.empty() ? status >= 200 && status < 300
                        : std::find(named.begin(), named.end(), status) != named.end();
 }
 
@@ -107,6 +107,8 @@ void HttpAnswer::fail(StepResult& result, const std::string& what,
   failure.message = what + " answered " + std::to_string(status);
   // The reason is the server's own text.
   if (const auto reason = outputs_.redact(response.reason)) failure.message += " " + *reason;
+  if (status >= 300 && status < 400)
+    failure.message += "; set redirects to follow it, or ok_status to take it as it is";
   // The server refused before it did anything.
   failure.nothingLeft = status == 429;
   if (const auto wait = http::retryAfter(response.headers, clock_.wallMs()))

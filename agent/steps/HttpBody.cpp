@@ -116,9 +116,9 @@ Result<HttpBody> HttpBody::read(const json::Value& values, const Fields& fields,
                                 ResourceStore& store, const std::string& boundary) {
   HttpBody out;
   out.store_ = &store;
-  if (fields.has("json")) {
+  if (const json::Value* body = values.find("json")) {  // null is a body, too.
     out.contentType_ = "application/json";
-    BELAY_TRY(out.addText(json::print(*values.find("json"))));
+    BELAY_TRY(out.addText(json::print(*body)));
   } else if (fields.has("multipart")) {
     BELAY_TRY(out.addForm(*values.find("multipart"), fields, "belay-" + boundary));
   } else if (fields.has("body_from")) {

@@ -149,7 +149,7 @@ StepResult NotifyStep::finish(const Attempt& attempt, const http::ClientOutcome&
   output.set("status", response.status);
   output.set("duration_ms", result.durationMs);
   result.outputJson = json::print(output);
-  if (response.status < 400) return result;
+  if (response.status >= 200 && response.status < 300) return result;
   result.ok = false;
   engine::Failure& failure = result.failure.emplace();
   failure.code =

@@ -82,6 +82,8 @@ std::optional<milliseconds> retryAfter(const Headers& headers, std::int64_t wall
   if (const auto seconds = base::parseUnsigned(*value)) {
     return milliseconds{static_cast<std::int64_t>(std::min(*seconds, kSecondsMax)) * 1000};
   }
+  if (!value->empty() && value->find_first_not_of("0123456789") == std::string::npos)
+    return milliseconds{static_cast<std::int64_t>(kSecondsMax) * 1000};
   const auto date = parseHttpDate(*value);
   if (!date) return std::nullopt;
   return milliseconds{std::max<std::int64_t>(0, *date - wallMs)};

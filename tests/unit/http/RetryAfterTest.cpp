@@ -60,4 +60,5 @@ TEST(RetryAfter, isNothingWhereItCannotBeRead) {
 
 TEST(RetryAfter, staysFiniteWhateverTheServerSays) {
   CHECK_EQUAL(std::int64_t{315'360'000'000}, waitMs("18446744073709551615"));
+  CHECK_EQUAL(std::int64_t{315'360'000'000}, waitMs("99999999999999999999"));
 }

@@ -129,6 +129,28 @@ TEST(HttpStep, aStatusFrom400OnFailsUnlessTheStepNamesIt) {
   CHECK(perform(get(fine.url(), R"(, "ok_status": [404])")).ok);
 }
 
+TEST(HttpStep, aRedirectThatIsNotFollowedFailsUnlessTheStepNamesIt) {
+  const std::string moved =
+      "HTTP/1.1 302 Found\r\nLocation: /login\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+  AnsweringPeer fails(moved);
+  const StepResult failed = perform(get(fails.url(), R"(, "method": "POST")"));
+  CHECK_FALSE(failed.ok);
+  STRCMP_EQUAL("BLY-HTTP-STATUS", failed.failure->code.c_str());
+  STRCMP_CONTAINS("answered 302 Found; set redirects to follow it, or ok_status",
+                  failed.failure->message.c_str());
+  CHECK_FALSE(failed.failure->nothingLeft);
+  AnsweringPeer fine(moved);
+  CHECK(perform(get(fine.url(), R"(, "ok_status": [302])")).ok);
+}
+
+TEST(HttpStep, nullIsABody) {
+  AnsweringPeer peer(AnsweringPeer::ok("{}"));
+  CHECK(perform(get(peer.url(), R"(, "method": "POST", "json": null)")).ok);
+  const auto [head, body] = peer.request();
+  CHECK(head.find("Content-Type: application/json\r\n") != std::string::npos);
+  STRCMP_EQUAL("null", body.c_str());
+}
+
 TEST(HttpStep, aServerThatAsksToSlowDownIsObeyed) {
   AnsweringPeer peer(
       "HTTP/1.1 429 Slow Down\r\nRetry-After: 17\r\nConnection: close\r\nContent-Length: "

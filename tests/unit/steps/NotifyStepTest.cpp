@@ -132,6 +132,15 @@ TEST(NotifyStep, aReceiverThatRefusesProvesThatNothingWasTaken) {
   CHECK_FALSE(perform(say()).failure->nothingLeft);
 }
 
+TEST(NotifyStep, aReceiverThatSendsElsewhereHasTakenNothing) {
+  AnsweringPeer moves(
+      "HTTP/1.1 302 Found\r\nLocation: /login\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  on.connect(R"({"team": {"type": "chat", "url": ")" + moves.url() + R"("}})");
+  const StepResult result = perform(say());
+  CHECK_FALSE(result.ok);
+  CHECK(result.failure->nothingLeft);
+}
+
 TEST(NotifyStep, aConnectionOfTypeSmtpIsForWhoSendsMail) {
   on.connect(R"({"team": {"type": "smtp", "host": "mx", "from": "b@example.com"}})");
   NotifyStep notify = step();
