@@ -4,6 +4,7 @@
 #include "agent/api/Routes.h"
 #include "agent/engine/Names.h"
 #include "common/base/Text.h"
+#include "common/json/Exact.h"
 #include "common/json/Json.h"
 
 namespace belay::api {
@@ -47,6 +48,8 @@ Result<Start> readStart(const Exchange& exchange) {
   if (!release.empty()) start.version = release;
   BELAY_ASSIGN(start.author, readAuthor(exchange, body));
   if (Value* input = body.find("input")) {
+    // Of the whole body, which has no numbers besides.
+    BELAY_TRY(json::checkExact(exchange.request().body));
     if (!input->isObject()) {
       return Error{ErrorCode::kInputInvalid,
                    "the input must be an object, it is " + std::string(json::kindName(*input))};

@@ -27,6 +27,7 @@ Result<api::Envelope> validate(Invocation& invocation) {
       file.set("steps", static_cast<std::int64_t>(checked.flow->steps.size()));
     } else if (!out.error) {
       out.error = api::firstError(checked);
+      out.error->actions.erase(out.error->actions.begin());  // That is what is done here.
     }
     files.push_back(std::move(file));
     Value found = api::diagnosticsToJson(checked);

@@ -2,6 +2,7 @@
 
 #include "common/base/Files.h"
 #include "common/base/Text.h"
+#include "common/json/Exact.h"
 #include "common/json/Json.h"
 
 namespace belay::cli {
@@ -10,6 +11,16 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 using base::Status;
+
+namespace {
+
+/// What a person wrote: no digit of it gets lost unseen.
+Result<json::Value> parseGiven(std::string_view text) {
+  BELAY_TRY(json::checkExact(text));
+  return json::parse(text);
+}
+
+}  // namespace
 
 Status addPair(json::Value& object, std::string_view pair, std::string_view flag) {
   const std::size_t equals = pair.find('=');
@@ -25,7 +36,7 @@ Status addPair(json::Value& object, std::string_view pair, std::string_view flag
     object.set(name, text);
     return {};
   }
-  auto value = json::parse(text);
+  auto value = parseGiven(text);
   if (!value) return std::move(value).error().in("--" + std::string(flag) + " " + name);
   object.set(name, std::move(*value));
   return {};
@@ -58,7 +69,7 @@ Result<json::Value> readInput(const Invocation& invocation) {
   if (invocation.has("input-file")) {
     BELAY_ASSIGN(const std::string text,
                  readText(invocation, invocation.flag("input-file"), kInputBytesMax));
-    auto parsed = json::parse(text);
+    auto parsed = parseGiven(text);
     if (!parsed) return std::move(parsed).error().in(invocation.flag("input-file"));
     if (!parsed->isObject()) {
       return Error{ErrorCode::kInputInvalid, "the input must be a JSON object, it is " +

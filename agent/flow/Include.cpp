@@ -10,6 +10,7 @@
 #include "agent/flow/CodeFile.h"
 #include "agent/flow/Node.h"
 #include "common/base/Units.h"
+#include "common/json/Exact.h"
 
 namespace belay::flow {
 
@@ -299,12 +300,14 @@ Result<yaml::Document> readDocument(std::string_view text, Format format) {
   yaml::Limits limits;
   // Escaped as JSON it may be six times as long, and still a record that can be parsed again.
   limits.textBytesMax = 4 * kFlowBytesMax;
-  auto document =
-      format == Format::kJson ? yaml::parseJson(text, limits) : yaml::parse(text, limits);
+  const bool isJson = format == Format::kJson;
+  if (isJson && text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  auto document = isJson ? yaml::parseJson(text, limits) : yaml::parse(text, limits);
+  if (isJson && document.ok()) BELAY_TRY(json::checkExact(text));
   if (document.ok() || document.error().code != ErrorCode::kLimit) return document;
   // No bound of the settings: the file is at fault, as with anything else in it that is refused.
   Error error = std::move(document).error();
-  error.code = format == Format::kJson ? ErrorCode::kJsonSyntax : ErrorCode::kYamlRefused;
+  error.code = isJson ? ErrorCode::kJsonSyntax : ErrorCode::kYamlRefused;
   return error;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/Text.h"
+#include "common/json/Exact.h"
 
 namespace belay::json {
 
@@ -20,10 +21,20 @@ namespace {
 
 // cJSON copies a number into a buffer of 64 bytes and would read the rest as something else.
 constexpr std::size_t kNumberCharsMax = 63;
+constexpr std::string_view kWholeMax = "9007199254740992";
+
+/// Of a number by the grammar, which has no leading zeros.
+bool losesDigits(std::string_view number) {
+  if (number.find_first_of(".eE") != std::string_view::npos) return false;
+  if (number.starts_with('-')) number.remove_prefix(1);
+  return number.size() > kWholeMax.size() ||
+         (number.size() == kWholeMax.size() && number > kWholeMax);
+}
 
 class Checker {
  public:
-  Checker(std::string_view text, const ParseLimits& limits) : text_(text), limits_(limits) {}
+  Checker(std::string_view text, const ParseLimits& limits, bool exact)
+      : text_(text), limits_(limits), exact_(exact) {}
 
   Status run() {
     skipSpace();
@@ -109,6 +120,11 @@ class Checker {
     const std::string_view number = text_.substr(from, at_ - from);
     if (number.size() > kNumberCharsMax) {
       return fail("a number has at most " + std::to_string(kNumberCharsMax) + " characters");
+    }
+    if (exact_ && losesDigits(number)) {
+      at_ = from;
+      return fail("the whole number " + std::string(number) +
+                  " is beyond 2^53 and would lose digits; give it as a text, in quotes");
     }
     // Without an exponent, so few digits cannot be too many.
     const bool mayBeLarge = number.find_first_of("eE") != std::string_view::npos;
@@ -225,19 +241,26 @@ class Checker {
 
   std::string_view text_;
   const ParseLimits& limits_;
+  const bool exact_;
   std::size_t at_ = 0;
   std::vector<std::string> path_;
 };
 
-}  // namespace
-
-Status checkStrict(std::string_view text, const ParseLimits& limits) {
+Status checkWith(std::string_view text, const ParseLimits& limits, bool exact) {
   if (text.size() > limits.bytesMax) {
     return Error{ErrorCode::kLimit,
                  "JSON is larger than " + std::to_string(limits.bytesMax) + " bytes"};
   }
   if (!base::isUtf8(text)) return Error{ErrorCode::kJsonSyntax, "JSON is not valid UTF-8"};
-  return Checker(text, limits).run();
+  return Checker(text, limits, exact).run();
 }
+
+}  // namespace
+
+Status checkStrict(std::string_view text, const ParseLimits& limits) {
+  return checkWith(text, limits, false);
+}
+
+Status checkExact(std::string_view text) { return checkWith(text, {}, true); }
 
 }  // namespace belay::json

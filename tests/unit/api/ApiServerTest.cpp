@@ -158,6 +158,13 @@ TEST(ApiServer, aFormThatDoesNotMatchLeavesTheWaitOpen) {
   CHECK(!host.openWait().empty());
 }
 
+TEST(ApiServer, anInputThatWouldLoseDigitsIsRefused) {
+  const Answer answer =
+      host.post("/v1/runs", R"({"flow": "gate", "input": {"a": [9007199254740993]}})");
+  STRCMP_EQUAL("BLY-JSON-SYNTAX", answer.code().c_str());
+  STRCMP_CONTAINS("\"/input/a/0\"", answer.text.c_str());
+}
+
 TEST(ApiServer, aSecondDecisionComesTooLate) {
   host.startRun(kApprovalFlow, "waiting");
   const std::string wait = host.openWait();

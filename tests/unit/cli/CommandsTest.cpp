@@ -67,6 +67,22 @@ TEST(Commands, inputComesFromStandardInputToo) {
   LONGS_EQUAL(2, world.run({"flow", "run", "gate", "--input-file", "-"}));
 }
 
+TEST(Commands, anInputThatWouldLoseDigitsIsNotSent) {
+  world.console.input = R"({"n": 9007199254740993})";
+  LONGS_EQUAL(2, world.run({"flow", "run", "gate", "--input-file", "-"}));
+  LONGS_EQUAL(2, world.run({"flow", "run", "gate", "-i", "n:=9007199254740993"}));
+  CHECK(has(world.console.errText, "9007199254740993 is beyond 2^53"));
+  LONGS_EQUAL(0, world.daemon.asked.size());
+}
+
+TEST(Commands, aFileThatIsNotValidIsNotToBeValidatedNext) {
+  write("x.flow.yaml", "slug: x\n");
+  LONGS_EQUAL(2, world.run({"flow", "validate", world.folder.at("x.flow.yaml"), "--json"}));
+  const auto envelope = belay::json::parse(world.console.outText);
+  STRCMP_EQUAL("belay explain BLY-FLOW-MISSING-KEY",
+               envelope->at("/error/actions/0")->asString().c_str());
+}
+
 TEST(Commands, quietPrintsTheIdAlone) {
   world.daemon.data("POST /v1/runs", R"({"run":{"id":"r1","flow":"x","status":"running"}})");
   LONGS_EQUAL(0, world.run({"flow", "run", "gate", "-q"}));

@@ -69,6 +69,15 @@ TEST(Diagnostics, jsonFilesHavePlacesToo) {
   LONGS_EQUAL(2, syntax.diagnostics[0].place.line);
 }
 
+TEST(Diagnostics, jsonFilesLoseNoDigitsAndMayHaveAByteOrderMark) {
+  const std::string start =
+      "\xEF\xBB\xBF{\"slug\": \"x\",\n\"steps\": [{\"id\": \"a\", \"set\": {\"n\": ";
+  CHECK(check(start + "9007199254740992}}]}", Format::kJson).flow.has_value());
+  const Checked refused = check(start + "9007199254740993}}]}", Format::kJson);
+  LONGS_EQUAL(1, refused.diagnostics.size());
+  STRCMP_EQUAL("JSON-SYNTAX 2:36 /steps/0/set/n", placeOf(refused.diagnostics[0]).c_str());
+}
+
 TEST(Diagnostics, formatsGoByTheName) {
   CHECK(belay::flow::formatOf("a.flow.json") == Format::kJson);
   CHECK(belay::flow::formatOf("a.flow.yaml") == Format::kYaml);

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "common/json/Exact.h"
 #include "common/json/Json.h"
 
 #include <CppUTest/TestHarness.h>
@@ -53,6 +54,20 @@ TEST(Strict, refusesNumbersThatNoDoubleHolds) {
   }
   expectTaken("1.7976931348623157e308");
   expectRefused("1.7976931348623159e308");
+}
+
+TEST(Strict, wholeNumbersThatWouldLoseDigitsAreRefusedWhereTheyMustBeExact) {
+  for (const char* text : {"9007199254740993", "-9007199254740993", "10000000000000000"}) {
+    CHECK_FALSE(belay::json::checkExact(text).ok());
+    expectTaken(text);
+  }
+  for (const char* text : {"9007199254740992", "-9007199254740992", "1e20", "6.02e23",
+                           "90071992547409930.5", "\"9007199254740993\""})
+    CHECK_TEXT(belay::json::checkExact(text).ok(), text);
+  const auto refused = belay::json::checkExact("{\"a\":\n [1, 9007199254740993]}");
+  LONGS_EQUAL(2, refused.error().place.line);
+  LONGS_EQUAL(6, refused.error().place.column);
+  STRCMP_EQUAL("/a/1", refused.error().place.pointer.c_str());
 }
 
 TEST(Strict, takesNumbersThatRoundToZero) {
