@@ -84,12 +84,19 @@ std::optional<Node> codeOf(const Node& command) {
   return std::nullopt;
 }
 
-std::string firstExpression(const std::string& text) {
+struct Found {
+  std::string shown;
+  std::string variable;
+};
+
+/// The first expression; a text that cannot be read, or only has the escape of one, has none.
+Found firstExpression(const std::string& text) {
   const auto parsed = script::Template::parse(text);
-  if (!parsed.ok()) return "…";
+  if (!parsed.ok()) return {shown("…"), "VALUE"};
   const auto part = std::find_if(parsed->parts().begin(), parsed->parts().end(),
                                  [](const script::TemplatePart& row) { return row.isExpression; });
-  return part == parsed->parts().end() ? "…" : part->text;
+  if (part == parsed->parts().end()) return {"$" + shown("…"), "VALUE"};
+  return {shown(part->text), variableFor(part->text)};
 }
 
 /// Names that a shell or the host gives a meaning of its own.
@@ -190,35 +197,33 @@ bool Expressions::refuse(const Node& node) {
 void Expressions::refuseInScript(const Node& node) {
   const std::string& text = node.value.asString();
   if (!script::mayHoldExpression(text) || report_.full()) return;
-  const std::string found = firstExpression(text);
-  const std::string variable = variableFor(found);
+  const Found found = firstExpression(text);
   report_.error(ErrorCode::kFlowExpressionInScript, node,
-                "the script holds " + shown(found) + ", and a shell would read its value as code",
-                "write env: {" + variable + ": \"" + shown(found) + "\"} beside script, and \"$" +
-                    variable + "\" in it");
+                "the script holds " + found.shown + ", and a shell would read its value as code",
+                "write env: {" + found.variable + ": \"" + found.shown +
+                    "\"} beside script, and \"$" + found.variable + "\" in it");
 }
 
 void Expressions::refuseInSql(const Node& node) {
   const std::string& text = node.value.asString();
   if (!script::mayHoldExpression(text) || report_.full()) return;
-  const std::string found = firstExpression(text);
-  std::string name = base::toLower(variableFor(found));
-  report_.error(ErrorCode::kFlowExpressionInScript, node,
-                "the statement holds " + shown(found) + ", whose value would be read as SQL",
-                "write params: {" + name + ": \"" + shown(found) + "\"} beside sql, and :" + name +
-                    " in it");
+  const Found found = firstExpression(text);
+  const std::string name = base::toLower(found.variable);
+  report_.error(
+      ErrorCode::kFlowExpressionInScript, node,
+      "the statement holds " + found.shown + ", whose value would be read as SQL",
+      "write params: {" + name + ": \"" + found.shown + "\"} beside sql, and :" + name + " in it");
 }
 
 void Expressions::refuseInCommand(const Node& command) {
   const std::optional<Node> code = codeOf(command);
   if (!code || !script::mayHoldExpression(code->value.asString()) || report_.full()) return;
-  const std::string found = firstExpression(code->value.asString());
-  const std::string variable = variableFor(found);
-  report_.error(ErrorCode::kFlowExpressionInScript, *code,
-                "this argument is code, and holds " + shown(found) +
-                    ", whose value would be read as code too",
-                "write env: {" + variable + ": \"" + shown(found) +
-                    "\"} beside command, and read " + variable + " in the code");
+  const Found found = firstExpression(code->value.asString());
+  report_.error(
+      ErrorCode::kFlowExpressionInScript, *code,
+      "this argument is code, and holds " + found.shown + ", whose value would be read as code too",
+      "write env: {" + found.variable + ": \"" + found.shown + "\"} beside command, and read " +
+          found.variable + " in the code");
 }
 
 void Expressions::checkTrigger(const Node& node, bool hasEvent) {

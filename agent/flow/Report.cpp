@@ -108,8 +108,10 @@ std::vector<Diagnostic> Report::take() && {
 
 std::string quoted(std::string_view word) {
   constexpr std::size_t kShown = 60;
-  std::string out = "\"" + base::visible(word.substr(0, kShown));
-  if (word.size() > kShown) out += "…";
+  std::size_t cut = std::min(kShown, word.size());
+  while (cut < word.size() && (static_cast<unsigned char>(word[cut]) & 0xC0) == 0x80) --cut;
+  std::string out = "\"" + base::visible(word.substr(0, cut));
+  if (cut < word.size()) out += "…";
   return out + "\"";
 }
 

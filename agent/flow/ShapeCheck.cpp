@@ -7,6 +7,7 @@
 #include "common/base/Ids.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
+#include "common/json/Characters.h"
 #include "common/json/Json.h"
 
 namespace belay::flow {
@@ -187,7 +188,7 @@ bool ShapeCheck::isText(const Node& node, bool quoteHint) {
   if (node.value.isString()) return true;
   std::string hint;
   if (quoteHint && (node.value.isNumber() || node.value.isBool())) {
-    hint = "put it into quotes: \"" + json::print(node.value) + "\"";
+    hint = "put it into quotes as it stands";  // What stood there may have had zeros in front.
   }
   report_.error(ErrorCode::kFlowWrongType, node,
                 "must be text, is " + std::string(kindWords(node.value)), std::move(hint));
@@ -229,7 +230,7 @@ bool ShapeCheck::text(const Node& node, const KeyRow& row) {
   } else if (isTemplate(node, row)) {
     return true;
   }
-  return within(node, row, static_cast<double>(content.size()), "characters");
+  return within(node, row, static_cast<double>(json::countCharacters(content)), "characters");
 }
 
 void ShapeCheck::identifier(const Node& node) {
@@ -363,7 +364,10 @@ void ShapeCheck::choice(const Node& node, const KeyRow& row) {
 void ShapeCheck::list(const Node& node, const KeyRow& row) {
   if (!node.value.isArray()) {
     std::string hint = "write a list: [" +
-                       (node.value.isObject() ? "…" : json::print(node.value).substr(0, 60)) + "]";
+                       (node.value.isObject()   ? "…"
+                        : node.value.isString() ? quoted(node.value.asString())
+                                                : json::print(node.value)) +
+                       "]";
     if (row.name == "command")
       hint = "write the program and each argument as one item, or use script for a shell";
     report_.error(ErrorCode::kFlowWrongType, node,

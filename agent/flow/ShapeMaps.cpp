@@ -162,7 +162,8 @@ void ShapeCheck::any(const Node& node, bool templates) {
 void ShapeCheck::jsonSchema(const Node& node) {
   if (!isObject(node, quoted(node.name))) return;
   any(node, false);
-  for (const json::Violation& violation : json::Schema::problemsOf(node.value)) {
+  const std::vector<json::Violation> problems = json::Schema::problemsOf(node.value);
+  for (const json::Violation& violation : problems) {
     if (report_.full()) return;
     Diagnostic diagnostic;
     diagnostic.code = ErrorCode::kSchemaInvalid;
@@ -177,6 +178,15 @@ void ShapeCheck::jsonSchema(const Node& node) {
                          violation.message.substr(0, hint);
     if (hint != std::string::npos) diagnostic.hint = violation.message.substr(hint + 2);
     report_.add(std::move(diagnostic));
+  }
+  if (!problems.empty()) return;
+  const bool isForm = node.name == "form";
+  const auto type = isForm || node.name == "input" ? node.find("type") : std::nullopt;
+  if (type && type->value != json::Value("object")) {
+    report_.error(ErrorCode::kFlowBadValue, *type,
+                  std::string(isForm ? "a form" : "the input of a flow") +
+                      " is an object: type must be object",
+                  "put the schema of a single value under properties");
   }
 }
 

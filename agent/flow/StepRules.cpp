@@ -471,6 +471,10 @@ void StepRules::loop(const Node& spec) {
 void StepRules::notify(const Node& spec) {
   connection(spec, {"chat", "smtp"});
   for (const char* key : {"cc", "bcc", "reply_to", "html", "attachments"}) onlyWith(spec, key, {"to"});
+  const auto type = names_.connectionTypes.find(textOf(spec, "connection"));
+  const auto to = spec.find("to");
+  if (to && type != names_.connectionTypes.end() && type->second == "chat")
+    report_.warning(ErrorCode::kFlowBadValue, *to, "a chat has no recipients: to is for mail");
   const auto html = spec.find("html");
   if (const auto name = html ? html->find("template") : std::nullopt) namesTemplate(*name);
   if (const auto name = spec.find("template")) namesTemplate(*name);

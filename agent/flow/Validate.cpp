@@ -40,7 +40,6 @@ class FlowCheck {
     }
     object(root);
     if (!document_.root.isObject()) return;
-    input(root);
     requirements(root);
     checkHandles(root, names_, report_);
     if (isCode_) return;
@@ -76,15 +75,6 @@ class FlowCheck {
                   "the flow has " + std::to_string(names_.steps.size()) +
                       " steps with those in lists within steps, at most " +
                       std::to_string(kStepsMax) + " may stand in a file");
-  }
-
-  void input(const Node& root) {
-    const auto node = root.find("input");
-    const auto type = node ? node->find("type") : std::nullopt;
-    if (!type || (type->value.isString() && type->value.asString() == "object")) return;
-    report_.error(ErrorCode::kFlowBadValue, *type,
-                  "the input of a flow is an object: type must be object",
-                  "put the schema of a single value under properties");
   }
 
   void requirements(const Node& root) {
