@@ -62,8 +62,10 @@ class Adviser {
     const auto& finished = history_.finished();
     if (finished && finished->failure) {
       const engine::Failure& failure = *finished->failure;
-      const std::string where =
-          finished->failedStep.empty() ? "it" : "step " + finished->failedStep;
+      const bool isOutput = finished->failedStep == "output" && !history_.latest("output");
+      const std::string where = isOutput                       ? "the output of the flow"
+                                : finished->failedStep.empty() ? "it"
+                                                               : "step " + finished->failedStep;
       say(where + " failed: " + quoted(failure.message) + " [" + failure.code + "]");
       if (isRunStep(finished->failedStep))
         act("belay run logs " + run_ + " --step " + finished->failedStep);
@@ -155,8 +157,13 @@ class Adviser {
   /// What was taken back, and what was not.
   void describeUndone(const std::string& before = {}) {
     const auto& finished = history_.finished();
-    if (!finished || (finished->compensated.empty() && finished->uncompensated.empty())) return;
+    if (!finished) return;
     if (!before.empty()) say(before);
+    for (const VisitRecord& visit : history_.visits()) {
+      if (visit.status == VisitRecord::Status::kEnded && !visit.ambiguousReason.empty() &&
+          !visit.resolution)
+        say("step " + visit.path + " may have taken effect");
+    }
     const auto list = [this](const char* what, const std::vector<std::string>& names) {
       constexpr std::size_t kShown = 5;
       if (names.empty()) return;

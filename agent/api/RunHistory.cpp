@@ -134,6 +134,7 @@ void RunHistory::on(std::int64_t atMs, const engine::StepAmbiguous& e) {
   VisitRecord& visit = visitOf(atMs, e.key);
   visit.status = Status::kAmbiguous;
   visit.ambiguousReason = e.reason;
+  visit.resolution.reset();
 }
 
 void RunHistory::on(std::int64_t atMs, const engine::AmbiguityResolved& e) {

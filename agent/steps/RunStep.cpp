@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/steps/GivenSecrets.h"
+#include "agent/steps/ToolEnding.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
 #include "common/crypto/Sha256.h"
@@ -115,6 +116,8 @@ Result<StepResult> resultOf(Ended& ended, Outputs& outputs, json::Value out, jso
   result.outputJson = json::print(output);
   Status verdict = jobs::judge(ended.outcome, ended.okExitCodes);
   if (verdict) verdict = kept;
+  if (!verdict && verdict.error().code == ErrorCode::kStepTimeout)
+    verdict = timeoutOf(ended.attempt);
   if (!verdict) {
     result.ok = false;
     result.failure = failureFrom(verdict.error(), verdict.error().code == ErrorCode::kJobSpawn);

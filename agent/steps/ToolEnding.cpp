@@ -36,13 +36,6 @@ constexpr std::array<ClassRow, 10> kClasses{{{ErrorCode::kStepTimeout, FailureCl
 
 engine::Failure failureOf(const Error& error) { return toolFailure(error, false); }
 
-/// A timeout of the step goes before what its program says of the signal.
-Error timeoutOf(const runtime::Attempt& attempt) {
-  return Error{ErrorCode::kStepTimeout,
-               "step " + attempt.key.path + " took longer than its timeout of " +
-                   base::formatDuration(std::chrono::milliseconds{attempt.timeoutMs})};
-}
-
 std::string shown(std::string_view text) {
   return base::visible(base::trim(text.substr(0, kShownBytes)), true);
 }
@@ -102,10 +95,17 @@ engine::Failure toolFailure(const Error& error, bool nothingLeft) {
   return out;
 }
 
+Error timeoutOf(const runtime::Attempt& attempt) {
+  return Error{ErrorCode::kStepTimeout,
+               "step " + attempt.key.path + " took longer than its timeout of " +
+                   base::formatDuration(std::chrono::milliseconds{attempt.timeoutMs})};
+}
+
 ToolVerdict judgeTool(const runtime::Attempt& attempt, const ToolPlan& plan,
                       const jobs::JobOutcome& outcome) {
   ToolVerdict verdict;
   verdict.output = Value(json::Object{});
+  // A timeout of the step goes before what its program says of the signal.
   const bool late = outcome.record.killedBy == jobs::JobKiller::kDeadline;
   const Value* told = outcome.result && outcome.result->isObject() ? &*outcome.result : nullptr;
   const Value* ok = told ? told->find("ok") : nullptr;

@@ -16,6 +16,8 @@ struct ToolVerdict {
 ToolVerdict judgeTool(const runtime::Attempt& attempt, const ToolPlan& plan,
                       const jobs::JobOutcome& outcome);
 
+/// Of a step whose job was ended by its deadline: kStepTimeout.
+base::Error timeoutOf(const runtime::Attempt& attempt);
 /// The failure that an error becomes, with the class that retry.on can name.
 engine::Failure toolFailure(const base::Error& error, bool nothingLeft);
 

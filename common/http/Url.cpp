@@ -19,8 +19,16 @@ constexpr std::size_t kUrlBytesMax = 8u << 10;
 constexpr std::size_t kHostBytesMax = 253;
 constexpr std::size_t kLabelBytesMax = 63;
 
+/// What may be a password is left out of the message.
 Error refuse(std::string_view text, const std::string& why) {
-  return Error{ErrorCode::kUrlInvalid, "\"" + base::visible(text.substr(0, 120)) + "\": " + why};
+  std::string shown(text.substr(0, text.find('?')));
+  const std::size_t at = shown.rfind('@');
+  const std::size_t from = shown.find("//");
+  if (at != std::string::npos) {
+    const std::size_t begin = from < at ? from + 2 : 0;
+    shown.replace(begin, at - begin, "…");
+  }
+  return Error{ErrorCode::kUrlInvalid, "\"" + base::visible(shown.substr(0, 120)) + "\": " + why};
 }
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }

@@ -109,6 +109,7 @@ def test_a_timeout_ends_the_tree():
         for timeout in ("300ms", "2s", "10s"):  # a busy machine may need longer than the first to come to the escape
             shown = host.run(job("setsid sh -c 'echo $$ >> %s; exec sleep 300' & sleep 300" % pids, timeout=timeout))
             check.equal("BLY-STEP-TIMEOUT", shown["run"]["error"]["code"])
+            check.equal("step a took longer than its timeout of " + timeout, shown["run"]["error"]["message"])
             if os.path.exists(pids):
                 break
         belay.eventually(lambda: not any(map(alive, read_pids(pids))), 10, "the end of the tree")

@@ -120,3 +120,23 @@ TEST(RunHistory, adviceForAFailureExplainsAndRetries) {
   STRCMP_EQUAL("step a failed: broken [BLY-STEP-FAILED]", advice.reason.c_str());
   STRCMP_EQUAL("belay run retry r1", advice.actions.back().c_str());
 }
+
+TEST(RunHistory, anAmbiguousStepThatNobodyResolvedIsNamedInTheEnd) {
+  history.add(1, started(key("pay")));
+  history.add(2, engine::StepAmbiguous{key("pay"), "the daemon ended"});
+  engine::RunFinished end;
+  end.end = engine::RunEnd::kCancelled;
+  history.add(3, end);
+  const Advice advice = adviseOn("r1", engine::RunStatus::kCancelled, history, nullptr, 3);
+  STRCMP_EQUAL("cancelled; step pay may have taken effect", advice.reason.c_str());
+}
+
+TEST(RunHistory, theOutputOfAFlowIsNoStep) {
+  engine::RunFinished end;
+  end.end = engine::RunEnd::kFailed;
+  end.failedStep = "output";
+  end.failure = finished(key("a"), engine::StepOutcome::kFailed).failure;
+  history.add(1, end);
+  const Advice advice = adviseOn("r1", engine::RunStatus::kFailed, history, nullptr, 3);
+  STRCMP_EQUAL("the output of the flow failed: broken [BLY-STEP-FAILED]", advice.reason.c_str());
+}

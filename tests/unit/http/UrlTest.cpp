@@ -128,6 +128,16 @@ TEST(Url, refusesWhatCouldBeReadInTwoWays) {
   }
 }
 
+TEST(Url, noMessageHasAPassword) {
+  for (const char* text : {"https://ada:hidden@h.test/x", "https://ada:hid\"den@h.test/",
+                           "ftp://ada:hidden@h.test/", "https://ada:hid/den@h.test/?a=@"}) {
+    const auto url = parseUrl(text);
+    CHECK_FALSE_TEXT(url.ok(), text);
+    CHECK_TEXT(url.error().message.find("den") == std::string::npos, url.error().message.c_str());
+    STRCMP_CONTAINS("…@h.test/", url.error().message.c_str());
+  }
+}
+
 TEST(Url, saysHowToWriteAHostThatIsNotAscii) {
   auto url = parseUrl(
       "http://b\xC3\xBC"
