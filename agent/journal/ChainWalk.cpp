@@ -1,9 +1,12 @@
 #include "agent/journal/ChainWalk.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
+#include "agent/engine/Names.h"
 #include "agent/journal/Chain.h"
+#include "common/crypto/Sha256.h"
 
 namespace belay::journal {
 
@@ -12,15 +15,19 @@ using base::Status;
 
 namespace {
 
-void bad(VerifyReport& report, const std::string& what) {
+void bad(VerifyReport& report, std::string what, const char* why) {
   report.ok = false;
-  report.firstBad = what;
+  report.firstBad = std::move(what) + ": " + why;
 }
 
-/// Verifies up to `most` rows behind `at`, which goes along; true at the chain's end.
-template <typename Row>
+/// Most rows stand for themselves.
+constexpr auto kAlone = [](const auto&) { return Status{}; };
+
+/// Verifies up to `most` rows behind `at`, which goes along, and with `check` what each speaks of;
+/// true at the chain's end.
+template <typename Row, typename Check>
 Result<bool> walkRows(ChainedTable<Row>& chain, ChainEnd& at, std::size_t most,
-                      std::uint64_t& counted, VerifyReport& report) {
+                      std::uint64_t& counted, VerifyReport& report, const Check& check) {
   const bool begins = at.number == 0;
   if (begins) at = chain.start();
   // What was put in front of the first row is found too.
@@ -29,9 +36,12 @@ Result<bool> walkRows(ChainedTable<Row>& chain, ChainEnd& at, std::size_t most,
     BELAY_ASSIGN(const auto kept, chain.from(from));
     if (!kept) return true;
     if (!chain.follows(*kept, at)) {
-      bad(report, chain.nameOf(std::min(at.number + 1, kept->row.number), kept->row) + ": it does not follow");
+      bad(report, chain.nameOf(std::min(at.number + 1, kept->row.number), kept->row),
+          "it does not follow");
       return false;
     }
+    BELAY_TRY(check(kept->row));
+    if (!report.ok) return false;
     at = ChainEnd{kept->row.number, kept->hash};
     from = at.number + 1;
     ++counted;
@@ -39,9 +49,28 @@ Result<bool> walkRows(ChainedTable<Row>& chain, ChainEnd& at, std::size_t most,
   return false;
 }
 
+std::string nameOfRun(const std::string& run) { return "run " + run; }
+
 std::string eventOf(const std::string& run, std::uint64_t seq) {
-  return "run " + run + ", event " + std::to_string(seq);
+  return nameOfRun(run) + ", event " + std::to_string(seq);
 }
+
+bool isEnded(std::int64_t status) {
+  return engine::isFinal(static_cast<engine::RunStatus>(status));
+}
+
+/// True when a run whose last event is this one has the status.
+bool isStatusAfter(std::string_view event, std::string_view body, std::int64_t status) {
+  if (status < 0 || status >= static_cast<std::int64_t>(engine::RunStatus::kCount)) return false;
+  if (event != "run_finished") return !isEnded(status);
+  if (!isEnded(status)) return false;
+  const auto end = static_cast<engine::RunEnd>(
+      status - static_cast<std::int64_t>(engine::RunStatus::kSucceeded));
+  return body.find(engine::runEndName(end)) == std::strlen(R"({"end":")");
+}
+
+/// How much of a hash is kept to find it again.
+constexpr std::size_t kSealBytes = 8;
 
 }  // namespace
 
@@ -52,18 +81,25 @@ ChainWalk::ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger
       statements_(statements),
       scrubs_(scrubs),
       runFrom_(session.database(), "verify runs",
-               "SELECT number, id FROM runs WHERE number >= ? ORDER BY number LIMIT 1"),
+               "SELECT number, id, status FROM runs WHERE number >= ? ORDER BY number LIMIT 1"),
       eventsFrom_(session.database(), "verify events",
                   "SELECT run FROM events WHERE run >= ? ORDER BY run LIMIT 1"),
       events_(session.database(), "verify events",
               "SELECT seq, at_ms, name, body, hash FROM events WHERE run = ? AND seq > ?"
               " ORDER BY seq LIMIT ?"),
+      lastEvent_(session.database(), "verify runs",
+                 "SELECT name, body FROM events WHERE run = ? AND seq = ?"),
+      sealsBehind_(session.database(), "verify the host's chain",
+                   "SELECT seq, run_hash FROM host_chain WHERE seq > ? ORDER BY run_hash"),
+      content_(session.database(), "verify flows", "SELECT content FROM flows WHERE digest = ?"),
       eventHash_(session.database(), "verify the host's chain",
                  "SELECT e.hash FROM runs AS r LEFT JOIN events AS e"
                  " ON e.run = r.number AND e.seq = ? WHERE r.id = ?") {}
 
 Result<VerifyReport> ChainWalk::walk(VerifyCursor& cursor, std::size_t eventsMost) {
   VerifyReport report;
+  // A new walk believes nothing that was read before.
+  if (cursor.hostSeq < 0 && cursor.run.number == 0) forgetSeals();
   while (report.ok && !cursor.done) {
     const std::uint64_t seen = report.events + report.hostRows + report.runs + report.flowChanges +
                                report.statements + report.scrubs;
@@ -90,9 +126,10 @@ Result<VerifyReport> ChainWalk::walk(VerifyCursor& cursor, std::size_t eventsMos
     BELAY_ASSIGN(const auto run, runFrom(from));
     BELAY_ASSIGN(const std::int64_t withEvents, eventsFrom(from));
     if (withEvents != 0 && (!run || withEvents < run->number)) {
-      bad(report, "run number " + std::to_string(withEvents) + ": it has events, but no row");
+      bad(report, nameOfRun("number " + std::to_string(withEvents)), "it has events, but no row");
     } else if (!run) {
       cursor.hostSeq = 0;
+      forgetSeals();
     } else {
       BELAY_ASSIGN(const bool whole, walkRun(cursor, *run, budget, report));
       if (!whole) continue;
@@ -107,7 +144,7 @@ Result<std::optional<ChainWalk::Run>> ChainWalk::runFrom(std::int64_t from) {
   sqlite::Execution rows(runFrom_, from);
   BELAY_ASSIGN(const bool found, rows.next());
   if (!found) return std::optional<Run>{};
-  return std::optional<Run>{Run{rows.integer(0), rows.string(1)}};
+  return std::optional<Run>{Run{rows.integer(0), rows.string(1), rows.integer(2)}};
 }
 
 Result<std::int64_t> ChainWalk::eventsFrom(std::int64_t from) {
@@ -126,29 +163,94 @@ Result<bool> ChainWalk::walkRun(VerifyCursor& cursor, const Run& run, std::size_
   for (std::size_t taken = 0; taken < most; ++taken) {
     BELAY_ASSIGN(const bool more, rows.next());
     if (!more) {
-      if (head.seq == 0) bad(report, "run " + run.id + ": it has no events");
+      BELAY_TRY(checkEnd(run, head, report));
       return true;
     }
     const auto seq = static_cast<std::uint64_t>(rows.integer(0));
     if (seq != head.seq + 1) {
-      bad(report, eventOf(run.id, head.seq + 1) + ": it is missing");
+      bad(report, eventOf(run.id, head.seq + 1), "it is missing");
       return false;
     }
-    const Hash expected =
-        runChainNext(head.hash, seq, rows.integer(1), rows.text(2), rows.text(3));
+    const Hash expected = runChainNext(head.hash, seq, rows.integer(1), rows.text(2), rows.text(3));
     bool matches = copyHash(rows.blob(4), head.hash);
     if (matches) {
       BELAY_ASSIGN(matches, scrubs_.explains(run.id, seq, head.hash, expected));
       if (matches && head.hash != expected) ++report.scrubbedEvents;
     }
     if (!matches) {
-      bad(report, eventOf(run.id, seq) + ": its hash does not match");
+      bad(report, eventOf(run.id, seq), "its hash does not match");
       return false;
     }
     head.seq = seq;
     ++report.events;
   }
   return false;
+}
+
+Status ChainWalk::checkEnd(const Run& run, const RunHead& head, VerifyReport& report) {
+  sqlite::Execution rows(lastEvent_, run.number, head.seq);
+  BELAY_ASSIGN(const bool found, rows.next());
+  if (!found) {
+    bad(report, nameOfRun(run.id), "it has no events");
+  } else if (!isStatusAfter(rows.text(0), rows.text(1), run.status)) {
+    bad(report, nameOfRun(run.id), "its state is not that of its last event");
+  } else if (isEnded(run.status) && !isSealed(head.hash)) {
+    // What was sealed since stands behind.
+    BELAY_TRY(readSeals());
+    if (!isSealed(head.hash)) bad(report, nameOfRun(run.id), "the host's chain lacks its end");
+  }
+  return {};
+}
+
+void ChainWalk::forgetSeals() {
+  seals_ = {};
+  sealsSorted_ = 0;
+  sealsUntil_ = 0;
+}
+
+Status ChainWalk::readSeals() {
+  const bool first = seals_.empty();
+  sqlite::Execution rows(sealsBehind_, sealsUntil_);
+  while (true) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) break;
+    sealsUntil_ = std::max(sealsUntil_, rows.integer(0));
+    const auto hash = rows.blob(1);
+    seals_.append(reinterpret_cast<const char*>(hash.data()), std::min(hash.size(), kSealBytes));
+    seals_.resize((seals_.size() + kSealBytes - 1) / kSealBytes * kSealBytes);
+  }
+  if (first) sealsSorted_ = seals_.size() / kSealBytes;
+  return {};
+}
+
+bool ChainWalk::isSealed(const Hash& hash) const {
+  const auto compare = [&](std::size_t at) {
+    return std::memcmp(seals_.data() + at * kSealBytes, hash.data(), kSealBytes);
+  };
+  std::size_t from = 0, to = sealsSorted_;
+  while (from < to) {
+    const std::size_t middle = from + (to - from) / 2;
+    const int order = compare(middle);
+    if (order == 0) return true;
+    if (order < 0) {
+      from = middle + 1;
+    } else {
+      to = middle;
+    }
+  }
+  for (std::size_t at = sealsSorted_; at < seals_.size() / kSealBytes; ++at) {
+    if (compare(at) == 0) return true;
+  }
+  return false;
+}
+
+Status ChainWalk::checkContent(const FlowChangeRow& row, VerifyReport& report) {
+  if (row.what != FlowChange::kDrafted && row.what != FlowChange::kReleased) return {};
+  sqlite::Execution rows(content_, row.digest);
+  BELAY_ASSIGN(const bool found, rows.next());
+  if (!found || !row.digest.ends_with(crypto::sha256(rows.text(0)).hex()))
+    bad(report, "flow " + row.digest, "its content is missing or another one");
+  return {};
 }
 
 Status ChainWalk::walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
@@ -163,7 +265,8 @@ Status ChainWalk::walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport&
       return {};
     }
     if (!HostChain::follows(*row, at)) {
-      bad(report, "row " + std::to_string(at.seq + 1) + " of the host's chain: it does not follow");
+      bad(report, nameOfRow(static_cast<std::int64_t>(at.seq) + 1, "the host's chain"),
+          "it does not follow");
       return {};
     }
     BELAY_TRY(checkSeal(*row, report));
@@ -177,7 +280,9 @@ Status ChainWalk::walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport&
 
 Status ChainWalk::walkLedger(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
   ChainEnd at{cursor.ledgerRow, cursor.ledgerHash};
-  BELAY_ASSIGN(const bool whole, walkRows(ledger_.chain(), at, most, report.flowChanges, report));
+  const auto check = [&](const FlowChangeRow& row) { return checkContent(row, report); };
+  BELAY_ASSIGN(const bool whole,
+               walkRows(ledger_.chain(), at, most, report.flowChanges, report, check));
   cursor.ledgerRow = at.number;
   cursor.ledgerHash = at.hash;
   if (whole) cursor.statementRow = 0;
@@ -187,7 +292,7 @@ Status ChainWalk::walkLedger(VerifyCursor& cursor, std::size_t most, VerifyRepor
 Status ChainWalk::walkStatements(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
   ChainEnd at{cursor.statementRow, cursor.statementHash};
   BELAY_ASSIGN(const bool whole,
-               walkRows(statements_.chain(), at, most, report.statements, report));
+               walkRows(statements_.chain(), at, most, report.statements, report, kAlone));
   cursor.statementRow = at.number;
   cursor.statementHash = at.hash;
   if (whole) cursor.scrubRow = 0;
@@ -196,7 +301,7 @@ Status ChainWalk::walkStatements(VerifyCursor& cursor, std::size_t most, VerifyR
 
 Status ChainWalk::walkScrubs(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
   ChainEnd at{cursor.scrubRow, cursor.scrubHash};
-  BELAY_ASSIGN(cursor.done, walkRows(scrubs_.chain(), at, most, report.scrubs, report));
+  BELAY_ASSIGN(cursor.done, walkRows(scrubs_.chain(), at, most, report.scrubs, report, kAlone));
   cursor.scrubRow = at.number;
   cursor.scrubHash = at.hash;
   return {};
@@ -208,7 +313,7 @@ Status ChainWalk::checkSeal(const SealRow& row, VerifyReport& report) {
   if (!runIsThere) return {};  // pruned
   const auto hash = rows.blob(0);
   if (!std::equal(hash.begin(), hash.end(), row.runHash.begin(), row.runHash.end())) {
-    bad(report, eventOf(row.runId, row.runSeq) + ": the host's chain has sealed another hash");
+    bad(report, eventOf(row.runId, row.runSeq), "the host's chain has sealed another hash");
   }
   return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -12,15 +13,15 @@
 
 namespace belay::journal {
 
-/// Verifies all chains, a piece at a time: first every run's events, then the host's chain against
-/// itself and against the runs that are still there, then the ledgers of flows and
-/// of statements.
+/// Verifies all chains, a piece at a time: first every run's events, its state and its end in the
+/// host's chain; then that chain against itself and against the runs that are still there, then the
+/// ledgers: that of flows with the contents that it names, those of statements and of scrubs.
 ///
 /// Threads: owner. Errors: as Journal says; what does not match is in the report, not an error.
 class ChainWalk {
  public:
-  ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger,
-            StatementTable& statements, ScrubTable& scrubs);
+  ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger, StatementTable& statements,
+            ScrubTable& scrubs);
 
   base::Result<VerifyReport> walk(VerifyCursor& cursor, std::size_t eventsMost);
 
@@ -28,6 +29,7 @@ class ChainWalk {
   struct Run {
     std::int64_t number = 0;
     std::string id;
+    std::int64_t status = 0;
   };
   /// The first run from number `from` on, by the table of runs.
   base::Result<std::optional<Run>> runFrom(std::int64_t from);
@@ -36,6 +38,13 @@ class ChainWalk {
   /// Goes on in the run of the cursor; true when all of its events are verified.
   base::Result<bool> walkRun(VerifyCursor& cursor, const Run& run, std::size_t most,
                              VerifyReport& report);
+  /// Of a run whose events are right up to `head`, the last one.
+  base::Status checkEnd(const Run& run, const RunHead& head, VerifyReport& report);
+  void forgetSeals();
+  base::Status readSeals();
+  bool isSealed(const Hash& hash) const;
+  /// What a change of a flow names must be in the journal, as it was.
+  base::Status checkContent(const FlowChangeRow& row, VerifyReport& report);
   base::Status walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status walkScrubs(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status walkLedger(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
@@ -49,7 +58,17 @@ class ChainWalk {
   sqlite::Statement runFrom_;
   sqlite::Statement eventsFrom_;
   sqlite::Statement events_;
+  sqlite::Statement lastEvent_;
+  sqlite::Statement sealsBehind_;
+  sqlite::Statement content_;
   sqlite::Statement eventHash_;
+
+  // The beginnings of the hashes that the host's chain seals up to its row `sealsUntil_`: so many
+  // as were there at first sorted, those of runs that ended since behind them. 8 bytes each,
+  // instead of a search of the chain for each run, or an index for this alone.
+  std::string seals_;
+  std::size_t sealsSorted_ = 0;
+  std::int64_t sealsUntil_ = 0;
 };
 
 }  // namespace belay::journal

@@ -19,6 +19,10 @@ struct ChainEnd {
   Hash hash{};
 };
 
+/// For people: "row 3 of the ledger of flows".
+std::string nameOfRow(std::int64_t number, std::string_view chain);
+base::Error brokenRow(std::int64_t number, std::string_view chain, std::string_view why);
+
 /// How rows of one kind stand on disk and are chained. Row has a member `number`, from 1 on.
 template <typename Row>
 struct ChainFormat {
@@ -58,8 +62,7 @@ class ChainedTable {
 
   /// For people: "row 3 of the ledger of flows (deploy)".
   std::string nameOf(std::int64_t number, const Row& row) const {
-    return "row " + std::to_string(number) + " of " + std::string(format_.name) + " (" +
-           row.*format_.about + ")";
+    return nameOfRow(number, format_.name) + " (" + row.*format_.about + ")";
   }
 
   /// True when `kept` follows `end`, by number and hash.
@@ -127,10 +130,7 @@ class ChainedTable {
   }
 
   base::Error broken(std::int64_t number, std::string_view why) const {
-    return base::Error{base::ErrorCode::kJournalChainBroken,
-                       "row " + std::to_string(number) + " of " + std::string(format_.name) + ": " +
-                           std::string(why),
-                       {"belay journal verify"}};
+    return brokenRow(number, format_.name, why);
   }
 
   Session& session_;

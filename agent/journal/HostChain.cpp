@@ -1,5 +1,7 @@
 #include "agent/journal/HostChain.h"
 
+#include "agent/journal/ChainedTable.h"
+
 namespace belay::journal {
 
 using base::Error;
@@ -10,9 +12,7 @@ using base::Status;
 namespace {
 
 Error hostBroken(std::uint64_t seq, std::string_view why) {
-  return Error{ErrorCode::kJournalChainBroken,
-               "row " + std::to_string(seq) + " of the host's chain: " + std::string(why),
-               {"belay journal verify"}};
+  return brokenRow(static_cast<std::int64_t>(seq), "the host's chain", why);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Writes releases and promotions, and reads them back; then changes rows behind the journal's back.
 
+#include "common/crypto/Sha256.h"
 #include "common/sqlite/Database.h"
 #include "tests/unit/journal/JournalFixture.h"
 
@@ -32,6 +33,15 @@ TEST_GROUP(FlowLedger) {
            const std::string& slug = "gate") {
     FlowChangeRow change = row(what, release, digest, slug);
     CHECK(on.journal->addFlowChange(change).ok());
+  }
+  /// Keeps a content of a flow; its digest.
+  std::string keep(const std::string& content) {
+    const std::string digest = "sha256:" + crypto::sha256(content).hex();
+    CHECK(on.journal->putFlow({digest, "gate", "yaml", content, on.clock.wallMs()}).ok());
+    return digest;
+  }
+  void addReleases(int most) {
+    for (int i = 1; i <= most; ++i) add(FlowChange::kReleased, i, keep(std::to_string(i)));
   }
   void reopen() {
     CHECK(on.journal->commit().ok());
@@ -111,18 +121,18 @@ TEST(FlowLedger, listsOneKindOfOneFlowNewestFirstInPages) {
 }
 
 TEST(FlowLedger, forgetsWhatWasRolledBackAndGoesOnFromThere) {
-  add(FlowChange::kReleased, 1, "sha256:aa");
+  add(FlowChange::kReleased, 1, keep("1"));
   CHECK(on.journal->commit().ok());
-  add(FlowChange::kReleased, 2, "sha256:bb");
+  add(FlowChange::kReleased, 2, keep("2"));
   on.journal->rollback();
   CHECK(!on.journal->release("gate", 2).value());
-  add(FlowChange::kReleased, 2, "sha256:cc");
+  add(FlowChange::kReleased, 2, keep("3"));
   reopen();
   LONGS_EQUAL(2, on.verifyAll()->flowChanges);
 }
 
 TEST(FlowLedger, isVerifiedInPiecesOfAnySize) {
-  for (int i = 1; i <= 7; ++i) add(FlowChange::kReleased, i, "sha256:0" + std::to_string(i));
+  addReleases(7);
   CHECK(on.journal->commit().ok());
   for (const std::size_t most : {1u, 2u, 7u, 100u}) {
     const auto report = on.verifyAll(most).value();
@@ -132,7 +142,7 @@ TEST(FlowLedger, isVerifiedInPiecesOfAnySize) {
 }
 
 TEST(FlowLedger, namesTheRowThatWasChanged) {
-  for (int i = 1; i <= 40; ++i) add(FlowChange::kReleased, i, "sha256:0" + std::to_string(i));
+  addReleases(40);
   // Far enough back that opening does not look at it.
   tamper("UPDATE flow_changes SET digest = 'sha256:evil' WHERE number = 3");
   CHECK(on.open().ok());
@@ -163,11 +173,23 @@ TEST(FlowLedger, namesAnyFieldThatWasChanged) {
 }
 
 TEST(FlowLedger, namesAMissingRow) {
-  for (int i = 1; i <= 40; ++i) add(FlowChange::kReleased, i, "sha256:0" + std::to_string(i));
+  addReleases(40);
   tamper("DELETE FROM flow_changes WHERE number = 2");
   CHECK(on.open().ok());
   const auto report = on.verifyAll(100).value();
   STRCMP_EQUAL("row 2 of the ledger of flows (gate): it does not follow", report.firstBad.c_str());
+}
+
+TEST(FlowLedger, isVerifiedWithTheContentsThatItNames) {
+  addReleases(3);
+  add(FlowChange::kArchived, 0, "");
+  tamper("UPDATE flows SET content = 'x' WHERE content = '2'");
+  CHECK(on.open().ok());
+  const std::string bad = "flow " + keep("2") + ": its content is missing or another one";
+  STRCMP_EQUAL(bad.c_str(), on.verifyAll(100)->firstBad.c_str());
+  tamper("DELETE FROM flows WHERE content = 'x'");
+  CHECK(on.open().ok());
+  STRCMP_EQUAL(bad.c_str(), on.verifyAll(100)->firstBad.c_str());
 }
 
 TEST(FlowLedger, outlivesPruningWithTheContentThatItPointsTo) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/engine/Names.h"
 #include "agent/journal/Journal.h"
 #include "tests/support/MemoryLog.h"
 #include "tests/support/SimClock.h"
@@ -61,7 +62,9 @@ struct JournalFixture {
   /// Ends a run: its last event, its row and its seal.
   base::Status endRun(const std::string& id, engine::RunStatus status) {
     BELAY_ASSIGN(journal::RunHead head, journal->head(runId(id)));
-    BELAY_TRY(journal->appendEvent(head, "run_finished", clock.wallMs(), "{}"));
+    const auto end = static_cast<engine::RunEnd>(int(status) - int(engine::RunStatus::kSucceeded));
+    const std::string body = "{\"end\":\"" + std::string(engine::runEndName(end)) + "\"}";
+    BELAY_TRY(journal->appendEvent(head, "run_finished", clock.wallMs(), body));
     BELAY_ASSIGN(auto row, journal->run(runId(id)));
     row->status = status;
     row->updatedMs = row->finishedMs = clock.wallMs();

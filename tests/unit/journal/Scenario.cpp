@@ -52,7 +52,8 @@ Status Scenario::append(const std::string& run, int number) {
 
 Status Scenario::writeRows(int number) {
   const int first = number - number % 8;
-  const std::string run = nameOf(first + number % 3);
+  // Of a run that has not ended.
+  const std::string run = nameOf(first + (number % 8 < 4 ? number % 3 : 2));
   BELAY_TRY(append(run, number));
   switch (number % 8) {
     case 1:

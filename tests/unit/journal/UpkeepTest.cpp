@@ -81,7 +81,7 @@ TEST(JournalUpkeep, verifyNamesAMissingEvent) {
 TEST(JournalUpkeep, verifyMissesTheEndOfARunThatWasSealed) {
   addEnded("r1");
   STRCMP_EQUAL("run r1, event 3: the host's chain has sealed another hash",
-               verifyAfter("DELETE FROM events WHERE seq = 3").c_str());
+               verifyAfter("DELETE FROM events WHERE seq = 3; UPDATE runs SET status = 0").c_str());
 }
 
 TEST(JournalUpkeep, verifyNamesARunThatHasTheEventsOfAnother) {
@@ -107,7 +107,7 @@ TEST(JournalUpkeep, verifyNamesABrokenRowOfTheHostsChain) {
   STRCMP_EQUAL("row 2 of the host's chain: it does not follow",
                verifyAfter("UPDATE host_chain SET at_ms = 1 WHERE seq = 2").c_str());
   STRCMP_EQUAL("row 1 of the host's chain: it does not follow",
-               verifyAfter("DELETE FROM host_chain WHERE seq = 1").c_str());
+               verifyAfter("UPDATE host_chain SET at_ms = 1 WHERE seq = 1").c_str());
 }
 
 TEST(JournalUpkeep, pruneRemovesOldEndedRunsWithAllThatIsTheirs) {
@@ -204,6 +204,47 @@ TEST(JournalUpkeep, aRunThatWasRetriedIsKeptAndSealedAgain) {
   CHECK(on.verifyAll().value().ok);
   LONGS_EQUAL(1, on.journal->prune(on.clock.wallMs() + 1, 10).value().runs);
   CHECK(on.verifyAll().value().ok);
+}
+
+TEST(JournalUpkeep, verifyNamesARunWhoseStateIsNotThatOfItsLastEvent) {
+  addEnded("r1", RunStatus::kFailed);
+  CHECK(on.addRun("r2", 2).ok());
+  CHECK(on.journal->commit().ok());
+  const std::string r1 = "run r1: its state is not that of its last event";
+  for (const char* status : {"5", "1", "-1"}) {
+    const std::string sql = std::string("UPDATE runs SET status = ") + status + " WHERE id = 'r1'";
+    STRCMP_EQUAL(r1.c_str(), verifyAfter(sql.c_str()).c_str());
+  }
+  STRCMP_EQUAL("run r2: its state is not that of its last event",
+               verifyAfter("UPDATE runs SET status = 6").c_str());
+}
+
+TEST(JournalUpkeep, verifyNamesARunWhoseEndTheHostsChainLacks) {
+  for (int i = 1; i <= 3; ++i) addEnded("r" + std::to_string(i));
+  const std::string lacks = ": the host's chain lacks its end";
+  STRCMP_EQUAL(("run r3" + lacks).c_str(),
+               verifyAfter("DELETE FROM host_chain WHERE seq = 3").c_str());
+  STRCMP_EQUAL(("run r1" + lacks).c_str(), verifyAfter("DELETE FROM host_chain").c_str());
+  STRCMP_EQUAL("run r1: its state is not that of its last event",
+               verifyAfter("DELETE FROM events WHERE name = 'run_finished'").c_str());
+}
+
+TEST(JournalUpkeep, verifyFollowsWhatHappensMeanwhile) {
+  for (int i = 1; i <= 9; ++i) addEnded("r" + std::to_string(i));
+  CHECK(on.addRun("last", 2).ok());
+  CHECK(on.journal->commit().ok());
+  journal::VerifyCursor cursor, other;
+  for (int i = 0; !cursor.done; ++i) {
+    const auto piece = on.journal->verify(cursor, 3).value();
+    CHECK_TEXT(piece.ok, piece.firstBad.c_str());
+    if (i == 1) CHECK(on.journal->verify(other, 3).value().ok);
+    if (i == 2) {
+      later();
+      CHECK(on.endRun("last", RunStatus::kStopped).ok());
+      CHECK(on.journal->commit().ok());
+      CHECK(on.journal->prune(on.clock.wallMs(), 5).ok());
+    }
+  }
 }
 
 TEST(JournalUpkeep, aDamagedSealIsNotPrunedAway) {
