@@ -47,8 +47,14 @@ class Room {
 
 /// Sends a content in pieces; a peer that reads slowly is waited for, until the server cuts it.
 void sendContent(Backend& backend, const ExchangePtr& exchange, const crypto::Digest& digest) {
-  const auto size = backend.deps.resources.size(digest);
-  if (!size) return exchange->fail(size.error());
+  // Read whole before: once it has begun, an answer cannot say that it is damaged.
+  const Status whole =
+      backend.deps.resources.stream(digest, [](std::string_view) { return Status{}; });
+  if (!whole) {
+    if (whole.error().code != ErrorCode::kResourceNotFound)
+      backend.deps.log.error("resource.unreadable", whole.error());
+    return exchange->fail(whole.error());
+  }
   auto room = std::make_shared<Room>();  // Shared with the server's callbacks.
   http::ResponseStream stream =
       exchange->responder().stream(http::ServerResponse::of(200, "application/octet-stream", ""),

@@ -116,13 +116,14 @@ def test_a_flipped_bit_is_found():
         with open(paths[0], "r+b") as file:
             file.seek(150000)
             file.write(b"{")
-        answer = host.cli("resource", "cat", row["ref"], json_out=False)
-        if answer.code == 0:
-            raise AssertionError("a damaged content was given out")
-        host.stop()
-        answer = host.cli("resource", "cat", row["ref"], json_out=False)
-        if answer.code == 0:
-            raise AssertionError("a damaged content was given out while no daemon runs")
+        for running in (True, False):
+            if not running:
+                host.stop()
+            answer = host.cli("resource", "cat", row["ref"], json_out=False)
+            check.equal(1, answer.code, answer.err)
+            check.has(answer.err, "BLY-RESOURCE-DAMAGED")
+            check.equal("", answer.out, "with the daemon" if running else "without it")
+        check.has(host.log(), "resource.unreadable")
 
 
 def test_the_next_step_reads_it_as_text():
