@@ -20,30 +20,24 @@ void bad(VerifyReport& report, std::string what, const char* why) {
   report.firstBad = std::move(what) + ": " + why;
 }
 
-/// Most rows stand for themselves.
-constexpr auto kAlone = [](const auto&) { return Status{}; };
-
-/// Verifies up to `most` rows behind `at`, which goes along, and with `check` what each speaks of;
-/// true at the chain's end.
-template <typename Row, typename Check>
-Result<bool> walkRows(ChainedTable<Row>& chain, ChainEnd& at, std::size_t most,
-                      std::uint64_t& counted, VerifyReport& report, const Check& check) {
-  const bool begins = at.number == 0;
-  if (begins) at = chain.start();
+/// Verifies up to `most` rows behind number and hash, which go along; true at the chain's end.
+Result<bool> walkRows(RowChain& chain, std::int64_t& number, Hash& hash, std::size_t most,
+                      std::uint64_t& counted, VerifyReport& report) {
+  const bool begins = number == 0;
+  ChainEnd at = begins ? chain.start() : ChainEnd{number, hash};
   // What was put in front of the first row is found too.
-  std::int64_t from = begins ? std::numeric_limits<std::int64_t>::min() : at.number + 1;
+  std::int64_t from = begins ? std::numeric_limits<std::int64_t>::min() : number + 1;
   for (std::size_t taken = 0; taken < most; ++taken) {
-    BELAY_ASSIGN(const auto kept, chain.from(from));
-    if (!kept) return true;
-    if (!chain.follows(*kept, at)) {
-      bad(report, chain.nameOf(std::min(at.number + 1, kept->row.number), kept->row),
-          "it does not follow");
+    std::string broken;
+    BELAY_ASSIGN(const bool found, chain.follow(from, at, broken));
+    if (!found) return true;
+    if (!broken.empty()) {
+      bad(report, std::move(broken), "it does not follow");
       return false;
     }
-    BELAY_TRY(check(kept->row));
-    if (!report.ok) return false;
-    at = ChainEnd{kept->row.number, kept->hash};
-    from = at.number + 1;
+    number = at.number;
+    hash = at.hash;
+    from = number + 1;
     ++counted;
   }
   return false;
@@ -91,7 +85,10 @@ ChainWalk::ChainWalk(Session& session, HostChain& hostChain, LedgerTable& ledger
                  "SELECT name, body FROM events WHERE run = ? AND seq = ?"),
       sealsBehind_(session.database(), "verify the host's chain",
                    "SELECT seq, run_hash FROM host_chain WHERE seq > ? ORDER BY run_hash"),
-      content_(session.database(), "verify flows", "SELECT content FROM flows WHERE digest = ?"),
+      // What was drafted or released was kept with it.
+      contents_(session.database(), "verify flows",
+                "SELECT c.digest, f.content FROM flow_changes AS c LEFT JOIN flows AS f"
+                " ON f.digest = c.digest WHERE c.number > ? AND c.number <= ? AND c.what < 2"),
       eventHash_(session.database(), "verify the host's chain",
                  "SELECT e.hash FROM runs AS r LEFT JOIN events AS e"
                  " ON e.run = r.number AND e.seq = ? WHERE r.id = ?") {}
@@ -244,13 +241,15 @@ bool ChainWalk::isSealed(const Hash& hash) const {
   return false;
 }
 
-Status ChainWalk::checkContent(const FlowChangeRow& row, VerifyReport& report) {
-  if (row.what != FlowChange::kDrafted && row.what != FlowChange::kReleased) return {};
-  sqlite::Execution rows(content_, row.digest);
-  BELAY_ASSIGN(const bool found, rows.next());
-  if (!found || !row.digest.ends_with(crypto::sha256(rows.text(0)).hex()))
-    bad(report, "flow " + row.digest, "its content is missing or another one");
-  return {};
+Status ChainWalk::checkContents(std::int64_t after, std::int64_t until, VerifyReport& report) {
+  sqlite::Execution rows(contents_, after, until);
+  while (true) {
+    BELAY_ASSIGN(const bool more, rows.next());
+    if (!more) return {};
+    if (!rows.isNull(1) && rows.text(0).ends_with(crypto::sha256(rows.text(1)).hex())) continue;
+    bad(report, "flow " + rows.string(0), "its content is missing or another one");
+    return {};
+  }
 }
 
 Status ChainWalk::walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
@@ -279,31 +278,24 @@ Status ChainWalk::walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport&
 }
 
 Status ChainWalk::walkLedger(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
-  ChainEnd at{cursor.ledgerRow, cursor.ledgerHash};
-  const auto check = [&](const FlowChangeRow& row) { return checkContent(row, report); };
-  BELAY_ASSIGN(const bool whole,
-               walkRows(ledger_.chain(), at, most, report.flowChanges, report, check));
-  cursor.ledgerRow = at.number;
-  cursor.ledgerHash = at.hash;
+  const std::int64_t before = cursor.ledgerRow;
+  BELAY_ASSIGN(const bool whole, walkRows(ledger_.chain(), cursor.ledgerRow, cursor.ledgerHash,
+                                          most, report.flowChanges, report));
+  if (report.ok) BELAY_TRY(checkContents(before, cursor.ledgerRow, report));
   if (whole) cursor.statementRow = 0;
   return {};
 }
 
 Status ChainWalk::walkStatements(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
-  ChainEnd at{cursor.statementRow, cursor.statementHash};
-  BELAY_ASSIGN(const bool whole,
-               walkRows(statements_.chain(), at, most, report.statements, report, kAlone));
-  cursor.statementRow = at.number;
-  cursor.statementHash = at.hash;
+  BELAY_ASSIGN(const bool whole, walkRows(statements_.chain(), cursor.statementRow,
+                                          cursor.statementHash, most, report.statements, report));
   if (whole) cursor.scrubRow = 0;
   return {};
 }
 
 Status ChainWalk::walkScrubs(VerifyCursor& cursor, std::size_t most, VerifyReport& report) {
-  ChainEnd at{cursor.scrubRow, cursor.scrubHash};
-  BELAY_ASSIGN(cursor.done, walkRows(scrubs_.chain(), at, most, report.scrubs, report, kAlone));
-  cursor.scrubRow = at.number;
-  cursor.scrubHash = at.hash;
+  BELAY_ASSIGN(cursor.done, walkRows(scrubs_.chain(), cursor.scrubRow, cursor.scrubHash, most,
+                                     report.scrubs, report));
   return {};
 }
 

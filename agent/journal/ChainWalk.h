@@ -43,8 +43,8 @@ class ChainWalk {
   void forgetSeals();
   base::Status readSeals();
   bool isSealed(const Hash& hash) const;
-  /// What a change of a flow names must be in the journal, as it was.
-  base::Status checkContent(const FlowChangeRow& row, VerifyReport& report);
+  /// What these rows of the ledger of flows name must be in the journal, as it was.
+  base::Status checkContents(std::int64_t after, std::int64_t until, VerifyReport& report);
   base::Status walkHost(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status walkScrubs(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
   base::Status walkLedger(VerifyCursor& cursor, std::size_t most, VerifyReport& report);
@@ -60,7 +60,7 @@ class ChainWalk {
   sqlite::Statement events_;
   sqlite::Statement lastEvent_;
   sqlite::Statement sealsBehind_;
-  sqlite::Statement content_;
+  sqlite::Statement contents_;
   sqlite::Statement eventHash_;
 
   // The beginnings of the hashes that the host's chain seals up to its row `sealsUntil_`: so many

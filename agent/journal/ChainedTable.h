@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,12 +39,24 @@ struct ChainFormat {
   bool (*read)(const sqlite::Execution&, Row&);  ///< False: its kind is none that there is.
 };
 
+/// Rows that are chained by hash, whatever they say: to walk along them.
+class RowChain {
+ public:
+  virtual ChainEnd start() const = 0;
+  /// Goes on from `at` to the first row from number `number` on; false when there is none. `bad` is
+  /// the name of a row that does not follow `at`, which stays then.
+  virtual base::Result<bool> follow(std::int64_t number, ChainEnd& at, std::string& bad) = 0;
+
+ protected:
+  ~RowChain() = default;
+};
+
 /// What the tables have in common whose rows are chained by hash: nothing in them is ever changed,
 /// and what was changed or taken away all the same is found.
 ///
 /// Threads: owner. Errors: as Journal says; kJournalChainBroken for a row that does not follow.
 template <typename Row>
-class ChainedTable {
+class ChainedTable final : public RowChain {
  public:
   /// A row as it is on disk.
   struct Kept {
@@ -58,12 +71,7 @@ class ChainedTable {
         from_(session.database(), format.reading, format.fromSql),
         backwards_(session.database(), format.reading, format.backwardsSql) {}
 
-  ChainEnd start() const { return {0, format_.start()}; }
-
-  /// For people: "row 3 of the ledger of flows (deploy)".
-  std::string nameOf(std::int64_t number, const Row& row) const {
-    return nameOfRow(number, format_.name) + " (" + row.*format_.about + ")";
-  }
+  ChainEnd start() const override { return {0, format_.start()}; }
 
   /// True when `kept` follows `end`, by number and hash.
   bool follows(const Kept& kept, const ChainEnd& end) const {
@@ -83,14 +91,20 @@ class ChainedTable {
     return format_.next(end, row);
   }
 
-  /// The first row from number `number` on. One below 1 is none of the chain, and is found too.
-  base::Result<std::optional<Kept>> from(std::int64_t number) {
+  base::Result<bool> follow(std::int64_t number, ChainEnd& at, std::string& bad) override {
     BELAY_TRY(session_.usable());
     sqlite::Execution rows(from_, number);
     BELAY_ASSIGN(const bool found, rows.next());
-    if (!found) return std::optional<Kept>{};
-    BELAY_ASSIGN(Kept kept, read(rows));
-    return std::optional<Kept>{std::move(kept)};
+    if (!found) return false;
+    BELAY_ASSIGN(const Kept kept, read(rows));
+    if (follows(kept, at)) {
+      at = ChainEnd{kept.row.number, kept.hash};
+    } else {
+      // A row below 1 is none of the chain.
+      bad = nameOfRow(std::min(at.number + 1, kept.row.number), format_.name) + " (" +
+            kept.row.*format_.about + ")";
+    }
+    return true;
   }
 
   base::Result<std::vector<Row>> readAll(sqlite::Execution& rows) const {
