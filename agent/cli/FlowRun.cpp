@@ -57,30 +57,7 @@ std::unique_ptr<RunView> progressView(const Invocation& invocation) {
   const auto write = [&console](std::string_view text) { console.err(text); };
   if (invocation.json() || invocation.quiet()) return makeRawView([](std::string_view) {});
   if (!console.errIsTerminal()) return makeLineView(Style(false, 0), write);
-  return makeLiveView(Style(invocation.style().color(), console.columns()), write,
-                      invocation.world().clock);
-}
-
-/// A run that did not succeed makes the command fail, with the run beside the error.
-api::Envelope judge(api::Envelope shownRun, bool ended) {
-  const Value* run = shownRun.data.find("run");
-  if (!run) return shownRun;
-  if (!ended) {
-    shownRun.meta.set("timed_out", true);
-    return shownRun;
-  }
-  const std::string status = run->text("status");
-  if (status == "succeeded") return shownRun;
-  const std::string id = run->text("id");
-  std::string message = "run " + id + " " + (status == "failed" ? "failed" : "was " + status);
-  if (const Value* error = run->find("error"))
-    message += ": " + error->text("message") + " [" + error->text("code") + "]";
-  Error error{ErrorCode::kRunFailed, std::move(message), {}};
-  if (const Value* actions = shownRun.data.find("actions"); actions && actions->isArray()) {
-    for (const Value& action : actions->asArray()) error.actions.push_back(action.asString());
-  }
-  shownRun.error = std::move(error);
-  return shownRun;
+  return makeLiveView(invocation.style().color(), write, console, invocation.world().clock);
 }
 
 Result<api::Envelope> run(Invocation& invocation) {
@@ -92,8 +69,7 @@ Result<api::Envelope> run(Invocation& invocation) {
   const std::unique_ptr<RunView> view = progressView(invocation);
   RunFollower follower(invocation, id, *view);
   BELAY_ASSIGN(const bool ended, follower.follow(most));
-  BELAY_ASSIGN(api::Envelope finished, invocation.get(pathOf("/v1/runs", id)));
-  return judge(std::move(finished), ended);
+  return endOfRun(invocation, id, ended);
 }
 
 std::string print(const Invocation& invocation, const Value& data) {

@@ -69,6 +69,15 @@ std::string homeOfUser() {
   return files.current().homeOf(::geteuid());
 }
 
+/// Of the terminal that output or errors go to; `usual` when it does not say.
+std::size_t sizeOf(unsigned short winsize::*side, std::size_t usual) {
+  winsize size{};
+  for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
+    if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.*side != 0) return size.*side;
+  }
+  return usual;
+}
+
 }  // namespace
 
 void PosixConsole::out(std::string_view text) { writeOrEnd(STDOUT_FILENO, text); }
@@ -114,14 +123,9 @@ bool PosixConsole::inputIsTerminal() const { return ::isatty(STDIN_FILENO) == 1;
 bool PosixConsole::outIsTerminal() const { return ::isatty(STDOUT_FILENO) == 1; }
 bool PosixConsole::errIsTerminal() const { return ::isatty(STDERR_FILENO) == 1; }
 
-std::size_t PosixConsole::columns() const {
-  constexpr std::size_t kUsual = 80;
-  winsize size{};
-  for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
-    if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) return size.ws_col;
-  }
-  return kUsual;
-}
+std::size_t PosixConsole::columns() const { return sizeOf(&winsize::ws_col, 80); }
+
+std::size_t PosixConsole::rows() const { return sizeOf(&winsize::ws_row, 24); }
 
 PosixWorld::PosixWorld(std::function<base::Status(const DaemonOptions&)> runDaemon)
     : world_{console_,

@@ -22,6 +22,7 @@ class PosixConsole final : public Console {
   bool outIsTerminal() const override;
   bool errIsTerminal() const override;
   std::size_t columns() const override;
+  std::size_t rows() const override;
 };
 
 /// The process as it is: for main.cpp.

@@ -12,6 +12,7 @@ using base::Error;
 using base::ErrorCode;
 using base::Result;
 using base::Status;
+using json::Value;
 using std::chrono::milliseconds;
 
 namespace {
@@ -26,7 +27,34 @@ bool mayComeBack(ErrorCode code) {
          code == ErrorCode::kHttpProtocol || code == ErrorCode::kBusy;
 }
 
+/// A run that did not succeed makes the command fail, with the run beside the error.
+api::Envelope judge(api::Envelope shownRun, bool ended) {
+  const Value* run = shownRun.data.find("run");
+  if (!run) return shownRun;
+  if (!ended) {
+    shownRun.meta.set("timed_out", true);
+    return shownRun;
+  }
+  const std::string status = run->text("status");
+  if (status == "succeeded") return shownRun;
+  const std::string id = run->text("id");
+  std::string message = "run " + id + " " + (status == "failed" ? "failed" : "was " + status);
+  if (const Value* error = run->find("error"))
+    message += ": " + error->text("message") + " [" + error->text("code") + "]";
+  Error error{ErrorCode::kRunFailed, std::move(message), {}};
+  if (const Value* actions = shownRun.data.find("actions"); actions && actions->isArray()) {
+    for (const Value& action : actions->asArray()) error.actions.push_back(action.asString());
+  }
+  shownRun.error = std::move(error);
+  return shownRun;
+}
+
 }  // namespace
+
+Result<api::Envelope> endOfRun(Invocation& invocation, const std::string& run, bool ended) {
+  BELAY_ASSIGN(api::Envelope shownRun, invocation.get(pathOf("/v1/runs", run)));
+  return judge(std::move(shownRun), ended);
+}
 
 RunFollower::RunFollower(Invocation& invocation, std::string run, RunView& view)
     : invocation_(invocation), run_(std::move(run)), view_(view) {
@@ -34,13 +62,13 @@ RunFollower::RunFollower(Invocation& invocation, std::string run, RunView& view)
 }
 
 Status RunFollower::takeLine(const std::string& line) {
-  BELAY_ASSIGN(const json::Value row, json::parse(line));
-  if (const json::Value* said = row.find("progress")) {
+  BELAY_ASSIGN(const Value row, json::parse(line));
+  if (const Value* said = row.find("progress")) {
     view_.progress(line, said->text("step"), said->text("text"));
     view_.tick(state_, history_);
     return {};
   }
-  const json::Value* body = row.find("body");
+  const Value* body = row.find("body");
   if (!body) return Error{ErrorCode::kHttpProtocol, "the daemon sent an event without a body"};
   BELAY_ASSIGN(const std::int64_t atMs, base::parseInstant(row.text("at")));
   BELAY_ASSIGN(engine::EventBody decoded,

@@ -55,13 +55,16 @@ class RunFollower {
   api::RunHistory history_;
 };
 
+/// What the run is now; `ended` as follow() said. The error is kRunFailed when it has ended
+/// otherwise than well, and without an end `meta.timed_out` is set.
+base::Result<api::Envelope> endOfRun(Invocation& invocation, const std::string& run, bool ended);
+
 /// One line per event: "+1.2 s  build  succeeded in 1.1 s".
 std::unique_ptr<RunView> makeLineView(const Style& style,
                                       std::function<void(std::string_view)> write);
-/// A table that is drawn again with each event, in place. Needs a terminal.
-std::unique_ptr<RunView> makeLiveView(const Style& style,
-                                      std::function<void(std::string_view)> write,
-                                      const base::Clock& clock);
+/// A table that is drawn again with each event, in place, and fits the terminal that `console` is.
+std::unique_ptr<RunView> makeLiveView(bool color, std::function<void(std::string_view)> write,
+                                      const Console& console, const base::Clock& clock);
 /// The events as they come, for programs.
 std::unique_ptr<RunView> makeRawView(std::function<void(std::string_view)> write);
 

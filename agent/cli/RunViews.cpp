@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <utility>
 
 #include "agent/cli/RunFollower.h"
+#include "agent/engine/Names.h"
 #include "common/json/Json.h"
 
 namespace belay::cli {
@@ -44,10 +46,7 @@ class Words {
     return name(e.key) + style_.paint(Style::Tone::kBusy, "started") + again + child;
   }
   std::string operator()(const engine::StepFinished& e) const {
-    const std::string_view word = e.outcome == engine::StepOutcome::kSucceeded ? "succeeded"
-                                  : e.outcome == engine::StepOutcome::kFailed  ? "failed"
-                                                                               : "skipped";
-    std::string out = name(e.key) + style_.status(word);
+    std::string out = name(e.key) + style_.status(engine::outcomeName(e.outcome));
     if (e.durationMs != 0) out += " in " + lasting(e.durationMs);
     if (e.failure) out += ": " + shown(e.failure->message) + " [" + e.failure->code + "]";
     return out;
@@ -89,11 +88,7 @@ class Words {
     return "cancelled by " + shown(e.by);
   }
   std::string operator()(const engine::RunFinished& e) const {
-    const std::string_view word = e.end == engine::RunEnd::kSucceeded ? "succeeded"
-                                  : e.end == engine::RunEnd::kFailed  ? "failed"
-                                  : e.end == engine::RunEnd::kStopped ? "stopped"
-                                                                      : "cancelled";
-    return "run " + style_.status(word);
+    return "run " + style_.status(engine::runEndName(e.end));
   }
   std::string operator()(const engine::BlockStarted& e) const {
     const std::string many = std::to_string(e.count);
@@ -169,8 +164,8 @@ class RawView final : public RunView {
 
 class LiveView final : public RunView {
  public:
-  LiveView(const Style& style, Write write, const base::Clock& clock)
-      : style_(style), write_(std::move(write)), clock_(clock) {}
+  LiveView(bool color, Write write, const Console& console, const base::Clock& clock)
+      : color_(color), write_(std::move(write)), console_(console), clock_(clock) {}
 
   void event(const std::string&, const engine::Event& event, const engine::RunState& state,
              const api::RunHistory& history) override {
@@ -189,30 +184,53 @@ class LiveView final : public RunView {
   static constexpr std::int64_t kFreshMs = 2000;
   static constexpr std::size_t kVisitsMost = 20;
 
-  std::string line(const std::string& text) const {
-    return shorten(text, style_.columns() - 1) + "\n";
+  static std::size_t linesOf(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
   }
 
+  /// A line that the terminal wrapped, or scrolled away, could not be drawn over: all fits it.
   void draw(const engine::RunState& state, const api::RunHistory& history) {
+    const Style style(color_, std::max<std::size_t>(console_.columns(), 2) - 1);
+    const std::size_t rows = std::max<std::size_t>(console_.rows(), 2) - 1;
+    const auto line = [&](const std::string& text) {
+      return shorten(text, style.columns()) + "\n";
+    };
     const std::int64_t now = std::max(nowMs_, clock_.wallMs());
     const engine::RunStatus status = state.status();
-    const std::string word(engine::runStatusName(status));
-    const std::int64_t end = state.finished ? state.updatedAtMs : now;
-    std::string text = style_.bold(state.id.str()) + " of " + shown(state.created.slug) + "  " +
-                       style_.status(word) + "  " + style_.dim(lasting(end - state.createdAtMs)) +
-                       "\n";
-    Table table({"STEP", "STATUS", "TOOK", ""});
-    const auto& visits = history.visits();
-    const std::size_t first = visits.size() > kVisitsMost ? visits.size() - kVisitsMost : 0;
-    for (std::size_t i = first; i < visits.size(); ++i) addVisit(table, visits[i], now);
-    if (!table.empty()) text += table.print(style_);
+    std::string below;
     const api::Advice advice = api::adviseOn(state.id.str(), status, history, nullptr, now);
     if (!advice.reason.empty() && status != engine::RunStatus::kRunning)
-      text += line(advice.reason);
-    for (const std::string& action : advice.actions) text += line("  " + action);
+      below += line(advice.reason);
+    for (const std::string& action : advice.actions) below += line("  " + action);
+
+    std::string text = header(state, style, now) + "\n";
+    const auto& visits = history.visits();
+    const std::size_t taken = 3 + linesOf(below);
+    const std::size_t most = std::min(kVisitsMost, rows - std::min(rows, taken));
+    const std::size_t first = visits.size() - std::min(visits.size(), most);
+    if (first > 0) text += line("… " + std::to_string(first) + " before");
+    Table table({"STEP", "STATUS", "TOOK", ""});
+    for (std::size_t i = first; i < visits.size(); ++i) addVisit(table, visits[i], now);
+    if (!table.empty()) text += table.print(style, true);
+    text += below;
+    for (std::size_t at = 0, i = 0; (at = text.find('\n', at)) != std::string::npos;) {
+      ++at;
+      if (++i == rows) text.erase(at);
+    }
     const std::string up = lines_ == 0 ? "" : "\x1b[" + std::to_string(lines_) + "A\r\x1b[J";
     write_(up + text);
-    lines_ = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+    lines_ = linesOf(text);
+  }
+
+  static std::string header(const engine::RunState& state, const Style& style, std::int64_t now) {
+    const std::string id = state.id.str(), word(engine::runStatusName(state.status()));
+    const std::string took =
+        lasting((state.finished ? state.updatedAtMs : now) - state.createdAtMs);
+    const std::string stands = "  " + word + "  " + took;
+    const std::size_t fixed = id.size() + std::strlen(" of ") + stands.size();
+    if (fixed >= style.columns()) return shorten(id + stands, style.columns());
+    return style.bold(id) + " of " + shorten(shown(state.created.slug), style.columns() - fixed) +
+           "  " + style.status(word) + "  " + style.dim(took);
   }
 
   void addVisit(Table& table, const api::VisitRecord& visit, std::int64_t now) const {
@@ -232,8 +250,9 @@ class LiveView final : public RunView {
                {note, Style::Tone::kDim}});
   }
 
-  const Style style_;
+  const bool color_;
   const Write write_;
+  const Console& console_;
   const base::Clock& clock_;
   std::int64_t nowMs_ = 0;
   std::size_t lines_ = 0;
@@ -250,8 +269,9 @@ std::unique_ptr<RunView> makeRawView(Write write) {
   return std::make_unique<RawView>(std::move(write));
 }
 
-std::unique_ptr<RunView> makeLiveView(const Style& style, Write write, const base::Clock& clock) {
-  return std::make_unique<LiveView>(style, std::move(write), clock);
+std::unique_ptr<RunView> makeLiveView(bool color, Write write, const Console& console,
+                                      const base::Clock& clock) {
+  return std::make_unique<LiveView>(color, std::move(write), console, clock);
 }
 
 }  // namespace belay::cli

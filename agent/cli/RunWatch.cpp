@@ -17,16 +17,23 @@ Result<api::Envelope> watch(Invocation& invocation) {
   if (invocation.json())
     view = makeRawView(write);
   else if (console.outIsTerminal())
-    view = makeLiveView(invocation.style(), write, invocation.world().clock);
+    view = makeLiveView(invocation.style().color(), write, console, invocation.world().clock);
   else
     view = makeLineView(invocation.style(), write);
   invocation.setStreamed();
   RunFollower follower(invocation, invocation.argument(0), *view);
   BELAY_ASSIGN(const bool ended, follower.follow(most));
-  if (!ended)
-    invocation.note("still " + std::string(engine::runStatusName(follower.state().status())) +
-                    "; belay run watch " + invocation.argument(0));
-  return api::Envelope{};
+  api::Envelope end;
+  if (ended) {
+    BELAY_ASSIGN(end, endOfRun(invocation, invocation.argument(0), true));
+    end.data = {};  // Its events have been shown.
+    return end;
+  }
+  invocation.note("still " + std::string(engine::runStatusName(follower.state().status())) +
+                  "; belay run watch " + invocation.argument(0));
+  end.meta.set("timed_out", true);
+  if (invocation.json()) console.out(api::printEnvelope(end) + "\n");
+  return end;
 }
 
 }  // namespace
@@ -38,7 +45,9 @@ const Command kRunWatchCommand{
     "On a terminal the view is drawn in place, elsewhere each event is a line, and with --json "
     "each "
     "event is a JSON object on a line of its own. The watch goes on when the daemon is restarted. "
-    "Ctrl-C ends the watch and leaves the run alone.",
+    "Ctrl-C ends the watch and leaves the run alone. The exit code is 6 when the run did not "
+    "succeed, and 0 when --timeout is over first; with --json an envelope with the error, or with "
+    "meta.timed_out, is the last line then.",
     {},
     &watch,
     nullptr,

@@ -112,7 +112,7 @@ std::string shorten(std::string_view text, std::size_t columns) {
   return std::string(text.substr(0, at)) + "…";
 }
 
-std::string Table::print(const Style& style) const {
+std::string Table::print(const Style& style, bool squeezed) const {
   std::vector<std::size_t> widths;
   for (const std::string& head : heads_) widths.push_back(widthOf(head));
   std::vector<std::vector<Cell>> rows = rows_;
@@ -125,10 +125,15 @@ std::string Table::print(const Style& style) const {
   if (style.columns() != 0) {
     std::size_t total = kGap * (widths.empty() ? 0 : widths.size() - 1);
     for (const std::size_t width : widths) total += width;
+    std::size_t narrowest = kNarrowest;
     while (total > style.columns()) {
       const auto widest = std::max_element(widths.begin(), widths.end());
-      if (*widest <= kNarrowest) break;
-      const std::size_t cut = std::min(*widest - kNarrowest, total - style.columns());
+      if (*widest <= narrowest) {
+        if (!squeezed || narrowest == 1) break;
+        narrowest = 1;
+        continue;
+      }
+      const std::size_t cut = std::min(*widest - narrowest, total - style.columns());
       *widest -= cut;
       total -= cut;
     }

@@ -41,7 +41,7 @@ std::size_t widthOf(std::string_view text);
 std::string shorten(std::string_view text, std::size_t columns);
 
 /// Rows of cells in columns that line up. Cells are made visible; the widest one of those that may
-/// shrink is shortened until a row fits the terminal.
+/// shrink is shortened until a row fits the terminal, as far as it stays readable.
 class Table {
  public:
   struct Cell {
@@ -56,7 +56,8 @@ class Table {
 
   void row(std::vector<Cell> cells) { rows_.push_back(std::move(cells)); }
   bool empty() const { return rows_.empty(); }
-  std::string print(const Style& style) const;
+  /// `squeezed`: a row fits whatever it costs.
+  std::string print(const Style& style, bool squeezed = false) const;
 
  private:
   std::vector<std::string> heads_;

@@ -39,6 +39,8 @@ class Console {
   virtual bool errIsTerminal() const = 0;
   /// Width of the terminal; 80 when it is not known.
   virtual std::size_t columns() const = 0;
+  /// Its height; 24 when it is not known.
+  virtual std::size_t rows() const = 0;
 };
 
 /// What `belay daemon` hands to the daemon.

@@ -228,6 +228,8 @@ def test_watch_ends_with_the_run():
         run = host.start_run(job("sleep 0.3"))
         answer = host.cli("run", "watch", run, json_out=False, timeout=20)
         check.equal(0, answer.code, str(answer))
+        answer = host.cli("run", "watch", host.start_run(job("exit 3")), json_out=False, timeout=20)
+        check.equal(6, answer.code, str(answer))
 
 
 def test_many_clients_at_once():

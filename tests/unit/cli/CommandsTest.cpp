@@ -135,6 +135,7 @@ TEST(Commands, aWatchGoesOnAfterTheDaemonCameBack) {
       R"({"ok":false,"error":{"code":"BLY-BUSY","message":"x","actions":[]},"meta":{"schema":1}})",
       503);
   world.daemon.answer("GET /v1/runs/r1/follow?after=1&heartbeat=1s", kDone + kFinished);
+  world.daemon.data("GET /v1/runs/r1", R"({"run":{"id":"r1","status":"succeeded"}})");
   LONGS_EQUAL(0, world.run({"run", "watch", "r1"}));
   CHECK(has(world.console.outText, "run succeeded"));
 }
@@ -148,6 +149,7 @@ TEST(Commands, aWatchOfNoRunSaysSoAtOnce) {
 TEST(Commands, aWatchForProgramsIsTheEventsThemselves) {
   world.daemon.answer("GET /v1/runs/r1/follow?after=0&heartbeat=1s",
                       kCreated + "\n" + kDone + kFinished);
+  world.daemon.data("GET /v1/runs/r1", R"({"run":{"id":"r1","status":"succeeded"}})");
   LONGS_EQUAL(0, world.run({"run", "watch", "r1", "--json"}));
   STRCMP_EQUAL((kCreated + kDone + kFinished).c_str(), world.console.outText.c_str());
 }
@@ -155,6 +157,7 @@ TEST(Commands, aWatchForProgramsIsTheEventsThemselves) {
 TEST(Commands, aWatchOnATerminalDrawsInPlace) {
   world.console.outTerminal = true;
   world.daemon.answer("GET /v1/runs/r1/follow?after=0&heartbeat=1s", kCreated + kDone + kFinished);
+  world.daemon.data("GET /v1/runs/r1", R"({"run":{"id":"r1","status":"succeeded"}})");
   LONGS_EQUAL(0, world.run({"run", "watch", "r1", "--no-color"}));
   CHECK(has(world.console.outText, "\x1b[J"));
   CHECK(has(world.console.outText, "of gate  succeeded"));
@@ -327,6 +330,10 @@ TEST_GROUP(DaemonDown) {
                   R"({"flow":"gate","digest":"sha256:1","source":"draft","input":{},"state":{},)"
                   R"("by":"uid:0","first":"a","seed":1})")
               .ok());
+    CHECK((*journal)
+              ->appendEvent(head, "run_finished", row.createdMs, R"({"end":"succeeded"})")
+              .ok());
+    CHECK((*journal)->sealRun(head, row.createdMs).ok());
     CHECK((*journal)->putKv({"default", "k", "\"v\"", 0, row.createdMs}).ok());
     CHECK((*journal)->commit().ok());
     CHECK((*journal)->close().ok());

@@ -32,10 +32,11 @@ class FakeConsole final : public cli::Console {
   bool outIsTerminal() const override { return outTerminal; }
   bool errIsTerminal() const override { return errTerminal; }
   std::size_t columns() const override { return width; }
+  std::size_t rows() const override { return height; }
 
   std::string outText, errText, input, hidden;
   bool inputTerminal = false, outTerminal = false, errTerminal = false;
-  std::size_t width = 100;
+  std::size_t width = 100, height = 24;
 };
 
 /// What the daemon was asked, and what it answers.
