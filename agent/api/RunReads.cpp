@@ -5,6 +5,7 @@
 #include "agent/api/Reads.h"
 #include "agent/api/RunHistory.h"
 #include "agent/api/RunView.h"
+#include "agent/engine/Path.h"
 #include "agent/runtime/Performer.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
@@ -131,7 +132,7 @@ Result<Value> readRuns(ReadContext& context, const ReadArguments& arguments) {
       if (!kind) {
         return Error{ErrorCode::kInvalidArgument,
                      "there is no trigger \"" + base::visible(name) +
-                         "\": manual schedule webhook event flow replay"};
+                         "\": manual schedule webhook event flow replay start"};
       }
       filter.triggers.push_back(*kind);
     }
@@ -192,6 +193,14 @@ Result<Value> readRun(ReadContext& context, const ReadArguments& arguments) {
     };
   }
   Value out = viewRun(*row, history, flow, options, context.nowMs);
+  // Of code nobody can say which steps it has.
+  if (!options.step.empty() && out.find("steps")->asArray().empty() && flow && !flow->code &&
+      !flow->find(engine::stepIdOf(options.step))) {
+    return Error{
+        ErrorCode::kNotFound,
+        "the flow of run " + id.str() + " has no step \"" + base::visible(options.step) + "\"",
+        {"belay run show " + id.str()}};
+  }
   if (cut || history.dropped() != 0) out.set("truncated", true);
   return out;
 }

@@ -25,6 +25,8 @@ constexpr Flag kGlobals[] = {
     {"help", 'h', "", "show what a command takes"},
 };
 
+constexpr const Flag* kPlaceFlags = kGlobals + 1;  ///< From --config to --user: which daemon.
+
 /// Numbers of positionals that "RUN [STEP]" allows.
 struct Arity {
   std::size_t least = 0;
@@ -156,6 +158,10 @@ class Parser {
     if (!flag->repeats && !flag->value.empty() && out_.has(flag->name)) {
       return fail("--" + std::string(flag->name) + " was given twice", help());
     }
+    bool isPlace = false;
+    for (std::size_t i = 0; i < 4; ++i) isPlace = isPlace || flag == kPlaceFlags + i;
+    if (isPlace) out_.place += word + " ";
+    if (isPlace && !flag->value.empty() && equals == std::string::npos) out_.place += value + " ";
     out_.flags.emplace(std::string(flag->name), std::move(value));
   }
 

@@ -54,12 +54,24 @@ void printError(World& world, const Style& style, const Error& error) {
   world.console.err(text);
 }
 
+/// Commands that an answer names lead to the daemon that gave it.
+void suggestIn(const Invocation& invocation, Envelope& envelope) {
+  if (envelope.error) {
+    for (std::string& action : envelope.error->actions) action = invocation.suggested(action);
+  }
+  json::Value* actions = envelope.data.find("actions");
+  if (!actions || !actions->isArray()) return;
+  for (json::Value& action : actions->asArray())
+    action = json::Value(invocation.suggested(action.asString()));
+}
+
 /// Prints what a command gave, and says how the process ends.
 int finish(World& world, const Style& style, bool json, const Command* command,
-           const Invocation* invocation, const Envelope& envelope) {
+           const Invocation* invocation, Envelope envelope) {
   if (json) {
     world.console.out(api::printEnvelope(envelope) + "\n");
   } else {
+    if (invocation) suggestIn(*invocation, envelope);
     const bool showable = command && command->show && invocation && !envelope.data.isNull();
     if (showable) world.console.out(command->show(*invocation, envelope.data));
     if (envelope.error) printError(world, style, *envelope.error);
@@ -101,9 +113,9 @@ int main(int argc, const char* const* argv, World& world) {
     return base::errorRow(ErrorCode::kUsage).exitCode;
   }
   Invocation invocation(world, arguments, *style);
-  const Envelope envelope = runCommand(invocation, *arguments.command);
+  Envelope envelope = runCommand(invocation, *arguments.command);
   if (invocation.streamed() && !envelope.error) return 0;
-  return finish(world, *style, json, arguments.command, &invocation, envelope);
+  return finish(world, *style, json, arguments.command, &invocation, std::move(envelope));
 }
 
 }  // namespace belay::cli

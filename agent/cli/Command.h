@@ -54,6 +54,7 @@ struct ParsedArguments {
   const Command* command = nullptr;  ///< Null: none was named.
   std::vector<std::string> positionals;
   std::multimap<std::string, std::string, std::less<>> flags;  ///< Switches have "true".
+  std::string place;  ///< "--user ": the flags that say which daemon, as they were given.
   std::string topic;  ///< The words before a command was found: "run" of `belay run --help`.
   /// Set when the words make no command line; what was found until then stands.
   std::optional<base::Error> error;

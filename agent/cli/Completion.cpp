@@ -4,6 +4,9 @@
 #include "agent/cli/Command.h"
 #include "common/base/Text.h"
 
+/// Of a command line: its flags that say which daemon.
+#define BELAY_PLACE "--(user|system|(config|socket)[= ][^ ]+)"
+
 namespace belay::cli {
 
 namespace {
@@ -90,7 +93,9 @@ std::string bashScript(const Tree& tree) {
          "    return\n"
          "  fi\n"
          "  if [ -n \"$kind\" ] && [ \"${current#-}\" = \"$current\" ]; then\n"
-         "    candidates=$(belay completion --words \"$kind\" 2> /dev/null)\n"
+         "    candidates=$(belay $(grep -oE -- '" BELAY_PLACE
+         "' <<< \"$COMP_LINE\") completion --words "
+         "\"$kind\" 2> /dev/null)\n"
          "  fi\n"
          "  COMPREPLY=($(compgen -W \"$candidates\" -- \"$current\"))\n"
          "}\n"
@@ -126,7 +131,9 @@ std::string zshScript(const Tree& tree) {
          "  _belay_words \"$command\"\n"
          "  if [[ $kind == file && ${line[CURRENT]} != -* ]]; then _files; return; fi\n"
          "  if [[ -n $kind && ${line[CURRENT]} != -* ]]; then\n"
-         "    candidates=$(belay completion --words \"$kind\" 2> /dev/null)\n"
+         "    candidates=$(belay $(grep -oE -- '" BELAY_PLACE
+         "' <<< \"$line\") completion --words "
+         "\"$kind\" 2> /dev/null)\n"
          "  fi\n"
          "  compadd -- ${=candidates}\n"
          "}\n"
@@ -145,6 +152,10 @@ std::string fishScript(const Tree& tree) {
       "  set -l words (string match -v -- '-*' (commandline -opc))\n"
       "  string match -q -- \"belay $argv[1]*\" (string join ' ' $words)\n"
       "end\n"
+      "function __belay_place\n"
+      "  commandline -pc | grep -oE -- '" BELAY_PLACE
+      "' | string split ' '\n"
+      "end\n"
       "complete -c belay -f\n";
   for (const auto& [path, words] : tree.words) {
     out += "complete -c belay -n \"__belay_at '" + path + "'\" -a '" + joined(words) + "'\n";
@@ -157,8 +168,9 @@ std::string fishScript(const Tree& tree) {
     if (kind == "file")
       out += "complete -c belay -n \"__belay_in '" + path + "'\" -F\n";
     else if (!kind.empty()) {
-      out += "complete -c belay -n \"__belay_in '" + path + "'\" -a '(belay completion --words " +
-             std::string(kind) + " 2> /dev/null)'\n";
+      out += "complete -c belay -n \"__belay_in '" + path +
+             "'\" -a '(belay (__belay_place) completion --words " + std::string(kind) +
+             " 2> /dev/null)'\n";
     }
   }
   return out;

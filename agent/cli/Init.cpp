@@ -169,11 +169,8 @@ Result<api::Envelope> init(Invocation& invocation) {
       .set("config", where.paths.configFile);
   out.data.set("state", where.paths.stateFolder).set("socket", where.paths.socket);
   out.data.set("entries", making.take());
-  const std::string flags = config.empty() ? "" : " --config " + where.paths.configFile;
-  json::Array next;
-  next.emplace_back(start.empty() ? "belay" + flags + " daemon" : std::move(start));
-  next.emplace_back("belay" + flags + " doctor");
-  next.emplace_back("belay" + flags + " flow run FILE --wait");
+  json::Array next{"belay daemon", "belay doctor", "belay flow run FILE --wait"};
+  if (!start.empty()) next.front() = std::move(start);
   out.data.set("actions", std::move(next));
   return out;
 }

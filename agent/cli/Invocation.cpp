@@ -44,8 +44,17 @@ std::optional<std::string> Invocation::positional(std::size_t index) const {
   return arguments_.positionals[index];
 }
 
+std::string Invocation::suggested(std::string text) const {
+  constexpr std::string_view kName = "belay ";
+  const std::size_t at = text.find(kName);
+  const bool begins = at == 0 || (at != std::string::npos && at > 1 &&
+                                  (text[at - 2] == ':' || text[at - 2] == ';'));
+  if (begins) text.insert(at + kName.size(), arguments_.place);
+  return text;
+}
+
 void Invocation::note(std::string_view line) const {
-  if (!json() && !quiet()) world_.console.err(std::string(line) + "\n");
+  if (!json() && !quiet()) world_.console.err(suggested(std::string(line)) + "\n");
 }
 
 Result<const Installation*> Invocation::installation() {

@@ -45,6 +45,8 @@ class Invocation {
   void note(std::string_view line) const;
 
   /// The command has written its output itself, as a stream: no envelope follows unless it failed.
+  /// A command that people are told to use next, with the flags that lead to the same daemon.
+  std::string suggested(std::string text) const;
   void setStreamed() { streamed_ = true; }
   bool streamed() const { return streamed_; }
 

@@ -11,7 +11,7 @@ constexpr Flag kFlags[] = {
      "only these, with commas: queued,running,waiting,paused,ambiguous,stopping,succeeded,"
      "failed,stopped,cancelled"},
     {"trigger", 0, "WORDS",
-     "only runs started so, with commas: manual,schedule,webhook,event,flow,replay"},
+     "only runs started so, with commas: manual,schedule,webhook,event,flow,replay,start"},
     {"parent", 0, "RUN", "only runs that steps of this run have started"},
     {"limit", 'n', "N", "at most so many (20)"},
     {"before", 0, "RUN", "older than this run: the next page"},

@@ -96,7 +96,10 @@ Result<api::Envelope> unlock(Invocation& invocation) {
     BELAY_ASSIGN(request.body, console.readInput(kPassphraseBytesMax));
     if (request.body.ends_with('\n')) request.body.pop_back();
   }
-  return invocation.send(request);
+  auto answer = invocation.send(request);
+  if (answer && answer->error && answer->error->code == ErrorCode::kHttpRoute)
+    return Error{ErrorCode::kConflict, "the vault is open: nothing waits for a passphrase"};
+  return answer;
 }
 
 std::string printUnlocked(const Invocation&, const Value&) { return "the vault is open\n"; }

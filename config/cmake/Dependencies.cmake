@@ -21,6 +21,22 @@ foreach(line IN LISTS deps_lines)
   list(APPEND BELAY_DEPS_VERSIONS "${CMAKE_MATCH_1}=${CMAKE_MATCH_2}")
 endforeach()
 
+# What the system has built: its packages say the version, where dpkg knows them.
+foreach(pair libyaml=libyaml.a zlib=libz.a glibc=libc.a libstdc++=libstdc++.a)
+  string(REPLACE "=" ";" pair "${pair}")
+  list(GET pair 0 name)
+  list(GET pair 1 archive)
+  execute_process(COMMAND "${CMAKE_CXX_COMPILER}" "-print-file-name=${archive}"
+    OUTPUT_VARIABLE archive OUTPUT_STRIP_TRAILING_WHITESPACE)
+  file(REAL_PATH "${archive}" archive)
+  execute_process(COMMAND sh -c "dpkg-query -W -f '\${Version}' \"$(dpkg-query -S \"$1\" | cut -d: -f1)\"" sh "${archive}"
+    OUTPUT_VARIABLE package ERROR_QUIET)
+  if(package)
+    string(REGEX REPLACE "^[0-9]+:" "" package "${package}")
+    list(APPEND BELAY_DEPS_VERSIONS "${name}=${package}")
+  endif()
+endforeach()
+
 # Versions with known holes that nothing of ours makes up for.
 # (SQLite before 3.51.3 is fine as long as the journal keeps its one exclusive connection.)
 set(deps_denied

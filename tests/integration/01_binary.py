@@ -41,6 +41,8 @@ def test_says_its_version_as_json():
         check.equal(0, answer.code, str(answer))
         with open(os.path.join(ROOT, "VERSION"), encoding="utf-8") as file:
             check.has(answer.out, file.read().split()[0])
+        names = {library["name"] for library in answer.data["libraries"]}
+        check.equal(set(), {"glibc", "libstdc++", "libyaml", "zlib"} - names if shutil.which("dpkg-query") else set())
 
 
 def test_explains_every_code():
@@ -57,6 +59,18 @@ def test_prints_completion_for_three_shells():
             answer = host.cli("completion", shell, json_out=False)
             check.equal(0, answer.code, str(answer))
             check.has(answer.out, "belay")
+
+
+def test_completion_asks_the_daemon_of_the_line():
+    with belay.started() as host:
+        run = host.start_run({"slug": "a", "steps": [{"id": "a", "set": {"x": 1}}], "state": {"x": 0}})
+        os.symlink(belay.BINARY, os.path.join(host.folder, "belay"))
+        line = "belay --user --config %s run show " % host.config
+        script = ('source <(belay completion bash); COMP_LINE="$1"; COMP_WORDS=($1 ""); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); '
+                  '_belay; echo "${COMPREPLY[@]}"')
+        done = subprocess.run(["bash", "-c", script, "bash", line], capture_output=True, text=True, timeout=30, check=False,
+                              env={"PATH": host.folder + ":" + os.environ["PATH"], "HOME": host.folder})
+        check.equal(run, done.stdout.strip(), done.stderr)
 
 
 @check.bound(120)

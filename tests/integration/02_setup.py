@@ -44,7 +44,7 @@ def test_daemon_without_init_says_so():
     with belay.Host() as host:
         answer = host.cli("daemon", json_out=False, timeout=20)
         check.equal(3, answer.code, str(answer))
-        check.has(answer.out + answer.err, "belay init")
+        check.has(answer.out + answer.err, "belay --user --config %s init" % host.config)
 
 
 def test_second_daemon_is_refused():

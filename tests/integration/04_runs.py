@@ -221,6 +221,9 @@ def test_run_show_works_with_the_beginning_of_an_id():
         check.equal(0, answer.code, str(answer))
         check.equal(run, answer.data["run"]["id"])
         check.equal(8, host.cli("run", "show", "nothing-like-it").code)
+        check.equal("BLY-NOT-FOUND", host.cli("run", "show", run, "--step", "nosuch").error["code"])
+        check.equal([], host.cli("run", "list", "--trigger", "start").data["runs"])
+        check.has(host.cli("run", "list", "--trigger", "nosuch").error["message"], "replay start")
 
 
 def test_watch_ends_with_the_run():

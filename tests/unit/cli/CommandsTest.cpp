@@ -185,6 +185,25 @@ TEST(Commands, logsCannotDriveATerminal) {
   CHECK(!has(world.console.outText, "\x1b"));
 }
 
+TEST(Commands, anOpenVaultWaitsForNoPassphrase) {
+  world.console.input = "passphrase\n";
+  LONGS_EQUAL(1, world.run({"secret", "unlock"}));
+  CHECK(has(world.console.errText, "the vault is open"));
+}
+
+TEST(Commands, whatIsSuggestedLeadsToTheSameDaemon) {
+  world.daemon.data("POST /v1/runs", R"({"run":{"id":"r1","flow":"gate","status":"running"}})");
+  LONGS_EQUAL(0, world.run({"--user", "flow", "run", "gate", "--socket=/s"}));
+  CHECK(has(world.console.errText, "watch it: belay --user --socket=/s run watch r1"));
+  world.daemon.error("GET /v1/runs/r1", "BLY-PERMISSION", "no");
+  LONGS_EQUAL(7, world.run({"run", "show", "r1", "--socket", "/s"}));
+  CHECK(has(world.console.errText, "try: belay --socket /s doctor"));
+  LONGS_EQUAL(7, world.run({"run", "show", "r1", "--user", "--json"}));
+  CHECK(has(world.console.outText, "\"belay doctor\""));
+  LONGS_EQUAL(0, world.run({"init", "--user"}));
+  CHECK(has(world.console.outText, "  belay --user daemon\n"));
+}
+
 TEST(Commands, theTokenOfACallbackComesFromTheEnvironment) {
   world.environment["BELAY_CALLBACK_TOKEN"] = "t1";
   world.daemon.data("POST /v1/callbacks/w1", R"({"wait":"w1"})");
