@@ -30,11 +30,18 @@ Status syncFile(const std::string& path) {
   return {};
 }
 
+/// An error can be the target's, which says nothing about the journal: it poisons nothing.
+Error ofTarget(Error error, const std::string& target) {
+  if (error.code != ErrorCode::kDiskFull) return error;
+  return Error{ErrorCode::kDiskFull,
+               "write " + target + ": its disk is full",
+               {"belay journal backup FILE, on a disk with more room"}};
+}
+
 /// The temporary file is ours and empty: VACUUM INTO takes an empty file, with its mode.
 Status writeCopy(Session& session, const std::string& temporary) {
   sqlite::Statement vacuum(session.database(), "back up", "VACUUM INTO ?");
   sqlite::Execution copy(vacuum, temporary);
-  // An error can be the target's, which says nothing about the journal: it poisons nothing.
   return copy.run();
 }
 
@@ -99,8 +106,7 @@ class PagewiseBackup final : public Backup {
     BELAY_CHECK(backup_ != nullptr);
     const int stepped = sqlite3_backup_step(backup_.get(), static_cast<int>(pagesMost));
     if (stepped == SQLITE_OK) return false;
-    // An error can be the target's, which says nothing about the journal: it poisons nothing.
-    if (stepped != SQLITE_DONE) return copy_->error(stepped, "back up");
+    if (stepped != SQLITE_DONE) return ofTarget(copy_->error(stepped, "back up"), target_);
     backup_.reset();
     copy_.reset();
     BELAY_TRY(finish(temporary_, target_));
@@ -125,7 +131,7 @@ Status backUp(Session& session, const std::string& target) {
   Status done = writeCopy(session, temporary);
   if (done.ok()) done = finish(temporary, target);
   if (!done.ok()) static_cast<void>(base::removeFile(temporary));
-  return done;
+  return done.ok() ? Status{} : Status{ofTarget(std::move(done).error(), target)};
 }
 
 Result<std::unique_ptr<Backup>> beginBackup(Session& session, const std::string& target) {

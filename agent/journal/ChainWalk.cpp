@@ -29,7 +29,7 @@ Result<bool> walkRows(RowChain& chain, std::int64_t& number, Hash& hash, std::si
   std::int64_t from = begins ? std::numeric_limits<std::int64_t>::min() : number + 1;
   for (std::size_t taken = 0; taken < most; ++taken) {
     std::string broken;
-    BELAY_ASSIGN(const bool found, chain.follow(from, at, broken));
+    BELAY_ASSIGN(const bool found, chain.follow(from, at, &broken));
     if (!found) return true;
     if (!broken.empty()) {
       bad(report, std::move(broken), "it does not follow");

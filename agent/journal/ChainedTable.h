@@ -27,14 +27,13 @@ base::Error brokenRow(std::int64_t number, std::string_view chain, std::string_v
 /// How rows of one kind stand on disk and are chained. Row has a member `number`, from 1 on.
 template <typename Row>
 struct ChainFormat {
-  std::string_view name;     ///< As errors say it: "the ledger of flows".
-  const char* reading;       ///< What is being done: "read the ledger of flows".
-  const char* endSql;        ///< Number and hash of the newest row.
-  const char* fromSql;       ///< The first row from number ? on.
-  const char* backwardsSql;  ///< The last ? rows, newest first.
-  int hashColumn;            ///< Of all queries that read rows.
-  std::string Row::*about;   ///< What a row is about, for people.
-  Hash (*start)();           ///< What the first row is chained to.
+  std::string_view name;    ///< As errors say it: "the ledger of flows".
+  const char* reading;      ///< What is being done: "read the ledger of flows".
+  const char* endSql;       ///< Number and hash of the newest row.
+  const char* fromSql;      ///< The first row from number ? on.
+  int hashColumn;           ///< Of all queries that read rows.
+  std::string Row::*about;  ///< What a row is about, for people.
+  Hash (*start)();          ///< What the first row is chained to.
   Hash (*next)(const ChainEnd&, const Row&);
   bool (*read)(const sqlite::Execution&, Row&);  ///< False: its kind is none that there is.
 };
@@ -43,9 +42,13 @@ struct ChainFormat {
 class RowChain {
  public:
   virtual ChainEnd start() const = 0;
+  /// Its newest row; the start when there is none.
+  virtual base::Result<ChainEnd> end() = 0;
   /// Goes on from `at` to the first row from number `number` on; false when there is none. `bad` is
-  /// the name of a row that does not follow `at`, which stays then.
-  virtual base::Result<bool> follow(std::int64_t number, ChainEnd& at, std::string& bad) = 0;
+  /// the name of a row that does not follow `at`, which stays then. Without `bad` it is believed.
+  virtual base::Result<bool> follow(std::int64_t number, ChainEnd& at, std::string* bad) = 0;
+  /// Checks the last `most` rows against each other.
+  base::Status checkLast(std::size_t most);
 
  protected:
   ~RowChain() = default;
@@ -68,41 +71,40 @@ class ChainedTable final : public RowChain {
       : session_(session),
         format_(format),
         end_(session.database(), format.reading, format.endSql),
-        from_(session.database(), format.reading, format.fromSql),
-        backwards_(session.database(), format.reading, format.backwardsSql) {}
+        from_(session.database(), format.reading, format.fromSql) {}
 
   ChainEnd start() const override { return {0, format_.start()}; }
 
-  /// True when `kept` follows `end`, by number and hash.
-  bool follows(const Kept& kept, const ChainEnd& end) const {
-    return kept.row.number == end.number + 1 && kept.hash == format_.next(end, kept.row);
+  base::Result<ChainEnd> end() override {
+    ChainEnd last = start();
+    sqlite::Execution rows(end_);
+    BELAY_ASSIGN(const bool found, rows.next());
+    if (!found) return last;
+    last.number = rows.integer(0);
+    if (!copyHash(rows.blob(1), last.hash)) return broken(last.number, "its hash is damaged");
+    return last;
   }
 
   /// Gives `row` its number and says the hash that it is to be kept with.
   base::Result<Hash> append(Row& row) {
-    ChainEnd end = start();
-    sqlite::Execution rows(end_);
-    BELAY_ASSIGN(const bool found, rows.next());
-    if (found) {
-      end.number = rows.integer(0);
-      if (!copyHash(rows.blob(1), end.hash)) return broken(end.number, "its hash is damaged");
-    }
-    row.number = end.number + 1;
-    return format_.next(end, row);
+    BELAY_ASSIGN(const ChainEnd last, end());
+    row.number = last.number + 1;
+    return format_.next(last, row);
   }
 
-  base::Result<bool> follow(std::int64_t number, ChainEnd& at, std::string& bad) override {
+  base::Result<bool> follow(std::int64_t number, ChainEnd& at, std::string* bad) override {
     BELAY_TRY(session_.usable());
     sqlite::Execution rows(from_, number);
     BELAY_ASSIGN(const bool found, rows.next());
     if (!found) return false;
     BELAY_ASSIGN(const Kept kept, read(rows));
-    if (follows(kept, at)) {
+    const std::int64_t next = at.number + 1;
+    if (!bad || (kept.row.number == next && kept.hash == format_.next(at, kept.row))) {
       at = ChainEnd{kept.row.number, kept.hash};
     } else {
       // A row below 1 is none of the chain.
-      bad = nameOfRow(std::min(at.number + 1, kept.row.number), format_.name) + " (" +
-            kept.row.*format_.about + ")";
+      *bad = nameOfRow(std::min(next, kept.row.number), format_.name) + " (" +
+             kept.row.*format_.about + ")";
     }
     return true;
   }
@@ -115,22 +117,6 @@ class ChainedTable final : public RowChain {
       BELAY_ASSIGN(Kept kept, read(rows));
       found.push_back(std::move(kept.row));
     }
-  }
-
-  /// Checks the last `most` rows against each other.
-  base::Status checkLast(std::size_t most) {
-    sqlite::Execution rows(backwards_, most);
-    std::optional<Kept> newer;
-    while (true) {
-      BELAY_ASSIGN(const bool more, rows.next());
-      if (!more) break;
-      BELAY_ASSIGN(Kept kept, read(rows));
-      if (newer && !follows(*newer, {kept.row.number, kept.hash}))
-        return broken(newer->row.number, "it does not follow the row before it");
-      newer = std::move(kept);
-    }
-    if (!newer || newer->row.number > 1 || follows(*newer, start())) return {};
-    return broken(newer->row.number, "it does not follow the start");
   }
 
  private:
@@ -151,7 +137,6 @@ class ChainedTable final : public RowChain {
   const ChainFormat<Row>& format_;
   sqlite::Statement end_;
   sqlite::Statement from_;
-  sqlite::Statement backwards_;
 };
 
 }  // namespace belay::journal

@@ -41,7 +41,6 @@ constexpr ChainFormat<FlowChangeRow> kFormat{
     .reading = "read the ledger of flows",
     .endSql = "SELECT number, hash FROM flow_changes ORDER BY number DESC LIMIT 1",
     .fromSql = BELAY_LEDGER_QUERY "WHERE number >= ? ORDER BY number LIMIT 1",
-    .backwardsSql = BELAY_LEDGER_QUERY "ORDER BY number DESC LIMIT ?",
     .hashColumn = 9,
     .about = &FlowChangeRow::slug,
     .start = ledgerChainStart,

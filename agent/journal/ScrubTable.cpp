@@ -2,8 +2,9 @@
 
 #include "common/base/Text.h"
 
-#define BELAY_SCRUB_QUERY                                                                  \
-  "SELECT number, at_ms, by_whom, secret, place, run, seq, before, after, count, hash FROM scrubs "
+#define BELAY_SCRUB_QUERY                                                                    \
+  "SELECT number, at_ms, by_whom, secret, place, run, seq, before, after, count, hash FROM " \
+  "scrubs "
 
 namespace belay::journal {
 
@@ -35,7 +36,6 @@ constexpr ChainFormat<ScrubRow> kFormat{
     .reading = "read the ledger of scrubs",
     .endSql = "SELECT number, hash FROM scrubs ORDER BY number DESC LIMIT 1",
     .fromSql = BELAY_SCRUB_QUERY "WHERE number >= ? ORDER BY number LIMIT 1",
-    .backwardsSql = BELAY_SCRUB_QUERY "ORDER BY number DESC LIMIT ?",
     .hashColumn = 10,
     .about = &ScrubRow::place,
     .start = scrubChainStart,
@@ -50,9 +50,10 @@ ScrubTable::ScrubTable(Session& session)
       insert_(session.database(), "record a scrub",
               "INSERT INTO scrubs (number, at_ms, by_whom, secret, place, run, seq, before, after,"
               " count, hash) VALUES (?,?,?,?,?,?,?,?,?,?,?)"),
-      ofEvent_(session.database(), "read the ledger of scrubs",
-               "SELECT before, after FROM scrubs WHERE run = ? AND seq = ? AND seq > 0 AND number > 0"
-               " ORDER BY number DESC LIMIT 1") {}
+      ofEvent_(
+          session.database(), "read the ledger of scrubs",
+          "SELECT before, after FROM scrubs WHERE run = ? AND seq = ? AND seq > 0 AND number > 0"
+          " ORDER BY number DESC LIMIT 1") {}
 
 Status ScrubTable::add(ScrubRow& row) {
   BELAY_TRY(session_.beginWrite());

@@ -44,7 +44,6 @@ constexpr ChainFormat<StatementRow> kFormat{
     .reading = "read the ledger of statements",
     .endSql = "SELECT number, hash FROM statements ORDER BY number DESC LIMIT 1",
     .fromSql = BELAY_STATEMENT_QUERY "WHERE number >= ? ORDER BY number LIMIT 1",
-    .backwardsSql = BELAY_STATEMENT_QUERY "ORDER BY number DESC LIMIT ?",
     .hashColumn = 11,
     .about = &StatementRow::subject,
     .start = statementChainStart,

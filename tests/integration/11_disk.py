@@ -209,7 +209,18 @@ def test_lost_keys_are_said():
         shutil.rmtree(host.state + "/keys")
         answer = host.cli("daemon", json_out=False, timeout=20)
         check.equal(3, answer.code, str(answer))
-        check.has(answer.out + answer.err, "belay init")
+        check.has(answer.out + answer.err, "belay --user --config %s init" % host.config)
+
+
+def test_a_backup_names_the_full_disk():
+    with Small("256k") as small, belay.started() as host:
+        for running in (True, False):
+            if not running:
+                host.stop()
+            answer = host.cli("journal", "backup", small.folder + "/copy.db")
+            check.equal("BLY-DISK-FULL", answer.error["code"], str(answer))
+            check.has(answer.error["message"], small.folder + "/copy.db")
+            check.equal([], os.listdir(small.folder))
 
 
 if __name__ == "__main__":
