@@ -52,7 +52,13 @@ class ApiServer::Implementation {
             [this](std::string_view auth, const http::ServerRequest& request) {
               return authorize(access_, auth, request);
             },
-            &errorResponse) {}
+            [](int status, Error error) {
+              // That a route takes none is no setting.
+              const bool isBound = status == 413 && error.message.find(" 0 ") == std::string::npos;
+              if (isBound && error.code == ErrorCode::kHttpBodyTooLarge)
+                error.message += " (api.body_max)";
+              return errorResponse(status, error);
+            }) {}
 
   ~Implementation() {
     ending_.store(true);

@@ -199,7 +199,7 @@ void Server::Implementation::refuseConnection(UniqueFd socket, const ListenOptio
   // Over TLS the answer would cost a handshake: there the closed connection must do.
   if (options.transports != nullptr) return;
   const Error error{ErrorCode::kBusy, "there are " + std::to_string(context_.connections) +
-                                          " connections, which is the bound"};
+                                          " connections, which is connections_max"};
   std::string bytes;
   ResponseShape shape;
   shape.keepAlive = false;

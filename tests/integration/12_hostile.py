@@ -178,6 +178,7 @@ def test_idle_connections_do_not_shut_others_out():
             except OSError:
                 pass
             idle.append(raw)
+        check.has(b"".join(raw.recv(4096) for raw in idle[-8:]).decode(), "connections_max")
         for raw in idle:
             raw.close()
         belay.eventually(lambda: host.cli("run", "list").code == 0, 15, "an answer")
@@ -191,6 +192,8 @@ def test_hostile_json():
             check.equal(False, envelope["ok"], str(body[:30]))
             if not 400 <= status < 500:
                 raise AssertionError("%r: %s" % (body[:30], status))
+        error = host.client().request("POST", "/v1/runs", b" " * (5 << 20), {"Content-Type": "application/json"})[1]["error"]
+        check.has(error["message"], "4194304 bytes (api.body_max)")
 
 
 def test_names_do_not_become_paths():
