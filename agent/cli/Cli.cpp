@@ -68,10 +68,10 @@ void suggestIn(const Invocation& invocation, Envelope& envelope) {
 /// Prints what a command gave, and says how the process ends.
 int finish(World& world, const Style& style, bool json, const Command* command,
            const Invocation* invocation, Envelope envelope) {
+  if (invocation) suggestIn(*invocation, envelope);
   if (json) {
     world.console.out(api::printEnvelope(envelope) + "\n");
   } else {
-    if (invocation) suggestIn(*invocation, envelope);
     const bool showable = command && command->show && invocation && !envelope.data.isNull();
     if (showable) world.console.out(command->show(*invocation, envelope.data));
     if (envelope.error) printError(world, style, *envelope.error);

@@ -34,7 +34,7 @@ constexpr Flag kSetFlags[] = {
     kPassphrase};
 constexpr Flag kGenerateFlags[] = {
     {"bytes", 0, "N", "so many random bytes (32)"},
-    {"as", 0, "FORM", "base64url (default), base64 or hex"},
+    {"as", 0, "FORM", "base64url (default), base64, hex or webhook (whsec_…, as webhooks sign)"},
     {"replace", 0, "", "also when there is a secret of that name"},
     kPassphrase};
 constexpr Flag kDeleteFlags[] = {{"force", 0, "", "also when flows or connections use it"},
@@ -160,15 +160,18 @@ Result<api::Envelope> generate(Invocation& invocation) {
     size = static_cast<std::size_t>(*given);
   }
   const std::string form = invocation.has("as") ? invocation.flag("as") : "base64url";
-  if (form != "base64url" && form != "base64" && form != "hex")
-    return Error{ErrorCode::kUsage, "--as takes base64url, base64 or hex"};
+  const bool isWebhook = form == "webhook";
+  if (!isWebhook && form != "base64url" && form != "base64" && form != "hex")
+    return Error{ErrorCode::kUsage, "--as takes base64url, base64, hex or webhook"};
+  if (isWebhook && (size < 24 || size > 64))
+    return Error{ErrorCode::kUsage, "a webhook's key has 24 to 64 bytes"};
   if (!invocation.has("replace")) BELAY_TRY(checkNew(invocation));
   std::string bytes(size, '\0');
   const std::span<std::uint8_t> raw{reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()};
   invocation.world().random.fill(raw);
-  std::string text = form == "hex"      ? base::toHex(raw)
-                     : form == "base64" ? base::toBase64(bytes)
-                                        : base::toBase64Url(bytes);
+  std::string text = form == "hex"         ? base::toHex(raw)
+                     : form == "base64url" ? base::toBase64Url(bytes)
+                                           : (isWebhook ? "whsec_" : "") + base::toBase64(bytes);
   crypto::wipe(bytes);
   return put(invocation, vault::SecretValue::take(std::move(text)));
 }

@@ -39,7 +39,10 @@ declare global {
   }
 }
 
-export interface RunOutput { exit_code: number; stdout: TextOutput; stderr: TextOutput; stdout_dropped?: number; stderr_dropped?: number; result?: any; duration_ms: number; }
+export interface RunOutput {
+  exit_code: number; stdout: TextOutput; stderr: TextOutput; stdout_dropped?: number; stderr_dropped?: number; result?: any;
+  duration_ms: number;
+}
 export interface AgentOutput {
   agent: string; text: TextOutput; structured?: any; session_id: string; model?: string; version?: string;
   usage: { input: number; output: number; cached: number; reasoning: number }; cost_usd: number | null; turns: number;

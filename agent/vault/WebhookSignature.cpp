@@ -17,7 +17,7 @@ Result<SecretValue> keyOf(const SecretValue& secret) {
   if (bytes) return SecretValue::take(std::move(*bytes));
   return Error{ErrorCode::kConnectionInvalid,
                "a signing secret must be whsec_ and 24 to 64 bytes in base64",
-               {"belay secret set NAME --generate webhook"}};
+               {"belay secret generate NAME --as webhook"}};
 }
 
 }  // namespace

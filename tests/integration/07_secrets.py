@@ -79,6 +79,16 @@ def test_expressions_cannot_see_secrets():
         check.equal("undefined", shown["run"]["output"]["x"])
 
 
+def test_a_generated_key_signs():
+    with Server(lambda request: (200, {}, b"")) as server, belay.started() as host:
+        check.equal(0, host.cli("secret", "generate", "hook", "--as", "webhook").code)
+        host.cli("connection", "add", "chat", "type=chat", "url=http://127.0.0.1:%d/" % server.port, "signing_secret.secret=hook")
+        shown = host.run({"slug": "s", "requires": [{"name": "chat", "type": "chat"}],
+                          "steps": [{"id": "a", "notify": {"connection": "chat", "text": "hello"}}]})
+        check.equal("succeeded", shown["run"]["status"], str(shown)[:600])
+        check.has(server.seen[0].headers["webhook-signature"], "v1,")
+
+
 def test_data_cannot_name_a_secret():
     with Server(lambda request: (200, {}, b"")) as server, belay.started() as host:
         check.equal(0, host.cli("secret", "set", "canary", stdin=CANARY).code)

@@ -231,7 +231,7 @@ def test_what_was_signed_is_sent_by_a_verb():
             trust.refused("BLY-STATEMENT-KIND", maker.cli("pin", "send", fleet.roster, *words))
             trust.refused("BLY-STATEMENT-KIND", maker.cli("trust", "send", pin, *words))
             error = trust.refused("BLY-STATEMENT-KIND", maker.cli("trust", "send", fleet.root, *words))
-            check.has(error["actions"][0], "belay trust send ROSTER --root")
+            check.has(error["actions"][0], " trust send ROSTER --root")
             trust.refused("BLY-USAGE", maker.cli("pin", "send", pin), 2)
             trust.refused("BLY-USAGE", maker.cli("pin", "send", pin, *words[:4]), 2)
             wrong = host.write("wrong", relay.token("operator") + "\n")

@@ -103,7 +103,7 @@ def test_all_that_is_missing_is_named_and_names_of_their_own_count():
                      ("wrong", "BLY-CONNECTION-INVALID")], [(one["name"], one.get("code")) for one in checked.data["requires"]])
         check.equal(True, checked.data["requires"][1]["by_name"])
         for name in ("api", "team", "wrong"):
-            check.has(" ".join(checked.error["actions"]), "belay flow configure many %s=CONNECTION" % name)
+            check.has(" ".join(checked.error["actions"]), " flow configure many %s=CONNECTION" % name)
         check.equal("succeeded", host.run(flow)["run"]["status"])
 
 

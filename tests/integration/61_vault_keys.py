@@ -96,11 +96,11 @@ def test_a_key_from_outside():
 
 def test_generated_secrets_are_random_and_stay_unseen():
     with belay.started() as host:
-        for words in ((), ("--as", "hex"), ("--bytes", "64")):
+        for words in ((), ("--as", "hex"), ("--as", "webhook"), ("--bytes", "64")):
             made = host.cli("secret", "generate", "A", "--replace", *words)
             check.equal(0, made.code, str(made))
             check.lacks(made.out, "value")
-        check.equal(3, made.data["secret"]["version"])
+        check.equal(4, made.data["secret"]["version"])
         check.equal("BLY-CONFLICT", host.cli("secret", "generate", "A").error["code"])
         check.equal("BLY-USAGE", host.cli("secret", "generate", "B", "--bytes", "3").error["code"])
         first = secret_of(host)
