@@ -1,5 +1,6 @@
 #include "agent/journal/ChainedTable.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace belay::journal {
@@ -18,9 +19,11 @@ base::Status RowChain::checkLast(std::size_t most) {
   BELAY_ASSIGN(const ChainEnd last, end());
   ChainEnd at = start();
   std::int64_t from = std::numeric_limits<std::int64_t>::min();
-  if (const std::int64_t before = last.number - static_cast<std::int64_t>(most); before > 0) {
-    BELAY_TRY(follow(before, at, nullptr));
-    from = at.number + 1;
+  // A row that was put there may have any number.
+  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
+  if (const auto skipped = static_cast<std::int64_t>(most); last.number > skipped) {
+    BELAY_TRY(follow(last.number - skipped, at, nullptr));
+    from = std::min(at.number, kLast - 1) + 1;
   }
   while (true) {
     std::string bad;
@@ -31,7 +34,7 @@ base::Status RowChain::checkLast(std::size_t most) {
                          bad + ": it does not follow",
                          {"belay journal verify"}};
     }
-    from = at.number + 1;
+    from = std::min(at.number, kLast - 1) + 1;
   }
 }
 

@@ -98,7 +98,8 @@ class ChainedTable final : public RowChain {
     BELAY_ASSIGN(const bool found, rows.next());
     if (!found) return false;
     BELAY_ASSIGN(const Kept kept, read(rows));
-    const std::int64_t next = at.number + 1;
+    // Unsigned: a row that was put there may have the largest number.
+    const auto next = static_cast<std::int64_t>(static_cast<std::uint64_t>(at.number) + 1);
     if (!bad || (kept.row.number == next && kept.hash == format_.next(at, kept.row))) {
       at = ChainEnd{kept.row.number, kept.hash};
     } else {

@@ -199,7 +199,7 @@ TEST(Commands, whatIsSuggestedLeadsToTheSameDaemon) {
   LONGS_EQUAL(7, world.run({"run", "show", "r1", "--socket", "/s"}));
   CHECK(has(world.console.errText, "try: belay --socket /s doctor"));
   LONGS_EQUAL(7, world.run({"run", "show", "r1", "--user", "--json"}));
-  CHECK(has(world.console.outText, "\"belay doctor\""));
+  CHECK(has(world.console.outText, "\"belay --user doctor\""));
   LONGS_EQUAL(0, world.run({"init", "--user"}));
   CHECK(has(world.console.outText, "  belay --user daemon\n"));
 }

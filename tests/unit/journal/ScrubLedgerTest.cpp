@@ -98,6 +98,14 @@ TEST(ScrubLedger, hasNoRowsBelowOne) {
   }
 }
 
+TEST(ScrubLedger, hasNoRowAtTheEndOfAllNumbers) {
+  write("{}");
+  tamper(
+      "INSERT INTO scrubs SELECT 9223372036854775807, 1, 'x', 'x', 'event', r.id, 2, lower(hex(e.hash)),"
+      " lower(hex(e.hash)), 1, zeroblob(32) FROM events AS e JOIN runs AS r ON r.number = e.run WHERE e.seq = 2");
+  CHECK(on.open().error().code == ErrorCode::kJournalChainBroken);
+}
+
 TEST(ScrubLedger, isNotBelievedInRowsBelowOne) {
   write("{}");
   // The text is another one, and a row that is not in the chain says what it would hash to.
