@@ -36,6 +36,11 @@ class Small:
         subprocess.run(["umount", "-l", self.folder], check=False)
         os.rmdir(self.folder)
 
+    def fill(self):
+        with open(self.folder + "/ballast", "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 65536)
+
 
 @check.bound(120)
 def test_a_full_disk_lets_cancel_and_approve_through():
@@ -44,13 +49,7 @@ def test_a_full_disk_lets_cancel_and_approve_through():
         host.start()
         runs = [host.start_run(ASK) for _ in range(3)]
         waits = {run: host.open_wait(run)["id"] for run in runs}
-        with open(small.folder + "/ballast", "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"x" * 65536)
-                    file.flush()
-            except OSError:
-                pass
+        small.fill()
         refused = None
         for _ in range(400):
             try:
@@ -90,10 +89,7 @@ def test_nothing_else_uses_up_what_a_full_disk_leaves():
         waits = [host.open_wait(run)["id"] for run in runs]
         loop = host.start_run(LOOP)
         go = host.open_wait(loop)["id"]
-        with open(small.folder + "/ballast", "wb", buffering=0) as file:
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(b"x" * 65536)
+        small.fill()
         check.equal(0, host.cli("approve", go).code)
         belay.eventually(lambda: host.cli("journal", "stats").data["journal"]["full_mode"], 30, "the full mode")
         time.sleep(3)
