@@ -1,7 +1,9 @@
 """Much of everything: long flows, many waiting runs, processes without end, hostile input."""
 
+import contextlib
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -166,19 +168,32 @@ def test_garbage_on_the_socket():
             host.get("/v1/daemon")
 
 
+def answers_of(sockets, wanted, seconds):
+    """What those of `sockets` sent that sent anything, as soon as `wanted` of them did."""
+    answered, silent, end = [], set(sockets), time.monotonic() + seconds
+    while len(answered) < wanted:
+        ready = select.select(silent, [], [], max(0, end - time.monotonic()))[0]
+        if not ready:
+            raise AssertionError("%d of %d sockets answered within %s s" % (len(answered), len(sockets), seconds))
+        silent.difference_update(ready)
+        answered += [raw.recv(4096).decode() for raw in ready]
+    return answered
+
+
 def test_idle_connections_do_not_shut_others_out():
-    with belay.started({"api": {"connections_max": 16}}) as host:
+    most = 16
+    with belay.started({"api": {"connections_max": most}}) as host:
         idle = []
         for _ in range(40):
             raw = socket.socket(socket.AF_UNIX)
-            raw.settimeout(1)
-            try:
-                raw.connect(host.socket)
+            raw.settimeout(10)
+            raw.connect(host.socket)
+            with contextlib.suppress(BrokenPipeError):  # Refused already.
                 raw.sendall(b"GET /v1/daemon HTTP/1.1\r\n")
-            except OSError:
-                pass
             idle.append(raw)
-        check.has(b"".join(raw.recv(4096) for raw in idle[-8:]).decode(), "connections_max")
+        # Which ones are held is a matter of chance: a connection of before may end between two of these.
+        for answer in answers_of(idle, len(idle) - most, 15):
+            check.has(answer, "connections_max")
         for raw in idle:
             raw.close()
         belay.eventually(lambda: host.cli("run", "list").code == 0, 15, "an answer")
