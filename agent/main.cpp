@@ -1,6 +1,5 @@
 // The composition root: what this process is, and which of its roles it plays.
 
-#include <fcntl.h>
 #include <nss.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "agent/jobs/SpawnerNursery.h"
 #include "agent/steps/SqliteStatement.h"
 #include "agent/tools/Tool.h"
+#include "common/base/StandardDescriptors.h"
 #include "common/log/StderrLog.h"
 
 namespace {
@@ -29,15 +29,6 @@ void useOwnNameServices() {
   __nss_configure_lookup("hosts", "files dns");
   __nss_configure_lookup("passwd", "files");
   __nss_configure_lookup("group", "files");
-}
-
-/// What is opened later must not be taken for standard output, or for the log. What is written to
-/// an output that was closed fails.
-void fillStandardDescriptors() {
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(fd, F_GETFD) < 0)
-      static_cast<void>(::open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR));
-  }
 }
 
 std::optional<std::string> environment(const std::string& name) {
@@ -69,7 +60,7 @@ int driveAgent(const std::string& specFile) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  fillStandardDescriptors();
+  belay::base::fillStandardDescriptors();
   if (argc >= 2 && std::strcmp(argv[1], "spawner") == 0) {
     belay::liftMemoryLimit();
     const auto is = [&](const char* word) { return argc == 3 && std::strcmp(argv[2], word) == 0; };

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 
+#include "common/base/StandardDescriptors.h"
 #include "common/log/StderrLog.h"
 #include "relay/console/Command.h"
 
@@ -28,6 +29,7 @@ std::optional<std::string> environment(const std::string& name) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  belay::base::fillStandardDescriptors();
   useOwnNameServices();
   giveBuffersBack();
   const belay::base::PosixClock clock;

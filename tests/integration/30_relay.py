@@ -268,6 +268,14 @@ def test_what_keeps_a_relay_from_serving_is_said():
         check.has(done.error["message"], "did you mean")
 
 
+def test_closed_descriptors_are_not_those_of_its_files():
+    with relays.Relay() as relay:
+        shell = ["bash", "-c", "exec \"$@\" <&- >&- 2>&-", "sh", relays.BINARY, "serve", "--config", relay.config]
+        relay.process = subprocess.Popen(shell)
+        belay.eventually(lambda: relays.listens(relay.port), what="the port")
+        check.equal({"/dev/null"}, {os.readlink("/proc/%d/fd/%d" % (relay.process.pid, fd)) for fd in range(3)})
+
+
 def test_metrics_and_the_description_of_the_api():
     with relays.Relay() as relay:
         relay.start()
