@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/steps/GivenSecrets.h"
+#include "agent/steps/JobLogs.h"
 #include "agent/steps/ToolEnding.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
@@ -48,12 +49,12 @@ engine::Failure failureFrom(const Error& error, bool nothingLeft) {
   return failure;
 }
 
-/// What both ways of collecting outputs start from.
+/// A job that has ended, and what of it has to be read.
 struct Ended {
   Attempt attempt;
-  base::JobId id;
   jobs::JobOutcome outcome;
   std::vector<int> okExitCodes;
+  JobLogs logs;
   std::vector<Result<base::UniqueFd>> files;  // As in outcome.files.
 };
 
@@ -96,19 +97,21 @@ Status keepFiles(Ended& ended, Outputs& outputs, json::Value& output,
   return verdict;
 }
 
-Result<StepResult> resultOf(Ended& ended, Outputs& outputs, json::Value out, json::Value err,
-                            std::vector<journal::ResourceRow> rows) {
+Result<StepResult> resultOf(Ended& ended, Outputs& outputs) {
   StepResult result;
   result.durationMs = ended.outcome.durationMs();
   const jobs::ExitRecord& record = ended.outcome.record;
   json::Value output;
   if (record.end == jobs::JobEnd::kExited) output.set("exit_code", record.exitCode);
   if (record.end == jobs::JobEnd::kSignalled) output.set("signal", record.signal);
-  output.set("stdout", std::move(out));
-  output.set("stderr", std::move(err));
-  if (record.stdoutDropped > 0) output.set("stdout_dropped", record.stdoutDropped);
-  if (record.stderrDropped > 0) output.set("stderr_dropped", record.stderrDropped);
-  if (ended.outcome.result) output.set("result", *ended.outcome.result);
+  std::vector<journal::ResourceRow> rows;
+  BELAY_TRY(ended.logs.keep(ended.outcome, outputs, ended.attempt.key.path, output, rows));
+  if (ended.outcome.result) {
+    // A job may write a secret that it was given wherever it likes.
+    BELAY_ASSIGN(const std::string clean, outputs.print(*ended.outcome.result));
+    BELAY_ASSIGN(json::Value told, json::parse(clean));
+    output.set("result", std::move(told));
+  }
   output.set("duration_ms", result.durationMs);
   const Status kept = keepFiles(ended, outputs, output, rows);
   if (!kept && kept.error().code != ErrorCode::kJobResult) return kept.error();
@@ -457,53 +460,22 @@ void RunStep::finish(const Attempt& attempt, const base::JobId& id) {
   if (!outcome) return fail(attempt, outcome.error(), outcome.error().code == ErrorCode::kJobSpawn);
   const auto spec = readRunSpec(attempt, settings_);
   if (!spec) return fail(attempt, spec.error(), false);
-  auto ended =
-      std::make_shared<Ended>(Ended{attempt, id, std::move(*outcome), spec->okExitCodes, {}});
+  JobLogs logs(world_.jobs, id, *outcome, world_.outputs, attempt.persist);
+  auto ended = std::make_shared<Ended>(
+      Ended{attempt, std::move(*outcome), spec->okExitCodes, std::move(logs), {}});
   for (const jobs::KeptFile& file : ended->outcome.files) {
     ended->files.push_back(file.problem.empty() ? world_.jobs.openFile(id, file.number)
                                                 : Result<base::UniqueFd>(base::UniqueFd()));
   }
-  const auto log = [&](jobs::LogStream stream, std::uint64_t bytes) {
-    const bool needed = world_.outputs.needsFile(bytes, attempt.persist);
-    return std::make_shared<Result<base::UniqueFd>>(needed ? world_.jobs.openLog(id, stream)
-                                                           : base::UniqueFd());
-  };
-  const auto standardOut = log(jobs::LogStream::kStdout, ended->outcome.record.stdoutBytes);
-  const auto standardErr = log(jobs::LogStream::kStderr, ended->outcome.record.stderrBytes);
-  const auto collect = [this, ended, standardOut, standardErr] {
-    const auto keep = [&]() -> Result<StepResult> {
-      if (!standardOut->ok()) return standardOut->error();
-      if (!standardErr->ok()) return standardErr->error();
-      const jobs::ExitRecord& record = ended->outcome.record;
-      std::vector<journal::ResourceRow> rows;
-      if (ended->outcome.result) {
-        // A job may write a secret that it was given wherever it likes.
-        BELAY_ASSIGN(const std::string clean, world_.outputs.print(*ended->outcome.result));
-        BELAY_ASSIGN(ended->outcome.result, json::parse(clean));
-      }
-      BELAY_ASSIGN(
-          json::Value out,
-          world_.outputs.keepFile(ended->outcome.stdoutHead, record.stdoutBytes,
-                                  (*standardOut)->get(), ended->attempt.persist,
-                                  ended->attempt.key.path + ".stdout", rows, record.stdoutDropped));
-      BELAY_ASSIGN(
-          json::Value err,
-          world_.outputs.keepFile(ended->outcome.stderrHead, record.stderrBytes,
-                                  (*standardErr)->get(), ended->attempt.persist,
-                                  ended->attempt.key.path + ".stderr", rows, record.stderrDropped));
-      return resultOf(*ended, world_.outputs, std::move(out), std::move(err), std::move(rows));
-    };
-    auto result = keep();
+  const auto collect = [this, ended] {
+    auto result = resultOf(*ended, world_.outputs);
     if (result)
       sink_(ended->attempt.run, ended->attempt.key, std::move(*result));
     else
       fail(ended->attempt, result.error(), false);
   };
-  const jobs::ExitRecord& record = ended->outcome.record;
-  const bool small = record.stdoutBytes <= jobs::kLogHeadBytesMax &&
-                     record.stderrBytes <= jobs::kLogHeadBytesMax &&
-                     attempt.persist != flow::Persist::kAlways && ended->files.empty();
   // Storing megabytes would hold up the loop; what is small is done before a thread would wake.
+  const bool small = ended->logs.small() && ended->files.empty();
   if (small || !world_.pool.post(collect)) collect();
 }
 
