@@ -53,10 +53,7 @@ class ApiServer::Implementation {
               return authorize(access_, auth, request);
             },
             [](int status, Error error) {
-              // That a route takes none is no setting.
-              const bool isBound = status == 413 && error.message.find(" 0 ") == std::string::npos;
-              if (isBound && error.code == ErrorCode::kHttpBodyTooLarge)
-                error.message += " (api.body_max)";
+              if (error.code == ErrorCode::kHttpBodyTooLarge) error.message += " (api.body_max)";
               return errorResponse(status, error);
             }) {}
 

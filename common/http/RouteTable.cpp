@@ -137,7 +137,9 @@ Handler::Admission RouteTable::admitBody(const Route& route, const ServerRequest
   const std::string* length = request.headers.find("Content-Length");
   const bool chunked = request.headers.has("Transfer-Encoding");
   const std::uint64_t bytes = length != nullptr ? base::parseUnsigned(*length).value_or(0) : 0;
-  if (bytes > route.bodyBytesMax || (chunked && route.bodyBytesMax == 0)) {
+  if (route.bodyBytesMax == 0 && (bytes > 0 || chunked))
+    return refuse(413, Error{ErrorCode::kInvalidArgument, "this request takes no body"});
+  if (bytes > route.bodyBytesMax) {
     return refuse(
         413, Error{ErrorCode::kHttpBodyTooLarge,
                    "the body may have at most " + std::to_string(route.bodyBytesMax) + " bytes"});

@@ -28,8 +28,8 @@ struct Route {
 ///
 /// Threads: constant after construction; the server's thread then.
 /// Errors:  answered with the renderer: 404 kHttpRoute, 405 kHttpMethod (with Allow), 413
-///          kHttpBodyTooLarge, 415 kHttpMediaType, and what the authorizer says with the status of
-///          its code.
+///          kHttpBodyTooLarge (kInvalidArgument where a body is refused), 415 kHttpMediaType, and
+///          what the authorizer says with the status of its code.
 class RouteTable final : public Handler {
  public:
   /// Nothing: the request may pass. Asked for each request before its body is read; a class that
