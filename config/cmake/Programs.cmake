@@ -16,8 +16,10 @@ function(belay_program name sources)
   if(NOT BELAY_SANITIZE AND NOT BELAY_COVERAGE)
     add_custom_command(TARGET ${name} POST_BUILD
       COMMAND ${CMAKE_OBJCOPY} --only-keep-debug --compress-debug-sections ${name} ${name}.debug
-      COMMAND ${CMAKE_STRIP} --strip-all ${name}
-      COMMAND ${CMAKE_OBJCOPY} --add-gnu-debuglink=${name}.debug ${name}
+      # Beside it, and then in its place: what is just being started could not be written to.
+      COMMAND ${CMAKE_STRIP} --strip-all -o ${name}.stripped ${name}
+      COMMAND ${CMAKE_OBJCOPY} --add-gnu-debuglink=${name}.debug ${name}.stripped
+      COMMAND ${CMAKE_COMMAND} -E rename ${name}.stripped ${name}
       WORKING_DIRECTORY "${PROJECT_BINARY_DIR}" BYPRODUCTS "${PROJECT_BINARY_DIR}/${name}.debug" VERBATIM)
   endif()
   add_dependencies(product ${name})
