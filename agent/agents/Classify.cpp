@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/json/Json.h"
 
 namespace belay::agents {
@@ -97,9 +98,7 @@ std::string howItEnded(const Ending& ending) {
 }
 
 std::string cutText(std::string text, std::size_t bytes) {
-  if (text.size() <= bytes) return text;
-  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
-  text.resize(bytes);
+  text.resize(base::wholeCharacters(text, bytes).size());
   return text;
 }
 

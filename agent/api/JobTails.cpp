@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/json/Json.h"
 
 namespace belay::api {
@@ -54,7 +55,8 @@ std::string JobTails::lastLine(Tail& tail) {
       continue;
     }
     for (const std::string_view line : base::split(std::string_view(tail.unfinished).substr(0, end), '\n')) {
-      if (line.find_first_not_of(" \t\r") != std::string_view::npos) last = line.substr(0, kLineMax);
+      if (line.find_first_not_of(" \t\r") != std::string_view::npos)
+        last = base::wholeCharacters(line, kLineMax);
     }
     tail.unfinished.erase(0, end + 1);
   }

@@ -5,6 +5,7 @@
 #include "common/base/Files.h"
 #include "common/base/Ids.h"
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/json/Json.h"
 #include "embedded/Embedded.h"
 
@@ -30,6 +31,10 @@ Result<std::string> folderOf(Invocation& invocation) {
 
 Error invalid(const std::string& path, const std::string& why) {
   return Error{ErrorCode::kPluginInvalid, path + ": " + why};
+}
+
+std::string shown(const Value& value) {
+  return std::string(base::wholeCharacters(json::print(value), 500));
 }
 
 /// Asks the plugin; what it gives must be one JSON object.
@@ -83,12 +88,11 @@ Status tryExample(Invocation& invocation, const std::string& path, const Value& 
   const Value* output = told.find("output");
   const Value* wanted = example.find("output");
   if (wanted && (!ok->asBool() || !output || !(*output == *wanted)))
-    return invalid(path, "an example gave " + json::print(told).substr(0, 500) + " instead of " +
-                             json::print(*wanted).substr(0, 500));
+    return invalid(path, "an example gave " + shown(told) + " instead of " + shown(*wanted));
   const std::string code = example.find("error") ? example.find("error")->text("code") : "";
   const std::string got = told.find("error") ? told.find("error")->text("code") : "";
   if (!wanted && ok->asBool() != code.empty())
-    return invalid(path, "an example gave " + json::print(told).substr(0, 500));
+    return invalid(path, "an example gave " + shown(told));
   if (!code.empty() && got != code)
     return invalid(path, "an example gave the error \"" + base::visible(got) + "\" instead of " + code);
   return {};

@@ -11,6 +11,7 @@
 #include "agent/script/Scanner.h"
 #include "agent/script/Template.h"
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/json/Json.h"
 
 namespace belay::flow {
@@ -72,8 +73,9 @@ class Literal {
     } else if (name == "null") {
       out = Value();
     } else {
+      const std::string shown = base::visible(base::wholeCharacters(name, 60));
       return fail(name.empty() ? "a value is missing, or is no literal"
-                               : "\"" + std::string(name.substr(0, 60)) + "\" is no literal");
+                               : "\"" + shown + "\" is no literal");
     }
     return {};
   }

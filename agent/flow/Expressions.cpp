@@ -9,6 +9,7 @@
 #include "agent/script/Scanner.h"
 #include "agent/script/Template.h"
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/json/Json.h"
 
 namespace belay::flow {
@@ -22,9 +23,9 @@ namespace {
 
 std::string shown(std::string_view expression) {
   constexpr std::size_t kShown = 60;
-  std::string text = base::visible(base::trim(expression).substr(0, kShown));
-  if (expression.size() > kShown) text += "…";
-  return "${{ " + text + " }}";
+  const std::string_view text = base::trim(expression);
+  const std::string_view whole = base::wholeCharacters(text, kShown);
+  return "${{ " + base::visible(whole) + (whole.size() < text.size() ? "… }}" : " }}");
 }
 
 /// Programs whose argument after one of `codeFlags` is code.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 
 namespace belay::flow {
 
@@ -108,10 +109,9 @@ std::vector<Diagnostic> Report::take() && {
 
 std::string quoted(std::string_view word) {
   constexpr std::size_t kShown = 60;
-  std::size_t cut = std::min(kShown, word.size());
-  while (cut < word.size() && (static_cast<unsigned char>(word[cut]) & 0xC0) == 0x80) --cut;
-  std::string out = "\"" + base::visible(word.substr(0, cut));
-  if (cut < word.size()) out += "…";
+  const std::string_view shown = base::wholeCharacters(word, kShown);
+  std::string out = "\"" + base::visible(shown);
+  if (shown.size() < word.size()) out += "…";
   return out + "\"";
 }
 

@@ -8,6 +8,7 @@
 #include "agent/link/PinWaits.h"
 #include "agent/runtime/FlowLifecycle.h"
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
 #include "common/json/Writer.h"
@@ -38,17 +39,14 @@ constexpr int kRetryDoublings = 5;
 /// The text of an error that the journal keeps.
 constexpr std::size_t kNoteBytesMax = 300;
 
+std::string noteOf(std::string_view message) {
+  return std::string(base::wholeCharacters(message, kNoteBytesMax));
+}
+
 std::string waitBody(const std::string& wait) {
   std::string out;
   json::Writer writer(out);
   writer.beginObject().member("wait", wait).endObject();
-  return out;
-}
-
-/// The beginning of a message, in whole characters.
-std::string noteOf(const std::string& message) {
-  std::string out = message.substr(0, kNoteBytesMax);
-  while (!base::isUtf8(out) && !out.empty()) out.pop_back();
   return out;
 }
 

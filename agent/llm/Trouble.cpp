@@ -2,6 +2,7 @@
 
 #include "agent/llm/Answer.h"
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/http/Client.h"
 #include "common/json/Json.h"
 
@@ -47,9 +48,9 @@ const Word* wordOf(const Value& error) {
 }
 
 std::string messageOf(const Value& error) {
-  if (error.isString()) return base::visible(error.asString().substr(0, kMessageMax));
+  if (error.isString()) return base::visible(base::wholeCharacters(error.asString(), kMessageMax));
   std::string out = error.text("message", error.text("type"));
-  return base::visible(out.substr(0, kMessageMax));
+  return base::visible(base::wholeCharacters(out, kMessageMax));
 }
 
 }  // namespace
@@ -68,7 +69,7 @@ Trouble troubleOf(int status, std::string_view body) {
   if (error)
     message += ": " + messageOf(*error);
   else if (!body.empty())
-    message += ": " + base::visible(body.substr(0, 200));
+    message += ": " + base::visible(base::wholeCharacters(body, 200));
   if (const Word* word = error ? wordOf(*error) : nullptr; word && word->code == ErrorCode::kLlmQuota)
     return {Error{word->code, std::move(message)}, ""};
   if (status == 401 || status == 403) return {Error{ErrorCode::kAuthentication, message}, ""};

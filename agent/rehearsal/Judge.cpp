@@ -6,6 +6,7 @@
 #include "agent/engine/Names.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
+#include "common/base/Utf8.h"
 #include "common/json/Json.h"
 
 namespace belay::rehearsal {
@@ -22,7 +23,8 @@ constexpr std::size_t kShownMax = 300;
 
 std::string shown(const Value& value) {
   const std::string text = json::print(value);
-  return text.size() <= kShownMax ? text : text.substr(0, kShownMax) + "…";
+  const std::string_view whole = base::wholeCharacters(text, kShownMax);
+  return std::string(whole) + (whole.size() < text.size() ? "…" : "");
 }
 
 Value parsed(const std::string& text) {

@@ -4,6 +4,7 @@
 
 #include "agent/engine/Path.h"
 #include "agent/flow/Family.h"
+#include "agent/steps/Outputs.h"
 #include "common/base/Check.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
@@ -65,7 +66,7 @@ Result<std::string> StageOutputs::load(std::string_view ref) {
 
 Result<std::string> StageOutputs::head(std::string_view ref, std::size_t bytesMax) {
   BELAY_ASSIGN(const std::string content, load(ref));
-  return content.substr(0, bytesMax);
+  return steps::Outputs::toUtf8(std::string_view(content).substr(0, bytesMax));
 }
 
 std::string Answers::nameOf(std::string_view flow, const std::string& path) const {

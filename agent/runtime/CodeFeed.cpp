@@ -4,6 +4,7 @@
 #include "agent/script/QuickJsEvaluator.h"
 #include "common/base/Check.h"
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/json/Json.h"
 
 namespace belay::runtime {
@@ -17,8 +18,8 @@ namespace {
 
 std::string shown(const engine::CodeCall& call) {
   constexpr std::size_t kShownBytes = 160;
-  std::string text = call.definitionJson.substr(0, kShownBytes);
-  if (call.definitionJson.size() > kShownBytes) text += "…";
+  std::string text(base::wholeCharacters(call.definitionJson, kShownBytes));
+  if (text.size() < call.definitionJson.size()) text += "…";
   std::string out = "step " + call.key.path;
   if (call.key.visit > 1) out += " (visit " + std::to_string(call.key.visit) + ")";
   return out + " " + base::visible(text);

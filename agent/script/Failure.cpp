@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 
 namespace belay::script {
 
@@ -21,10 +22,8 @@ constexpr std::size_t kMessageBytes = 400;
 constexpr std::string_view kStackOverflow = "stack overflow";
 
 std::string shortened(std::string_view text, std::size_t bytes) {
-  if (text.size() <= bytes) return std::string(text);
-  // Not in the middle of a character.
-  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0) == 0x80) --bytes;
-  return std::string(text.substr(0, bytes)) + "…";
+  const std::string_view whole = base::wholeCharacters(text, bytes);
+  return std::string(whole) + (whole.size() < text.size() ? "…" : "");
 }
 
 std::optional<std::string> textOf(Realm& realm, const JsValue& value) {

@@ -7,6 +7,7 @@
 #include "agent/script/Failure.h"
 #include "agent/script/Output.h"
 #include "common/base/Check.h"
+#include "common/base/Utf8.h"
 #include "common/json/Writer.h"
 
 namespace belay::script {
@@ -313,13 +314,8 @@ JSValue ProgramRealm::log(JSValueConst text) {
   const JsText line(realm_.context(), text);
   if (!line.ok()) return JS_EXCEPTION;
   if (logBytes_ >= kLogBytesMax) return JS_UNDEFINED;
-  std::string kept(line.data(), line.size());
-  if (kept.size() > kLogLineBytes) {
-    std::size_t end = kLogLineBytes;
-    while (end > 0 && (static_cast<unsigned char>(kept[end]) & 0xC0) == 0x80) --end;
-    kept.resize(end);
-    kept += "…";
-  }
+  std::string kept(base::wholeCharacters({line.data(), line.size()}, kLogLineBytes));
+  if (kept.size() < line.size()) kept += "…";
   logBytes_ += kept.size();
   logs_.push_back(std::move(kept));
   return JS_UNDEFINED;

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/json/Json.h"
 
 namespace belay::steps {
@@ -132,7 +134,7 @@ class Gathering {
     if (!job) return failed(job.error());
     return failed({ErrorCode::kAgentProtocol,
                    "the driver of agent " + plan_.name + " gave no result: " +
-                       ended_.agent.stderrHead.substr(0, 500)});
+                       base::visible(base::wholeCharacters(ended_.agent.stderrHead, 500), true)});
   }
 
   /// What comes behind the agent fails a step that has not failed before.

@@ -8,6 +8,7 @@
 #include "agent/script/TextOutput.h"
 #include "agent/steps/Fields.h"
 #include "agent/steps/LlmExchange.h"
+#include "common/base/Utf8.h"
 #include "common/crypto/Sha256.h"
 #include "common/json/Json.h"
 #include "common/json/Schema.h"
@@ -251,8 +252,9 @@ std::optional<StepResult> LlmStep::judgeJson(const Attempt& attempt, Call& call,
   }
   if (so.requests > call.repairs) {
     return failed(attempt, call, so,
-                  Error{ErrorCode::kLlmSchema, "after " + std::to_string(so.requests) +
-                                                   " requests: " + problems.substr(0, 1000)});
+                  Error{ErrorCode::kLlmSchema,
+                        "after " + std::to_string(so.requests) + " requests: " +
+                            std::string(base::wholeCharacters(problems, 1000))});
   }
   llm::addRepair(call.request, text, problems);
   return std::nullopt;

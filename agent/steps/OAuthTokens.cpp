@@ -7,6 +7,7 @@
 #include "agent/vault/ConnectionReader.h"
 #include "agent/trust/AsideRequest.h"
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/crypto/Sha256.h"
 #include "common/crypto/Wipe.h"
 #include "common/json/Json.h"
@@ -36,9 +37,12 @@ Error refusal(const http::ClientResponse& response, const redaction::Redactor& r
   std::string message = "the token server answered " + std::to_string(response.status);
   if (const auto body = json::parse(response.body)) {
     const std::string error = body->text("error");
-    if (!error.empty()) message += ": " + base::visible(redactor.redact(error).substr(0, 100));
+    const auto shown = [&](const std::string& text, std::size_t most) {
+      return base::visible(base::wholeCharacters(redactor.redact(text), most));
+    };
+    if (!error.empty()) message += ": " + shown(error, 100);
     const std::string description = body->text("error_description");
-    if (!description.empty()) message += " (" + base::visible(redactor.redact(description).substr(0, 300)) + ")";
+    if (!description.empty()) message += " (" + shown(description, 300) + ")";
   }
   const bool ours = response.status / 100 == 4 && response.status != 408 && response.status != 429;
   return Error{ours ? ErrorCode::kAuthentication : ErrorCode::kHttpStatus, std::move(message)};

@@ -11,6 +11,7 @@
 #include "agent/script/TextOutput.h"
 #include "common/base/Files.h"
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/json/Json.h"
 #include "common/redaction/Redactor.h"
 
@@ -19,18 +20,6 @@ namespace belay::steps {
 using base::Error;
 using base::ErrorCode;
 using base::Result;
-
-namespace {
-
-/// Cuts before the first character that does not fit, so that UTF-8 stays whole.
-std::string_view cut(std::string_view text, std::size_t most) {
-  if (text.size() <= most) return text;
-  std::size_t end = most;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
-
-}  // namespace
 
 std::string Outputs::toUtf8(std::string_view text) {
   const bool hasNul = text.find('\0') != std::string_view::npos;
@@ -110,7 +99,7 @@ Result<json::Value> Outputs::keepText(std::string_view text, flow::Persist persi
                                       std::vector<journal::ResourceRow>& rows) {
   BELAY_ASSIGN(const std::string clean, redact(text));
   const bool tooLarge = clean.size() > inlineMax_;
-  std::string shown = toUtf8(cut(clean, inlineMax_));
+  std::string shown = toUtf8(base::wholeCharacters(clean, inlineMax_));
   const bool whole = !tooLarge && shown == clean;
   std::optional<std::string> ref;
   if (persist == flow::Persist::kAlways || (persist == flow::Persist::kAuto && !whole)) {
@@ -164,7 +153,7 @@ Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size,
   std::string clean = stream.push(head);
   const bool all = head.size() >= size;
   if (all) clean += stream.finish();
-  std::string shown = toUtf8(cut(clean, inlineMax_));
+  std::string shown = toUtf8(base::wholeCharacters(clean, inlineMax_));
   if (all && !ref && persist == flow::Persist::kAuto && shown != clean) {
     BELAY_ASSIGN(journal::ResourceRow row, store(clean, "text/plain", name));
     ref = row.ref;

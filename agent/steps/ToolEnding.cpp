@@ -6,6 +6,7 @@
 #include "agent/runtime/Core.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
+#include "common/base/Utf8.h"
 
 namespace belay::steps {
 
@@ -37,7 +38,7 @@ constexpr std::array<ClassRow, 10> kClasses{{{ErrorCode::kStepTimeout, FailureCl
 engine::Failure failureOf(const Error& error) { return toolFailure(error, false); }
 
 std::string shown(std::string_view text) {
-  return base::visible(base::trim(text.substr(0, kShownBytes)), true);
+  return base::visible(base::trim(base::wholeCharacters(text, kShownBytes)), true);
 }
 
 Error withoutResult(const jobs::JobOutcome& outcome) {
@@ -56,8 +57,9 @@ void takeError(const Value& told, ToolVerdict& verdict) {
   const std::string message = error ? error->text("message") : "";
   const auto known = base::errorFromText(code);
   Error read{known.value_or(ErrorCode::kStepFailed),
-             (known || code.empty() ? "" : code.substr(0, 100) + ": ") +
-                 (message.empty() ? "it gave no reason" : message.substr(0, kMessageBytesMax))};
+             (known || code.empty() ? "" : std::string(base::wholeCharacters(code, 100)) + ": ") +
+                 (message.empty() ? "it gave no reason"
+                                  : std::string(base::wholeCharacters(message, kMessageBytesMax)))};
   verdict.failure = failureOf(read);
   if (const auto kind = flow::failureClassFrom(error ? error->text("class") : "")) {
     verdict.failure->kind = *kind;

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/crypto/Sha256.h"
 
 namespace belay::tools {
@@ -55,11 +56,10 @@ std::string encodedText(std::string_view text) {
   if (plain) return std::string(text);
   std::string out;
   while (!text.empty()) {
-    std::size_t size = std::min(kWordBytesMax, text.size());
-    while (size < text.size() && size > 1 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80)
-      --size;
-    out += (out.empty() ? "" : "\r\n ") + ("=?utf-8?B?" + base::toBase64(text.substr(0, size))) + "?=";
-    text.remove_prefix(size);
+    std::string_view word = base::wholeCharacters(text, kWordBytesMax);
+    if (word.empty()) word = text.substr(0, kWordBytesMax);  // No UTF-8.
+    out += (out.empty() ? "" : "\r\n ") + ("=?utf-8?B?" + base::toBase64(word)) + "?=";
+    text.remove_prefix(word.size());
   }
   return out;
 }

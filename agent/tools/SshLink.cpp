@@ -17,6 +17,7 @@
 #include "agent/tools/ToolIo.h"
 #include "common/base/Text.h"
 #include "common/base/UniqueFd.h"
+#include "common/base/Utf8.h"
 #include "common/crypto/HostKeyFingerprint.h"
 
 namespace belay::tools {
@@ -244,7 +245,7 @@ Error sshError(ssh_session session, const std::string& what) {
                      said.find("Socket error") != std::string::npos ||
                      said.find("closed") != std::string::npos;
   return Error{broke ? ErrorCode::kConnect : ErrorCode::kSshProtocol,
-               what + ": " + base::visible(said.substr(0, 400))};
+               what + ": " + base::visible(base::wholeCharacters(said, 400))};
 }
 
 SshEndpoint readEndpoint(const json::Value& connection) {

@@ -7,6 +7,7 @@
 #include "agent/triggers/TriggerScope.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
+#include "common/base/Utf8.h"
 #include "common/json/Writer.h"
 
 // The scheduler's starts, and what people ask of it.
@@ -76,8 +77,8 @@ Status Scheduler::start(const Entry& entry, OccurrenceRow row) {
                    {{"flow", entry.row.slug},
                     {"schedule", entry.row.id},
                     {"due", base::formatInstant(row.dueS * 1000)}});
-  return settle(std::move(row), base::visible(error.message.substr(0, kNoteBytesMax)) + " [" +
-                                    std::string(base::errorText(error.code)) + "]");
+  const std::string why = base::visible(base::wholeCharacters(error.message, kNoteBytesMax));
+  return settle(std::move(row), why + " [" + std::string(base::errorText(error.code)) + "]");
 }
 
 /// There is no run for it, and the note says why.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/Text.h"
+#include "common/base/Utf8.h"
 #include "common/crypto/WebhookMac.h"
 #include "common/crypto/Wipe.h"
 #include "common/http/RetryAfter.h"
@@ -212,9 +213,8 @@ EventSender::Attempt EventSender::attempt(const Job& job) {
   if (out.status != 0)
     out.outcome = std::to_string(out.status);
   else if (!outcome.ok())
-    out.outcome = base::visible(outcome.failure().error.message).substr(0, kOutcomeBytesMax);
-  // A character that was cut in two is no text.
-  while (!base::isUtf8(out.outcome)) out.outcome.pop_back();
+    out.outcome = base::wholeCharacters(base::visible(outcome.failure().error.message),
+                                        kOutcomeBytesMax);
   return out;
 }
 

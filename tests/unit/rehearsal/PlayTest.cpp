@@ -2,6 +2,7 @@
 // simulated time. The engine, the loop and the journal are the real ones.
 #include <string>
 
+#include "common/base/Text.h"
 #include "tests/unit/rehearsal/Rehearse.h"
 
 #include <CppUTest/TestHarness.h>
@@ -210,6 +211,17 @@ expect:
       "of the step review, /output/comment is \"no\", expected \"yes\"\n"
       "it takes 0s, expected 1s\n",
       problems(rehearse(kDeploy, scenario), scenario).c_str());
+}
+
+TEST(Play, aLongValueIsShownToTheEndOfACharacter) {
+  std::string euros;
+  for (int i = 0; i < 150; ++i) euros += "\u20ac";
+  const Scenario scenario = scenarioOf(
+      "input: {env: x}\ngiven: {build: {output: {}}, review: {reject: true, comment: " + euros +
+      "}}\nexpect: {steps: {review: {output: {comment: x}}}}\n");
+  const std::string said = problems(rehearse(kDeploy, scenario), scenario);
+  CHECK(belay::base::isUtf8(said));
+  STRCMP_CONTAINS("\u20ac\u2026, expected \"x\"", said.c_str());
 }
 
 TEST(Play, aTestThatIsWrittenWronglyIsRefusedWithItsPlace) {
