@@ -5,6 +5,7 @@
 #include "agent/flow/Family.h"
 #include "common/base/Text.h"
 #include "common/base/Units.h"
+#include "common/base/Utf8.h"
 #include "common/json/Json.h"
 
 namespace belay::api {
@@ -16,13 +17,9 @@ namespace {
 /// A text of a flow or a person within a sentence: one line, no control characters, not too long.
 std::string quoted(const std::string& text) {
   constexpr std::size_t kLongest = 160;
-  std::string shown = base::visible(text);
-  if (shown.size() > kLongest) {
-    std::size_t cut = kLongest;
-    while (cut > 0 && (static_cast<unsigned char>(shown[cut]) & 0xC0) == 0x80) --cut;
-    shown = shown.substr(0, cut) + "…";
-  }
-  return shown;
+  const std::string shown = base::visible(text);
+  const std::string_view whole = base::wholeCharacters(shown, kLongest);
+  return std::string(whole) + (whole.size() < shown.size() ? "…" : "");
 }
 
 std::string inTime(std::int64_t atMs, std::int64_t nowMs) {
@@ -34,8 +31,8 @@ std::string inTime(std::int64_t atMs, std::int64_t nowMs) {
 class Adviser {
  public:
   Adviser(const std::string& run, const RunHistory& history, const flow::Flow* flow,
-          std::int64_t nowMs, const ChildRows& children)
-      : run_(run), history_(history), flow_(flow), nowMs_(nowMs), children_(children) {}
+          std::int64_t nowMs, const AdviceFacts& facts)
+      : run_(run), history_(history), flow_(flow), nowMs_(nowMs), facts_(facts) {}
 
   Advice waiting() {
     for (const VisitRecord& visit : history_.visits()) {
@@ -99,11 +96,13 @@ class Adviser {
       }
       describeChild(visit);
     }
+    describeDisk();
     return finish("it is at work");
   }
 
-  Advice queued(const std::string& why) {
-    say(why.empty() ? "queued: it begins in its turn" : why);
+  Advice queued() {
+    say(facts_.queue.empty() ? "queued: it begins in its turn" : facts_.queue);
+    describeDisk();
     if (history_.paused()) {
       say("paused by " + quoted(lastBy("paused")) + ": in its turn it takes its slot and waits");
       act("belay run resume " + run_);
@@ -137,6 +136,13 @@ class Adviser {
   }
 
  private:
+  void describeDisk() {
+    if (!facts_.diskFull) return;
+    say("the disk is full: nothing further begins until there is room");
+    act("belay journal stats");
+    act("belay journal prune --older-than 30d");
+  }
+
   std::string lastBy(std::string_view what) const {
     std::string by;
     for (const ControlRecord& control : history_.controls()) {
@@ -217,9 +223,9 @@ class Adviser {
   void describeChild(const VisitRecord& visit) {
     if (visit.status != VisitRecord::Status::kWaiting || visit.wait || !visit.started) return;
     const std::string& id = visit.started->child.str();
-    const auto row = children_.find(visit.started->child);
+    const auto row = facts_.children.find(visit.started->child);
     std::string sentence = "step " + visit.path + " waits for run " + id;
-    if (row != children_.end()) {
+    if (row != facts_.children.end()) {
       const std::string status(engine::runStatusName(row->second.status));
       sentence += " of flow " + row->second.slug + ", which is " + status;
       if (row->second.status == RunStatus::kPaused) act("belay run resume " + id);
@@ -232,7 +238,7 @@ class Adviser {
   const RunHistory& history_;
   const flow::Flow* flow_;
   const std::int64_t nowMs_;
-  const ChildRows& children_;
+  const AdviceFacts& facts_;
   Advice advice_;
 };
 
@@ -240,7 +246,7 @@ class Adviser {
 
 Advice adviseOn(const std::string& runId, RunStatus status, const RunHistory& history,
                 const flow::Flow* flow, std::int64_t nowMs, const AdviceFacts& facts) {
-  Adviser adviser(runId, history, flow, nowMs, facts.children);
+  Adviser adviser(runId, history, flow, nowMs, facts);
   switch (status) {
     case RunStatus::kWaiting:
       return adviser.waiting();
@@ -251,7 +257,7 @@ Advice adviseOn(const std::string& runId, RunStatus status, const RunHistory& hi
     case RunStatus::kRunning:
       return adviser.running();
     case RunStatus::kQueued:
-      return adviser.queued(facts.queue);
+      return adviser.queued();
     case RunStatus::kPaused:
       return adviser.paused();
     case RunStatus::kStopping:

@@ -165,6 +165,7 @@ struct Advice {
 struct AdviceFacts {
   ChildRows children{};  ///< Of the visits that started runs; may lack some.
   std::string queue{};   ///< Why a queued run waits.
+  bool diskFull = false;  ///< Runs stand still but for those that end.
 };
 /// `flow` may be null.
 Advice adviseOn(const std::string& runId, engine::RunStatus status, const RunHistory& history,

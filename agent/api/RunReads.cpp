@@ -177,6 +177,7 @@ Result<Value> readRun(ReadContext& context, const ReadArguments& arguments) {
   if (row->status == engine::RunStatus::kQueued) {
     BELAY_ASSIGN(options.queue, context.journal.admissions().place(id, true));
   }
+  options.diskFull = context.journal.fullMode();
   RunHistory history;
   BELAY_ASSIGN(const bool cut, readHistory(context.journal, id, history));
   // A flow that does not parse any more must not hide what its runs did.

@@ -168,7 +168,8 @@ Value controlToJson(const ControlRecord& control) {
 Value viewRun(const journal::RunRow& row, const RunHistory& history, const flow::Flow* flow,
               const RunViewOptions& options, std::int64_t nowMs) {
   Value run = runToJson(row, nowMs);
-  const AdviceFacts facts{options.children, options.queue ? queueReason(*options.queue) : ""};
+  const AdviceFacts facts{options.children, options.queue ? queueReason(*options.queue) : "",
+                          options.diskFull};
   const Advice advice = adviseOn(row.id.str(), row.status, history, flow, nowMs, facts);
   if (!advice.reason.empty()) run.set("reason", advice.reason);
   if (options.queue) run.set("queue", queueToJson(*options.queue, true));

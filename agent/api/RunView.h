@@ -23,6 +23,7 @@ struct RunViewOptions {
   std::optional<journal::QueuePlace> queue;
   /// Of the visits that are under way, or null.
   std::function<std::string(const VisitRecord&)> progressOf;
+  bool diskFull = false;     ///< See AdviceFacts.
   bool fullOutputs = false;  ///< False: what is longer than 2 KiB is left out and its size told.
 };
 

@@ -92,6 +92,7 @@ def test_nothing_else_uses_up_what_a_full_disk_leaves():
         small.fill()
         check.equal(0, host.cli("approve", go).code)
         belay.eventually(lambda: host.cli("journal", "stats").data["journal"]["full_mode"], 30, "the full mode")
+        check.has(host.show(loop)["run"]["reason"], "the disk is full")
         time.sleep(3)
         refused = [host.cli("kv", "set", "k%d" % i, '"%s"' % ("x" * 50000)) for i in range(20)]
         check.equal({"BLY-DISK-FULL"}, {answer.error.get("code") for answer in refused})
