@@ -20,7 +20,7 @@ constexpr Flag kFlags[] = {
     {"body", 0, "JSON", "what the run gets as the callback's body (null)"},
     {"body-file", 0, "FILE", "the same from a file; \"-\" is standard input"},
     {"url", 0, "URL",
-     "the wait's URL at a relay; without it BELAY_CALLBACK_URL, where no daemon answers here"},
+     "the wait's URL at a relay; without it BELAY_CALLBACK_URL, where no daemon here has the wait"},
     kCaFileFlag,
 };
 
@@ -110,6 +110,15 @@ Result<api::Envelope> callThroughRelay(const Invocation& invocation, const std::
   return deliver(invocation, request, wait);
 }
 
+/// Nobody here has the wait: there is no daemon, or it is that of another host of the fleet, which
+/// tells those who are no operators of it only that the token is none of its own.
+bool isElsewhere(const Result<api::Envelope>& answer) {
+  if (answer && !answer->error) return false;
+  const ErrorCode code = answer ? answer->error->code : answer.error().code;
+  return code == ErrorCode::kDaemonUnreachable || code == ErrorCode::kNotInitialised ||
+         code == ErrorCode::kWaitNotFound || code == ErrorCode::kCallbackToken;
+}
+
 /// The token comes from the environment: what stands in argv is there for all to read.
 Result<api::Envelope> callBack(Invocation& invocation) {
   BELAY_ASSIGN(const json::Value body, readJsonFlag(invocation, "body"));
@@ -126,9 +135,7 @@ Result<api::Envelope> callBack(Invocation& invocation) {
   if (!token.empty()) request.headers.emplace_back("Authorization", "Bearer " + token);
   auto answer = invocation.send(request);
   const std::string url = fromEnvironment(invocation, "BELAY_CALLBACK_URL");
-  const bool nobody = !answer && (answer.error().code == ErrorCode::kDaemonUnreachable ||
-                                  answer.error().code == ErrorCode::kNotInitialised);
-  if (!nobody || url.empty() || token.empty()) return answer;
+  if (url.empty() || token.empty() || !isElsewhere(answer)) return answer;
   return callThroughRelay(invocation, url, wait, std::move(text));
 }
 

@@ -305,7 +305,11 @@ def test_belay_callback_goes_through_the_relay():
                 return belay.Answer(done.returncode, done.stdout, done.stderr)
 
             # What was signed by another token uses nothing up; what is no URL of a relay is named.
-            check.equal(0, call("--body", "1", env={**far, "BELAY_CALLBACK_TOKEN": "x" * 43}).code)
+            check.equal("relay", ok(call("--body", "1", env={**far, "BELAY_CALLBACK_TOKEN": "x" * 43}))["by"])
+            with belay.started() as other:  # A daemon of another host is asked first, and does not have the wait.
+                done = call("--body", "1", "--socket", other.socket, env={**far, "BELAY_CALLBACK_TOKEN": "x" * 43})
+                check.equal("relay", ok(done)["by"])
+                check.equal("BLY-WAIT-NOT-FOUND", call("--socket", other.socket, env={**far, "BELAY_CALLBACK_URL": ""}).error["code"])
             check.equal("BLY-CALLBACK-GONE", call("--url", relay.url + "/c/nothing", "--timeout", "2s").error["code"])
             check.equal("BLY-URL-INVALID", call("--url", "http://localhost:1/c/x").error["code"])
             check.equal(2, call(env={**far, "BELAY_CALLBACK_TOKEN": ""}, *("--url", url)).code)
