@@ -3,6 +3,7 @@
 #include "agent/api/Checking.h"
 #include "agent/api/Routes.h"
 #include "agent/engine/Names.h"
+#include "agent/runtime/StartKeys.h"
 #include "common/base/Text.h"
 #include "common/json/Exact.h"
 #include "common/json/Json.h"
@@ -25,6 +26,7 @@ struct Start {
   FlowText content;              ///< Empty: what is there.
   std::string version = "live";  ///< Of what is there: "live", "draft", or a release.
   runtime::Author author;        ///< Of the content.
+  std::string key;               ///< As the caller gave it; empty: none.
   runtime::StartRequest request;
 };
 
@@ -62,6 +64,7 @@ Result<Start> readStart(const Exchange& exchange) {
     if (key->empty() || key->size() > kStartKeyBytesMax || !base::isUtf8(*key)) {
       return Error{ErrorCode::kInvalidArgument, "an Idempotency-Key has 1 to 200 bytes of UTF-8"};
     }
+    start.key = *key;
     // One caller's keys are nobody else's.
     start.request.idempotencyKey = exchange.caller().person() + ":" + *key;
   }
@@ -81,20 +84,22 @@ Changed startedRun(const runtime::Started& started) {
   return changed;
 }
 
+Result<std::optional<RunId>> begunBefore(runtime::Runtime& runtime, const Start& start,
+                                         const std::string& slug, const std::string& digest) {
+  return runtime::begunBefore(
+      runtime.journal(), runtime.flows(),
+      {start.request.idempotencyKey, start.key, slug, digest, start.request.input});
+}
+
 Result<Changed> startVersion(runtime::Runtime& runtime, const Start& start) {
-  runtime::StartRequest request = start.request;
   // What the key started stays what it was, whatever is live now.
-  bool known = false;
-  if (!request.idempotencyKey.empty()) {
-    BELAY_ASSIGN(const auto run, runtime.journal().runByStartKey(request.idempotencyKey));
-    known = run.has_value();
-  }
-  if (!known) {
-    BELAY_ASSIGN(const runtime::FlowVersion version,
-                 runtime::versionToRun(runtime.journal(), start.slug, start.version));
-    request.digest = version.digest;
-    request.source = version.source;
-  }
+  BELAY_ASSIGN(const auto before, begunBefore(runtime, start, start.slug, {}));
+  if (before) return startedRun({.run = *before, .existing = true});
+  runtime::StartRequest request = start.request;
+  BELAY_ASSIGN(const runtime::FlowVersion version,
+               runtime::versionToRun(runtime.journal(), start.slug, start.version));
+  request.digest = version.digest;
+  request.source = version.source;
   BELAY_ASSIGN(const runtime::Started started, runtime.start(request));
   return startedRun(started);
 }
@@ -105,6 +110,9 @@ void startContent(Backend& backend, const ExchangePtr& exchange, Start start) {
     if (!checked.flow) return exchange->fail(firstError(checked), diagnosticsToJson(checked));
     auto flow = std::make_shared<flow::Flow>(std::move(*checked.flow));
     backend.change(exchange, [start, flow](runtime::Runtime& runtime) -> Result<Changed> {
+      BELAY_ASSIGN(const auto before,
+                   begunBefore(runtime, start, flow->slug.str(), flow->digest));
+      if (before) return startedRun({.run = *before, .existing = true});
       // To run a file is to say which content is meant: it takes the place of any draft, and the
       // answer says so.
       BELAY_ASSIGN(
