@@ -64,7 +64,7 @@ class Adviser {
                                 : finished->failedStep.empty() ? "it"
                                                                : "step " + finished->failedStep;
       say(where + " failed: " + quoted(failure.message) + " [" + failure.code + "]");
-      if (isRunStep(finished->failedStep))
+      if (isRunStep(finished->failedStep) && !failure.nothingLeft)
         act("belay run logs " + run_ + " --step " + finished->failedStep);
       act("belay explain " + failure.code);
       if (history_.created() && !history_.created()->interpreter.empty())

@@ -198,7 +198,8 @@ int rankOf(std::string_view profile) { return profile == "strong" ? 2 : profile 
 
 Status Verdict::status() const {
   if (allowed) return {};
-  return Error{ErrorCode::kPolicyRefused, message, {change}};
+  // What has to be written is no command, and must not be lost on the way of a failed step.
+  return Error{ErrorCode::kPolicyRefused, message + "; " + change};
 }
 
 Policy Policy::builtInForUser() {

@@ -1,6 +1,7 @@
 """Flows from the file to the end of the run."""
 
 import glob
+import json
 import os
 
 import belay
@@ -107,6 +108,17 @@ def test_the_same_key_starts_one_run():
         second = host.cli("flow", "run", flow, "--key", "k1")
         check.equal(first.data["run"]["id"], second.data["run"]["id"])
         check.equal(True, second.data["existing"])
+        # What is asked for with a known key and is not what that run does, does not pass for done.
+        other = host.write("g.flow.yaml", "slug: g\nsteps:\n  - {id: a, set: {x: 1}}\n")
+        for words in ((other,), ("nowhere",), ("f", "--draft", "--input", "n=1")):
+            refused = host.cli("flow", "run", *words, "--key", "k1")
+            check.equal("BLY-START-CONFLICT", refused.error.get("code"), str(refused))
+            check.has(refused.error["message"], first.data["run"]["id"])
+        check.equal(["f"], [each["slug"] for each in host.cli("flow", "list").data["flows"]])
+        check.equal(first.data["run"]["id"], host.cli("flow", "run", "f", "--draft", "--key", "k1").data["run"]["id"])
+        host.write("f.flow.yaml", "slug: f\nsteps:\n  - {id: a, set: {x: 2}}\n")
+        check.equal("BLY-START-CONFLICT", host.cli("flow", "run", flow, "--key", "k1").error["code"])
+        check.equal(7, host.cli("flow", "run", flow, "--key", "k1").code)
 
 
 def test_expressions_have_no_way_out():
@@ -151,6 +163,14 @@ def test_policy_refuses_and_cites_the_rule():
         check.equal(False, os.path.exists(host.folder + "/made"))
         script = host.run({"slug": "f", "steps": [{"id": "a", "run": {"script": "touch made"}}]})
         check.equal("BLY-POLICY-REFUSED", script["run"]["error"]["code"])
+        refused = host.run({"slug": "f", "steps": [{"id": "a", "run": {"command": ["true"]}}]})
+        check.equal([], [each for each in refused["run"].get("actions", refused["actions"]) if "logs" in each])
+        message = refused["run"]["error"]["message"]
+        check.has(message, "add to run.allow in")
+    policy["run"]["allow"].append(json.loads(message[message.index("{"):]))
+    with belay.started(policy=policy) as host:
+        allowed = host.run({"slug": "f", "steps": [{"id": "a", "run": {"command": ["true"]}}]})
+        check.equal("succeeded", allowed["run"]["status"], str(allowed["run"].get("error")))
 
 
 def test_a_policy_that_others_may_write_keeps_the_daemon_from_starting():
