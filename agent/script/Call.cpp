@@ -59,7 +59,8 @@ Result<JsValue> Call::callCode(std::string_view code, const std::string& inputJs
 Status Call::withinBound(const std::string& out) {
   if (out.size() <= realm_.limits().outputBytes) return {};
   return Error{ErrorCode::kExpressionOutput,
-               "the text is larger than " + std::to_string(realm_.limits().outputBytes) + " bytes"};
+               "the text is larger than " + std::to_string(realm_.limits().outputBytes) +
+                   " bytes (limits.expression_output)"};
 }
 
 Status Call::appendText(std::string_view text, std::string& out) {

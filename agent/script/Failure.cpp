@@ -125,17 +125,24 @@ std::string excerpt(std::string_view source) {
   return "`" + base::visible(shortened(base::trim(source), kExcerptBytes)) + "`";
 }
 
+std::string stackBound(const Realm& realm) {
+  return " for " + std::to_string(realm.limits().stackBytes) +
+         " bytes of stack (limits.expression_stack)";
+}
+
 Status checkBounds(const Realm& realm, std::string_view source) {
   if (const Error* broken = realm.broken()) return *broken;
   if (realm.wasInterrupted()) {
-    return Error{ErrorCode::kExpressionTicks, excerpt(source) + " took more than " +
-                                                  std::to_string(realm.limits().ticks) + " ticks"};
+    // style: messages: of a flow file only code is evaluated, whose bound has a message of its own.
+    return Error{ErrorCode::kExpressionTicks,
+                 excerpt(source) + " took more than " + std::to_string(realm.limits().ticks) +
+                     " ticks (limits.expression_ticks)"};
   }
   if (realm.heap().wasRefused()) {
     // style: messages: to compile a text that a file can hold takes less.
     return Error{ErrorCode::kExpressionMemory, excerpt(source) + " took more memory than " +
                                                    std::to_string(realm.limits().memoryBytes) +
-                                                   " bytes"};
+                                                   " bytes (limits.expression_memory)"};
   }
   return {};
 }
@@ -147,7 +154,7 @@ Error takeFailure(Realm& realm, std::string_view source) {
   if (isStackOverflow(thrown)) {
     // style: messages: said of what runs.
     return Error{ErrorCode::kExpressionStack,
-                 excerpt(source) + " nests calls too deeply" + withPlace(place)}
+                 excerpt(source) + " nests calls too deeply" + stackBound(realm) + withPlace(place)}
         .at(place);
   }
   // style: messages: said of what runs.

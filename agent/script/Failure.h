@@ -33,6 +33,9 @@ base::Error takeFailure(Realm& realm, std::string_view source);
 /// The same for a source that did not compile: kFlowExpressionSyntax, unless a bound was hit.
 base::Error takeSyntaxFailure(Realm& realm, std::string_view source);
 
+/// " for N bytes of stack (…)": the bound of calls that were nested too deeply.
+std::string stackBound(const Realm& realm);
+
 /// The error of a bound that was hit although the code went on; ok() if none was.
 base::Status checkBounds(const Realm& realm, std::string_view source);
 

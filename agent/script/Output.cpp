@@ -94,7 +94,8 @@ Status Output::withoutNul(std::string_view text) {
 
 Status Output::withinBound() {
   if (out_.size() <= realm_.limits().outputBytes) return {};
-  return refuse("more than " + std::to_string(realm_.limits().outputBytes) + " bytes");
+  return refuse("more than " + std::to_string(realm_.limits().outputBytes) +
+                " bytes (limits.expression_output)");
 }
 
 Status Output::json(JSValueConst written) {

@@ -94,14 +94,14 @@ Status ProgramRealm::bounds() const {
   if (realm_.wasInterrupted()) {
     return Error{ErrorCode::kExpressionTicks,
                  "the code took more than " + std::to_string(realm_.limits().ticks) +
-                     " ticks between two results",
-                 {"move the work into a step, or raise limits.expression_ticks"}};
+                     " ticks between two results (limits.expression_ticks): move the work into a step, "
+                     "or raise it"};
   }
   if (realm_.heap().wasRefused()) {
     return Error{
         ErrorCode::kExpressionMemory,
-        "the code holds more memory than " + std::to_string(realm_.limits().memoryBytes) + " bytes",
-        {"keep less of the outputs, or raise limits.code_memory"}};
+        "the code holds more memory than " + std::to_string(realm_.limits().memoryBytes) +
+            " bytes (limits.code_memory): keep less of the outputs, or raise it"};
   }
   return {};
 }
@@ -239,7 +239,7 @@ ProgramEnd ProgramRealm::failed(JSValueConst reason) {
   failure.code = errorCodeOf(failure.code);
   if (isStackOverflow(thrown)) {
     failure.code = base::errorText(ErrorCode::kExpressionStack);
-    failure.message = "the code nests calls too deeply" + placeText(thrown);
+    failure.message = "the code nests calls too deeply" + stackBound(realm_) + placeText(thrown);
   }
   return {"", std::move(failure)};
 }

@@ -22,8 +22,9 @@ class HttpAnswer {
  public:
   struct Wanted {
     std::string as;                     ///< `response_as`
-    std::vector<std::int64_t> okStatus;  ///< Empty: below 400.
+    std::vector<std::int64_t> okStatus;  ///< Empty: 200 to 299.
     std::uint64_t bytesMax = 0;
+    std::string bound{};  ///< Which option `bytesMax` is.
   };
   HttpAnswer(Outputs& outputs, const base::Clock& clock, const runtime::Attempt& attempt,
              const Wanted& wanted)

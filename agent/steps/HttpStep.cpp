@@ -92,6 +92,8 @@ Result<HttpStep::Call> HttpStep::read(const Attempt& attempt, vault::ConnectionP
   const bool streams = call.wanted.as == "resource";
   const std::uint64_t most = streams ? settings_.resourceBytesMax : settings_.responseBytesMax;
   BELAY_ASSIGN(call.wanted.bytesMax, fields.bytes("max_response_bytes", most));
+  call.wanted.bound = streams ? "http.resource_max" : "http.response_max";
+  if (call.wanted.bytesMax < most) call.wanted.bound = "max_response_bytes";
   call.wanted.bytesMax = std::min(call.wanted.bytesMax, most);
   BELAY_ASSIGN(call.wanted.okStatus, fields.integers("ok_status"));
   return call;
@@ -192,7 +194,12 @@ StepResult HttpStep::perform(const Attempt& attempt, const Call& call, http::Cli
       if (!authorized) return refusalOf(authorized.error());
     }
     const http::ClientOutcome outcome = client.send(*request);
-    if (!outcome.ok()) return resultOf(attempt, outcome.failure());
+    if (!outcome.ok()) {
+      StepResult result = resultOf(attempt, outcome.failure());
+      if (outcome.failure().error.code == ErrorCode::kHttpBodyTooLarge)
+        result.failure->message += " (" + call.wanted.bound + ")";
+      return result;
+    }
     // A token may end before its time. 401 means that nothing was done.
     const bool again = !last && outcome.response().status == 401 && call.kind() &&
                        call.kind()->auth.kind == vault::HttpAuth::Kind::kOAuth2;
