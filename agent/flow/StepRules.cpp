@@ -270,9 +270,10 @@ void StepRules::rulesOf(const Node& spec, Family family) {
     case Family::kSwitch:
     case Family::kFlow:
     case Family::kEmit:
-    case Family::kSearch:
     case Family::kCount:
       return;
+    case Family::kSearch:
+      return search(spec);
     case Family::kForEach:
       return forEach(spec);
     case Family::kParallel:
@@ -487,6 +488,15 @@ void StepRules::namesTemplate(const Node& name) {
     return;
   report_.error(ErrorCode::kFlowUnknownName, name, "the flow has no template " + quoted(text),
                 didYouMean(text, names_.templates));
+}
+
+void StepRules::search(const Node& spec) {
+  const auto targets = spec.find("targets");
+  if (!targets || !targets->value.isArray() || textOf(spec, "scope") == "host") return;
+  const json::Array& all = targets->value.asArray();
+  if (std::find(all.begin(), all.end(), json::Value("connections")) == all.end()) return;
+  report_.error(ErrorCode::kFlowBadValue, *targets, "has connections, which are of the host",
+                "write scope: host");
 }
 
 void StepRules::llm(const Node& spec) {

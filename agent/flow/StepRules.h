@@ -45,6 +45,7 @@ class StepRules {
   void wait(const Node& spec);
   void notify(const Node& spec);
   void agent(const Node& spec);
+  void search(const Node& spec);
   void llm(const Node& spec);
   void namesTemplate(const Node& name);
   void parallel(const Node& spec);
