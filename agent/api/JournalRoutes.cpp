@@ -118,7 +118,10 @@ class Copying : public std::enable_shared_from_this<Copying> {
       backup_ = std::move(begun).value();
     }
     const Result<bool> complete = backup_->step(kBackupPagesPerTurn);
-    if (!complete) return exchange_->fail(complete.error());
+    if (!complete) {
+      backup_.reset();  // Whoever hears of it finds no half of a copy.
+      return exchange_->fail(complete.error());
+    }
     if (!*complete) return goOn();
     backend_.deps.log.info("journal.backed_up",
                            {{"target", target_}, {"by", exchange_->caller().shown()}});
