@@ -215,7 +215,7 @@ void Drive::takeTime() {
     const std::string budget = watchdog_->expired(now);
     if (budget.empty()) return;
     Outcome outcome = outcomeOfBudget(budget);
-    std::string detail = "budgets." + budget + " is used up";
+    std::string detail = spentText(budget);
     // An agent that tries in silence for ever: what it tries against is the better answer.
     if (const Outcome reason = tally_.retryReason(); reason != Outcome::kFailed) outcome = reason;
     if (!tally_.ending().lastError.empty())
@@ -244,7 +244,7 @@ void Drive::checkBudgets() {
   if (phase_ != Phase::kRunning) return;
   const std::int64_t outputMax = spec_.budgets.outputBytes;
   if (outputMax > 0 && outputBytes_ > static_cast<std::uint64_t>(outputMax)) {
-    return end(Outcome::kOverBudget, "budgets.output_bytes is used up", "output_bytes");
+    return end(Outcome::kOverBudget, spentText("output_bytes"), "output_bytes");
   }
   if (tally_.finished()) return;
   if (spec_.permissions.failOnDenied && tally_.denied()) {
@@ -252,7 +252,7 @@ void Drive::checkBudgets() {
   }
   checkMemory();
   const std::string budget = tally_.overBudget();
-  if (!budget.empty()) end(Outcome::kOverBudget, "budgets." + budget + " is used up", budget);
+  if (!budget.empty()) end(Outcome::kOverBudget, spentText(budget), budget);
 }
 
 void Drive::checkMemory() {
@@ -260,7 +260,7 @@ void Drive::checkMemory() {
   if (nextMemoryMs_ < 0 || now < nextMemoryMs_) return;
   nextMemoryMs_ = now + kMemoryEveryMs;
   if (ownMemory() <= static_cast<std::uint64_t>(spec_.budgets.memoryBytes)) return;
-  end(Outcome::kOverBudget, "budgets.memory_bytes is used up", "memory_bytes");
+  end(Outcome::kOverBudget, spentText("memory_bytes"), "memory_bytes");
   // Its grace would be time to take more.
   child_.signal(SIGKILL);
 }

@@ -1,6 +1,7 @@
 #include "agent/agents/Watchdog.h"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace belay::agents {
 
@@ -32,6 +33,14 @@ Outcome outcomeOfBudget(const std::string& budget) {
   if (budget == "no_progress_ms") return Outcome::kStalled;
   if (budget == "wall_ms") return Outcome::kTimeout;
   return Outcome::kOverBudget;
+}
+
+std::string spentText(const std::string& budget) {
+  const int length = static_cast<int>(std::min(budget.rfind('_'), budget.size()));
+  char text[64];
+  std::snprintf(text, sizeof text, "budget.%.*s%s is used up", length, budget.c_str(),
+                budget == "wall_ms" ? "_clock" : "");
+  return text;
 }
 
 }  // namespace belay::agents

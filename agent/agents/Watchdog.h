@@ -37,4 +37,7 @@ class Watchdog {
 /// kNoOutput, kStalled, kTimeout for theirs; kOverBudget for all others.
 Outcome outcomeOfBudget(const std::string& budget);
 
+/// That a member of `budgets` is used up, by the name that flows and settings have for it.
+std::string spentText(const std::string& budget);
+
 }  // namespace belay::agents

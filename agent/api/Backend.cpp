@@ -24,10 +24,14 @@ Result<Value> complete(Changed changed, journal::Journal& journal, std::int64_t 
   if (!changed.run) return std::move(changed.data);
   BELAY_ASSIGN(const std::optional<journal::RunRow> row, journal.run(*changed.run));
   // A run that was removed since it was started is only named.
-  if (row)
+  if (row) {
+    // Who takes the place of another (on_conflict: supersede) has asked as one that waits for it.
+    if (Value* queued = changed.data.find("queued"))
+      *queued = row->status == engine::RunStatus::kQueued;
     changed.data.set("run", runToJson(*row, nowMs));
-  else
+  } else {
     changed.data.set("run_id", changed.run->str());
+  }
   return std::move(changed.data);
 }
 

@@ -1,5 +1,6 @@
 #include "agent/api/Exchange.h"
 
+#include "common/json/Json.h"
 
 namespace belay::api {
 
@@ -17,6 +18,12 @@ http::ServerResponse envelopeResponse(int status, const Envelope& envelope) {
 
 http::ServerResponse errorResponse(int status, const Error& error) {
   return envelopeResponse(status, Envelope{error, {}, {}});
+}
+
+Result<std::string> releaseMember(const Value& body) {
+  const Value* member = body.find("release");
+  if (member && member->isInteger()) return json::print(*member);
+  return textMember(body, "release");
 }
 
 Result<Value> Exchange::bodyObject() const {

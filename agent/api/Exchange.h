@@ -58,4 +58,8 @@ using wire::checkMembers;
 using wire::flagMember;
 using wire::textMember;
 
+/// `release` of a body, as text: its number may be one, too. Empty when it is not there.
+/// Errors: kInvalidArgument.
+base::Result<std::string> releaseMember(const json::Value& body);
+
 }  // namespace belay::api

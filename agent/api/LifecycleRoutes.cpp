@@ -41,7 +41,7 @@ void makeLive(Backend& backend, const ExchangePtr& exchange, MakeLive make) {
   const auto which = [&]() -> Result<std::string> {
     BELAY_ASSIGN(const Value body, exchange->bodyObject());
     BELAY_TRY(checkMembers(body, "release"));
-    return textMember(body, "release");
+    return releaseMember(body);
   }();
   if (!which) return exchange->fail(which.error());
   backend.change(

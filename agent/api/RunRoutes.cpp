@@ -41,7 +41,7 @@ Result<Start> readStart(const Exchange& exchange) {
                  "the body needs either \"flow\" (a slug) or \"content\" (a flow file)"};
   }
   BELAY_ASSIGN(const bool draft, flagMember(body, "draft"));
-  BELAY_ASSIGN(const std::string release, textMember(body, "release"));
+  BELAY_ASSIGN(const std::string release, releaseMember(body));
   if ((draft && !release.empty()) || (start.slug.empty() && (draft || !release.empty()))) {
     return Error{ErrorCode::kInvalidArgument,
                  "\"draft\" and \"release\" say what of a \"flow\" runs: one of them"};

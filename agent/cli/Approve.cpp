@@ -54,6 +54,10 @@ Result<api::Envelope> decide(Invocation& invocation, std::string_view answer) {
   }
   std::string wait = invocation.argument(0);
   std::string digest = invocation.flag("digest");
+  if (invocation.has("digest") && !crypto::Digest::fromHex(digest)) {
+    return base::Error{base::ErrorCode::kUsage,
+                       "--digest takes all 64 hex digits that `belay wait show` says"};
+  }
   if (digest.empty()) {
     BELAY_ASSIGN(const api::Envelope asked, invocation.get(pathOf("/v1/waits", wait)));
     if (asked.error) return asked;

@@ -141,6 +141,10 @@ std::vector<Check> checkStateFolder(const Invocation& invocation, const Installa
     return {{"state folder", Verdict::kFail, safe.error().message,
              actionOf(safe.error(),
                       "belay explain " + std::string(base::errorText(safe.error().code)))}};
+  if ((info.st_mode & S_IRWXO) != 0)
+    return {{"state folder", Verdict::kWarn, folder + " can be entered by others",
+             "chmod o-rwx " + folder},
+            checkSpace(folder)};
   return {{"state folder", Verdict::kOk, folder, ""}, checkSpace(folder)};
 }
 

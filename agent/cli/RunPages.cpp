@@ -88,6 +88,26 @@ std::string valuePage(const Style& style, const std::string& name, const Value& 
   return bytes == 0 ? "" : style.bold(name) + "\n  " + std::to_string(bytes) + " bytes\n";
 }
 
+/// The last moments of a list: what was done to the run, or what its code has said (ctx.log).
+std::string momentsPage(const Style& style, const Value* moments, std::string_view member,
+                        std::int64_t nowMs) {
+  constexpr std::size_t kLines = 20;
+  if (!moments || !moments->isArray() || moments->asArray().empty()) return "";
+  std::size_t left = moments->asArray().size();
+  std::string out = "\n";
+  if (left > kLines) out += std::to_string(left - kLines) + " more before, see --json\n";
+  for (const Value& moment : moments->asArray()) {
+    if (left-- > kLines) continue;
+    out += style.dim(relative(moment.text("at"), nowMs));
+    out += " ";
+    out += shown(moment.text(member));
+    // Whom the host let begin, nobody did.
+    if (const std::string by = moment.text("by"); !by.empty()) out += " by " + shown(by);
+    out += "\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string brief(const Value& value, std::size_t columns) {
@@ -132,16 +152,8 @@ std::string runPage(const Style& style, const Value& data, std::int64_t nowMs) {
   out += "\n" + stepTable(*steps, nowMs).print(style);
   if (data.flag("truncated"))
     out += style.dim("earlier visits are not shown; `belay run show --json` neither") + "\n";
-  if (const Value* controls = data.find("controls");
-      controls && controls->isArray() && !controls->asArray().empty()) {
-    out += "\n";
-    for (const Value& control : controls->asArray()) {
-      out += style.dim(relative(control.text("at"), nowMs)) + " " + shown(control.text("what"));
-      // Whom the host let begin, nobody did.
-      if (const std::string by = control.text("by"); !by.empty()) out += " by " + shown(by);
-      out += "\n";
-    }
-  }
+  out += momentsPage(style, data.find("log"), "text", nowMs);
+  out += momentsPage(style, data.find("controls"), "what", nowMs);
   const std::string actions = actionsPage(style, data.find("actions"));
   return actions.empty() ? out : out + "\n" + actions;
 }

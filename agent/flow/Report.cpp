@@ -115,6 +115,15 @@ std::string quoted(std::string_view word) {
   return out + "\"";
 }
 
+std::string listOf(std::span<const std::string_view> words) {
+  std::string out;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) out += i + 1 == words.size() ? " or " : ", ";
+    out += words[i];
+  }
+  return out;
+}
+
 std::string didYouMean(std::string_view word, std::span<const std::string_view> candidates) {
   const auto near = base::nearest(word, candidates);
   return near ? "did you mean \"" + *near + "\"?" : "";

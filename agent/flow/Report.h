@@ -49,6 +49,8 @@ class Report {
 
 /// What is said about a text that cannot be read; the file is to be named.
 Diagnostic diagnosticOf(const base::Error& error);
+/// "a, b or c".
+std::string listOf(std::span<const std::string_view> words);
 /// "did you mean "X"", or empty.
 std::string didYouMean(std::string_view word, std::span<const std::string_view> candidates);
 /// A word of the file within a message: in quotes, cut, with nothing hidden in it.

@@ -22,15 +22,6 @@ std::vector<std::string_view> namesOf(std::span<const KeyRow> keys) {
   return out;
 }
 
-std::string listOf(std::span<const std::string_view> words) {
-  std::string out;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) out += i + 1 == words.size() ? " or " : ", ";
-    out += words[i];
-  }
-  return out;
-}
-
 std::string numberText(double number) { return json::print(json::Value(number)); }
 
 }  // namespace

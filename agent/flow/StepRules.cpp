@@ -175,10 +175,9 @@ const FamilyRow* StepRules::family(const Node& step) {
   }
   // An unknown key is probably the family, and has been reported.
   if (!found && !unknown) {
-    report_.error(
-        ErrorCode::kFlowNoFamily, step,
-        "a step needs one of run, http, function, kv, set, sleep, wait, notify, switch, parallel, "
-        "for_each, loop, flow, emit, agent, db or search");
+    std::vector<std::string_view> names;
+    for (const FamilyRow& row : familyTable()) names.push_back(row.key.name);
+    report_.error(ErrorCode::kFlowNoFamily, step, "a step needs one of " + listOf(names));
   }
   return found;
 }

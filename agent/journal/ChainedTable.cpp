@@ -12,7 +12,7 @@ std::string nameOfRow(std::int64_t number, std::string_view chain) {
 base::Error brokenRow(std::int64_t number, std::string_view chain, std::string_view why) {
   return base::Error{base::ErrorCode::kJournalChainBroken,
                      nameOfRow(number, chain) + ": " + std::string(why),
-                     {"belay journal verify"}};
+                     {"belay explain BLY-JOURNAL-CHAIN-BROKEN"}};
 }
 
 base::Status RowChain::checkLast(std::size_t most) {
@@ -32,7 +32,7 @@ base::Status RowChain::checkLast(std::size_t most) {
     if (!bad.empty()) {
       return base::Error{base::ErrorCode::kJournalChainBroken,
                          bad + ": it does not follow",
-                         {"belay journal verify"}};
+                         {"belay explain BLY-JOURNAL-CHAIN-BROKEN"}};
     }
     from = std::min(at.number, kLast - 1) + 1;
   }

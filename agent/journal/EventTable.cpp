@@ -16,7 +16,7 @@ Error chainBroken(std::string_view run, std::uint64_t seq, std::string_view why)
   return Error{
       ErrorCode::kJournalChainBroken,
       "run " + std::string(run) + ", event " + std::to_string(seq) + ": " + std::string(why),
-      {"belay journal verify"}};
+      {"belay explain BLY-JOURNAL-CHAIN-BROKEN"}};
 }
 
 EventTable::EventTable(Session& session, ScrubTable& scrubs)

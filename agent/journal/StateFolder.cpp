@@ -153,6 +153,12 @@ Result<base::UniqueFd> lockStateFolder(const std::string& folder) {
   return lock;
 }
 
+void closeStateFolder(const std::string& folder, log::Log& log) {
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0 || (info.st_mode & S_IRWXO) == 0) return;
+  if (::chmod(folder.c_str(), info.st_mode & 07770) == 0) log.warning("state.folder_was_open");
+}
+
 Status makePrivateFile(const std::string& path) {
   const base::UniqueFd fd(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));

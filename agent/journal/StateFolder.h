@@ -8,6 +8,7 @@
 
 #include "common/base/Result.h"
 #include "common/base/UniqueFd.h"
+#include "common/log/Log.h"
 
 namespace belay::journal {
 
@@ -35,6 +36,10 @@ base::Status checkStateFolder(const std::string& path, const FolderRules& rules)
 /// Holds the state folder for one daemon, for as long as the descriptor is open. Makes nothing in a
 /// folder of another user, who could not open it. Errors: as checkStateFolder(), kAlreadyRunning.
 base::Result<base::UniqueFd> lockStateFolder(const std::string& folder);
+
+/// Takes from others what they may do in the folder, and logs that. Its group keeps what it has:
+/// whoever takes backups may be meant.
+void closeStateFolder(const std::string& folder, log::Log& log);
 
 /// Makes the file empty with mode 0600, unless it is there: SQLite itself would let others read it.
 base::Status makePrivateFile(const std::string& path);

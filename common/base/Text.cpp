@@ -165,20 +165,25 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
 std::optional<std::string> nearest(std::string_view word,
                                    std::span<const std::string_view> candidates) {
   if (word.size() > kWordMax) return std::nullopt;
-  std::optional<std::string> best;
+  std::string_view best;
   std::size_t bestDistance = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (const std::string_view candidate : candidates) {
     if (candidate.size() > kWordMax) continue;
     // The lengths alone say that it is too far away.
     const std::size_t longer = std::max(word.size(), candidate.size());
-    if (longer - std::min(word.size(), candidate.size()) >= bestDistance) continue;
+    if (longer - std::min(word.size(), candidate.size()) >= bestDistance) {
+      // "wall" for "wall_clock": no slip of the pen, and plainly meant if nothing is nearer.
+      if (best.empty() && word.size() > 2 && candidate.starts_with(word)) best = candidate;
+      continue;
+    }
     const std::size_t distance = editDistance(word, candidate);
     if (distance < bestDistance) {
       bestDistance = distance;
-      best = std::string(candidate);
+      best = candidate;
     }
   }
-  return best;
+  if (best.empty()) return std::nullopt;
+  return std::string(best);
 }
 
 bool isUtf8(std::string_view text) {

@@ -40,6 +40,27 @@ def test_state_belongs_to_the_daemon_alone():
                 check.equal(0, mode & 0o077, os.path.join(path, name))
 
 
+def test_a_state_folder_that_others_can_enter_is_closed_to_them():
+    with belay.Host() as host:
+        host.init()
+        for before, after in ((0o755, 0o750), (0o711, 0o710), (0o750, 0o750)):
+            os.chmod(host.state, before)
+            state = next(row for row in host.cli("doctor").data["checks"] if row["check"] == "state folder")
+            check.equal("warn" if before & 0o007 else "ok", state["verdict"], str(state))
+            logged = host.log().count("state.folder_was_open")
+            host.start()
+            host.kill()
+            # Its group is left as it is: backups.
+            check.equal(after, stat.S_IMODE(os.stat(host.state).st_mode))
+            check.equal(logged + (before != after), host.log().count("state.folder_was_open"))
+        # Where the socket is in it, its users have to pass.
+        os.chmod(host.state, 0o711)
+        host.socket = host.state + "/s"
+        host.write_settings({})
+        host.start()
+        check.equal(0o711, stat.S_IMODE(os.stat(host.state).st_mode))
+
+
 def test_daemon_without_init_says_so():
     with belay.Host() as host:
         answer = host.cli("daemon", json_out=False, timeout=20)

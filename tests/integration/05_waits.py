@@ -52,6 +52,10 @@ def test_a_decision_is_bound_to_what_was_seen():
         other = host.open_wait(host.start_run(asking(timeout="1h")))
         answer = host.cli("approve", wait["id"], "--form", "reason=because", "--digest", other["request_digest"])
         check.equal(7, answer.code, str(answer))
+        for cut in ("00", ""):
+            answer = host.cli("approve", wait["id"], "--form", "reason=because", "--digest", cut)
+            check.equal((2, "BLY-USAGE"), (answer.code, answer.error.get("code")), str(answer))
+            check.has(answer.error["message"], "--digest takes")
         answer = host.cli("approve", wait["id"], "--form", "reason=because", "--digest", wait["request_digest"])
         check.equal(0, answer.code, str(answer))
 

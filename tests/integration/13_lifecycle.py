@@ -48,6 +48,23 @@ def test_nothing_is_live_before_a_promotion():
         refused("BLY-FLOW-UNCHANGED", 1, host.cli("flow", "release", "gate"))
 
 
+def test_a_release_is_named_by_its_number_as_text_or_as_number():
+    with belay.started() as host:
+        release(host, "one")
+        release(host, "two")
+        for which in (2, "2"):
+            check.equal("release:2", host.show(host.post("/v1/runs", {"flow": "gate", "release": which})["run"]["id"])["run"]["source"])
+            check.equal(1, host.post("/v1/flows/gate/promote", {"release": 1 if which == 2 else "1"})["live"])
+            check.equal(2, host.post("/v1/flows/gate/promote", {"release": which})["live"])
+        check.equal(1, host.post("/v1/flows/gate/rollback", {"release": 1})["live"])
+        for which, code in ((3, "BLY-RELEASE-NOT-FOUND"), (1.5, "BLY-INVALID-ARGUMENT"), (True, "BLY-INVALID-ARGUMENT")):
+            try:
+                host.post("/v1/flows/gate/promote", {"release": which})
+                raise AssertionError("release %s was promoted" % which)
+            except belay.ApiError as error:
+                check.equal(code, error.code, str(error))
+
+
 def test_no_edit_is_lost():
     with belay.started() as host:
         mine = host.write("gate.flow.yaml", gate("mine"))

@@ -1,6 +1,9 @@
 """Rows of one run that were changed while the daemon was down: that run is refused, and all others go on."""
 
+import os
+import re
 import sqlite3
+import subprocess
 
 import belay
 import check
@@ -66,6 +69,41 @@ def test_an_event_reaches_all_but_a_damaged_run():
         check.equal("succeeded", host.wait_run(other)["run"]["status"])
         check.equal(None, host.daemon.poll(), "the daemon has ended:\n" + host.log()[-2000:])
         check.has(host.log(), "run.unreadable")
+
+
+def restore_commands():
+    """What docs/operations.md has a shell do in the state folder."""
+    page = os.path.join(os.path.dirname(__file__), "../../docs/operations.md")
+    with open(page, encoding="utf-8") as file:
+        return re.search(r"sudo -u belay sh -c '(.*)'", file.read())[1]
+
+
+@check.bound(60)
+def test_a_change_of_the_last_rows_keeps_the_daemon_down_until_a_backup_is_restored():
+    with belay.Host() as host:
+        host.init()
+        host.start()
+        run = host.start_run(ASK)
+        host.open_wait(run)
+        backup = host.folder + "/backup.db"
+        check.equal(0, host.cli("journal", "backup", backup).code)
+        # Ended runs are checked like all others.
+        check.equal(0, host.cli("run", "cancel", run).code)
+        check.equal("cancelled", host.wait_run(run)["run"]["status"])
+        host.kill()
+        database = sqlite3.connect(host.state + "/journal.db")
+        database.execute(CHANGE_FIRST_EVENT, (run,))
+        database.commit()
+        database.close()
+        answer = host.cli("daemon")
+        refused(answer)
+        check.has(" ".join(answer.error["actions"]), "explain BLY-JOURNAL-CHAIN-BROKEN")
+        check.has(host.cli("explain", "BLY-JOURNAL-CHAIN-BROKEN", json_out=False).out, "belay docs operations")
+        subprocess.run(restore_commands().replace("/var/lib/belay", host.state).replace("/backup/journal.db", backup),
+                       shell=True, check=True)
+        host.start()
+        check.equal("waiting", host.show(run)["run"]["status"])
+        check.equal(0, host.cli("journal", "verify").code)
 
 
 if __name__ == "__main__":

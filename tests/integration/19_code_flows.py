@@ -46,6 +46,16 @@ def test_code_decides_what_is_done():
         check.equal("nearly done", shown["log"][0]["text"])
         page = host.cli("run", "show", shown["run"]["id"], json_out=False)
         check.has(page.out, "say")
+        check.has(page.out, " nearly done\n")
+
+
+def test_the_page_of_a_run_has_the_last_lines_that_its_code_logged():
+    with belay.started() as host:
+        shown = finished(host, code("for (let i = 1; i <= 23; i++) ctx.log(`line ${i} of it`);"))
+        page = host.cli("run", "show", shown["run"]["id"], json_out=False).out
+        check.has(page, "3 more before")
+        check.lacks(page, "line 3 of it")
+        check.equal(20, page.count(" of it\n"))
 
 
 def test_failures_are_errors_and_branches_end_each_other():

@@ -91,6 +91,15 @@ def test_skip_reject_and_a_full_queue_answer_clearly():
         check.equal(2, len(host.get("/v1/runs")["runs"]))
 
 
+def test_a_run_that_takes_the_place_of_another_is_not_said_to_be_queued():
+    with belay.started() as host:
+        path = host.write("t.flow.json", flow_of({"on_conflict": "supersede"}, [{"id": "ask", "wait": {"approval": {"summary": "?"}}}]))
+        host.open_wait(host.cli("flow", "run", path).data["run"]["id"])
+        second = host.cli("flow", "run", path).data
+        check.equal((False, True), (second["queued"], second["run"]["status"] in ("running", "waiting")), str(second))
+        check.has(host.cli("flow", "run", path, json_out=False).out, "started r")
+
+
 def test_supersede_ends_the_older_run_with_its_job():
     with belay.started() as host:
         flow = flow_of({"on_conflict": "supersede"}, [{"id": "job", "run": {"command": ["sleep", "60"]}}])

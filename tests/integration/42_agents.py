@@ -125,6 +125,8 @@ def test_budgets_end_an_agent_and_count_over_steps():
     with host_with_agent() as host:
         shown = host.run(flow(agent("hang", on_error="skip"), handle={"budget": {"wall_clock": "1s"}}))
         check.equal("BLY-AGENT-TIMEOUT", error(shown)["code"])
+        # By the name that the flow has for it.
+        check.has(error(shown)["message"], "budget.wall_clock is used up")
         shown = host.run(flow(agent("say a"), agent("say b", on_error="skip"), handle={"budget": {"usd": 0.2}}))
         check.equal("BLY-AGENT-BUDGET", error(shown, "s1")["code"])
         check.has(error(shown, "s1")["message"], "usd")

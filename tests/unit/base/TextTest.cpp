@@ -49,6 +49,8 @@ TEST(Text, suggestsOnlyWhatIsNear) {
   STRCMP_EQUAL("retry", nearest("retyr", kWords).value_or("").c_str());
   STRCMP_EQUAL("next", nearest("Nxet", kWords).value().c_str());
   CHECK_FALSE(nearest("command", kWords).has_value());
+  STRCMP_EQUAL("timeout", nearest("tim", kWords).value_or("").c_str());
+  CHECK_FALSE(nearest("ti", kWords).has_value());
   CHECK_FALSE(nearest("", kWords).has_value());
   CHECK_FALSE(nearest(std::string(1000, 'x'), kWords).has_value());
 }

@@ -32,6 +32,7 @@ const char* const kRun =
     R"J({"step":"review","visit":2,"family":"wait","status":"waiting","started_at":"2027-01-15T07:56:00.000Z",)J"
     R"J("duration_ms":240000,"wait":{"id":"w01","kind":"approval","status":"open"}}],)J"
     R"J("path":["work","review#2"],"controls":[{"at":"2027-01-15T07:57:00.000Z","what":"paused","by":"uid:0"}],)J"
+    R"J("log":[{"at":"2027-01-15T07:55:02.000Z","text":"tried\n3 hosts"}],)J"
     R"J("actions":["belay wait show w01","belay approve w01","belay reject w01"]})J";
 
 const char* const kWait =
