@@ -63,7 +63,10 @@ std::int64_t Maintenance::idle() {
     sweepWorkspaces();
   }
   if (checkStep() || pruneStep() || expireStep() || sweepStep()) return now;
-  std::int64_t next = std::min(nextRoundMs_, leftoversMs_.value_or(nextRoundMs_));
+  std::int64_t next = nextRoundMs_;
+  // What stands still on a full disk is owed all the time.
+  if (leftoversMs_)
+    next = std::min(next, *leftoversMs_ > now ? *leftoversMs_ : now + kLeftoversMs);
   if (world_.agents.hasFolders()) next = std::min(next, nextWorkspacesMs_);
   return diskBytesMax_ > 0 ? std::min(next, nextDiskMs_) : next;
 }

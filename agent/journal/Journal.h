@@ -227,6 +227,8 @@ class Journal : public FlowLedger, public StatementLedger {
   virtual base::Result<std::unique_ptr<Backup>> beginBackup(const std::string& target) = 0;
   /// True while the disk is full: only attempt small writes that free or decide something.
   virtual bool fullMode() const = 0;
+  /// The disk was found full by somebody else, who stores what belongs to the journal's rows.
+  virtual void enterFullMode(const base::Error& error) noexcept = 0;
   /// Tries to take the reserve back; ends fullMode() when it could.
   virtual base::Status recoverReserve() = 0;
   /// Checkpoints and closes the file, whether the checkpoint succeeds or not: what was committed is

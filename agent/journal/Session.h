@@ -63,6 +63,7 @@ class Session {
   std::uint64_t walBytes() const;
 
   bool fullMode() const { return fullMode_; }
+  void enterFullMode(const base::Error& error) noexcept;
   base::Status recoverReserve();
   /// Takes the reserve at the start; a disk without room starts in full mode.
   base::Status takeReserve();
@@ -73,7 +74,6 @@ class Session {
   /// Poisons when the open transaction is not open any more.
   base::Status intact();
   base::Status poison(base::Error error);
-  void enterFullMode(const base::Error& error) noexcept;
   void forgetTransaction() noexcept;
 
   // Constant after construction.

@@ -466,6 +466,10 @@ Result<std::unique_ptr<Backup>> SqliteJournal::beginBackup(const std::string& ta
 
 bool SqliteJournal::fullMode() const { return open_ && open_->session->fullMode(); }
 
+void SqliteJournal::enterFullMode(const base::Error& error) noexcept {
+  if (open_) open_->session->enterFullMode(error);
+}
+
 Status SqliteJournal::recoverReserve() {
   BELAY_TRY(ready());
   return open_->session->recoverReserve();

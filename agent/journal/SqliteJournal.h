@@ -131,6 +131,7 @@ class SqliteJournal final : public Journal {
   base::Status backup(const std::string& target) override;
   base::Result<std::unique_ptr<Backup>> beginBackup(const std::string& target) override;
   bool fullMode() const override;
+  void enterFullMode(const base::Error& error) noexcept override;
   base::Status recoverReserve() override;
   base::Status close() override;
 

@@ -111,6 +111,9 @@ Status Loop::giveUp(const Error& error, bool secondTry) {
   if (error.code != ErrorCode::kDiskFull) return error;
   log_.error("journal.disk_full", error);
   runtime_.journal().rollback();
+  // A large output found no room: else its result would come again, and take with it each time
+  // what came in the same round.
+  runtime_.journal().enterFullMode(error);
   runtime_.forget();
   for (Result& result : taken_) result.worked = false;
   for (LoopPart* const part : parts_) part->forget();
@@ -135,8 +138,9 @@ base::Result<NextStep> Loop::next() {
   const bool held = runtime_.clock().sinceBoot().count() < heldUntilBootMs_;
   // Tasks that came while earlier ones were being worked off have used up their wake-up.
   BELAY_ASSIGN(const bool quarantined, runtime_.guard().quarantined());
-  next.now =
-      !tasks_.empty() || inbox_.size() != 0 || (!held && !quarantined && runtime_.canAdvance());
+  const bool aside = !taken_.empty() && !runtime_.journal().fullMode();
+  next.now = !tasks_.empty() || inbox_.size() != 0 || (!held && aside) ||
+             (!held && !quarantined && runtime_.canAdvance());
   if (held) {
     next.bootMs = heldUntilBootMs_;
     return next;
