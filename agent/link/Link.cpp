@@ -39,6 +39,8 @@ constexpr seconds kCutAfter{5};
 constexpr seconds kWaitLeast{10};
 constexpr milliseconds kLoopLook{200};
 constexpr milliseconds kPollLeast{1'000};
+/// What waits for room on the disk is asked for again after this.
+constexpr milliseconds kRoomPause{5'000};
 constexpr milliseconds kPaceLogEvery{60'000};
 
 struct PhaseRow {
@@ -380,15 +382,20 @@ Status Link::takeMessages(const Session& session, std::vector<Incoming>&& messag
     prepared.push_back(Inbox::prepare(std::move(message), syntax, *known, world_.hostKey));
   }
   if (prepared.empty()) return {};
-  const auto refused = std::make_shared<std::size_t>(0);
-  BELAY_TRY(
-      onLoop([this, refused, url = session.url, prepared = std::move(prepared)](runtime::Runtime&) {
-        const std::size_t before = world_.part.refused();
-        const Status taken = world_.part.take(url, prepared);
-        *refused = world_.part.refused() - before;
-        return taken;
-      }));
-  budget_.refused(*refused, world_.clock.sinceBoot());
+  struct Outcome {
+    std::size_t refused = 0;
+    bool all = true;
+  };
+  const auto outcome = std::make_shared<Outcome>();
+  BELAY_TRY(onLoop([this, outcome, url = session.url,
+                    prepared = std::move(prepared)](runtime::Runtime&) -> Status {
+    const std::size_t before = world_.part.refused();
+    BELAY_ASSIGN(outcome->all, world_.part.take(url, prepared));
+    outcome->refused = world_.part.refused() - before;
+    return {};
+  }));
+  budget_.refused(outcome->refused, world_.clock.sinceBoot());
+  if (!outcome->all) wait = std::max(wait, kRoomPause);
   return {};
 }
 

@@ -53,7 +53,8 @@ class LinkPart final : public runtime::LoopPart {
   /// A session was opened. `received`: what the relay says that it has.
   base::Status sessionOpened(const std::string& url, std::int64_t received);
   /// Messages with numbers that were processed already are passed over.
-  base::Status take(const std::string& url, const std::vector<Inbox::Prepared>& messages);
+  /// False: some wait for room on the disk; they come again.
+  base::Result<bool> take(const std::string& url, const std::vector<Inbox::Prepared>& messages);
   /// How many were refused since the daemon began.
   std::size_t refused() const { return refused_; }
   /// The relay has all up to `seq`, but for what it `refused`: what it had no room for is told

@@ -72,18 +72,20 @@ Status ChildRuns::enter(LiveRun& run, const flow::Step& step, const json::Value&
 
 Status ChildRuns::begin(LiveRun& run, StepStarted started) {
   started.awaited = false;
-  auto child = start(run, started);
+  // Only a run that ends comes here then, and it ends without what would take room.
+  const bool full = core_.world().journal.fullMode();
+  auto child = full ? Result<RunId>(diskIsFull()) : start(run, started);
   if (child) {
     started.child = std::move(*child);
     return core_.record(run, std::move(started));
   }
-  if (endsTransaction(child.error().code)) return std::move(child).error();
+  if (!full && endsTransaction(child.error().code)) return std::move(child).error();
   StepResult refused;
   refused.ok = false;
   refused.failure = failureOf(child.error());
   // What is full now may have room for another attempt.
   const ErrorCode code = child.error().code;
-  if (code == ErrorCode::kQueueFull || code == ErrorCode::kFlowBusy)
+  if (full || code == ErrorCode::kQueueFull || code == ErrorCode::kFlowBusy)
     refused.failure->kind = flow::FailureClass::kUnavailable;
   const StepKey key = started.key;
   started.child = {};

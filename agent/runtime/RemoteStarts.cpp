@@ -150,6 +150,8 @@ Result<Started> RemoteStarts::begin(const Asked& asked, StartRow& row) {
   }
   const auto pin = pinOf(world.journal, world.policy, start.flow, version.digest);
   if (!pin) return pin.error();
+  // As an error of a start it would end the transaction of what came with it.
+  if (world.journal.fullMode()) return Error{ErrorCode::kStartRefused, diskIsFull().message};
   StartRequest request;
   request.digest = version.digest;
   request.source = version.source;

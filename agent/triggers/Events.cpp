@@ -151,12 +151,20 @@ Result<EventOutcome> Events::emit(const Emission& emission) {
 }
 
 Status Events::startListener(const std::string& slug, const Emission& emission, EventOutcome& out) {
-  const auto refuse = [&](const Error& error) -> Status {
-    if (runtime::endsTransaction(error.code)) return error;
+  const auto leaveOut = [&](const Error& error) {
     world_.log.error("event.refused", error, {{"flow", slug}, {"event", emission.name}});
     out.refused.push_back({slug, error});
+  };
+  const auto refuse = [&](const Error& error) -> Status {
+    if (runtime::endsTransaction(error.code)) return error;
+    leaveOut(error);
     return {};
   };
+  // Of a run that ends: what it tells others must not keep it, and those with it, from ending.
+  if (world_.runtime.journal().fullMode()) {
+    leaveOut(runtime::diskIsFull());
+    return {};
+  }
   // Flows whose events start each other would do so for ever.
   if (emission.depth > runtime::kChildDepthMax) {
     return refuse(Error{ErrorCode::kChildDepth, "the run that emitted event " + emission.name +
