@@ -90,10 +90,15 @@ void Backend::read(const ExchangePtr& exchange, std::function<Result<Value>(Read
 
 void Backend::change(const ExchangePtr& exchange,
                      std::function<Result<Changed>(runtime::Runtime&)> change) {
-  const bool posted = deps.loop.post([this, exchange, change = std::move(change)](
+  this->change(exchange, exchange->whenFull(), std::move(change));
+}
+
+void Backend::change(const ExchangePtr& exchange, bool whenFull,
+                     std::function<Result<Changed>(runtime::Runtime&)> change) {
+  const bool posted = deps.loop.post([this, exchange, whenFull, change = std::move(change)](
                                          runtime::Runtime& runtime,
                                          std::vector<runtime::Ack>& acks) -> Status {
-    if (!exchange->whenFull() && runtime.journal().fullMode()) {
+    if (!whenFull && runtime.journal().fullMode()) {
       acks.push_back([exchange](const Status&) { exchange->fail(runtime::diskIsFull()); });
       return {};
     }
@@ -103,6 +108,7 @@ void Backend::change(const ExchangePtr& exchange,
       return runtime::endsTransaction(changed.error().code) ? Status(changed.error()) : Status{};
     }
     acks.push_back([this, exchange, &runtime, done = std::move(*changed)](const Status& committed) {
+      if (done.refusal) return exchange->fail(*done.refusal);
       if (!committed) return exchange->fail(committed.error());
       exchange->answer(complete(done, runtime.journal(), deps.clock.wallMs()));
     });

@@ -17,8 +17,9 @@ namespace belay::api {
 
 /// What a change gives back: data, and the run whose row (as committed) joins them as `run`.
 struct Changed {
-  json::Value data;
-  std::optional<base::RunId> run;
+  json::Value data{};
+  std::optional<base::RunId> run{};
+  std::optional<base::Error> refusal{};  ///< Set: nothing was changed, for this reason.
 };
 
 /// Tells callers that belong to a job. One that asks again and again is looked up once a second.
@@ -62,6 +63,9 @@ class Backend {
   /// Makes a change in the loop's transaction, and answers when that is on disk, or is known not to
   /// be. Any thread.
   void change(const ExchangePtr& exchange,
+              std::function<base::Result<Changed>(runtime::Runtime&)> change);
+  /// The same with what is known of `whenFull` by the request itself, not by its route.
+  void change(const ExchangePtr& exchange, bool whenFull,
               std::function<base::Result<Changed>(runtime::Runtime&)> change);
   /// Any thread.
   void work(const ExchangePtr& exchange, Workers::Work work);

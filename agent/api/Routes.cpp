@@ -37,7 +37,8 @@ void resumeIt(Backend& backend, const ExchangePtr& exchange) {
 // The reads of readTable() come before these, all of class "reader".
 constexpr Row kRows[] = {
     {"GET", "/v1/daemon", kReaderClass, false, &describeDaemon},
-    {"POST", "/v1/runs", kOperatorClass, true, &startRun},
+    // With a key that has begun a run it only says which; else it refuses by itself.
+    {"POST", "/v1/runs", kOperatorClass, true, &startRun, kJson, true},
     {"POST", "/v1/runs/{run}/pause", kOperatorClass, false, &control<runtime::Verb::kPause>, kJson,
      true},
     {"POST", "/v1/runs/{run}/resume", kOperatorClass, false, &control<runtime::Verb::kResume>},

@@ -92,9 +92,15 @@ Result<std::optional<RunId>> begunBefore(runtime::Runtime& runtime, const Start&
 }
 
 Result<Changed> startVersion(runtime::Runtime& runtime, const Start& start) {
-  // What the key started stays what it was, whatever is live now.
-  BELAY_ASSIGN(const auto before, begunBefore(runtime, start, start.slug, {}));
+  // What the key started stays what it was, whatever is live now; who names a release means it.
+  std::string named;
+  if (!start.key.empty() && start.version != "live") {
+    const auto version = runtime::versionToRun(runtime.journal(), start.slug, start.version);
+    if (version) named = version->digest;
+  }
+  BELAY_ASSIGN(const auto before, begunBefore(runtime, start, start.slug, named));
   if (before) return startedRun({.run = *before, .existing = true});
+  if (runtime.journal().fullMode()) return Changed{.refusal = runtime::diskIsFull()};
   runtime::StartRequest request = start.request;
   BELAY_ASSIGN(const runtime::FlowVersion version,
                runtime::versionToRun(runtime.journal(), start.slug, start.version));
@@ -113,6 +119,7 @@ void startContent(Backend& backend, const ExchangePtr& exchange, Start start) {
       BELAY_ASSIGN(const auto before,
                    begunBefore(runtime, start, flow->slug.str(), flow->digest));
       if (before) return startedRun({.run = *before, .existing = true});
+      if (runtime.journal().fullMode()) return Changed{.refusal = runtime::diskIsFull()};
       // To run a file is to say which content is meant: it takes the place of any draft, and the
       // answer says so.
       BELAY_ASSIGN(

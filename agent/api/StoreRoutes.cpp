@@ -56,8 +56,9 @@ Result<steps::KvOperation> readKvOperation(const Exchange& exchange) {
 void changeKv(Backend& backend, const ExchangePtr& exchange) {
   auto operation = readKvOperation(*exchange);
   if (!operation) return exchange->fail(operation.error());
+  const bool whenFull = operation->kind == steps::KvOperation::Kind::kDelete;
   backend.change(
-      exchange,
+      exchange, whenFull,
       [&backend, operation = std::move(*operation)](runtime::Runtime& runtime) -> Result<Changed> {
         BELAY_ASSIGN(Value data,
                      steps::performKv(runtime.journal(), operation, backend.deps.clock.wallMs()));

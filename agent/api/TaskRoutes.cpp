@@ -231,8 +231,11 @@ void changeTask(Backend& backend, const ExchangePtr& exchange) {
   const Status known =
       checkMembers(*body, "token lease text name content result message");
   if (!known) return exchange->fail(known.error());
+  // The end of a task is the answer to a wait.
+  const std::string verb = exchange->param("verb");
+  const bool whenFull = verb == "finish" || verb == "fail";
   backend.change(
-      exchange, [&backend, exchange, body = *body](runtime::Runtime& runtime) -> Result<Changed> {
+      exchange, whenFull, [&backend, exchange, body = *body](runtime::Runtime& runtime) -> Result<Changed> {
         return change(backend, runtime, *exchange, body);
       });
 }

@@ -2,11 +2,14 @@
 
 import contextlib
 import glob
+import http.server
+import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import tempfile
+import threading
 import time
 
 import belay
@@ -36,10 +39,13 @@ class Small:
         subprocess.run(["umount", "-l", self.folder], check=False)
         os.rmdir(self.folder)
 
-    def fill(self):
+    def fill(self, piece=65536, leave=0):
+        """Until less than a piece and `leave` bytes are left."""
+        info = os.statvfs(self.folder)
+        left = info.f_bavail * info.f_frsize - leave if leave else 1 << 40
         with open(self.folder + "/ballast", "wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(b"x" * 65536)
+            while left >= piece:
+                left -= file.write(b"x" * piece)
 
 
 @check.bound(120)
@@ -106,6 +112,154 @@ def test_nothing_else_uses_up_what_a_full_disk_leaves():
         for run in runs[1:3]:
             check.equal("succeeded", host.wait_run(run)["run"]["status"])
         check.equal(0, host.cli("journal", "verify").code)
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """/slow and /large wait until they may answer; who has come is on record."""
+
+    go = threading.Event()
+    seen: list = []
+
+    def do_GET(self):
+        self.seen.append(self.path)
+        if self.path != "/after":
+            self.go.wait(60)
+        body = json.dumps(["y" * 1000] * 300 if self.path == "/large" else "ok").encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def answering():
+    """A server, and flows that ask it: first for `path`, then for /after."""
+    handler = type("Fresh", (Answers,), {"go": threading.Event(), "seen": []})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = "http://127.0.0.1:%d" % server.server_address[1]
+    try:
+        yield handler, lambda path: {"slug": "asks", "steps": [
+            {"id": name, "http": {"url": url + each}} for name, each in (("first", path), ("then", "/after"))]}
+    finally:
+        handler.go.set()
+        server.shutdown()
+        server.server_close()
+
+
+def write_much(host, prefix, count):
+    """Grows the journal, and leaves a log of its writes with room to write over; whether one was refused."""
+    for i in range(count):
+        status = host.api.request("POST", "/v1/kv/host", {"operation": "set", "key": "%s%d" % (prefix, i),
+                                                          "value": "x" * 60000})[0]
+        if status != 200:
+            check.equal(507, status)
+            return True
+    return False
+
+
+NAP = {"slug": "nap", "steps": [{"id": "nap", "run": {"command": ["sleep", "300"]}}]}
+
+
+def full(host):
+    return host.cli("journal", "stats").data["journal"]["full_mode"]
+
+
+@check.bound(120)
+def test_an_output_without_room_keeps_no_others_from_their_end():
+    with answering() as (server, asks), Small("32m") as small, \
+            belay.Host({"state": {"folder": small.folder + "/state"}}) as host:
+        host.init()
+        host.start()
+        write_much(host, "a", 100)  # Commits find room in the log though the disk has none.
+        large, asked, nap = host.start_run(asks("/large")), host.start_run(ASK), host.start_run(NAP)
+        wait = host.open_wait(asked)["id"]
+        small.fill(4096)
+        server.go.set()
+        belay.eventually(lambda: full(host), 20, "the full mode")
+        check.equal(0, host.cli("approve", wait).code)
+        check.equal(0, host.cli("run", "cancel", nap).code)
+        check.equal("cancelled", host.wait_run(nap)["run"]["status"])
+        check.has(host.show(large)["run"]["reason"], "the disk is full")
+        os.unlink(small.folder + "/ballast")
+        for run in (large, asked):
+            check.equal("succeeded", host.wait_run(run)["run"]["status"])
+        check.equal(["/large", "/after"], server.seen)
+
+
+@check.bound(120)
+def test_what_stood_still_goes_on_by_itself_when_there_is_room():
+    with answering() as (server, asks), Small("32m") as small, \
+            belay.Host({"state": {"folder": small.folder + "/state"}}) as host:
+        host.init()
+        host.start()
+        run = host.start_run(asks("/slow"))
+        write_much(host, "a", 150)
+        small.fill()
+        check.equal(True, write_much(host, "n", 400))
+        belay.eventually(lambda: full(host), 20, "the full mode")
+        server.go.set()
+        time.sleep(2)
+        check.equal(["/slow"], server.seen)
+        os.unlink(small.folder + "/ballast")
+        # Nobody asks the daemon for anything meanwhile.
+        belay.eventually(lambda: "/after" in server.seen, 15, "the next step")
+        check.equal("succeeded", host.wait_run(run)["run"]["status"])
+
+
+CHILD = {"slug": "child", "steps": [{"id": "a", "set": {"x": 1}}], "state": {"x": 0}}
+PARENT = {"slug": "parent", "steps": [{"id": "both", "parallel": {
+    "branches": {"one": [{"id": "w", "wait": {"event": {"name": "never"}, "timeout": "1h"}}],
+                 "two": [{"id": "n", "sleep": {"for": "1h"}}]},
+    "finalize": [{"id": "late", "run": {"script": "sleep 3"}}, {"id": "tell", "emit": {"event": "gone"}},
+                 {"id": "child", "flow": {"slug": "child"}}]}}]}
+
+
+@check.bound(120)
+def test_a_start_on_a_full_disk_is_quiet_and_ends_what_is_to_end():
+    with Small("32m") as small, belay.Host({"state": {"folder": small.folder + "/state"}}) as host:
+        host.init()
+        host.start()
+        host.run(CHILD)
+        for verb in ("release", "promote"):
+            check.equal(0, host.cli("flow", verb, "child").code)
+        path = host.write("c.flow.json", json.dumps(CHILD))
+        known = host.cli("flow", "run", path, "--key", "k").data["run"]["id"]
+        host.wait_run(known)
+        parent, naps = host.start_run(PARENT), [host.start_run(NAP) for _ in range(3)]
+        belay.eventually(lambda: all(host.show(nap)["steps"] for nap in naps), what="the jobs")
+        check.equal(0, host.cli("run", "stop", parent).code)
+        host.kill()
+        os.unlink(small.folder + "/state/journal.reserve")
+        small.fill(65536, leave=3 << 20)
+        host.start()
+        check.equal(True, full(host))
+        time.sleep(3)
+        before = processor_seconds(host.daemon.pid)
+        time.sleep(2)
+        spent = processor_seconds(host.daemon.pid) - before
+        if spent > 0.5:
+            raise AssertionError("a daemon whose runs stand still takes %.2f s of 2" % spent)
+        # A client that lost its answer learns which run its key began; a new start is refused.
+        check.equal(known, host.cli("flow", "run", path, "--key", "k").data["run"]["id"])
+        check.equal("BLY-DISK-FULL", host.cli("flow", "run", path, "--key", "other").error["code"])
+        for nap in naps:
+            check.equal(0, host.cli("run", "cancel", nap).code)
+        for nap in naps:
+            check.equal("cancelled", host.wait_run(nap)["run"]["status"])
+        ended = host.wait_run(parent)
+        check.equal("BLY-DISK-FULL", belay.step_of(ended, "both[finalize]/child")["error"]["code"])
+        check.equal(2, len(host.cli("run", "list", "--flow", "child").data["runs"]))
+
+
+def processor_seconds(pid):
+    with open("/proc/%d/stat" % pid, encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def starts(host):
