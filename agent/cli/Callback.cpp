@@ -136,12 +136,19 @@ Result<api::Envelope> callBack(Invocation& invocation) {
   auto answer = invocation.send(request);
   const std::string url = fromEnvironment(invocation, "BELAY_CALLBACK_URL");
   if (url.empty() || token.empty() || !isElsewhere(answer)) return answer;
-  return callThroughRelay(invocation, url, wait, std::move(text));
+  auto passed = callThroughRelay(invocation, url, wait, std::move(text));
+  // Where that daemon is the wait's, it will refuse what comes by the relay, too.
+  if (passed && !passed->error && answer && answer->error &&
+      answer->error->code == ErrorCode::kCallbackToken)
+    passed->data.set("refused_here", base::errorText(ErrorCode::kCallbackToken));
+  return passed;
 }
 
 std::string print(const Invocation& invocation, const json::Value& data) {
-  return "answered " + invocation.style().bold(data.text("wait")) +
-         (data.text("by").empty() ? "" : ", through the relay") + "\n";
+  const std::string wait = invocation.style().bold(data.text("wait"));
+  if (data.text("by").empty()) return "answered " + wait + "\n";
+  if (data.text("refused_here").empty()) return "answered " + wait + ", through the relay\n";
+  return "handed to the relay for " + wait + "; the daemon here refuses its token\n";
 }
 
 }  // namespace
