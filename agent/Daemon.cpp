@@ -21,6 +21,7 @@
 #include "agent/Parts.h"
 #include "agent/VaultSetup.h"
 #include "agent/agents/LockFile.h"
+#include "agent/api/Accounts.h"
 #include "agent/api/ApiServer.h"
 #include "agent/cli/PolicyFile.h"
 #include "agent/cli/SettingsChecks.h"
@@ -468,7 +469,7 @@ api::ApiOptions Daemon::apiOptions() const {
 Status Daemon::makeApi() {
   api::ApiOptions options = apiOptions();
   options.jobs = describeIsolation(*isolation_, *jobs_);
-  BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
+  BELAY_TRY(api::makeSocketFolder(options.folder(), options.letsOthersIn()));
   api::ApiDeps deps{*loop_,
                     world_.clock,
                     world_.log,

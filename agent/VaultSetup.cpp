@@ -1,14 +1,15 @@
 #include "agent/VaultSetup.h"
 
 #include <csignal>
-#include <optional>
+#include <utility>
 
+#include "agent/api/Accounts.h"
 #include "agent/api/LockedServer.h"
-#include "common/base/Files.h"
 
 namespace belay {
 
 using base::Result;
+using base::Status;
 
 namespace {
 
@@ -30,21 +31,20 @@ Result<vault::VaultKey::Opened> unsealVault(const settings::StateLayout& layout,
        layout.vault(),
        world.clock,
        world.random});
-  std::optional<vault::SecretValue> passphrase;
-  if (key.needsPassphrase()) {
-    serviceManager.notify("READY=1\nSTATUS=The vault waits for its passphrase.");
-    BELAY_TRY(base::makeFolders(options.socket.substr(0, options.socket.rfind('/'))));
-    BELAY_ASSIGN(passphrase,
-                 api::awaitPassphrase(
-                     options, world.clock, world.log,
-                     [&](const vault::SecretValue& given) { return key.check(given); },
-                     [&serviceManager] {
-                       serviceManager.feedWatchdog();
-                       return endSignalled();
-                     }));
-    serviceManager.notify("STATUS=");
-  }
-  return key.open(passphrase ? &*passphrase : nullptr);
+  if (!key.needsPassphrase()) return key.open(nullptr);
+  serviceManager.notify("READY=1\nSTATUS=The vault waits for its passphrase.");
+  BELAY_TRY(api::makeSocketFolder(options.folder(), options.letsOthersIn()));
+  vault::VaultKey::Opened opened;
+  const auto unseal = [&](const vault::SecretValue& given) -> Status {
+    BELAY_ASSIGN(opened, key.open(&given));
+    return {};
+  };
+  BELAY_TRY(api::awaitPassphrase(options, world.clock, world.log, unseal, [&serviceManager] {
+    serviceManager.feedWatchdog();
+    return endSignalled();
+  }));
+  serviceManager.notify("STATUS=");
+  return opened;
 }
 
 }  // namespace belay

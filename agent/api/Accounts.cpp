@@ -171,4 +171,15 @@ Caller Access::callerOf(const http::PeerCredentials& peer) {
   return caller;
 }
 
+base::Status makeSocketFolder(const std::string& folder, bool others) {
+  if (!others || base::fileExists(folder)) return base::makeFolders(folder);
+  const std::size_t slash = folder.rfind('/');
+  if (slash != 0 && slash != std::string::npos)
+    BELAY_TRY(makeSocketFolder(folder.substr(0, slash), others));
+  BELAY_TRY(base::makeFolders(folder));
+  constexpr mode_t kEntered = 0711;
+  if (::chmod(folder.c_str(), kEntered) == 0) return {};
+  return base::errnoError(errno, "chmod " + folder);
+}
+
 }  // namespace belay::api

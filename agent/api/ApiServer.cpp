@@ -74,7 +74,7 @@ class ApiServer::Implementation {
     if (!server) return std::move(server).error();
     server_ = std::move(*server);
     // Who may do what is decided for each request; the mode only keeps out whom nobody has named.
-    const bool named = !backend_.options.operators.empty() || !backend_.options.readers.empty();
+    const bool named = backend_.options.letsOthersIn();
     BELAY_TRY(server_->listenUnix(backend_.options.socket, named ? 0666 : 0600));
     backend_.deps.loop.onCommit(
         [this](const std::vector<base::RunId>& runs) { backend_.subscriptions.tell(runs); });

@@ -37,6 +37,8 @@ struct ApiOptions {
   std::size_t connectionsMax = 256;
   std::size_t workers = 2;  ///< Threads that check flows, sign decisions, and read and seal files.
   std::chrono::milliseconds longPollMax{60'000};
+  std::string folder() const { return socket.substr(0, socket.rfind('/')); }
+  bool letsOthersIn() const { return !operators.empty() || !readers.empty(); }
   json::Value jobs;  ///< How jobs are kept apart and ended, for those who ask about the daemon.
 };
 

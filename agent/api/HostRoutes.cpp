@@ -21,12 +21,15 @@ namespace {
 
 constexpr std::size_t kRunsPerPage = 500;
 
-/// Whether whoever calls may say what this host is: root, or in user mode its owner.
-Status requireRoot(const Backend& backend, const ExchangePtr& exchange) {
-  if (exchange->caller().uid == backend.options.rootUid) return {};
+/// Whether whoever calls may say what this host is: root, or of a user's daemon that user.
+Status requireRoot(const Backend& backend, const ExchangePtr& exchange, const char* verb) {
+  const uid_t owner = backend.options.rootUid;
+  if (exchange->caller().uid == owner) return {};
+  const std::string uid = std::to_string(owner);
   return Error{ErrorCode::kPermission,
-               "only root of this host decides whether it is the one that it was",
-               {"sudo belay host show"}};
+               (owner == 0 ? "only root" : "only uid " + uid + ", as whom this daemon runs,") +
+                   " decides whether this host is the one that it was",
+               {(owner == 0 ? "sudo" : "sudo -u '#" + uid + "'") + (" belay host " + std::string(verb))}};
 }
 
 /// All runs that have not ended; those above others come first or last, as it happens.
@@ -120,7 +123,7 @@ Result<Value> readHost(ReadContext& context, const ReadArguments&) {
 }
 
 void releaseQuarantine(Backend& backend, const ExchangePtr& exchange) {
-  if (const Status may = requireRoot(backend, exchange); !may) return exchange->fail(may.error());
+  if (const Status may = requireRoot(backend, exchange, "release-quarantine"); !may) return exchange->fail(may.error());
   const auto leftover = readLeftover(exchange);
   if (!leftover) return exchange->fail(leftover.error());
   const std::string by = "uid:" + std::to_string(exchange->caller().uid);
@@ -133,7 +136,7 @@ void releaseQuarantine(Backend& backend, const ExchangePtr& exchange) {
 }
 
 void rekeyHost(Backend& backend, const ExchangePtr& exchange) {
-  if (const Status may = requireRoot(backend, exchange); !may) return exchange->fail(may.error());
+  if (const Status may = requireRoot(backend, exchange, "rekey"); !may) return exchange->fail(may.error());
   backend.work(exchange, [&backend, exchange](Workers::Tools&) {
     if (!backend.deps.link) {
       return exchange->fail(Error{ErrorCode::kUnsupported, "this daemon has no link"});

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "agent/api/Accounts.h"
@@ -25,8 +24,8 @@ constexpr std::chrono::seconds kGoodbye{2};
 
 class LockedHandler final : public http::Handler {
  public:
-  LockedHandler(Access access, const std::function<Status(const vault::SecretValue&)>& check)
-      : access_(std::move(access)), check_(check) {}
+  LockedHandler(Access access, const std::function<Status(const vault::SecretValue&)>& unseal)
+      : access_(std::move(access)), unseal_(unseal) {}
 
   Admission admit(http::ServerRequest& request) override {
     const bool known = request.peer.credentials.has_value();
@@ -45,13 +44,14 @@ class LockedHandler final : public http::Handler {
   }
 
   void handle(http::ServerRequest&& request, http::Responder responder) override {
-    vault::SecretValue given = vault::SecretValue::take(std::move(request.body));
-    const Status fits = check_(given);
+    // Two that come at once are told the same.
+    const vault::SecretValue given = vault::SecretValue::take(std::move(request.body));
+    const Status fits = open ? Status{} : unseal_(given);
     if (!fits) {
       responder.send(errorResponse(base::errorRow(fits.error().code).httpStatus, fits.error()));
       return;
     }
-    passphrase = std::move(given);
+    open = true;
     Envelope envelope;
     envelope.data.set("unlocked", true);
     responder.send(envelopeResponse(200, envelope));
@@ -61,29 +61,27 @@ class LockedHandler final : public http::Handler {
     return errorResponse(status, error);
   }
 
-  std::optional<vault::SecretValue> passphrase;
+  bool open = false;
 
  private:
   Access access_;
-  const std::function<Status(const vault::SecretValue&)>& check_;
+  const std::function<Status(const vault::SecretValue&)>& unseal_;
 };
 
 }  // namespace
 
-Result<vault::SecretValue> awaitPassphrase(
-    const ApiOptions& options, const base::Clock& clock, log::Log& log,
-    const std::function<Status(const vault::SecretValue&)>& check,
-    const std::function<bool()>& ended) {
+Status awaitPassphrase(const ApiOptions& options, const base::Clock& clock, log::Log& log,
+                       const std::function<Status(const vault::SecretValue&)>& unseal,
+                       const std::function<bool()>& ended) {
   BELAY_ASSIGN(Access access,
                Access::create(options.operators, options.readers, ::geteuid(), AccountFiles()));
-  LockedHandler handler(std::move(access), check);
+  LockedHandler handler(std::move(access), unseal);
   http::ServerSettings settings;
   settings.connectionsMax = options.connectionsMax;
   BELAY_ASSIGN(const auto server, http::Server::create(settings, handler, clock, log));
-  const bool named = !options.operators.empty() || !options.readers.empty();
-  BELAY_TRY(server->listenUnix(options.socket, named ? 0666 : 0600));
+  BELAY_TRY(server->listenUnix(options.socket, options.letsOthersIn() ? 0666 : 0600));
   log.warning("vault.locked", {{"unlock", "belay secret unlock"}});
-  while (!handler.passphrase) {
+  while (!handler.open) {
     if (ended()) return Error{ErrorCode::kCancelled, "ended while the vault was locked"};
     BELAY_TRY(server->step(kLook));
   }
@@ -91,7 +89,7 @@ Result<vault::SecretValue> awaitPassphrase(
   server->beginDrain();
   const auto until = clock.sinceBoot() + kGoodbye;
   while (!server->drained() && clock.sinceBoot() < until) BELAY_TRY(server->step(kLook));
-  return std::move(*handler.passphrase);
+  return {};
 }
 
 }  // namespace belay::api

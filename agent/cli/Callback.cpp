@@ -115,6 +115,7 @@ Result<api::Envelope> callThroughRelay(const Invocation& invocation, const std::
 bool isElsewhere(const Result<api::Envelope>& answer) {
   if (answer && !answer->error) return false;
   const ErrorCode code = answer ? answer->error->code : answer.error().code;
+  if (!answer && code == ErrorCode::kPermission) return true;  // Of the socket.
   return code == ErrorCode::kDaemonUnreachable || code == ErrorCode::kNotInitialised ||
          code == ErrorCode::kWaitNotFound || code == ErrorCode::kCallbackToken;
 }

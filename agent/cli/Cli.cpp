@@ -54,15 +54,20 @@ void printError(World& world, const Style& style, const Error& error) {
   world.console.err(text);
 }
 
+void suggestIn(const Invocation& invocation, json::Value& data) {
+  json::Value* actions = data.find("actions");
+  if (!actions || !actions->isArray()) return;
+  for (json::Value& action : actions->asArray())
+    action = json::Value(invocation.suggested(action.asString()));
+}
+
 /// Commands that an answer names lead to the daemon that gave it.
 void suggestIn(const Invocation& invocation, Envelope& envelope) {
   if (envelope.error) {
     for (std::string& action : envelope.error->actions) action = invocation.suggested(action);
   }
-  json::Value* actions = envelope.data.find("actions");
-  if (!actions || !actions->isArray()) return;
-  for (json::Value& action : actions->asArray())
-    action = json::Value(invocation.suggested(action.asString()));
+  suggestIn(invocation, envelope.data);
+  if (json::Value* wait = envelope.data.find("wait")) suggestIn(invocation, *wait);
 }
 
 /// Prints what a command gave, and says how the process ends.

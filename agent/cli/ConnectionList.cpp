@@ -35,7 +35,7 @@ Result<api::Envelope> listConnections(Invocation& invocation) {
   ApiRequest request;
   request.target = "/v1/connections";
   auto answer = invocation.send(request);
-  if (answer || answer.error().code != ErrorCode::kDaemonUnreachable) return answer;
+  if (answer || !invocation.isAway(answer.error())) return answer;
   return fromSettings(invocation);
 }
 

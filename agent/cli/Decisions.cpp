@@ -76,7 +76,7 @@ Result<api::Envelope> listApprovals(Invocation& invocation) {
   if (!invocation.has("relay")) {
     return Error{ErrorCode::kUsage, "--relay URL is missing", {"belay wait list"}};
   }
-  BELAY_ASSIGN(const RelayCalls relay, RelayCalls::open(invocation));
+  BELAY_ASSIGN(const RelayCalls relay, RelayCalls::open(invocation, "approver"));
   BELAY_ASSIGN(const std::int64_t most, numberFlag(invocation, "limit", kListedMost));
   BELAY_ASSIGN(std::int64_t after, numberFlag(invocation, "after", 0));
   json::Array list;

@@ -260,7 +260,7 @@ Result<api::Envelope> examine(Invocation& invocation) {
     entry.set("check", check.name)
         .set("verdict", verdictName(check.verdict))
         .set("message", check.message);
-    if (!check.action.empty()) entry.set("action", check.action);
+    if (!check.action.empty()) entry.set("action", invocation.suggested(check.action));
     list.push_back(std::move(entry));
     failed += check.verdict == Verdict::kFail ? 1 : 0;
   }

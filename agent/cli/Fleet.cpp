@@ -29,8 +29,7 @@ constexpr Flag kFlowFlags[] = {kRelayFlag,
 /// All pages of {NAME: […], "next"?}.
 Result<api::Envelope> list(const Invocation& invocation, const std::string& path,
                            const std::string& name) {
-  if (!invocation.has("relay")) return Error{ErrorCode::kUsage, "--relay URL is missing"};
-  BELAY_ASSIGN(const RelayCalls relay, RelayCalls::open(invocation));
+  BELAY_ASSIGN(const RelayCalls relay, RelayCalls::open(invocation, "operator"));
   BELAY_ASSIGN(const std::int64_t most, numberFlag(invocation, "limit", kListedMost));
   json::Array all;
   std::string after;

@@ -30,10 +30,7 @@ Result<api::Envelope> exportFlow(Invocation& invocation) {
                  "a release is a number or sha256:…, not \"" + shown(*file) + "\"",
                  {"belay flow releases " + invocation.argument(0)}};
   }
-  if (file && base::fileExists(*file) && !invocation.has("force")) {
-    return Error{
-        ErrorCode::kConflict, *file + " is there already", {"name another file, or say --force"}};
-  }
+  if (file) BELAY_TRY(invocation.mayWrite(*file));
   BELAY_ASSIGN(api::Envelope answer, invocation.get(target.str()));
   const Value* exported = answer.data.find("export");
   if (answer.error || !exported || !file) return answer;

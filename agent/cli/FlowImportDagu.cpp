@@ -34,10 +34,7 @@ json::Array notesToJson(const std::vector<authoring::ImportNote>& notes) {
 Result<api::Envelope> importDagu(Invocation& invocation) {
   const std::string& path = invocation.argument(0);
   const std::string file = invocation.flag("output");
-  if (!file.empty() && base::fileExists(file) && !invocation.has("force")) {
-    return Error{
-        ErrorCode::kConflict, file + " is there already", {"name another file, or say --force"}};
-  }
+  if (!file.empty()) BELAY_TRY(invocation.mayWrite(file));
   BELAY_ASSIGN(const std::string text, readText(invocation, path, flow::kFlowBytesMax));
   auto imported = authoring::importDagu(text, path);
   if (!imported) return std::move(imported).error().in(path);

@@ -71,10 +71,7 @@ Result<api::Envelope> newFlow(Invocation& invocation) {
   api::Envelope out;
   out.data.set("flow", slug.str()).set("template", name).set("content", content);
   if (file.empty()) return out;
-  if (base::fileExists(file) && !invocation.has("force")) {
-    return Error{
-        ErrorCode::kConflict, file + " is there already", {"name another file, or say --force"}};
-  }
+  BELAY_TRY(invocation.mayWrite(file));
   BELAY_TRY(base::writeFileDurably(file, content, 0644));
   out.data.set("file", file);
   return out;

@@ -19,7 +19,15 @@ Result<api::Envelope> push(Invocation& invocation) {
   addOrigin(invocation, path, body);
   if (invocation.has("if-draft")) body.set("if_draft", invocation.flag("if-draft"));
   if (invocation.has("force")) body.set("force", true);
-  return invocation.post("/v1/flows", body);
+  auto answer = invocation.post("/v1/flows", body);
+  if (answer && answer->error && path != "-") {
+    // The daemon does not know by what name the file is called here.
+    for (std::string& action : answer->error->actions) {
+      const std::size_t at = action.find("FILE");
+      if (at != std::string::npos) action.replace(at, 4, path);
+    }
+  }
+  return answer;
 }
 
 std::string print(const Invocation& invocation, const Value& data) {

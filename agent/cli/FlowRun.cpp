@@ -56,7 +56,8 @@ std::unique_ptr<RunView> progressView(const Invocation& invocation) {
   Console& console = invocation.world().console;
   const auto write = [&console](std::string_view text) { console.err(text); };
   if (invocation.json() || invocation.quiet()) return makeRawView([](std::string_view) {});
-  if (!console.errIsTerminal()) return makeLineView(Style(false, 0), write);
+  if (!console.errIsTerminal())
+    return makeLineView(Style(false, 0), invocation.arguments().place, write);
   return makeLiveView(invocation.style().color(), write, console, invocation.world().clock);
 }
 

@@ -40,7 +40,8 @@ std::string printShow(const Invocation& invocation, const Value& data) {
   if (!quarantine) return out;
   out += style.paint(Style::Tone::kBad, "quarantine") + " " + shown(quarantine->text("message")) +
          " (" + relative(quarantine->text("since"), invocation.nowMs()) + ")\n";
-  return out + "           nothing begins until: belay host release-quarantine\n";
+  return out + invocation.suggested(
+                   "           nothing begins until: belay host release-quarantine\n");
 }
 
 std::string printRelease(const Invocation&, const Value& data) {
@@ -52,8 +53,9 @@ std::string printRelease(const Invocation&, const Value& data) {
          "\n";
 }
 
-std::string printRekey(const Invocation&, const Value&) {
-  return "this host has a new key, and no link: belay link enrol URL --token TOKEN\n";
+std::string printRekey(const Invocation& invocation, const Value&) {
+  return invocation.suggested(
+      "this host has a new key, and no link: belay link enrol URL --token TOKEN\n");
 }
 
 }  // namespace
@@ -70,7 +72,7 @@ const Command kHostShowCommand{
 const Command kHostReleaseCommand{
     "host release-quarantine",
     "",
-    "let a host in quarantine work again (root only)",
+    "let a host in quarantine work again (root, or whose daemon it is)",
     "A host is in quarantine when its machine is another one, or when the relay has a statement of "
     "its key that it has not signed: it was copied, or set back to an older state. Look for the "
     "other machine first. Signed decisions about what was asked before are refused.",
@@ -81,7 +83,7 @@ const Command kHostReleaseCommand{
 const Command kHostRekeyCommand{
     "host rekey",
     "",
-    "give a copy of a host a key of its own (root only)",
+    "give a copy of a host a key of its own (root, or whose daemon it is)",
     "The link ends, and the copy is enrolled as a host of its own. A quarantine goes on.",
     {},
     &rekey,

@@ -162,7 +162,10 @@ Result<api::Envelope> init(Invocation& invocation) {
       making.file(paths.configFile, settingsText(stateFolder, socket), paths.system ? 0644 : 0600));
   BELAY_ASSIGN(const Installation where, findInstallation(world, invocation.arguments()));
   BELAY_ASSIGN(std::string start, makeState(invocation, where, making));
-  BELAY_TRY(making.folder(parentOf(where.paths.socket), where.paths.system ? 0755 : 0700));
+  const bool others = !where.settings.api.operators.empty() || !where.settings.api.readers.empty();
+  const std::string run = parentOf(where.paths.socket);
+  BELAY_TRY(api::makeSocketFolder(parentOf(run), others));
+  BELAY_TRY(making.folder(run, where.paths.system ? 0755 : others ? 0711 : 0700));
 
   api::Envelope out;
   out.data.set("mode", where.paths.system ? "system" : "user")

@@ -45,8 +45,11 @@ Result<Installation> findInstallation(const World& world, const ParsedArguments&
   Installation out;
   BELAY_ASSIGN(out.paths, findMode(world, arguments));
   const std::string named = flagOr(arguments, world, "config", "BELAY_CONFIG");
+  out.ofSystem = out.paths.system && (named.empty() || named == out.paths.configFile);
+  const std::string usual = out.paths.socket;
   if (!named.empty()) out.paths.configFile = named;
   const std::string socket = flagOr(arguments, world, "socket", "BELAY_SOCKET");
+  out.socketNamed = !socket.empty();
   auto text = base::readFile(out.paths.configFile, kSettingsBytesMax);
   if (text) {
     BELAY_ASSIGN(out.settings, settings::parseSettings(*text, out.paths.configFile));
@@ -63,6 +66,7 @@ Result<Installation> findInstallation(const World& world, const ParsedArguments&
   if (!out.settings.state.folder.empty()) out.paths.stateFolder = out.settings.state.folder;
   if (!out.settings.api.socket.empty()) out.paths.socket = out.settings.api.socket;
   if (!socket.empty()) out.paths.socket = socket;
+  if (out.socketNamed) out.ofSystem = out.ofSystem && socket == usual;
   return out;
 }
 

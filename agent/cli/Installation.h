@@ -15,6 +15,8 @@ struct Installation {
   settings::Paths paths;        ///< What the settings and flags say is in them.
   settings::Settings settings;  ///< Defaults where there is no file.
   bool hasConfigFile = false;
+  bool ofSystem = false;     ///< The daemon of the system, which systemd starts and stops.
+  bool socketNamed = false;  ///< By the command line: whose settings and state those are is unknown.
   std::string text;  ///< Of the settings file.
 
   settings::StateLayout layout() const { return {paths.stateFolder}; }

@@ -44,9 +44,16 @@ class Invocation {
   /// Something for people, on standard error; nothing with --json or --quiet.
   void note(std::string_view line) const;
 
-  /// The command has written its output itself, as a stream: no envelope follows unless it failed.
   /// A command that people are told to use next, with the flags that lead to the same daemon.
   std::string suggested(std::string text) const;
+  /// This command line, without the flags that every command takes, and with `more`.
+  std::string again(std::string_view more = {}) const;
+  /// Errors: kConflict for a file that is there, without --force.
+  base::Status mayWrite(const std::string& file) const;
+  /// What ends the daemon at hand: of systemd, or of its process.
+  std::string stopCommand();
+
+  /// The command has written its output itself, as a stream: no envelope follows unless it failed.
   void setStreamed() { streamed_ = true; }
   bool streamed() const { return streamed_; }
 
@@ -55,6 +62,8 @@ class Invocation {
 
   /// A read: from the daemon, and from the journal when it does not run (meta.source says which).
   base::Result<api::Envelope> get(const std::string& target);
+  /// Nobody answered, and the folder of the daemon is known: its files can be looked at instead.
+  bool isAway(const base::Error& error);
   /// What only a daemon can do.
   base::Result<api::Envelope> send(const ApiRequest& request);
   base::Result<api::Envelope> post(const std::string& target, const json::Value& body = {});
@@ -63,6 +72,8 @@ class Invocation {
 
  private:
   base::Result<Transport*> transport();
+  /// Who starts the daemon depends on whose it is, which its socket does not tell.
+  base::Error explain(base::Error error);
   base::Result<api::Envelope> getLocally(const std::string& target, const base::Error& unreachable);
 
   World& world_;

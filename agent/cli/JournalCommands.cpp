@@ -35,10 +35,6 @@ Result<api::Envelope> ask(Invocation& invocation, const std::string& target, con
   return invocation.send(request);
 }
 
-bool isUnreachable(const Result<api::Envelope>& answer) {
-  return !answer && answer.error().code == ErrorCode::kDaemonUnreachable;
-}
-
 Result<std::unique_ptr<journal::Journal>> openOwn(Invocation& invocation, bool readOnly,
                                                   const Error& unreachable) {
   BELAY_ASSIGN(const Installation* where, invocation.installation());
@@ -58,7 +54,7 @@ Result<api::Envelope> stats(Invocation& invocation) { return invocation.get("/v1
 
 Result<api::Envelope> verify(Invocation& invocation) {
   auto answer = ask(invocation, "/v1/journal/verify", {});
-  if (!isUnreachable(answer)) return answer;
+  if (answer || !invocation.isAway(answer.error())) return answer;
   BELAY_ASSIGN(const auto journal, openOwn(invocation, true, answer.error()));
   journal::VerifyCursor cursor;
   journal::VerifyReport total;
@@ -92,7 +88,7 @@ Result<api::Envelope> backup(Invocation& invocation) {
   Value body;
   body.set("target", target);
   auto answer = ask(invocation, "/v1/journal/backup", body);
-  if (!isUnreachable(answer)) return answer;
+  if (answer || !invocation.isAway(answer.error())) return answer;
   BELAY_ASSIGN(const auto journal, openOwn(invocation, true, answer.error()));
   BELAY_TRY(journal->backup(target));
   return fromJournal(std::move(body));
@@ -108,7 +104,7 @@ Result<api::Envelope> prune(Invocation& invocation) {
   Value body;
   body.set("older_than", invocation.flag("older-than"));
   auto answer = ask(invocation, "/v1/journal/prune", body);
-  if (!isUnreachable(answer)) return answer;
+  if (answer || !invocation.isAway(answer.error())) return answer;
   BELAY_ASSIGN(const auto journal, openOwn(invocation, false, answer.error()));
   const std::int64_t beforeMs = invocation.nowMs() - age.count();
   std::uint64_t runs = 0, events = 0, resources = 0;

@@ -168,8 +168,7 @@ Result<api::Envelope> create(Invocation& invocation) {
   const std::string path = std::string(kPrefix) + name;
   const embedded::File* const file = embedded::find(std::string(kTemplate));
   if (file == nullptr) return Error{ErrorCode::kNotFound, "this program has no template of a plugin"};
-  if (base::fileExists(path) && !invocation.has("force"))
-    return Error{ErrorCode::kConflict, path + " is there already", {"--force writes over it"}};
+  BELAY_TRY(invocation.mayWrite(path));
   std::string text(file->content);
   for (std::size_t at = text.find("PLUGIN_NAME"); at != std::string::npos; at = text.find("PLUGIN_NAME"))
     text.replace(at, 11, name);

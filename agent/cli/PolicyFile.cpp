@@ -64,7 +64,7 @@ Result<trust::Policy> readPolicy(const std::string& configFile, const settings::
   const std::string beside = configFile.substr(0, configFile.rfind('/') + 1) + "policy.yaml";
   const std::string file = settings.policyFile.empty() ? beside : settings.policyFile;
   if (settings.policyFile.empty() && !base::fileExists(file)) {
-    return system ? trust::Policy::denyAll() : trust::Policy::builtInForUser();
+    return system ? trust::Policy::denyAll(file) : trust::Policy::builtInForUser(file);
   }
   // A policy that is there and cannot be read denies everything: no daemon starts without it.
   BELAY_ASSIGN(const std::string text, readGuarded(file, system));

@@ -25,16 +25,20 @@ constexpr std::uint64_t kTokenFileBytesMax = 4096;
 constexpr int kAskedAgainMax = 6;
 constexpr std::chrono::milliseconds kSlowDownMax{10'000};
 
-Result<std::string> tokenOf(const Invocation& invocation) {
+Result<std::string> tokenOf(const Invocation& invocation, const char* role) {
   std::string text = invocation.world().environment("BELAY_RELAY_TOKEN").value_or("");
-  if (invocation.has("token-file")) {
+  const bool given = invocation.has("token-file");
+  if (given) {
     BELAY_ASSIGN(text, base::readFile(invocation.flag("token-file"), kTokenFileBytesMax));
   }
   text = text.substr(0, text.find_first_of("\r\n"));
   if (!text.empty()) return text;
   return Error{ErrorCode::kUsage,
-               "--token-file FILE is missing: a token of the relay, of the role for this",
-               {"belay-relay tokens new --role ROLE"}};
+               (given ? "the first line of --token-file " + shown(invocation.flag("token-file")) +
+                            " is empty"
+                      : std::string("--token-file FILE is missing")) +
+                   ": a token of the relay, of role " + role + ", is wanted",
+               {std::string("belay-relay tokens new --expires 30d --role ") + role}};
 }
 
 }  // namespace
@@ -47,9 +51,17 @@ Result<http::ClientSettings> relayClientSettings(const Invocation& invocation) {
   return settings;
 }
 
-Result<RelayCalls> RelayCalls::open(const Invocation& invocation) {
+Result<std::optional<RelayCalls>> RelayCalls::openNamed(const Invocation& invocation,
+                                                        const char* role) {
+  if (!invocation.has("relay")) return std::optional<RelayCalls>();
+  BELAY_ASSIGN(RelayCalls opened, open(invocation, role));
+  return std::optional<RelayCalls>(std::move(opened));
+}
+
+Result<RelayCalls> RelayCalls::open(const Invocation& invocation, const char* role) {
+  if (!invocation.has("relay")) return Error{ErrorCode::kUsage, "--relay URL is missing"};
   BELAY_ASSIGN(std::string url, link::relayUrl(invocation.flag("relay")));
-  BELAY_ASSIGN(std::string token, tokenOf(invocation));
+  BELAY_ASSIGN(std::string token, tokenOf(invocation, role));
   return RelayCalls(invocation, std::move(url), std::move(token));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "agent/cli/Invocation.h"
@@ -28,8 +29,11 @@ base::Result<http::ClientSettings> relayClientSettings(const Invocation& invocat
 /// Ownership: borrows the invocation.
 class RelayCalls {
  public:
-  /// Errors: kUsage, kUrlInvalid.
-  static base::Result<RelayCalls> open(const Invocation& invocation);
+  /// `role`: of the token that this takes. Errors: kUsage, kUrlInvalid.
+  static base::Result<RelayCalls> open(const Invocation& invocation, const char* role);
+  /// Nothing without --relay.
+  static base::Result<std::optional<RelayCalls>> openNamed(const Invocation& invocation,
+                                                           const char* role);
 
   /// The data of the answer. Errors: of the connection, and those of the relay.
   base::Result<json::Value> get(const std::string& target,

@@ -263,15 +263,6 @@ Result<api::Envelope> handIn(const Invocation& invocation, const RelayCalls& rel
 
 namespace {
 
-Result<std::optional<RelayCalls>> relayOf(const Invocation& invocation) {
-  std::optional<RelayCalls> relay;
-  if (!invocation.has("relay")) return relay;
-  auto opened = RelayCalls::open(invocation);
-  if (!opened) return std::move(opened).error();
-  relay.emplace(std::move(*opened));
-  return relay;
-}
-
 /// What a relay gives must be what was asked of it.
 Status checkIsAsked(const Invocation& invocation, const std::optional<RelayCalls>& relay,
                     const BelievedRequest& believed) {
@@ -296,7 +287,8 @@ Result<Looked> lookAt(const Invocation& invocation, const std::optional<RelayCal
 }  // namespace
 
 Result<api::Envelope> showRemotely(Invocation& invocation) {
-  BELAY_ASSIGN(const std::optional<RelayCalls> relay, relayOf(invocation));
+  BELAY_ASSIGN(const std::optional<RelayCalls> relay,
+               RelayCalls::openNamed(invocation, "approver"));
   if (!relay && !invocation.has("request"))
     return Error{ErrorCode::kUsage, "--relay URL or --request FILE is missing"};
   BELAY_ASSIGN(const Looked looked, lookAt(invocation, relay));
@@ -311,7 +303,8 @@ Result<api::Envelope> showRemotely(Invocation& invocation) {
 }
 
 Result<api::Envelope> decideRemotely(Invocation& invocation, bool approve) {
-  BELAY_ASSIGN(const std::optional<RelayCalls> relay, relayOf(invocation));
+  BELAY_ASSIGN(const std::optional<RelayCalls> relay,
+               RelayCalls::openNamed(invocation, "approver"));
   if (invocation.has("browser") && invocation.has("yes"))
     return Error{ErrorCode::kUsage, "--yes asks nobody, and --browser asks on its page"};
   if (!relay && !invocation.has("out")) {

@@ -71,8 +71,8 @@ Status streamResource(Invocation& invocation, const std::string& hex, const Tran
   request.target = pathOf("/v1/resources", hex, "/content");
   BELAY_ASSIGN(request.timeout, invocation.duration("timeout", std::chrono::hours{1}));
   const Status streamed = invocation.stream(request, sink);
-  const bool unreachable = !streamed && streamed.error().code == ErrorCode::kDaemonUnreachable;
-  return unreachable ? streamLocally(invocation, hex, sink) : streamed;
+  const bool away = !streamed && invocation.isAway(streamed.error());
+  return away ? streamLocally(invocation, hex, sink) : streamed;
 }
 
 Result<Viewer> viewerNamed(const std::string& name) {

@@ -59,8 +59,9 @@ class RunFollower {
 /// otherwise than well, and without an end `meta.timed_out` is set.
 base::Result<api::Envelope> endOfRun(Invocation& invocation, const std::string& run, bool ended);
 
-/// One line per event: "+1.2 s  build  succeeded in 1.1 s".
-std::unique_ptr<RunView> makeLineView(const Style& style,
+/// One line per event: "+1.2 s  build  succeeded in 1.1 s". `place` stands in the commands that
+/// answer waits: the flags that say which daemon.
+std::unique_ptr<RunView> makeLineView(const Style& style, std::string place,
                                       std::function<void(std::string_view)> write);
 /// A table that is drawn again with each event, in place, and fits the terminal that `console` is.
 std::unique_ptr<RunView> makeLiveView(bool color, std::function<void(std::string_view)> write,

@@ -19,14 +19,15 @@ std::string summaryOf(const engine::WaitOpened& wait) {
   return request ? shown(request->text("summary")) : "";
 }
 
-std::string commandFor(const engine::WaitOpened& wait) {
+/// `place`: the flags that say which daemon.
+std::string commandFor(const engine::WaitOpened& wait, const std::string& place) {
   switch (wait.kind) {
     case flow::WaitKind::kApproval:
-      return "belay approve " + wait.wait.str();
+      return "belay " + place + "approve " + wait.wait.str();
     case flow::WaitKind::kCallback:
-      return "belay callback " + wait.wait.str();
+      return "belay " + place + "callback " + wait.wait.str();
     case flow::WaitKind::kEvent:
-      return "belay event emit " + shown(wait.eventName);
+      return "belay " + place + "event emit " + shown(wait.eventName);
     default:
       return "";
   }
@@ -35,7 +36,7 @@ std::string commandFor(const engine::WaitOpened& wait) {
 /// Says one event in words; empty for what nobody wants to read.
 class Words {
  public:
-  explicit Words(const Style& style) : style_(style) {}
+  Words(const Style& style, const std::string& place) : style_(style), place_(place) {}
 
   std::string operator()(const engine::RunCreated& e) const {
     return "run of " + shown(e.slug) + " started by " + shown(e.startedBy);
@@ -59,7 +60,7 @@ class Words {
     std::string out =
         name(e.key) + style_.status("waiting") + " for " + std::string(flow::waitKindName(e.kind));
     if (const std::string summary = summaryOf(e); !summary.empty()) out += ": " + summary;
-    if (const std::string command = commandFor(e); !command.empty()) out += "  → " + command;
+    if (const std::string command = commandFor(e, place_); !command.empty()) out += "  → " + command;
     return out;
   }
   std::string operator()(const engine::WaitResolved& e) const {
@@ -124,15 +125,17 @@ class Words {
     return shown(key.path) + (key.visit > 1 ? " #" + std::to_string(key.visit) : "") + "  ";
   }
   const Style& style_;
+  const std::string& place_;
 };
 
 class LineView final : public RunView {
  public:
-  LineView(const Style& style, Write write) : style_(style), write_(std::move(write)) {}
+  LineView(const Style& style, std::string place, Write write)
+      : style_(style), place_(std::move(place)), write_(std::move(write)) {}
 
   void event(const std::string&, const engine::Event& event, const engine::RunState& state,
              const api::RunHistory&) override {
-    const std::string words = std::visit(Words(style_), event.body);
+    const std::string words = std::visit(Words(style_, place_), event.body);
     if (words.empty()) return;
     std::string since = "+" + lasting(event.atMs - state.createdAtMs);
     since.resize(std::max<std::size_t>(since.size(), 10), ' ');
@@ -144,6 +147,7 @@ class LineView final : public RunView {
 
  private:
   const Style style_;
+  const std::string place_;
   const Write write_;
 };
 
@@ -261,8 +265,8 @@ class LiveView final : public RunView {
 
 }  // namespace
 
-std::unique_ptr<RunView> makeLineView(const Style& style, Write write) {
-  return std::make_unique<LineView>(style, std::move(write));
+std::unique_ptr<RunView> makeLineView(const Style& style, std::string place, Write write) {
+  return std::make_unique<LineView>(style, std::move(place), std::move(write));
 }
 
 std::unique_ptr<RunView> makeRawView(Write write) {

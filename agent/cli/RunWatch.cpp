@@ -19,7 +19,7 @@ Result<api::Envelope> watch(Invocation& invocation) {
   else if (console.outIsTerminal())
     view = makeLiveView(invocation.style().color(), write, console, invocation.world().clock);
   else
-    view = makeLineView(invocation.style(), write);
+    view = makeLineView(invocation.style(), invocation.arguments().place, write);
   invocation.setStreamed();
   RunFollower follower(invocation, invocation.argument(0), *view);
   BELAY_ASSIGN(const bool ended, follower.follow(most));

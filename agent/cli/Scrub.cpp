@@ -48,8 +48,8 @@ Status addValue(Invocation& invocation, std::string_view name, const SecretValue
   if (value.size() < kShortValue && !invocation.has("force")) {
     return Error{ErrorCode::kInvalidArgument,
                  shown(std::string(name)) + " has less than " + std::to_string(kShortValue) +
-                     " bytes: it would be found where it is none",
-                 {"belay scrub --force, after a look at what it finds"}};
+                     " bytes: it would be found where it is none, so look at what it finds",
+                 {invocation.again(" --force")}};
   }
   if (!scrub::addForms(wanted.values, name, value)) {
     return Error{ErrorCode::kInvalidArgument,
@@ -185,8 +185,8 @@ Result<api::Envelope> run(Invocation& invocation) {
   auto journal = openJournal(*where, invocation.world().clock, !invocation.has("apply"));
   if (!journal) {
     if (journal.error().code != ErrorCode::kJournalLocked) return std::move(journal).error();
-    return Error{ErrorCode::kConflict, "the daemon holds the journal open",
-                 {"systemctl stop belay", "belay scrub"}};
+    return Error{ErrorCode::kConflict, "the daemon holds the journal open: stop it first",
+                 {invocation.stopCommand(), invocation.again()}};
   }
   Wanted wanted;
   BELAY_TRY(addSecrets(invocation, *where, wanted));
@@ -201,13 +201,13 @@ Result<api::Envelope> run(Invocation& invocation) {
     return Error{ErrorCode::kLimit,
                  "it is there " + std::to_string(scrub.toMask()) + " times, more than " +
                      std::to_string(kMany) + ": it may be more than a secret",
-                 {"belay scrub --dry-run", "belay scrub --apply --force"}};
+                 {invocation.again(" --force")}};
   }
   if (apply && scrub.names() > 0 && !invocation.has("force")) {
     return Error{ErrorCode::kInvalidArgument,
                  "it stands in the names of " + std::to_string(scrub.names()) +
                      " flows or steps, by which runs are found and go on",
-                 {"belay scrub --dry-run", "belay scrub --apply --force"}};
+                 {invocation.again(" --force")}};
   }
   if (apply) BELAY_TRY(scrub.perform(true));
   BELAY_TRY((*journal)->close());

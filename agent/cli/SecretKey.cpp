@@ -21,6 +21,8 @@ using vault::VaultKey;
 namespace {
 
 constexpr std::size_t kPassphraseBytesMax = 4096;
+constexpr std::chrono::seconds kDaemonWait{30};
+constexpr std::chrono::milliseconds kDaemonLook{20};
 constexpr Flag kRotateFlags[] = {
     {"to", 0, "KIND", "file (default): keys/vault.key; passphrase: keys/vault.pass"},
     {"key-file", 0, "FILE",
@@ -60,8 +62,8 @@ Result<api::Envelope> rotate(Invocation& invocation) {
   if (!lock) {
     if (lock.error().code != ErrorCode::kJournalLocked) return std::move(lock).error();
     return Error{ErrorCode::kConflict,
-                 "the daemon holds the vault open",
-                 {"systemctl stop belay", "belay secret rotate"}};
+                 "the daemon holds the vault open: stop it first",
+                 {invocation.stopCommand(), invocation.again()}};
   }
   const VaultKey key = vaultKeyOf(invocation, *where);
   std::optional<SecretValue> passphrase;
@@ -84,6 +86,26 @@ std::string printRotated(const Invocation& invocation, const Value& data) {
   return "the vault is sealed with a new key (" + data.text("key") + ")\n";
 }
 
+/// Between the server that waits for the passphrase and the API nobody answers: who has unlocked it
+/// goes on with what the daemon does.
+Result<api::Envelope> awaitDaemon(Invocation& invocation, api::Envelope unlocked) {
+  BELAY_ASSIGN(const auto most, invocation.duration("timeout", kDaemonWait));
+  const base::Clock& clock = invocation.world().clock;
+  const auto end = clock.sinceBoot() + most;
+  ApiRequest request;
+  request.target = "/v1/daemon";
+  while (true) {
+    auto answer = invocation.send(request);
+    if (answer && !(answer->error && answer->error->code == ErrorCode::kVaultLocked)) break;
+    if (clock.sinceBoot() >= end) {
+      unlocked.error = answer ? std::move(answer->error) : std::move(answer).error();
+      break;
+    }
+    invocation.world().sleep(kDaemonLook);
+  }
+  return unlocked;
+}
+
 Result<api::Envelope> unlock(Invocation& invocation) {
   Console& console = invocation.world().console;
   ApiRequest request;
@@ -99,7 +121,8 @@ Result<api::Envelope> unlock(Invocation& invocation) {
   auto answer = invocation.send(request);
   if (answer && answer->error && answer->error->code == ErrorCode::kHttpRoute)
     return Error{ErrorCode::kConflict, "the vault is open: nothing waits for a passphrase"};
-  return answer;
+  if (!answer || answer->error) return answer;
+  return awaitDaemon(invocation, std::move(*answer));
 }
 
 std::string printUnlocked(const Invocation&, const Value&) { return "the vault is open\n"; }
@@ -144,7 +167,8 @@ const Command kSecretUnlockCommand{
     "secret unlock",
     "",
     "give a waiting daemon the passphrase of its vault",
-    "From standard input, or asked for without being shown.",
+    "From standard input, or asked for without being shown. It ends when the daemon answers, or with "
+    "an error when that takes longer than --timeout (30s).",
     {},
     &unlock,
     &printUnlocked};

@@ -74,10 +74,6 @@ Value infoToJson(const vault::SecretInfo& secret) {
   return out;
 }
 
-bool isUnreachable(const Result<api::Envelope>& answer) {
-  return !answer && answer.error().code == ErrorCode::kDaemonUnreachable;
-}
-
 api::Envelope local(Value data) {
   api::Envelope out;
   out.data = std::move(data);
@@ -108,7 +104,7 @@ Result<api::Envelope> put(Invocation& invocation, const vault::SecretValue& valu
   request.body = std::string(value.reveal());
   request.contentType = "application/octet-stream";
   auto answer = invocation.send(request);
-  if (!isUnreachable(answer)) return answer;
+  if (answer || !invocation.isAway(answer.error())) return answer;
   BELAY_ASSIGN(const LocalVault found, openVault(invocation, answer.error()));
   BELAY_ASSIGN(const vault::SecretInfo info, found.vault->set(invocation.argument(0), value));
   Value data;
@@ -127,7 +123,7 @@ Result<api::Envelope> list(Invocation& invocation) {
   ApiRequest request;
   request.target = "/v1/secrets";
   auto answer = invocation.send(request);
-  if (!isUnreachable(answer)) return answer;
+  if (answer || !invocation.isAway(answer.error())) return answer;
   BELAY_ASSIGN(const LocalVault found, openVault(invocation, answer.error()));
   json::Array secrets;
   for (const vault::SecretInfo& info : found.vault->list()) secrets.push_back(infoToJson(info));
@@ -184,7 +180,7 @@ Result<api::Envelope> remove(Invocation& invocation) {
   request.target = pathOf("/v1/secrets", invocation.argument(0));
   request.body = json::print(body);
   auto answer = invocation.send(request);
-  if (!isUnreachable(answer)) return answer;
+  if (answer || !invocation.isAway(answer.error())) return answer;
   // Without a daemon nobody says who uses it.
   if (!invocation.has("force")) return answer;
   BELAY_ASSIGN(const LocalVault found, openVault(invocation, answer.error()));

@@ -36,11 +36,6 @@ constexpr Flag kTrustFlags[] = {
     kTokenFileFlag,
     kCaFileFlag};
 
-Result<RelayCalls> openRelay(const Invocation& invocation) {
-  if (!invocation.has("relay")) return Error{ErrorCode::kUsage, "--relay URL is missing"};
-  return RelayCalls::open(invocation);
-}
-
 /// Content of the release that a pin names, whichever way it lies in the file.
 Result<std::string> readRelease(const Invocation& invocation, const Pin& pin) {
   const std::string path = invocation.flag("release");
@@ -74,7 +69,7 @@ Result<api::Envelope> sendPin(Invocation& invocation) {
   }
   BELAY_ASSIGN(Described described, describe(statement));
   BELAY_ASSIGN(const Pin pin, Pin::parse(statement.unverifiedPayload()));
-  BELAY_ASSIGN(const RelayCalls relay, openRelay(invocation));
+  BELAY_ASSIGN(const RelayCalls relay, RelayCalls::open(invocation, "release"));
   const bool withRelease = invocation.has("release");
   if (withRelease) {
     // First, so that no host is told of a release that is not there.
@@ -117,7 +112,7 @@ Result<api::Envelope> sendTrust(Invocation& invocation) {
     }
     body.set("root", root.lines());
   }
-  BELAY_ASSIGN(const RelayCalls relay, openRelay(invocation));
+  BELAY_ASSIGN(const RelayCalls relay, RelayCalls::open(invocation, "release"));
   BELAY_ASSIGN(const Value taken, relay.send("POST", card ? "/v1/cards" : "/v1/rosters", body));
   return sent(invocation, std::move(described), taken);
 }

@@ -181,7 +181,7 @@ Result<SignedStatement> readStatement(const Invocation& invocation, const std::s
 
 Status writeNew(const std::string& path, std::string_view content, unsigned mode) {
   if (base::fileExists(path)) {
-    return Error{ErrorCode::kConflict, path + " is there already", {"name another file"}};
+    return Error{ErrorCode::kConflict, path + " is there already: name another file"};
   }
   return base::writeFileDurably(path, content, mode);
 }

@@ -1,5 +1,9 @@
 #include "agent/cli/SocketTransport.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <utility>
 
 #include "common/base/Files.h"
@@ -64,10 +68,23 @@ class SocketTransport final : public Transport {
   Error explain(const http::ClientFailure& failure) const {
     if (failure.error.code != ErrorCode::kConnect || failure.sent) return failure.error;
     const bool there = base::fileExists(socket_);
+    if (::faccessat(AT_FDCWD, socket_.c_str(), W_OK, AT_EACCESS) != 0 && errno == EACCES)
+      return closed(there);
     return Error{ErrorCode::kDaemonUnreachable,
                  there ? "no daemon answers at " + socket_ + ": " + failure.error.message
                        : "no daemon runs: there is no socket " + socket_,
-                 {"belay daemon", "systemctl start belay", "belay doctor"}};
+                 {"systemctl start belay", "belay daemon", "belay doctor"}};
+  }
+
+  /// It may run or not: this user is not let near.
+  Error closed(bool there) const {
+    const std::string who = "uid " + std::to_string(::geteuid()) + " may not ";
+    return Error{ErrorCode::kPermission,
+                 there ? who + "use the socket " + socket_ +
+                             ": api.operators and api.readers of the daemon's settings say who may"
+                       : who + "enter the folder of the socket " + socket_ +
+                             "; its owner lets others in by chmod 711",
+                 {"namei -l " + socket_}};
   }
 
   const std::string socket_;

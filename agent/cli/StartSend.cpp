@@ -65,13 +65,14 @@ struct OfferedHost {
   Offer offer;
 };
 
-Result<HostBelief> beliefOf(const Invocation& invocation, const Value& dossier) {
+/// `relaysCard` where --card gives none.
+Result<HostBelief> beliefOf(const Invocation& invocation, const std::string& relaysCard) {
   const std::string on = invocation.flag("on");
   const bool thumbprint = statement::isThumbprint(on);
   const bool byCard = invocation.has("card") || invocation.has("roster");
   // Whoever writes the thumbprint knows the host.
   if (thumbprint && !byCard) return HostBelief{on, "", std::nullopt};
-  BELAY_ASSIGN(HostBelief belief, believeHost(invocation, dossier.text("card")));
+  BELAY_ASSIGN(HostBelief belief, believeHost(invocation, relaysCard));
   if (invocation.has("host") && invocation.flag("host") != belief.host) {
     return Error{ErrorCode::kHostUnknown, "the card is of host " + belief.host +
                                               ", and --host is " + shown(invocation.flag("host"))};
@@ -81,8 +82,8 @@ Result<HostBelief> beliefOf(const Invocation& invocation, const Value& dossier) 
                                             belief.host + ", not of " + shown(on)};
 }
 
-Result<OfferedHost> believeOffer(const Invocation& invocation, const Value& dossier) {
-  BELAY_ASSIGN(const HostBelief belief, beliefOf(invocation, dossier));
+Result<OfferedHost> believeOffer(const Invocation& invocation, const Value& dossier,
+                                 const HostBelief& belief) {
   BELAY_ASSIGN(P256PublicKey key, hostKeyOf(dossier, belief));
   if (dossier.text("offer").empty()) {
     return Error{ErrorCode::kNotFound,
@@ -101,13 +102,38 @@ Result<OfferedHost> believeOffer(const Invocation& invocation, const Value& doss
   return OfferedHost{std::move(key), belief.label, offer.document()};
 }
 
-Result<Value> dossierOf(const Invocation& invocation, const std::optional<RelayCalls>& relay) {
-  if (relay) return relay->get(pathOf("/v1/hosts", invocation.flag("on")));
+Result<Value> dossierOf(const Invocation& invocation, const std::optional<RelayCalls>& relay,
+                        const std::string& host) {
+  if (relay) {
+    auto dossier = relay->get(pathOf("/v1/hosts", host));
+    if (dossier || dossier.error().code != ErrorCode::kRelayHost) return dossier;
+    Error error = std::move(dossier).error();
+    error.actions = {"belay fleet hosts"};
+    for (const char* flag : {"relay", "token-file", "ca-file"}) {
+      if (!invocation.has(flag)) continue;
+      error.actions.front() += " --" + std::string(flag) + " " + invocation.flag(flag);
+    }
+    return error;
+  }
   BELAY_ASSIGN(const std::string text,
                readText(invocation, invocation.flag("offer"), kOfferBytesMax));
   auto dossier = json::parse(text);
   if (!dossier) return std::move(dossier).error().in(invocation.flag("offer"));
   return std::move(*dossier);
+}
+
+/// The host of --on. A card that is given here says which one that is; what the relay calls it does
+/// not count then.
+Result<OfferedHost> findHost(const Invocation& invocation,
+                             const std::optional<RelayCalls>& relay) {
+  if (invocation.has("card")) {
+    BELAY_ASSIGN(const HostBelief belief, beliefOf(invocation, ""));
+    BELAY_ASSIGN(const Value dossier, dossierOf(invocation, relay, belief.host));
+    return believeOffer(invocation, dossier, belief);
+  }
+  BELAY_ASSIGN(const Value dossier, dossierOf(invocation, relay, invocation.flag("on")));
+  BELAY_ASSIGN(const HostBelief belief, beliefOf(invocation, dossier.text("card")));
+  return believeOffer(invocation, dossier, belief);
 }
 
 Result<std::int64_t> notAfter(const Invocation& invocation) {
@@ -176,6 +202,21 @@ Result<std::optional<StartReceipt>> awaitReceipt(const Invocation& invocation,
   }
 }
 
+/// The receipt has the code alone; what can be told from here is.
+Error refusedBy(const Invocation& invocation, const Start& start, const std::string& code) {
+  Error out{base::errorFromText(code).value_or(ErrorCode::kStartRefused),
+            "the host has refused the start: " + code,
+            {"belay explain " + code}};
+  if (out.code != ErrorCode::kStartExpired) return out;
+  out.message += start.notAfterMs > invocation.nowMs()
+                     ? "; it ends at " + base::formatInstant(start.notAfterMs) +
+                           ", later than starts.expires of the host's policy (24h) lets it, or the "
+                           "host's clock is wrong"
+                     : "; it had ended at " + base::formatInstant(start.notAfterMs) +
+                           " when the host took it";
+  return out;
+}
+
 Result<api::Envelope> handIn(const Invocation& invocation, const RelayCalls& relay,
                              const OfferedHost& host, const Start& start,
                              const SignedStatement& statement, std::string sealed, Value data) {
@@ -191,11 +232,10 @@ Result<api::Envelope> handIn(const Invocation& invocation, const RelayCalls& rel
     out.meta.set("timed_out", true);
   } else {
     data.set("outcome", statement::startOutcomeName(receipt->outcome)).set("run", receipt->run);
-    if (receipt->outcome == StartReceipt::Outcome::kRefused) {
-      out.error = Error{base::errorFromText(receipt->code).value_or(ErrorCode::kStartRefused),
-                        "the host has refused the start: " + receipt->code};
-    }
+    if (receipt->outcome == StartReceipt::Outcome::kRefused)
+      out.error = refusedBy(invocation, start, receipt->code);
     if (receipt->outcome == StartReceipt::Outcome::kSkipped) {
+      data.set("skipped", true);
       out.error = Error{ErrorCode::kStartSkipped,
                         "the host has started nothing: other runs of the flow have not ended "
                         "(on_conflict: skip)"};
@@ -223,26 +263,14 @@ Status checkFlags(const Invocation& invocation) {
                  "--idempotency-key is empty: a start without one begins a run each time",
                  {"look where its text comes from (a variable that is not set)"}};
   }
-  return {};
-}
-
-Result<std::optional<RelayCalls>> relayOf(const Invocation& invocation) {
-  std::optional<RelayCalls> relay;
-  if (!invocation.has("relay")) {
-    if (invocation.has("offer") && invocation.has("out")) return relay;
-    return Error{ErrorCode::kUsage, "--relay URL is missing, or --offer FILE and --out FILE"};
-  }
-  auto opened = RelayCalls::open(invocation);
-  if (!opened) return std::move(opened).error();
-  relay.emplace(std::move(*opened));
-  return relay;
+  if (invocation.has("relay") || (invocation.has("offer") && invocation.has("out"))) return {};
+  return Error{ErrorCode::kUsage, "--relay URL is missing, or --offer FILE and --out FILE"};
 }
 
 Result<api::Envelope> start(Invocation& invocation) {
   BELAY_TRY(checkFlags(invocation));
-  BELAY_ASSIGN(const std::optional<RelayCalls> relay, relayOf(invocation));
-  BELAY_ASSIGN(const Value dossier, dossierOf(invocation, relay));
-  BELAY_ASSIGN(const OfferedHost host, believeOffer(invocation, dossier));
+  BELAY_ASSIGN(const std::optional<RelayCalls> relay, RelayCalls::openNamed(invocation, "starter"));
+  BELAY_ASSIGN(const OfferedHost host, findHost(invocation, relay));
   BELAY_ASSIGN(const Start start, makeStart(invocation, host));
   BELAY_ASSIGN(const crypto::P256PrivateKey key, openSigningKey(invocation));
   BELAY_ASSIGN(const SignedStatement statement, signFirst(key, Start::kTyp, start.print()));
@@ -266,6 +294,8 @@ std::string print(const Invocation& invocation, const Value& data) {
   if (!data.text("file").empty())
     return "wrote the start of " + data.text("flow") + ", sealed for host " + data.text("host") +
            ", to " + shown(data.text("file")) + "\n";
+  // Refused or skipped, which the error says.
+  if (data.text("run").empty() && data.find("outcome")) return "";
   if (data.text("run").empty())
     return "handed in as " + data.text("start") + "; the host has not answered yet\n";
   return "host " + data.text("host") + " has started run " +

@@ -27,6 +27,8 @@ constexpr Flag kFlags[] = {
 };
 
 Result<api::Envelope> makeCard(Invocation& invocation) {
+  // A card that is written and not sent would be in the way of the mended call.
+  BELAY_ASSIGN(const std::optional<RelayCalls> relay, RelayCalls::openNamed(invocation, "release"));
   BELAY_ASSIGN(crypto::P256PublicKey key, readPublicKeyFile(invocation.argument(0)));
   if (invocation.has("thumbprint") && invocation.flag("thumbprint") != key.thumbprint()) {
     return Error{ErrorCode::kKeyFile, invocation.argument(0) + " is key " + key.thumbprint() +
@@ -41,12 +43,11 @@ Result<api::Envelope> makeCard(Invocation& invocation) {
   BELAY_ASSIGN(card.counter, numberFlag(invocation, "counter", 1));
   card.createdMs = invocation.nowMs();
   BELAY_ASSIGN(api::Envelope out, writeDocument(invocation, card, invocation.argument(1)));
-  if (!invocation.has("relay")) return out;
-  BELAY_ASSIGN(const RelayCalls relay, RelayCalls::open(invocation));
+  if (!relay) return out;
   BELAY_ASSIGN(const auto statement, readStatement(invocation, invocation.argument(1)));
   Value body;
   body.set("statement", statement.lines());
-  BELAY_ASSIGN(const Value taken, relay.send("POST", "/v1/cards", body));
+  BELAY_ASSIGN(const Value taken, relay->send("POST", "/v1/cards", body));
   out.data.set("relay", invocation.flag("relay")).set("sent_to", taken.text("host"));
   return out;
 }

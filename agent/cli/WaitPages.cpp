@@ -23,12 +23,12 @@ std::string listOf(const Value& texts) {
   return out;
 }
 
-std::string artifactsOf(const Style& style, const Value& artifacts) {
+std::string artifactsOf(const Style& style, const Value& artifacts, const std::string& place) {
   Table table({"ARTIFACT", "SIZE", "TYPE", "LOOK AT IT"});
   for (const Value& artifact : artifacts.asArray()) {
     table.row({artifact.text("name"),
                base::formatBytes(static_cast<std::uint64_t>(artifact.integer("size"))),
-               artifact.text("media_type"), "belay resource cat " + artifact.text("ref")});
+               artifact.text("media_type"), "belay " + place + "resource cat " + artifact.text("ref")});
   }
   return table.empty() ? "" : "\n" + table.print(Style(style.color(), 0));
 }
@@ -174,7 +174,8 @@ std::string effectPage(const Style& style, const Value& request) {
   return out;
 }
 
-std::string waitPage(const Style& style, const Value& wait, std::int64_t nowMs) {
+std::string waitPage(const Style& style, const Value& wait, std::int64_t nowMs,
+                     const std::string& place) {
   std::string out = style.bold(wait.text("id")) + "  " + wait.text("kind") + "  " +
                     style.status(wait.text("status")) + "\n";
   if (!wait.text("summary").empty()) out += "  " + shown(wait.text("summary")) + "\n";
@@ -199,7 +200,7 @@ std::string waitPage(const Style& style, const Value& wait, std::int64_t nowMs) 
     if (const std::string effect = effectPage(style, *request); !effect.empty())
       out += "\n" + effect;
     if (const Value* artifacts = request->find("artifacts"); artifacts && artifacts->isArray()) {
-      out += artifactsOf(style, *artifacts);
+      out += artifactsOf(style, *artifacts, place);
     }
     if (const Value* form = request->find("form")) out += formOf(style, *form);
   }

@@ -12,7 +12,8 @@ base::Result<api::Envelope> showWait(Invocation& invocation) {
 
 std::string print(const Invocation& invocation, const json::Value& data) {
   const json::Value* wait = data.find("wait");
-  return wait ? waitPage(invocation.style(), *wait, invocation.nowMs()) : "";
+  if (!wait) return "";
+  return waitPage(invocation.style(), *wait, invocation.nowMs(), invocation.arguments().place);
 }
 
 }  // namespace

@@ -227,7 +227,7 @@ Status Runtime::retry(const RunId& id, const std::string& step, const std::strin
   if (state.code) {
     return Error{ErrorCode::kRunState,
                  "run " + id.str() + " is of a flow that is code, which has no step to go on from",
-                 {"start it again: belay flow run " + state.created.slug}};
+                 {"belay run replay " + id.str()}};
   }
   // What the failed step builds on is gone: only a person knows from where it makes sense again.
   if (step.empty() && !state.finished->compensated.empty()) {

@@ -18,7 +18,11 @@ using base::Status;
 
 namespace {
 
-constexpr std::string_view kBuiltIn = "the built-in policy";
+/// Whoever writes one has to allow in it what the built-in policy did.
+std::string missingFile(const std::string& file) {
+  return (file.empty() ? "a policy file" : file) +
+         " (there is none yet; where there is one, only its rules allow: belay docs policy)";
+}
 
 /// Families that change nothing outside of the journal.
 constexpr auto kInnerFamilies = std::to_array<std::string_view>(
@@ -202,18 +206,18 @@ Status Verdict::status() const {
   return Error{ErrorCode::kPolicyRefused, message + "; " + change};
 }
 
-Policy Policy::builtInForUser() {
+Policy Policy::builtInForUser(const std::string& file) {
   auto rules = std::make_shared<PolicyRules>();
-  rules->source = kBuiltIn;
+  rules->source = missingFile(file);
   rules->allRuns = rules->allHttp = rules->allAgents = rules->allReach = true;
   rules->allDb = rules->allSearch = true;
   rules->loopback = rules->privateNetworks = true;
   return Policy(std::move(rules));
 }
 
-Policy Policy::denyAll() {
+Policy Policy::denyAll(const std::string& file) {
   auto rules = std::make_shared<PolicyRules>();
-  rules->source = "a policy file (there is none)";
+  rules->source = missingFile(file);
   return Policy(std::move(rules));
 }
 

@@ -63,9 +63,10 @@ class Policy {
  public:
   /// Without a policy file, in user mode: all of run and agent, and http to all but link-local and
   /// metadata addresses.
-  static Policy builtInForUser();
+  /// `file`: where a policy of its own would be; named in refusals.
+  static Policy builtInForUser(const std::string& file = {});
   /// Without a policy file, in system mode: nothing that leaves the journal.
-  static Policy denyAll();
+  static Policy denyAll(const std::string& file = {});
   /// Only what `rules` allow. `source` is named in refusals.
   /// Errors: kSettingsInvalid with JSON Pointer and the nearest right key.
   static base::Result<Policy> parse(const json::Value& rules, std::string source,

@@ -63,23 +63,6 @@ Result<SecretValue> VaultKey::current(const SecretValue* passphrase, bool next) 
   return HostKeys(world_.folders).vaultKeyBytes();
 }
 
-Status VaultKey::check(const SecretValue& passphrase) const {
-  // A key that can be had is not enough: after a change that was cut the vault may be under the other.
-  Status last;
-  for (const bool next : {false, true}) {
-    if (next && !changing()) break;
-    const auto key = current(&passphrase, next);
-    if (!key) {
-      last = key.error();
-      continue;
-    }
-    const auto vault = openWith(*key);
-    if (vault) return {};
-    last = vault.error();
-  }
-  return last;
-}
-
 Result<std::unique_ptr<Vault>> VaultKey::openWith(const SecretValue& key) const {
   BELAY_ASSIGN(crypto::SealKey seal, crypto::SealKey::fromBytes(key.reveal()));
   return Vault::open(world_.vaultPath, std::move(seal), world_.clock, world_.random);

@@ -33,8 +33,6 @@ class VaultKey {
   explicit VaultKey(World world) : world_(std::move(world)) {}
 
   bool needsPassphrase() const;
-  /// Whether it is the right one.
-  base::Status check(const SecretValue& passphrase) const;
 
   struct Opened {
     std::unique_ptr<Vault> vault;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "common/base/Text.h"
 #include "common/base/Units.h"
 #include "relay/console/Desk.h"
 #include "relay/service/Administration.h"
@@ -43,7 +44,8 @@ Status checkRoom(const service::Settings& settings) {
   const std::uint64_t room = std::uint64_t{info.f_bavail} * info.f_frsize;
   if (room >= kRoomLeast) return {};
   return Error{ErrorCode::kDiskFull,
-               "there are " + base::formatBytes(room) + " left for " + settings.stateFolder};
+               "there are " + base::formatBytes(room) + " left for " + settings.stateFolder,
+               {"df -h " + settings.stateFolder}};
 }
 
 /// Collects findings: each check with what it says.
@@ -51,14 +53,8 @@ class Findings {
  public:
   void add(std::string_view check, const Status& status) {
     Value each;
-    each.set("check", check).set("ok", status.ok());
-    if (!status) {
-      each.set("code", base::errorText(status.error().code)).set("message", status.error().message);
-      json::Array actions;
-      for (const std::string& action : status.error().actions) actions.emplace_back(action);
-      each.set("actions", std::move(actions));
-      ++bad_;
-    }
+    each.set("check", check).set("ok", status.ok()).set("verdict", status ? "ok" : "fail");
+    if (!status) addError(each, status.error());
     list_.push_back(std::move(each));
   }
   Envelope take() {
@@ -72,6 +68,20 @@ class Findings {
   }
 
  private:
+  void addError(Value& each, const Error& error) {
+    const std::string code(base::errorText(error.code));
+    const std::string at = error.place.line ? ":" + std::to_string(error.place.line) + " " : " ";
+    each.set("code", code);
+    each.set("message", error.place.file.empty() ? error.message
+                                                 : error.place.file + at + error.message);
+    json::Array actions;
+    for (const std::string& action : error.actions) actions.emplace_back(action);
+    // What has no command of its own has a page.
+    if (actions.empty()) actions.emplace_back("belay explain " + code);
+    each.set("actions", std::move(actions));
+    ++bad_;
+  }
+
   json::Array list_;
   int bad_ = 0;
 };
@@ -98,9 +108,13 @@ Result<Envelope> examine(Invocation& invocation) {
 std::string print(const Value& data) {
   std::string out;
   for (const Value& each : data.find("checks")->asArray()) {
-    out += (each.flag("ok") ? "ok    " : "BAD   ") + each.text("check");
-    if (!each.flag("ok")) out += ": " + each.text("message") + " [" + each.text("code") + "]";
+    out += (each.flag("ok") ? "ok    " : "fail  ") + each.text("check");
+    if (!each.flag("ok"))
+      out += ": " + base::visible(each.text("message")) + " [" + each.text("code") + "]";
     out += "\n";
+    if (const Value* actions = each.find("actions"))
+      for (const Value& action : actions->asArray())
+        out += "      do: " + base::visible(action.asString()) + "\n";
   }
   return out;
 }

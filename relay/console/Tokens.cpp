@@ -20,7 +20,7 @@ constexpr Flag kNewFlags[] = {
      "host (enrols one host, once), release (hands in pins and releases), approver, bot (hand in "
      "decisions), starter (has flows started), operator (sees the fleet), metrics"},
     {"label", "TEXT", "whom it is for"},
-    {"expires", "DURATION", "how long it counts (24h for role host)"},
+    {"expires", "DURATION", "how long it counts: 30d (24h for role host; the others have to say it)"},
 };
 
 Result<Envelope> tokens(Invocation& invocation) {

@@ -125,10 +125,11 @@ class Mailbox {
   virtual base::Result<std::vector<HostRow>> hosts() = 0;
   /// With all that waits for it. False when there is none.
   virtual base::Result<bool> removeHost(std::string_view id) = 0;
-  /// What a registrar has signed about it, not believed by anybody here. False where a card with
-  /// this counter or a higher one is there. Errors: kRelayHost.
+  /// What a registrar has signed about it, not believed by anybody here. Its label takes the place
+  /// of the one of the enrolment: by that, starters name the host. False where a card with this
+  /// counter or a higher one is there. Errors: kRelayHost.
   virtual base::Result<bool> setCard(std::string_view id, std::int64_t counter,
-                                     std::string_view card) = 0;
+                                     std::string_view card, std::string_view label) = 0;
   /// Empty: there is none.
   virtual base::Result<std::string> card(std::string_view id) = 0;
   /// Whether the world takes it for connected, and when it was heard last, unless it is known to

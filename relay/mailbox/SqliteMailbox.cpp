@@ -225,10 +225,10 @@ Result<bool> SqliteMailbox::removeHost(std::string_view id) {
 }
 
 Result<bool> SqliteMailbox::setCard(std::string_view id, std::int64_t counter,
-                                    std::string_view card) {
+                                    std::string_view card, std::string_view label) {
   BELAY_ASSIGN(const std::optional<std::int64_t> host, number(id));
   if (!host) return Error{ErrorCode::kRelayHost, "there is no host " + std::string(id)};
-  BELAY_TRY(write(statements_->setCard, counter, card, *host));
+  BELAY_TRY(write(statements_->setCard, counter, card, *host, label));
   return database_->changes() > 0;
 }
 

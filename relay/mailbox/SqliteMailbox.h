@@ -42,7 +42,7 @@ class SqliteMailbox final : public Mailbox {
   base::Result<std::vector<HostRow>> hosts() override;
   base::Result<bool> removeHost(std::string_view id) override;
   base::Result<bool> setCard(std::string_view id, std::int64_t counter,
-                             std::string_view card) override;
+                             std::string_view card, std::string_view label) override;
   base::Result<std::string> card(std::string_view id) override;
   base::Status setConnected(std::string_view id, bool connected, std::int64_t seenMs) override;
   base::Result<OpenedSession> openSession(std::string_view id, std::string_view statement,

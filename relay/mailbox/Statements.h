@@ -28,7 +28,8 @@ struct SqliteMailbox::Statements {
         addHost(db, "add host",
                 "INSERT INTO hosts (id, jwk, label, created_ms, seen_ms, epoch, received, last_seq,"
                 " acked, queued, queued_bytes) VALUES (?,?,?,?,0,0,0,0,0,0,0)"
-                " ON CONFLICT (id) DO UPDATE SET label = excluded.label"),
+                " ON CONFLICT (id) DO UPDATE SET label ="
+                " CASE card WHEN '' THEN excluded.label ELSE label END"),
         host(db, "find host",
              "SELECT id, jwk, label, created_ms, seen_ms, epoch, received, last_seq, acked, queued,"
              " queued_bytes, connected FROM hosts WHERE id = ?"),
@@ -36,8 +37,8 @@ struct SqliteMailbox::Statements {
               "SELECT id, jwk, label, created_ms, seen_ms, epoch, received, last_seq, acked,"
               " queued, queued_bytes, connected FROM hosts ORDER BY label, id"),
         setCard(db, "set card",
-                "UPDATE hosts SET card_counter = ?1, card = ?2 WHERE number = ?3"
-                " AND card_counter < ?1"),
+                "UPDATE hosts SET card_counter = ?1, card = ?2, label = ?4 WHERE number = ?3"
+                " AND (card_counter < ?1 OR (card = ?2 AND label <> ?4))"),
         card(db, "read card", "SELECT card FROM hosts WHERE id = ?"),
         setConnected(db, "note a connection",
                      "UPDATE hosts SET connected = ?, seen_ms = max(seen_ms, ?) WHERE id = ?"),

@@ -86,6 +86,11 @@ Result<Value> removeToken(mailbox::Mailbox& mailbox, const std::string& prefix) 
   return out;
 }
 
+std::string newTokenCommand(std::string_view role) {
+  return "belay-relay tokens new --role " + std::string(role) +
+         (role == "host" ? "" : " --expires 30d");
+}
+
 Result<NewToken> makeToken(const Value& body, base::Random& random, std::int64_t nowMs) {
   BELAY_TRY(wire::checkMembers(body, "role label expires_s"));
   NewToken out;
@@ -103,7 +108,8 @@ Result<NewToken> makeToken(const Value& body, base::Random& random, std::int64_t
                                   out.row.role == "host" ? kHostTokenSeconds : 0));
   if (seconds == 0) {
     return Error{ErrorCode::kInvalidArgument,
-                 "a token of role " + out.row.role + " needs a time at which it expires"};
+                 "a token of role " + out.row.role + " needs a time at which it expires: --expires",
+                 {newTokenCommand(out.row.role)}};
   }
   out.row.createdMs = nowMs;
   out.row.expiresMs = nowMs + seconds * kMsOfSecond;

@@ -33,6 +33,8 @@ struct NewToken {
   mailbox::TokenRow row;
   std::string secret;  ///< Shown once: nothing keeps it.
 };
+/// What makes a token of this role, for whoever has none.
+std::string newTokenCommand(std::string_view role);
 /// From {"role","label","expires_s"}. Errors: kInvalidArgument.
 base::Result<NewToken> makeToken(const json::Value& body, base::Random& random, std::int64_t nowMs);
 /// {"token","role","secret","expires_at"}

@@ -207,19 +207,20 @@ void takeCard(Context& context, http::ServerRequest&& request, http::Responder r
   struct Card {
     std::string host;
     std::int64_t counter = 0;
-    std::string text;
+    std::string text, label;
   };
   auto read = [&]() -> Result<Card> {
     BELAY_ASSIGN(const auto statement,
                  statementIn(request, statement::Card::kTyp, "only cards of hosts are kept here"));
-    // Only to know whose it is.
+    // Only to know whose it is, and what people call it.
     BELAY_ASSIGN(const auto card, statement::Card::parse(statement.unverifiedPayload()));
-    return Card{card.host(), card.counter, statement.lines()};
+    return Card{card.host(), card.counter, statement.lines(), card.label};
   }();
   if (!read) return responder.send(errorResponse(read.error()));
   context.store.post(
       std::move(responder), [card = std::move(*read)](Mailbox& mailbox) -> Result<Outcome> {
-        BELAY_ASSIGN(const bool fresh, mailbox.setCard(card.host, card.counter, card.text));
+        BELAY_ASSIGN(const bool fresh,
+                     mailbox.setCard(card.host, card.counter, card.text, card.label));
         if (!fresh) {
           BELAY_ASSIGN(const std::string there, mailbox.card(card.host));
           if (there != card.text) {

@@ -9,6 +9,7 @@
 
 #include "common/wire/Body.h"
 #include "common/wire/Protocol.h"
+#include "relay/service/Administration.h"
 #include "relay/service/Forwarded.h"
 #include "relay/service/Responses.h"
 
@@ -172,12 +173,13 @@ class Authorizer {
     const std::string role = context_.credentials.roleOf(who, context_.clock.wallMs());
     if (role == wanted || (!role.empty() && role == also)) return std::nullopt;
     if (!role.empty()) {
-      return Error{ErrorCode::kRelayRole, "a token of role " + std::string(wanted) +
-                                              " is wanted, this one is of role " + role};
+      return Error{ErrorCode::kRelayRole,
+                   "a token of role " + std::string(wanted) + " is wanted, this one is of role " + role,
+                   {newTokenCommand(wanted)}};
     }
     return Error{ErrorCode::kRelayCredential,
                  "a token of role " + std::string(wanted) + " is wanted in Authorization",
-                 {"belay-relay tokens new --role " + std::string(wanted)}};
+                 {newTokenCommand(wanted)}};
   }
 
   std::optional<Error> count(Rate rate, const std::string& who) {

@@ -20,6 +20,13 @@ def test_an_approval_with_a_form():
         run = host.start_run(asking(timeout="1h"))
         wait = host.open_wait(run)
         check.equal("Go on?", wait["summary"])
+        # What answers it is said with the flags that lead to this daemon.
+        place = "belay --user --config " + host.config + " "
+        shown = host.cli("wait", "show", wait["id"])
+        check.equal([place + "approve " + wait["id"], place + "reject " + wait["id"]], shown.data["wait"]["actions"])
+        check.has(host.cli("wait", "show", wait["id"], json_out=False).out, "  " + place + "reject " + wait["id"])
+        check.has(host.cli("run", "watch", run, "--timeout", "1s", json_out=False).out, "→ " + place + "approve " + wait["id"])
+        check.has(host.cli("link", "status", json_out=False).out, place + "link enrol URL")
         wrong = host.cli("approve", wait["id"])
         check.equal(2, wrong.code, str(wrong))
         check.equal("BLY-SCHEMA-VIOLATION", wrong.error["code"])

@@ -76,6 +76,9 @@ def test_no_edit_is_lost():
         for words in ((), ("--if-draft", first)):
             error = refused("BLY-FLOW-DRAFT-CHANGED", 1, host.cli("flow", "push", theirs, *words))
             check.has(error["message"], second)
+            place = "belay --user --config " + host.config + " "
+            check.equal([place + "flow diff gate --from draft --to " + theirs, place + "flow push " + theirs + " --if-draft " + second],
+                        error["actions"])
         check.equal(gate("more"), host.cli("flow", "draft", "gate", json_out=False).out)
         diff = host.cli("flow", "diff", "gate", "--from", "draft", "--to", theirs, json_out=False).out
         check.has(diff, "-    set: {said: more}\n+    set: {said: theirs}\n")
@@ -141,7 +144,9 @@ def test_an_export_becomes_the_same_release_elsewhere():
         ok(host.cli("flow", "promote", "gate", "2"))
         path = host.folder + "/gate.json"
         ok(host.cli("flow", "export", "gate", path))
-        refused("BLY-CONFLICT", 1, host.cli("flow", "export", "gate", path))
+        again = host.cli("flow", "export", "gate", path)
+        refused("BLY-CONFLICT", 1, again)
+        check.equal("belay --user --config %s flow export gate %s --force" % (host.config, path), again.error["actions"][0])
         made = ok(other.cli("flow", "import", path))
         check.equal(1, made["release"]["number"])
         check.equal("two", made["release"]["note"])

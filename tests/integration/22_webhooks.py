@@ -120,6 +120,8 @@ def test_standard_webhooks_and_tokens():
             check.equal(200, send(name, b"{}", good)[0], name)
         status, envelope = send("open", b"{}", {})
         check.equal((403, "BLY-POLICY-REFUSED"), (status, envelope["error"]["code"]))
+        # Nobody can edit a built-in policy: the file is named that would stand in its place.
+        check.has(envelope["error"]["actions"][0], "webhook.unauthenticated in " + host.folder + "/policy.yaml (there is none yet")
         check.equal(4, len(runs(host)))
         check.lacks(host.log(), "t0ken")
 

@@ -47,6 +47,20 @@ def test_init_says_how_the_daemon_of_the_system_starts():
     check.has(installed("$BELAY init", users=False), "  belay daemon\n")
 
 
+def test_systemctl_is_advised_for_the_daemon_of_the_system_alone():
+    said = installed("""
+        folders; $BELAY init > /dev/null; $BELAY --config /run/apart/belay.yaml init > /dev/null
+        for place in "" "--user" "--config /run/apart/belay.yaml" "--socket /run/none"; do
+          echo "[$place]"; HOME=/run/home $BELAY $place secret unlock < /dev/null
+        done""")
+    _, system, user, apart, socket = said.split("error: ")
+    check.has(system, "try: systemctl start belay\n       belay daemon\n")
+    check.has(user, "try: belay --user daemon\n")
+    check.has(apart, "try: belay --config /run/apart/belay.yaml daemon\n")
+    check.has(socket, "try: belay --socket /run/none doctor\n")
+    check.equal(1, said.count("systemctl"))
+
+
 def test_root_as_the_daemon_leaves_the_folder_of_the_service_as_it_was():
     said = installed("""
         folders; $BELAY init > /dev/null; ls -lAR /var/lib/belay > /run/before

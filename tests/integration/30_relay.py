@@ -262,10 +262,26 @@ def test_what_keeps_a_relay_from_serving_is_said():
         done = relay.cli("doctor")
         check.equal("BLY-DOCTOR", done.error.get("code"), str(done))
         check.equal(["certificate"], [c["check"] for c in done.data["checks"] if not c["ok"]])
+        check.equal(["certificate"], [c["check"] for c in done.data["checks"] if c["verdict"] == "fail" and c["actions"]])
+        said = relay.cli("doctor", json_out=False).out
+        check.has(said, "fail  certificate: ")
+        check.has(said, "      do: belay")
         relay.write("relay.yaml", "relay: {url: https://a.test}\ntls: {kye: /x}\n")
         done = relay.cli("serve")
         check.equal(3, done.code, str(done))
         check.has(done.error["message"], "did you mean")
+
+
+def test_what_makes_a_token_is_said_with_its_end():
+    with relays.Relay() as relay:
+        done = relay.cli("tokens", "new", "--role", "starter")
+        check.equal("BLY-INVALID-ARGUMENT", done.error.get("code"), str(done))
+        check.has(done.error["message"], "--expires")
+        check.equal("starter", relay.cli(*done.error["actions"][0].split()[1:]).data["role"])
+        relay.start()
+        for token, code in (("none", "BLY-RELAY-CREDENTIAL"), (relay.token("operator"), "BLY-RELAY-ROLE")):
+            error = relay.request("POST", "/v1/starts", {}, bearer=token)[1]["error"]
+            check.equal((code, "belay-relay tokens new --role starter --expires 30d"), (error["code"], error["actions"][0]))
 
 
 def test_closed_descriptors_are_not_those_of_its_files():

@@ -258,7 +258,7 @@ def test_the_host_works_on_without_a_relay_and_catches_up():
             belay.eventually(lambda: state(host)[0]["phase"] == "waiting", what="a lost link")
             check.equal(5, state(host)[1]["outbox"])
             check.equal("BLY-CONNECT", state(host)[0]["last_error"]["code"])
-            check.equal(("warn", "belay explain BLY-CONNECT"), examined(host))
+            check.equal(("warn", "belay --user --config %s explain BLY-CONNECT" % host.config), examined(host))
             # The daemon may end and begin meanwhile.
             host.stop()
             check.equal("info", examined(host)[0])

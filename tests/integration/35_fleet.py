@@ -218,13 +218,20 @@ def test_a_start_over_a_relay():
         roster = ("--root", company.root, "--root-digest", company.digest, "--roster", company.roster)
         refused("BLY-HOST-UNKNOWN", sam.start(on=label))
         refused("BLY-HOST-UNKNOWN", sam.start(*roster, on=label))
-        for counter, named in ((1, "another"), (2, label)):
-            with open(company.card(named, counter), encoding="ascii") as file:
-                card = {"statement": file.read()}
-            check.equal(202, relay.request("POST", "/v1/cards", card, bearer=relay.token("release"))[0])
-            answer = sam.start(*roster, on=label)
-            check.equal("accepted" if named == label else "BLY-HOST-UNKNOWN",
-                        answer.data.get("outcome") if answer.code == 0 else answer.error["code"])
+        # A card that is given says by itself which host it is, whatever the relay calls it.
+        card = company.card("web-1")
+        for on, code in (("web-1", ""), (company.thumbprint, ""), (label, "BLY-HOST-UNKNOWN"), ("A" * 43, "BLY-HOST-UNKNOWN")):
+            answer = sam.start(*roster, "--card", card, on=on)
+            check.equal(code, answer.error.get("code", ""), str(answer))
+        refused("BLY-RELAY-HOST", sam.start(*roster, on="web-1"), 8)
+        # And one that the relay has: its label is what starters call the host.
+        with open(card, encoding="ascii") as file:
+            check.equal(202, relay.request("POST", "/v1/cards", {"statement": file.read()}, bearer=relay.token("release"))[0])
+        check.equal("accepted", ok(sam.start(*roster, on="web-1"))["outcome"])
+        check.equal("web-1", ok(sam.cli("fleet", "flows", *sam.words))["flows"][0]["label"])
+        answer = sam.start(*roster, on=label)
+        refused("BLY-RELAY-HOST", answer, 8)
+        check.equal(0, sam.cli(*answer.error["actions"][0].split()[1:]).code)
         # The relay has nothing of it that could be read.
         relay.kill()
         with open(os.path.join(relay.folder, "state", "relay.db"), "rb") as file:
@@ -244,6 +251,36 @@ def test_words_that_contradict_each_other_start_nothing():
         check.equal("accepted", ok(sam.start("--host", company.thumbprint))["outcome"])
 
 
+def test_a_refusal_is_not_taken_for_pending():
+    with linked() as (_, host, company, sam):
+        answer = sam.start("--not-after", "3h")
+        refused("BLY-START-EXPIRED", answer)
+        check.has(answer.error["message"], "starts.expires")
+        check.equal("belay explain BLY-START-EXPIRED", answer.error["actions"][0])
+        done = subprocess.run([belay.BINARY, "start", "gate", "--on", company.thumbprint, "--not-after", "3h", *sam.words,
+                               *company.by("sam")], capture_output=True, text=True, timeout=60, check=False,
+                              stdin=subprocess.DEVNULL, env={"HOME": sam.folder, "PATH": os.environ["PATH"]})
+        check.equal((7, ""), (done.returncode, done.stdout))
+        check.equal([], runs(host))
+
+
+def test_a_card_is_not_written_without_a_token():
+    with linked() as (relay, host, company, sam):
+        host.write("empty", "")
+        out = company.path("sent.jws")
+        words = ("trust", "card", company.path("host.pub"), out, "--fleet", company.digest, "--label", "web-1",
+                 *company.by("reg"), "--relay", relay.url, "--ca-file", relay.ca)
+        for more, says in (((), "--token-file FILE is missing"), (("--token-file", host.folder + "/empty"), "is empty")):
+            answer = host.cli(*words, *more)
+            refused("BLY-USAGE", answer, 2)
+            check.has(answer.error["message"], says)
+            check.equal(False, os.path.exists(out))
+        # What is advised makes a token that does.
+        made = relay.cli(*answer.error["actions"][0].split()[1:])
+        host.write("token", ok(made)["secret"] + "\n")
+        ok(host.cli(*words, "--token-file", host.folder + "/token"))
+
+
 def test_a_skip_is_said():
     with linked() as (_, host, company, sam):
         text = flow("two", "concurrency: {limit: 1, on_conflict: skip}\n").replace(
@@ -252,7 +289,7 @@ def test_a_skip_is_said():
         belay.eventually(lambda: sam.start("--any-release").data.get("outcome") == "accepted", what="the first run")
         answer = sam.start("--any-release")
         refused("BLY-START-SKIPPED", answer, 1)
-        check.equal("skipped", answer.data["outcome"])
+        check.equal(("skipped", True), (answer.data["outcome"], answer.data["skipped"]))
         check.equal(1, len(runs(host)))
 
 

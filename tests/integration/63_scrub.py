@@ -84,6 +84,8 @@ def test_a_value_is_taken_out_of_everything():
         ref = stdout_of(host, shown)
         check.equal(0, host.cli("secret", "set", "LEAKED", stdin=VALUE).code)
         refused = host.cli("scrub", "LEAKED")
+        place = "belay --user --config " + host.config + " "
+        check.equal(["kill %d" % host.daemon.pid, place + "scrub LEAKED"], refused.error["actions"])
         check.equal("BLY-CONFLICT", refused.error["code"], str(refused))
         host.stop()
         before = hits(host.state)

@@ -188,15 +188,18 @@ TEST(EventContract, anEndpointGoesWithAllThatItHolds) {
 TEST(EventContract, ofTheCardsOfAHostTheHighestCounts) {
   host("h");
   STRCMP_EQUAL("", store->card("h")->c_str());
-  CHECK(*store->setCard("h", 2, "two"));
-  CHECK(!*store->setCard("h", 2, "other"));
-  CHECK(!*store->setCard("h", 1, "one"));
+  CHECK(*store->setCard("h", 2, "two", "web-2"));
+  CHECK(!*store->setCard("h", 2, "two", "web-2"));
+  CHECK(!*store->setCard("h", 2, "other", "web-3"));
+  CHECK(!*store->setCard("h", 1, "one", "web-1"));
   CHECK(store->commit().ok());
   reopen();
   STRCMP_EQUAL("two", store->card("h")->c_str());
-  CHECK(*store->setCard("h", 3, "three"));
+  STRCMP_EQUAL("web-2", (*store->host("h"))->label.c_str());
+  LONGS_EQUAL(1, store->offersOf("web-2")->size());
+  CHECK(*store->setCard("h", 3, "three", "web-3"));
   STRCMP_EQUAL("three", store->card("h")->c_str());
-  LONGS_EQUAL(int(ErrorCode::kRelayHost), int(store->setCard("x", 1, "one").error().code));
+  LONGS_EQUAL(int(ErrorCode::kRelayHost), int(store->setCard("x", 1, "one", "x").error().code));
 }
 
 TEST(EventContract, whetherAHostIsConnectedIsKept) {

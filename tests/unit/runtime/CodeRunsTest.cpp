@@ -125,8 +125,9 @@ TEST(CodeRuns, aFailureThatNobodyCatchesFailsTheRun) {
   host.fail(attempt("a"), FailureClass::kExitCode);
   STRCMP_EQUAL("failed", host.status(run).c_str());
   STRCMP_EQUAL("a", host.state(run).finished->failedStep.c_str());
-  CHECK(TestRuntime::failedWith(host.tell([&](Runtime& on) { return on.retry(run, "", "me"); }),
-                                ErrorCode::kRunState));
+  const auto refused = host.tell([&](Runtime& on) { return on.retry(run, "", "me"); });
+  CHECK(TestRuntime::failedWith(refused, ErrorCode::kRunState));
+  STRCMP_EQUAL(("belay run replay " + run.str()).c_str(), refused.error().actions[0].c_str());
 }
 
 TEST(CodeRuns, optionsOfStepsHold) {
