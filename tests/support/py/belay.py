@@ -146,6 +146,10 @@ class Host:
             file.write(text if isinstance(text, str) else json.dumps(text, indent=1))
         return path
 
+    def gate(self, name="go"):
+        """Words for a script: it goes on once the test has written this file, or is over."""
+        return "until [ -e %s/%s ] || [ ! -e %s ]; do sleep 0.02; done" % (self.folder, name, self.folder)
+
     def write_settings(self, settings):
         settings = json.loads(json.dumps(settings))
         settings.setdefault("state", {}).setdefault("folder", self.state)
