@@ -148,10 +148,11 @@ def test_a_killed_supervisor_is_lost_and_not_guessed():
 
 def test_pause_lets_what_runs_end_and_starts_nothing():
     with belay.started() as host:
-        flow = job("sleep 0.4; echo done")
+        flow = job(host.gate() + "; echo done")
         flow["steps"].append({"id": "b", "set": {"x": 1}})
         run = host.start_run(flow)
         check.equal(0, host.cli("run", "pause", run).code)
+        host.write("go", "")
         belay.eventually(lambda: belay.step_of(host.show(run), "a")["status"] == "succeeded", what="step a")
         time.sleep(0.3)
         shown = host.show(run)
@@ -166,11 +167,13 @@ def test_pause_lets_what_runs_end_and_starts_nothing():
 
 def test_stop_ends_in_order_and_cancel_at_once():
     with belay.started({"jobs": {"grace": "200ms"}}) as host:
-        flow = job("sleep 0.5; echo whole")
+        flow = job(host.gate() + "; echo whole")
         flow["steps"].append({"id": "b", "set": {"x": 1}})
         run = host.start_run(flow)
         belay.eventually(lambda: host.show(run)["steps"], what="step a")
         check.equal(0, host.cli("run", "stop", run).code)
+        check.equal("running", belay.step_of(host.show(run), "a")["status"])
+        host.write("go", "")
         shown = host.wait_run(run)
         check.equal("stopped", shown["run"]["status"])
         check.equal("succeeded", belay.step_of(shown, "a")["status"])

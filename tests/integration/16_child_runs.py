@@ -169,7 +169,7 @@ def test_what_the_child_of_an_ended_branch_did_is_undone_as_what_its_sibling_did
         path = os.path.join(host.folder, "undone")
 
         def booking(word, event):
-            undo = "sleep 0.3; echo %s >> %s\n" % (word, path)
+            undo = "%s; echo %s >> %s\n" % (host.gate(), word, path)
             return [{"id": "pay-" + word, "run": {"command": ["true"]},
                      "compensate": {"run": {"script": undo}, "effect": "idempotent"}},
                     {"id": "w-" + word, "wait": {"event": {"name": event}, "timeout": "1h"}}]
@@ -178,12 +178,15 @@ def test_what_the_child_of_an_ended_branch_did_is_undone_as_what_its_sibling_did
         run = host.start_run({"slug": "trip", "steps": [{"id": "both", "parallel": {"branches": {
             "hotel": [{"id": "hotel", "flow": {"slug": "book"}}],
             "inline": booking("inline", "other"),
-            "flight": [{"id": "nap", "sleep": {"for": "700ms"}}, {"id": "flight", "run": {"command": ["false"]}}]}}}]})
+            "flight": [{"id": "day", "wait": {"event": {"name": "day"}, "timeout": "1h"}}, {"id": "flight", "run": {"command": ["false"]}}]}}}]})
+        belay.eventually(lambda: len(host.waits()) == 3, 20, "both bookings")
         child = child_of(host, run, "both[hotel]/hotel")
-        belay.eventually(lambda: host.show(child)["run"]["status"] == "stopping", 10, "the child that is stopped")
+        check.equal(0, host.cli("event", "emit", "day").code)
+        is_soon(host, child, "stopping")
         for _ in range(3):
             host.kill()
             host.start()
+        host.write("go", "")
         shown = host.wait_run(run)
         check.equal("failed", shown["run"]["status"])
         check.equal(["both[inline]/pay-inline"], shown["run"]["compensated"])

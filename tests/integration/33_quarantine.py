@@ -12,7 +12,7 @@ import relay as relays
 link = importlib.import_module("31_link")
 ok, state, connected, linked, settings = link.ok, link.state, link.connected, link.linked, link.settings
 
-NAP = {"slug": "nap", "steps": [{"id": "nap", "sleep": {"for": "1s"}}]}
+NAP = {"slug": "nap", "steps": [{"id": "nap", "sleep": {"for": "4s"}}]}
 NOTE = {"slug": "note", "steps": [{"id": "a", "set": {"x": 1}}]}
 
 
@@ -76,7 +76,7 @@ def test_another_machine_is_a_reason_to_stop():
         check.equal("machine", found["cause"])
         check.has(found["message"], path)
         refused(host)
-        time.sleep(1.5)
+        time.sleep(4.5)
         check.equal("waiting", host.show(run)["run"]["status"])
         doctor = host.cli("doctor")
         check.equal("fail", [row["verdict"] for row in doctor.data["checks"] if row["check"] == "host"][0])

@@ -34,7 +34,8 @@ def rows(relay, sql, *values):
 
 
 def parts_of(relay):
-    """Looked at with the relay down: nobody else may have its store open."""
+    """Looked at with the relay down: nobody else may have its store open. Before, it gets a second in which to work."""
+    time.sleep(1)
     relay.kill()
     found = rows(relay, "SELECT have, parts FROM blobs")
     relay.start()
@@ -62,7 +63,7 @@ def test_an_artifact_is_fetched_opened_and_compared():
         check.equal(["artifact-1"], os.listdir(folder))
         check.equal(True, host.wait_run(run)["run"]["output"]["approved"])
         # What is over is not kept, and what was kept could not be read.
-        belay.eventually(lambda: parts_of(relay) == [], what="an empty store")
+        belay.eventually(lambda: parts_of(relay) == [], 30, what="an empty store")
         for name in os.listdir(relay.folder + "/state"):
             with open(os.path.join(relay.folder, "state", name), "rb") as file:
                 data = file.read()

@@ -4,7 +4,6 @@ the settings in `belay agents`."""
 import json
 import os
 import shutil
-import time
 
 import belay
 import check
@@ -148,9 +147,12 @@ def test_drift_refuses_warns_or_asks():
 def test_a_program_that_changes_between_two_steps_does_not_run():
     with Locked("refuse") as place:
         check.equal(0, place.host.cli("agents", "lock", "coder").code)
-        run = place.host.start_run(flow({"agent": "coder"}, {"prompt": "write ready x\nsleep 2"}, {"prompt": "say second"}))
-        time.sleep(1)
+        prompt = "write ready x\nsh " + place.host.gate()
+        run = place.host.start_run(flow({"agent": "coder"}, {"prompt": prompt}, {"prompt": "say second"}))
+        # What the first step writes: its program has begun.
+        belay.eventually(lambda: [1 for _, _, names in os.walk(place.host.state) if "ready" in names], 20, "the first step")
         place.change()
+        place.host.write("go", "")
         shown = place.host.wait_run(run)
         check.equal("done (turn 1)", belay.step_of(shown, "s0")["output"]["text"]["text"])
         check.equal("BLY-AGENT-DRIFTED", belay.step_of(shown, "s1")["error"]["code"])

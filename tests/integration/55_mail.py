@@ -1,6 +1,7 @@
 """Mail by notify steps, through a real Exim on loopback: STARTTLS and TLS, logins, recipients and mails that are refused or
 deferred, texts that could become headers, network faults, and the policy."""
 
+import contextlib
 import json
 import os
 import socket
@@ -191,6 +192,7 @@ class Liar(threading.Thread):
 
     def __init__(self, *answers):
         super().__init__(daemon=True)
+        self.over = False
         self.answers, self.listener = answers, socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.start()
@@ -205,8 +207,16 @@ class Liar(threading.Thread):
                         if not near.recv(65536):
                             break
             except OSError:
-                if self.listener.fileno() < 0:
+                if self.over:
                     return
+
+    def close(self):
+        """Nobody stands in accept() any more: the next to listen may get the same descriptor."""
+        self.over = True
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.join(20)
+        self.listener.close()
 
 
 GOOD = (b"220 hi\r\n", b"250 hi\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n")
@@ -222,13 +232,13 @@ def test_a_server_that_lies_or_drops_the_end_of_a_mail():
             check.equal("failed", shown["run"]["status"])
             got = belay.step_of(shown, "tell")["error"]["code"]
             assert got == code or (code == "BLY-CONNECT" and got == "BLY-STEP-TIMEOUT"), (answers[0][:20], got)
-        liar.listener.close()
+        liar.close()
     # It has the whole mail, and the connection ends: whether it took the mail is not known.
     liar = Liar(*GOOD)
     with host_with_server(tls="none", port=liar.port, user=None, password=None) as host:
         run = host.start_run(flow({}))
         belay.eventually(lambda: belay.step_of(host.show(run), "tell").get("status") == "ambiguous", 20)
-    liar.listener.close()
+    liar.close()
 
 
 def test_the_policy_names_every_recipient():

@@ -290,8 +290,10 @@ class Machine:
 def after(host, run, slug, seconds=60):
     """The run, once it waits at an approval or has ended."""
     def look():
+        # In this order: what is shown is not older than the question.
+        asked = host.waits(run, "approval")
         shown = host.show(run)
-        return shown if shown["run"]["status"] in ("failed", "succeeded") or host.waits(run, "approval") else None
+        return shown if asked or shown["run"]["status"] in ("failed", "succeeded") else None
     return belay.eventually(look, seconds, slug)
 
 

@@ -124,6 +124,7 @@ class Host:
         self.state = os.path.join(self.folder, "state")
         self.log_path = os.path.join(self.folder, "daemon.log")
         self.daemon = None
+        self.spawned = []
         self.prefixed = False
         self.environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": self.folder, "LANG": "C.UTF-8",
@@ -145,6 +146,10 @@ class Host:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text if isinstance(text, str) else json.dumps(text, indent=1))
         return path
+
+    def gate(self, name="go"):
+        """Words for a script: it goes on once the test has written this file, or is over."""
+        return "until [ -e %s/%s ] || [ ! -e %s ]; do sleep 0.02; done" % (self.folder, name, self.folder)
 
     def write_settings(self, settings):
         settings = json.loads(json.dumps(settings))
@@ -170,8 +175,10 @@ class Host:
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def spawn(self, *words, json_out=False, **options):
-        return subprocess.Popen(self.command(*words, json_out=json_out), env=self.environment, cwd=self.folder,
-                                **options)
+        """One that still runs when the host is closed is ended then."""
+        self.spawned.append(subprocess.Popen(self.command(*words, json_out=json_out), env=self.environment, cwd=self.folder,
+                                             **options))
+        return self.spawned[-1]
 
     def start(self, wait=20.0, environment=None, prefix=(), **options):
         """Starts the daemon, by the command `prefix` if there is one, and waits until it answers; seconds that took."""
@@ -246,6 +253,10 @@ class Host:
 
     def close(self, keep=False):
         self.kill()
+        for each in self.spawned:
+            if each.poll() is None:
+                each.kill()
+                each.wait(30)
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 

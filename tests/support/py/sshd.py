@@ -125,10 +125,10 @@ class Sshd:
 
 class Fault:
     """A relay on a port of its own that passes bytes on to `target` until `after` bytes have come back, and then does `what`:
-    reset, stall, half_close (no more from the server), drip (one byte each 50 ms), or None."""
+    reset, stall, half_close (no more from the server), drip (one byte each `pause`), or None."""
 
-    def __init__(self, target, what=None, after=0):
-        self.target, self.what, self.after = target, what, after
+    def __init__(self, target, what=None, after=0, pause=0.05):
+        self.target, self.what, self.after, self.pause = target, what, after, pause
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.sockets = []
@@ -172,7 +172,7 @@ class Fault:
                 if self.closed:
                     return False
                 sink.sendall(bytes([byte]))
-                time.sleep(0.05)
+                time.sleep(self.pause)
             return True
         if self.what == "reset":
             for each in (sink, source):

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <functional>
@@ -108,11 +109,12 @@ class JobsFixture {
     }
   }
 
-  /// The pids that carry the job's id in their environment.
+  /// The pids below this process, a subreaper, that carry the job's id in their environment: a job
+  /// of another test program may have the same id.
   static std::vector<std::string> processesOf(const base::JobId& id) {
     const std::string marker = "BELAY_JOB_ID=" + id.str() + std::string(1, '\0');
     std::vector<std::string> found;
-    for (const SeenProcess& process : listProcesses()) {
+    for (const SeenProcess& process : descendantsOf(::getpid(), listProcesses())) {
       const std::string pid = std::to_string(process.pid);
       const auto variables = base::readFile("/proc/" + pid + "/environ", 2u << 20);
       if (variables.ok() && variables->find(marker) != std::string::npos) found.push_back(pid);
