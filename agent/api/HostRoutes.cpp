@@ -123,7 +123,8 @@ Result<Value> readHost(ReadContext& context, const ReadArguments&) {
 }
 
 void releaseQuarantine(Backend& backend, const ExchangePtr& exchange) {
-  if (const Status may = requireRoot(backend, exchange, "release-quarantine"); !may) return exchange->fail(may.error());
+  const Status may = requireRoot(backend, exchange, "release-quarantine");
+  if (!may) return exchange->fail(may.error());
   const auto leftover = readLeftover(exchange);
   if (!leftover) return exchange->fail(leftover.error());
   const std::string by = "uid:" + std::to_string(exchange->caller().uid);
@@ -136,7 +137,8 @@ void releaseQuarantine(Backend& backend, const ExchangePtr& exchange) {
 }
 
 void rekeyHost(Backend& backend, const ExchangePtr& exchange) {
-  if (const Status may = requireRoot(backend, exchange, "rekey"); !may) return exchange->fail(may.error());
+  const Status may = requireRoot(backend, exchange, "rekey");
+  if (!may) return exchange->fail(may.error());
   backend.work(exchange, [&backend, exchange](Workers::Tools&) {
     if (!backend.deps.link) {
       return exchange->fail(Error{ErrorCode::kUnsupported, "this daemon has no link"});

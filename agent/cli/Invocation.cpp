@@ -49,7 +49,8 @@ std::string Invocation::suggested(std::string text) const {
   const std::size_t at = text.find(kName);
   const bool begins = at == 0 || (at != std::string::npos && at > 1 &&
                                   (text[at - 2] == ':' || text[at - 2] == ';'));
-  if (begins || (at != std::string::npos && text.starts_with("sudo "))) text.insert(at + kName.size(), arguments_.place);
+  if (begins || (at != std::string::npos && text.starts_with("sudo ")))
+    text.insert(at + kName.size(), arguments_.place);
   return text;
 }
 
