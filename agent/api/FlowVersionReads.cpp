@@ -92,9 +92,8 @@ Result<Value> searchOne(ReadContext& context, const journal::FlowHeadRow& head,
   BELAY_ASSIGN(const std::optional<journal::FlowRow> row,
                context.journal.flowByDigest(head.draftDigest));
   if (!row || (!query.text.empty() && !holds(row->content, query.text))) return Value();
-  const auto format = flow::formatNamed(row->format).value_or(flow::Format::kYaml);
   // Not by the cache: a search must not drive out the flows of runs.
-  const auto flow = flow::parseFlow(row->content, row->slug, format);
+  const auto flow = flow::storedFlow(row->content, row->slug, row->format);
   if (!flow) return Value();
   json::Array matches = matchesIn(*flow, row->content, query);
   if (matches.empty()) return Value();

@@ -130,7 +130,8 @@ bool isKeyOfCalls(std::string_view key) {
                                      [key](const Instead& row) { return row.key == key; });
 }
 
-Status checkCall(const Flow& flow, std::string_view name, std::string_view definitionJson) {
+Status checkCall(const Flow& flow, std::string_view name, std::string_view definitionJson,
+                 Content content) {
   BELAY_ASSIGN(Value step, stepValue(name, definitionJson));
   BELAY_TRY(refuseControl(step));
   BELAY_TRY(refuseLargeUndo(step));
@@ -139,7 +140,7 @@ Status checkCall(const Flow& flow, std::string_view name, std::string_view defin
   json::Array list;
   list.push_back(std::move(step));
   BELAY_ASSIGN(const yaml::Document document, yaml::parseJson(json::print(Value(std::move(list)))));
-  Report report{std::string(name)};
+  Report report(std::string(name), content);
   const FlowNames names = gatherCallNames(flow.code->metadata, document.root);
   const SyntaxCheck nothing;  // Borrowed below: it must outlive what looks at expressions.
   Expressions expressions(report, nothing, names);

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "agent/flow/Flow.h"
+#include "agent/flow/Validate.h"
 #include "common/base/Result.h"
 #include "common/json/Value.h"
 
@@ -24,8 +25,9 @@ inline constexpr std::size_t kUndoBytesMax = 4096;
 /// Checks a call by the tables that steps of files are checked by, and by what code may not have.
 /// `name` is an identifier. A text output stands for its text, and a resource among the artifacts
 /// of an approval for its reference, as where an expression gives one. Errors: of the area "Flows",
-/// with the hint behind the message.
-base::Status checkCall(const Flow& flow, std::string_view name, std::string_view definitionJson);
+/// with the hint behind the message. kStored: a call that was recorded.
+base::Status checkCall(const Flow& flow, std::string_view name, std::string_view definitionJson,
+                       Content content = Content::kNew);
 
 /// Whether a key of steps, a family or an option, stands in calls too.
 bool isKeyOfCalls(std::string_view key);

@@ -261,7 +261,7 @@ class Includes {
   }
 
   std::optional<yaml::Document> read(const std::string& file, const std::string& text) {
-    auto document = readDocument(text, formatOf(file));
+    auto document = readDocument(text, formatOf(file), report_.content());
     if (!document) {
       Diagnostic diagnostic = diagnosticOf(document.error());
       diagnostic.place.file = file;
@@ -290,7 +290,7 @@ class Includes {
 
 }  // namespace
 
-Result<yaml::Document> readDocument(std::string_view text, Format format) {
+Result<yaml::Document> readDocument(std::string_view text, Format format, Content content) {
   if (text.size() > kFlowBytesMax) {
     return Error{ErrorCode::kFlowTooLarge, "the file has " + base::formatBytes(text.size()) +
                                                ", a flow at most " +
@@ -303,7 +303,9 @@ Result<yaml::Document> readDocument(std::string_view text, Format format) {
   const bool isJson = format == Format::kJson;
   if (isJson && text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   auto document = isJson ? yaml::parseJson(text, limits) : yaml::parse(text, limits);
-  if (isJson && document.ok()) BELAY_TRY(json::checkExact(text));
+  // Earlier versions took such numbers: of what is stored they are read as they were then.
+  const bool exact = isJson && content == Content::kNew;
+  if (exact && document.ok()) BELAY_TRY(json::checkExact(text));
   if (document.ok() || document.error().code != ErrorCode::kLimit) return document;
   // No bound of the settings: the file is at fault, as with anything else in it that is refused.
   Error error = std::move(document).error();

@@ -17,7 +17,8 @@ inline constexpr std::array<std::string_view, 2> kStepLists{"steps", "on_failure
 
 /// Reads one file of a flow, of any format but kBundle. Errors: kYamlSyntax, kYamlRefused,
 /// kJsonSyntax, kFlowCode, kFlowTooLarge.
-base::Result<yaml::Document> readDocument(std::string_view text, Format format);
+base::Result<yaml::Document> readDocument(std::string_view text, Format format,
+                                          Content content = Content::kNew);
 
 /// Puts the files that a flow names in the place of their names: the texts of `{file: NAME}`, the
 /// steps of `- include: NAME`, and the templates and functions of the files under `include:`. All

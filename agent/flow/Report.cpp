@@ -67,6 +67,10 @@ void Report::errorAtName(ErrorCode code, const Node& node, std::string message, 
   at(Severity::kError, code, node, node.place.key, std::move(message), std::move(hint));
 }
 
+void Report::laterError(ErrorCode code, const Node& node, std::string message, std::string hint) {
+  if (content_ == Content::kNew) error(code, node, std::move(message), std::move(hint));
+}
+
 void Report::warning(ErrorCode code, const Node& node, std::string message, std::string hint) {
   at(Severity::kWarning, code, node, node.place.value, std::move(message), std::move(hint));
 }

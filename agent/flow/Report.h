@@ -16,7 +16,9 @@ namespace belay::flow {
 /// Threads: owner.
 class Report {
  public:
-  explicit Report(std::string file) : files_{std::move(file)} {}
+  explicit Report(std::string file, Content content = Content::kNew)
+      : content_(content), files_{std::move(file)} {}
+  Content content() const { return content_; }
   /// A further file, whose number its places hold (yaml::Mark::file).
   int addFile(std::string name);
 
@@ -25,6 +27,11 @@ class Report {
   void error(base::ErrorCode code, const Node& node, std::string message, std::string hint = {});
   void errorAtName(base::ErrorCode code, const Node& node, std::string message,
                    std::string hint = {});
+  /// An error of a rule that refuses what an earlier version took: nothing is said of a content of
+  /// the journal. Every such rule says its errors so, and leaves flows that can be built and whose
+  /// steps at worst fail; tests/unit/runtime/StoredFlowsTest.cpp has one flow for each of them.
+  void laterError(base::ErrorCode code, const Node& node, std::string message,
+                  std::string hint = {});
   void warning(base::ErrorCode code, const Node& node, std::string message, std::string hint = {});
   /// About the file as a whole, where it names none.
   void add(Diagnostic diagnostic);
@@ -41,6 +48,7 @@ class Report {
   void at(Severity severity, base::ErrorCode code, const Node& node, const yaml::Mark& mark,
           std::string message, std::string hint);
 
+  const Content content_;
   std::vector<std::string> files_;
   std::vector<Diagnostic> diagnostics_;
   bool errors_ = false;

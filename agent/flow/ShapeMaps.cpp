@@ -183,10 +183,10 @@ void ShapeCheck::jsonSchema(const Node& node) {
   const bool isForm = node.name == "form";
   const auto type = isForm || node.name == "input" ? node.find("type") : std::nullopt;
   if (type && type->value != json::Value("object")) {
-    report_.error(ErrorCode::kFlowBadValue, *type,
-                  std::string(isForm ? "a form" : "the input of a flow") +
-                      " is an object: type must be object",
-                  "put the schema of a single value under properties");
+    report_.laterError(ErrorCode::kFlowBadValue, *type,
+                       std::string(isForm ? "a form" : "the input of a flow") +
+                           " is an object: type must be object",
+                       "put the schema of a single value under properties");
   }
 }
 

@@ -494,8 +494,8 @@ void StepRules::search(const Node& spec) {
   if (!targets || !targets->value.isArray() || textOf(spec, "scope") == "host") return;
   const json::Array& all = targets->value.asArray();
   if (std::find(all.begin(), all.end(), json::Value("connections")) == all.end()) return;
-  report_.error(ErrorCode::kFlowBadValue, *targets, "has connections, which are of the host",
-                "write scope: host");
+  report_.laterError(ErrorCode::kFlowBadValue, *targets, "has connections, which are of the host",
+                     "write scope: host");
 }
 
 void StepRules::llm(const Node& spec) {

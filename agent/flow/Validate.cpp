@@ -123,7 +123,7 @@ std::optional<Format> formatNamed(std::string_view name) {
 
 Checked checkFlow(std::string_view text, const std::string& fileName, Format format,
                   const SyntaxCheck& syntax) {
-  Report report(fileName);
+  Report report(fileName, syntax.content);
   Bundle bundle;
   if (format == Format::kBundle) {
     auto parsed = parseBundle(text);
@@ -136,7 +136,7 @@ Checked checkFlow(std::string_view text, const std::string& fileName, Format for
   const bool bundled = format == Format::kBundle;
   const std::string_view content = bundled ? std::string_view(bundle.content) : text;
   const bool isCode = (bundled ? bundle.format : format) == Format::kCode;
-  const auto written = readDocument(content, bundled ? bundle.format : format);
+  const auto written = readDocument(content, bundled ? bundle.format : format, syntax.content);
   if (!written.ok()) {
     report.add(diagnosticOf(written.error()));
     return {std::nullopt, std::move(report).take()};
@@ -169,6 +169,12 @@ Result<Flow> parseFlow(std::string_view text, const std::string& fileName, Forma
   }
   // style: messages: there is no flow only where there is an error.
   return Error{ErrorCode::kInternal, "the flow was refused without a reason"};
+}
+
+Result<Flow> storedFlow(std::string_view text, const std::string& slug, std::string_view format) {
+  SyntaxCheck nothing;
+  nothing.content = Content::kStored;
+  return parseFlow(text, slug, formatNamed(format).value_or(Format::kYaml), nothing);
 }
 
 std::vector<Diagnostic> validateFlow(std::string_view text, const std::string& fileName,

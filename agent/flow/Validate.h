@@ -42,6 +42,10 @@ struct Diagnostic {
   std::string text() const;
 };
 
+/// kStored: the journal holds it by its digest, so a version of this program has found it right.
+/// Rules that are younger than it do not refuse it (Report::laterError): its runs go on.
+enum class Content : std::uint8_t { kNew, kStored };
+
 /// What a check of flows needs of others. A member that is empty checks nothing: for releases that
 /// were checked before they were stored. The first three compile JavaScript without running it
 /// (script::SyntaxChecker's checkExpression, checkFunction and checkCode); the next knows the time
@@ -55,6 +59,7 @@ struct SyntaxCheck {
   Check zone = {};
   Check program = {};
   std::function<std::int64_t()> nowMs = {};
+  Content content = Content::kNew;
 };
 
 /// What became of a file: the flow, unless there was an error; warnings do not prevent it.
@@ -74,6 +79,11 @@ Checked checkFlow(std::string_view text, const std::string& fileName, Format for
 /// Errors: kYamlSyntax, kYamlRefused, kJsonSyntax and all of the area "Flows".
 base::Result<Flow> parseFlow(std::string_view text, const std::string& fileName, Format format,
                              const SyntaxCheck& syntax = {});
+
+/// The flow of a content of the journal, with the name of its format there. Errors: as above, where
+/// it cannot be built.
+base::Result<Flow> storedFlow(std::string_view text, const std::string& slug,
+                              std::string_view format);
 
 /// All that is wrong, or doubtful (warnings).
 std::vector<Diagnostic> validateFlow(std::string_view text, const std::string& fileName,

@@ -129,7 +129,9 @@ Result<std::unique_ptr<CodeRun>> CodeRun::open(const LoadedFlow& flow,
   if (!flow.flow.code) return damaged("", "the flow is no code");
   for (const auto& [path, definition] : state.code->calls) {
     const std::string_view name = engine::stepIdOf(path);
-    if (const Status checked = flow::checkCall(flow.flow, name, definition); !checked)
+    const Status checked =
+        flow::checkCall(flow.flow, name, definition, flow::Content::kStored);
+    if (!checked)
       return damaged(path, checked.error().message);
     BELAY_ASSIGN(flow::CallStep call, flow::callStep(flow.flow, name, definition));
     run->steps.insert_or_assign(path, std::move(call));
@@ -141,7 +143,9 @@ Result<std::unique_ptr<CodeRun>> CodeRun::open(const LoadedFlow& flow,
 Status CodeRun::takeUndo(const LoadedFlow& flow, const engine::RunState& state) {
   const engine::Undo& undo = state.undos.back();
   const std::string_view name = engine::stepIdOf(undo.key.path);
-  if (const Status checked = flow::checkCall(flow.flow, name, undo.renderedJson); !checked) {
+  const Status checked =
+      flow::checkCall(flow.flow, name, undo.renderedJson, flow::Content::kStored);
+  if (!checked) {
     return Error{ErrorCode::kJournalCorrupt,
                  "the recorded undo of " + undo.key.path + ": " + checked.error().message};
   }

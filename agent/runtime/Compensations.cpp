@@ -25,8 +25,8 @@ constexpr std::size_t kInlineBytesMax = 4096;
 Status Compensations::attach(LiveRun& run, const flow::Step& step, StepFinished& finished) {
   if (!step.undo || finished.outcome != engine::StepOutcome::kSucceeded) return {};
   if (run.code) {
-    finished.undoJson = run.code->at(finished.key.path).undoJson;
-    return checkSecrets(run, {}, finished.undoJson);
+    finished.undoJson = run.code->at(finished.key.path).undoJson;  // Its secrets: mayBegin().
+    return {};
   }
   const flow::Step& undo = run.flow->flow.undos[*step.undo];
   RunScope scope(run, core_.world().outputs, finished.key.path, finished.key.visit, core_.wallMs());
@@ -34,7 +34,8 @@ Status Compensations::attach(LiveRun& run, const flow::Step& step, StepFinished&
   auto rendered =
       core_.world().evaluator.renderValue(run.flow->module, run.flow->undos[*step.undo], scope);
   if (!rendered) return std::move(rendered).error().in("compensate");
-  BELAY_TRY(checkSecrets(run, run.flow->undos[*step.undo], rendered->json));
+  if (Status named = checkSecrets(run, run.flow->undos[*step.undo], rendered->json); !named)
+    return std::move(named).error().in("compensate");
   if (undo.timeout) {
     auto timeoutMs = steps_.durationOf(run, *undo.timeout, scope);
     if (!timeoutMs) return std::move(timeoutMs).error().in("timeout of compensate");
@@ -76,10 +77,18 @@ Status Compensations::start(LiveRun& run) {
   return steps_.fail(run, step, std::move(failed), failureOf(rendered.error()));
 }
 
-Status Compensations::checkRoom(const LiveRun& run, const flow::Step& step) {
+Status Compensations::mayBegin(const LiveRun& run, const flow::Step& step,
+                               const std::string& path) {
+  if (!step.undo) return {};
+  if (run.code) {
+    BELAY_ASSIGN(const flow::CallStep undo, flow::callStep(run.flow->flow, step.id.str(),
+                                                           run.code->at(path).undoJson));
+    if (Status named = checkSecrets(run, {}, undo.step.spec); !named)
+      return std::move(named).error().in("compensate");
+  }
   // What is in flight may end well and be kept too.
   const std::size_t most = run.state.undos.size() + run.state.active.size();
-  if (!step.undo || most < engine::kUndosMax) return {};
+  if (most < engine::kUndosMax) return {};
   return Error{ErrorCode::kLimit, "step " + step.id.str() + " has compensate, and a run keeps " +
                                       std::to_string(engine::kUndosMax) + " of them"};
 }

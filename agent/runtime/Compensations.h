@@ -25,8 +25,10 @@ class Compensations {
   base::Status attach(LiveRun& run, const flow::Step& step, engine::StepFinished& finished);
   /// Begins the undo that is due; nothing when there is none, or one is under way.
   base::Status start(LiveRun& run);
-  /// Whether a run may begin one more step that can be undone. Errors: kLimit.
-  static base::Status checkRoom(const LiveRun& run, const flow::Step& step);
+  /// Whether a run may begin a step: there is room for what would undo it, which names no secrets
+  /// but those of the flow, as far as that is known before the effect. Errors: kLimit,
+  /// kFlowSecretMisplaced.
+  static base::Status mayBegin(const LiveRun& run, const flow::Step& step, const std::string& path);
 
  private:
   base::Result<std::string> renderedOf(const engine::Undo& undo) const;

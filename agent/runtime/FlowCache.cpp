@@ -64,8 +64,7 @@ Result<std::shared_ptr<const LoadedFlow>> FlowCache::get(const std::string& dige
   }
   BELAY_ASSIGN(const std::optional<journal::FlowRow> row, journal_.flowByDigest(digest));
   if (!row) return Error{ErrorCode::kNotFound, "flow " + digest + " is not in the journal"};
-  const flow::Format format = flow::formatNamed(row->format).value_or(flow::Format::kYaml);
-  auto parsed = flow::parseFlow(row->content, row->slug, format);
+  auto parsed = flow::storedFlow(row->content, row->slug, row->format);
   if (!parsed) return std::move(parsed).error().in("flow " + digest + " of the journal");
   if (parsed->digest != digest) {
     return Error{ErrorCode::kJournalChainBroken,

@@ -66,9 +66,13 @@ const std::string* RunScope::item(std::string_view as) const {
     return step && flow_.flow.steps[*step].control.as == as;
   });
   if (!around) return nullptr;
-  const auto items = live_.items.of(*around->block, outputs_);
+  auto items = live_.items.of(*around->block, outputs_);
+  if (!items) {
+    broken_ = std::move(items).error().in("the items of step " + around->name.container);
+    return nullptr;
+  }
   const std::size_t number = std::strtoul(around->name.child.c_str(), nullptr, 10);
-  return items.ok() && number < (*items)->size() ? &(**items)[number] : nullptr;
+  return number < (*items)->size() ? &(**items)[number] : nullptr;
 }
 
 const std::string* RunScope::named(std::string_view name) const {
@@ -186,11 +190,14 @@ std::optional<std::string> RunScope::branchOutputs(std::string_view id) const {
   });
   if (!around) return std::nullopt;
   const ActiveBlock& block = *around->block;
-  const auto outputs = gatherOutputs(block, outputs_);
+  auto outputs = gatherOutputs(block, outputs_);
   std::string out;
   json::Writer writer(out);
   writer.beginObject().member("status", block.failure ? "failed" : "succeeded");
-  if (outputs.ok()) writer.rawMember("output", *outputs);
+  if (outputs)
+    writer.rawMember("output", *outputs);
+  else
+    broken_ = std::move(outputs).error().in("the output of step " + std::string(id));
   if (block.failure) {
     writer.name("error");
     writeFailure(writer, *block.failure);

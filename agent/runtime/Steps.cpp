@@ -89,7 +89,7 @@ Status Steps::enter(LiveRun& run, const std::string& path) {
     if (!*holds) return skip(run, step, key);
   }
   Status may = core_.world().policy.checkFamily(flow::familyName(step.family)).status();
-  if (may) may = Compensations::checkRoom(run, step);
+  if (may) may = Compensations::mayBegin(run, step, key.path);
   if (!may) {
     StepFinished finished;
     finished.key = key;
@@ -482,18 +482,20 @@ Status Steps::endUndo(LiveRun& run, StepFinished finished) {
 
 Status Steps::succeed(LiveRun& run, const flow::Step& step, StepFinished finished) {
   if (engine::isUndo(finished.key.path)) return endUndo(run, std::move(finished));
+  const auto failed = [&](const Error& error) -> Status {
+    if (endsTransaction(error.code)) return error;
+    engine::Failure failure = failureOf(error);
+    failure.nothingLeft = false;  // What it does is done.
+    return fail(run, step, std::move(finished), std::move(failure));
+  };
   const Status attached = compensations_.attach(run, step, finished);
-  if (!attached) {
-    if (endsTransaction(attached.error().code)) return attached;
-    return fail(run, step, std::move(finished), failureOf(attached.error()));
-  }
+  if (!attached) return failed(attached.error());
   if (const Status kept = keepLarge(run, finished); !kept) {
-    if (endsTransaction(kept.error().code)) return kept;
     finished.outputJson.clear();
-    return fail(run, step, std::move(finished), failureOf(kept.error()));
+    return failed(kept.error());
   }
   auto next = chooseNext(run, step, finished);
-  if (!next) return fail(run, step, std::move(finished), failureOf(next.error()));
+  if (!next) return failed(next.error());
   finished.next = std::move(*next);
   return core_.record(run, std::move(finished));
 }

@@ -2,11 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <limits>
 #include <utility>
 
+#include "agent/jobs/JobOutcome.h"
 #include "agent/resources/ResourceStream.h"
 #include "agent/script/TextOutput.h"
 #include "common/base/Files.h"
@@ -134,7 +136,7 @@ Result<resources::Resource> Outputs::putRedacted(int file) {
 
 bool Outputs::needsFile(std::uint64_t size, flow::Persist persist) const {
   return persist == flow::Persist::kAlways ||
-         (persist == flow::Persist::kAuto && size > inlineMax_);
+         (persist == flow::Persist::kAuto && size > std::min(inlineMax_, jobs::kLogHeadBytesMax));
 }
 
 Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size, int file,
@@ -161,7 +163,8 @@ Result<json::Value> Outputs::keepFile(std::string_view head, std::uint64_t size,
   }
   // What is left of it can be found, and is not passed on for the whole.
   if (dropped > 0) ref.reset();
-  return script::makeTextOutput(std::move(shown), size > inlineMax_ || dropped > 0, std::move(ref));
+  const bool truncated = !all || clean.size() > inlineMax_ || dropped > 0;
+  return script::makeTextOutput(std::move(shown), truncated, std::move(ref));
 }
 
 }  // namespace belay::steps

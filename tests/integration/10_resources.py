@@ -48,6 +48,16 @@ def test_more_than_the_bound_is_dropped_and_said():
         check.equal({"truncated": True, "err": "end\n"}, shown["run"]["output"])
 
 
+def test_what_is_larger_than_its_head_is_whole_however_much_may_be_inline():
+    flow = {"slug": "large", "steps": [
+        {"id": "a", "run": {"script": "head -c 300001 /dev/zero | tr '\\0' 'y'"}},
+        {"id": "b", "run": {"command": ["wc", "-c"], "stdin": "${{ steps.a.output.stdout }}"}}],
+        "output": {"truncated": "${{ steps.a.output.stdout.truncated }}", "bytes": "${{ steps.b.output.stdout.text.trim() }}"}}
+    with belay.started({"limits": {"inline_output": "1 MiB"}}) as host:
+        shown = host.run(flow)
+        check.equal({"truncated": True, "bytes": "300001"}, shown["run"]["output"])
+
+
 def test_what_was_dropped_is_not_passed_on_for_the_whole():
     flow = {"slug": "cut", "steps": [
         {"id": "a", "run": {"script": "head -c 5000 /dev/zero | tr '\\0' 'y'", "max_output": 100}},

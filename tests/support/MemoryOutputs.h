@@ -38,6 +38,12 @@ class MemoryOutputs final : public runtime::LargeOutputs {
     return content.substr(0, bytesMax);
   }
 
+  /// All that was kept is gone, as after an error of the disk.
+  void lose() {
+    base::MutexLock lock(mutex_);
+    contents_.clear();
+  }
+
  private:
   base::Mutex mutex_;
   std::map<std::string, std::string> contents_ BELAY_GUARDED_BY(mutex_);

@@ -76,7 +76,7 @@ struct Golden {
 };
 
 Script scriptOf(const std::string& text, const std::string& file, Format format) {
-  auto parsed = belay::flow::parseFlow(text, file, format);
+  auto parsed = belay::flow::storedFlow(text, file, belay::flow::formatName(format));
   CHECK_TEXT(parsed.ok(), parsed.ok() ? "" : parsed.error().message.c_str());
   const belay::journal::FlowRow row{parsed->digest, parsed->slug.str(),
                                     std::string(belay::flow::formatName(format)), text, 0};

@@ -317,3 +317,45 @@ TEST(Compensations, anAmbiguousUndoIsResolvedByAPerson) {
   host.succeed(last());
   LONGS_EQUAL(2, end(run).compensated.size());
 }
+
+TEST(Compensations, inCodeSecretsThatItDoesNotNameAreRefusedBeforeTheEffect) {
+  host.boot();
+  const auto run = host.start(
+      "export const flow = {slug: 's', input: {type: 'object'}};\n"
+      "export default async function (ctx, input) {\n"
+      "  await ctx.step('pay', {run: {command: ['pay']},\n"
+      "    compensate: {http: {method: 'POST', url: 'http://peer.test/', headers: input.h}}});\n"
+      "}\n",
+      R"({"h":{"X-T":{"secret":"token"}}})");
+  LONGS_EQUAL(0, host.jobs.started().size());
+  STRCMP_EQUAL("failed", host.status(run).c_str());
+  STRCMP_CONTAINS("BLY-FLOW-SECRET-MISPLACED compensate: headers.X-T", host.errorOf(run).c_str());
+}
+
+TEST(Compensations, inCodeSecretsThatItNamesAreTaken) {
+  host.boot();
+  const auto run = host.start(
+      "export const flow = {slug: 's'};\n"
+      "export default async function (ctx) {\n"
+      "  await ctx.step('pay', {run: {command: ['pay']},\n"
+      "    compensate: {run: {command: ['refund'], env: {T: {secret: 'token'}}}}});\n"
+      "  await ctx.step('bad', {run: {command: ['bad']}});\n"
+      "}\n");
+  host.succeed(last());
+  host.fail(last(), flow::FailureClass::kExitCode);
+  STRCMP_EQUAL("pay bad refund", commands().c_str());
+  host.succeed(last());
+  LONGS_EQUAL(1, end(run).compensated.size());
+}
+
+TEST(Compensations, whatFailsAfterAnEffectIsNotSaidToHaveLeftNothing) {
+  host.boot();
+  const auto run = host.start(
+      "slug: s\ninput: {type: object}\nsteps:\n  - id: a\n    run: {command: [do]}\n"
+      "    compensate: {run: {command: [undo], env: {T: \"${{ input.t }}\"}}}\n",
+      R"({"t":{"secret":"token"}})");
+  host.succeed(last());
+  STRCMP_EQUAL("failed", host.status(run).c_str());
+  STRCMP_CONTAINS("BLY-FLOW-SECRET-MISPLACED compensate: env.T", host.errorOf(run).c_str());
+  CHECK(!host.state(run).finished->failure->nothingLeft);
+}

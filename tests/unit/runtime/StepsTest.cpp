@@ -333,3 +333,38 @@ TEST(Steps, anExpressionThatThrowsFailsItsStepBeforeAnythingLeaves) {
   STRCMP_CONTAINS("BLY-EXPRESSION-FAILED", host.errorOf(run).c_str());
   LONGS_EQUAL(0, host.jobs.described().size());
 }
+
+TEST(Steps, itemsThatCannotBeReadAgainFailWhoReadsThem) {
+  host.settings.inlineBytesMax = 100;
+  host.boot();
+  const RunId run = host.start(
+      "slug: s\nsteps:\n  - id: e\n    for_each:\n"
+      "      items: \"${{ ['a', 'b'].map(n => ({n, pad: 'x'.repeat(100)})) }}\"\n"
+      "      steps:\n        - {id: first, run: {command: [first]}}\n"
+      "        - {id: second, run: {command: [echo, \"${{ item?.n ?? 'none' }}\"]}}\n");
+  host.outputs.lose();
+  host.jobs.forget();
+  host.boot();
+  host.succeed(host.jobs.recovered().back());
+  LONGS_EQUAL(0, host.jobs.started().size());
+  STRCMP_EQUAL("failed", host.status(run).c_str());
+  STRCMP_CONTAINS("BLY-RESOURCE-NOT-FOUND", host.errorOf(run).c_str());
+  STRCMP_CONTAINS("the items of step e", host.errorOf(run).c_str());
+}
+
+TEST(Steps, outputsOfBranchesThatCannotBeReadAgainFailWhoReadsThem) {
+  host.settings.inlineBytesMax = 100;
+  host.boot();
+  const RunId run = host.start(
+      "slug: s\nsteps:\n  - id: p\n    parallel:\n      branches:\n"
+      "        one: [{id: x, run: {command: [x]}}]\n        two: [{id: z, run: {command: [z]}}]\n"
+      "      finalize:\n"
+      "        - {id: f, run: {command: [echo, \"${{ steps.p.output?.one ?? 'none' }}\"]}}\n");
+  const auto begun = host.jobs.started();
+  host.succeed(begun.front(), "{\"text\":\"" + std::string(500, 'x') + "\"}");
+  host.outputs.lose();
+  host.succeed(begun.back());
+  LONGS_EQUAL(2, host.jobs.started().size());
+  STRCMP_EQUAL("failed", host.status(run).c_str());
+  STRCMP_CONTAINS("step f: the output of step p", host.errorOf(run).c_str());
+}

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/jobs/JobOutcome.h"
 #include "agent/script/TextOutput.h"
 #include "common/base/Files.h"
 #include "tests/unit/steps/StepsFixture.h"
@@ -94,6 +95,25 @@ TEST(Outputs, aFileThatIsAllHeldBackIsStoredToo) {
   STRCMP_EQUAL("abc", stored().c_str());
   keepFile("", 0, Persist::kAlways);
   STRCMP_EQUAL("", stored().c_str());
+}
+
+TEST(Outputs, ofWhatOnlyTheHeadIsInMemoryAllIsKeptHoweverMuchMayBeInline) {
+  on.outputs = std::make_unique<belay::steps::Outputs>(*on.store, *on.vault, on.clock, 1u << 20);
+  const std::string text(300'000, 'x');
+  CHECK(on.outputs->needsFile(text.size(), Persist::kAuto));
+  const auto output = keepFile(text, belay::jobs::kLogHeadBytesMax);
+  LONGS_EQUAL(belay::jobs::kLogHeadBytesMax, output.text("text").size());
+  CHECK(output.flag("truncated"));
+  STRCMP_EQUAL(rows.back().ref.c_str(), output.text("ref").c_str());
+  STRCMP_EQUAL(text.c_str(), stored().c_str());
+  CHECK(keepFile(text, belay::jobs::kLogHeadBytesMax, Persist::kNever).flag("truncated"));
+}
+
+TEST(Outputs, aTextThatOnlyItsMasksMakeTooLongIsTruncated) {
+  on.secret("NAME_THAT_IS_LONGER_THAN_ITS_VALUE", "0123456789abcdef");
+  const std::string text = "0123456789abcdef 0123456789abcdef 0123456789abcdef";
+  CHECK(keepFile(text, text.size(), Persist::kNever).flag("truncated"));
+  CHECK(!keepFile("short", 5, Persist::kNever).flag("truncated"));
 }
 
 TEST(Outputs, neverPersistMeansThatOnlyTheBeginningIsKept) {
