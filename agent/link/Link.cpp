@@ -384,18 +384,19 @@ Status Link::takeMessages(const Session& session, std::vector<Incoming>&& messag
   if (prepared.empty()) return {};
   struct Outcome {
     std::size_t refused = 0;
-    bool all = true;
+    bool putOff = false;
   };
   const auto outcome = std::make_shared<Outcome>();
   BELAY_TRY(onLoop([this, outcome, url = session.url,
                     prepared = std::move(prepared)](runtime::Runtime&) -> Status {
     const std::size_t before = world_.part.refused();
-    BELAY_ASSIGN(outcome->all, world_.part.take(url, prepared));
+    const Status taken = world_.part.take(url, prepared);
     outcome->refused = world_.part.refused() - before;
-    return {};
+    outcome->putOff = world_.part.putOff();
+    return taken;
   }));
   budget_.refused(outcome->refused, world_.clock.sinceBoot());
-  if (!outcome->all) wait = std::max(wait, kRoomPause);
+  if (outcome->putOff) wait = std::max(wait, kRoomPause);
   return {};
 }
 

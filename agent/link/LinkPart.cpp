@@ -371,17 +371,17 @@ Status LinkPart::sessionOpened(const std::string& url, std::int64_t received) {
   return save();
 }
 
-Result<bool> LinkPart::take(const std::string& url, const std::vector<Inbox::Prepared>& messages) {
+Status LinkPart::take(const std::string& url, const std::vector<Inbox::Prepared>& messages) {
   BELAY_TRY(loadFor(url));
-  bool all = true;
+  putOff_ = false;
   for (const Inbox::Prepared& prepared : messages) {
     const Incoming& message = prepared.message;
     if (message.seq <= standing_->received) continue;
     // Who has sent it was told that it arrives: it waits at the relay, and what is behind it.
-    all = message.kind != wire::kWebhook || !world_.runtime.journal().fullMode();
-    if (!all) break;
+    putOff_ = message.kind == wire::kWebhook && world_.runtime.journal().fullMode();
+    if (putOff_) break;
     const Status taken = world_.inbox.take(world_.runtime, prepared);
-    if (!taken && runtime::endsTransaction(taken.error().code)) return taken.error();
+    if (!taken && runtime::endsTransaction(taken.error().code)) return taken;
     journal::InboxRow row{
         message.seq, noteOf(message.kind), {}, {}, world_.runtime.clock().wallMs()};
     if (!taken) {
@@ -398,8 +398,7 @@ Result<bool> LinkPart::take(const std::string& url, const std::vector<Inbox::Pre
     ++standing_->processed;
     changed_ = true;
   }
-  BELAY_TRY(save());
-  return all;
+  return save();
 }
 
 Result<std::vector<OutboxRow>> LinkPart::outbox() {

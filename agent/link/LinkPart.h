@@ -53,8 +53,9 @@ class LinkPart final : public runtime::LoopPart {
   /// A session was opened. `received`: what the relay says that it has.
   base::Status sessionOpened(const std::string& url, std::int64_t received);
   /// Messages with numbers that were processed already are passed over.
-  /// False: some wait for room on the disk; they come again.
-  base::Result<bool> take(const std::string& url, const std::vector<Inbox::Prepared>& messages);
+  base::Status take(const std::string& url, const std::vector<Inbox::Prepared>& messages);
+  /// Whether some of them were left, which wait for room on the disk and come again.
+  bool putOff() const { return putOff_; }
   /// How many were refused since the daemon began.
   std::size_t refused() const { return refused_; }
   /// The relay has all up to `seq`, but for what it `refused`: what it had no room for is told
@@ -95,6 +96,7 @@ class LinkPart final : public runtime::LoopPart {
   std::int64_t nextLookMs_ = 0;
   std::string offeredFor_;  ///< What an offer follows from, as of the last look; empty: none.
   std::size_t refused_ = 0;
+  bool putOff_ = false;  ///< By the last take().
   std::optional<std::int64_t> retryMs_;  ///< When what was refused is worth another try.
   int retries_ = 0;                      ///< That found no room, one after the other.
   bool full_ = false;  ///< The outbox: what is open waits until the relay has taken some.

@@ -100,6 +100,27 @@ TEST(LinkPart, callbacksAreAnnouncedOnceAndWhenTheyAreClosed) {
   STRCMP_EQUAL("1:callback_open 2:hooks 3:callback_open 4:callback_closed", outbox().c_str());
 }
 
+TEST(LinkPart, onAFullDiskAWebhookWaitsAtTheRelayAndWhatIsBeforeItIsTaken) {
+  on.host.start(kWaiting);
+  enrol();
+  const std::string body = callback(on.host.openWait().id.str(), "1");
+  const auto takeBoth = [&](bool full) {
+    return on.host.tell([&, full](runtime::Runtime& runtime) {
+      if (full) runtime.journal().enterFullMode(base::Error{base::ErrorCode::kDiskFull, "full"});
+      const json::Value webhook = json::parse(R"({"flow":"f","webhook":"w"})").value();
+      return part->take(kUrl, {{link::Incoming{1, "callback", json::parse(body).value()}, {}, {}},
+                               {link::Incoming{2, "webhook", webhook}, {}, {}}});
+    });
+  };
+  CHECK(takeBoth(true).ok());
+  CHECK(part->putOff());
+  STRCMP_EQUAL("", lastOutcome().c_str());
+  LONGS_EQUAL(1, on.host.journal->link().inbox(10)->size());
+  CHECK(takeBoth(false).ok());
+  CHECK_FALSE(part->putOff());
+  LONGS_EQUAL(2, on.host.journal->link().inbox(10)->size());
+}
+
 TEST(LinkPart, theUrlIsWhereTheRelayListensForIt) {
   enrol();
   on.host.start(kWaiting);

@@ -132,7 +132,7 @@ TEST(Events, withoutAuthThePolicyMustNameFlowAndWebhook) {
   CHECK(on.promote("ci", "  - webhook: open\n  - webhook: shut\n").ok());
   const auto denied = deliver("ci", "open", {{}, "{}"});
   refused(ErrorCode::kPolicyRefused, denied);
-  STRCMP_CONTAINS("webhook.unauthenticated", denied.error().actions.at(0).c_str());
+  STRCMP_CONTAINS("webhook.unauthenticated", denied.error().message.c_str());
   on.host.policy =
       *trust::Policy::parse(*json::parse(R"({"webhook":{"unauthenticated":["ci/open"]}})"),
                             "policy.yaml", [](const std::string& path) { return path; });
