@@ -508,7 +508,8 @@ Status Daemon::watchSignals() {
 Status Daemon::open() {
   BELAY_ASSIGN(lock_, journal::lockStateFolder(state()));
   // Where the socket is in it, its users have to pass.
-  if (!options_.paths.socket.starts_with(state() + "/")) journal::closeStateFolder(state(), world_.log);
+  if (!options_.paths.socket.starts_with(state() + "/"))
+    journal::closeStateFolder(state(), world_.log);
   if (!base::fileExists(layout().keys())) {
     return Error{ErrorCode::kNotInitialised, "there are no keys in " + state(), {"belay init"}};
   }

@@ -118,8 +118,8 @@ class Access {
   AccountFiles files_;
 };
 
-/// Makes the folder of the API's socket, and those above, where they are missing. Where the settings
-/// let others in, they can enter those (0711): the kernel says who calls, not the path.
+/// Makes the folder of the API's socket, and those above, where they are missing. Where the
+/// settings let others in, they can enter those (0711): the kernel says who calls, not the path.
 base::Status makeSocketFolder(const std::string& folder, bool others);
 
 }  // namespace belay::api

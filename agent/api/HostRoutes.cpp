@@ -26,10 +26,11 @@ Status requireRoot(const Backend& backend, const ExchangePtr& exchange, const ch
   const uid_t owner = backend.options.rootUid;
   if (exchange->caller().uid == owner) return {};
   const std::string uid = std::to_string(owner);
+  const std::string as = owner == 0 ? "sudo" : "sudo -u '#" + uid + "'";
   return Error{ErrorCode::kPermission,
                (owner == 0 ? "only root" : "only uid " + uid + ", as whom this daemon runs,") +
                    " decides whether this host is the one that it was",
-               {(owner == 0 ? "sudo" : "sudo -u '#" + uid + "'") + (" belay host " + std::string(verb))}};
+               {as + " belay host " + verb}};
 }
 
 /// All runs that have not ended; those above others come first or last, as it happens.

@@ -235,7 +235,8 @@ void changeTask(Backend& backend, const ExchangePtr& exchange) {
   const std::string verb = exchange->param("verb");
   const bool whenFull = verb == "finish" || verb == "fail";
   backend.change(
-      exchange, whenFull, [&backend, exchange, body = *body](runtime::Runtime& runtime) -> Result<Changed> {
+      exchange, whenFull,
+      [&backend, exchange, body = *body](runtime::Runtime& runtime) -> Result<Changed> {
         return change(backend, runtime, *exchange, body);
       });
 }

@@ -22,7 +22,8 @@ constexpr Flag kFlags[] = {
     {"wait", 'w', "", "show how it goes on until it ends; --timeout bounds it"},
     {"draft", 0, "", "with SLUG: run the draft instead of what is live"},
     {"release", 0, "N|DIGEST", "with SLUG: run this release instead of what is live"},
-    {"key", 0, "TEXT", "the same key again gives the same run; with another flow, file or input it is refused"},
+    {"key", 0, "TEXT",
+     "the same key again gives the same run; with another flow, file or input it is refused"},
 };
 
 Result<api::Envelope> start(Invocation& invocation) {

@@ -16,7 +16,7 @@ struct Installation {
   settings::Settings settings;  ///< Defaults where there is no file.
   bool hasConfigFile = false;
   bool ofSystem = false;     ///< The daemon of the system, which systemd starts and stops.
-  bool socketNamed = false;  ///< By the command line: whose settings and state those are is unknown.
+  bool socketNamed = false;  ///< By the command line: whose settings these are is unknown.
   std::string text;  ///< Of the settings file.
 
   settings::StateLayout layout() const { return {paths.stateFolder}; }

@@ -37,7 +37,8 @@ std::string print(const Invocation& invocation, const Value& data) {
   const Value* const link = data.find("link");
   if (!link) return "";
   const Style& style = invocation.style();
-  if (!link->flag("linked")) return invocation.suggested("no link; belay link enrol URL --token TOKEN\n");
+  if (!link->flag("linked"))
+    return invocation.suggested("no link; belay link enrol URL --token TOKEN\n");
   std::string out = style.dim("relay      ") + shown(link->text("relay")) + "\n" +
                     style.dim("host       ") + link->text("host") + "  " +
                     shown(link->text("label")) + "\n";

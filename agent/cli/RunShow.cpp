@@ -8,7 +8,8 @@ namespace {
 
 constexpr Flag kFlags[] = {
     {"step", 0, "STEP", "one step in full: what was rendered, attempts, output"},
-    {"full", 0, "", "with --json: values longer than 2 KiB, too; an output that is a resource stays output_ref"},
+    {"full", 0, "",
+     "with --json: values longer than 2 KiB, too; an output that is a resource stays output_ref"},
 };
 
 base::Result<api::Envelope> showRun(Invocation& invocation) {

@@ -60,7 +60,8 @@ class Words {
     std::string out =
         name(e.key) + style_.status("waiting") + " for " + std::string(flow::waitKindName(e.kind));
     if (const std::string summary = summaryOf(e); !summary.empty()) out += ": " + summary;
-    if (const std::string command = commandFor(e, place_); !command.empty()) out += "  → " + command;
+    const std::string command = commandFor(e, place_);
+    if (!command.empty()) out += "  → " + command;
     return out;
   }
   std::string operator()(const engine::WaitResolved& e) const {

@@ -156,7 +156,8 @@ Result<base::UniqueFd> lockStateFolder(const std::string& folder) {
 void closeStateFolder(const std::string& folder, log::Log& log) {
   struct stat info {};
   if (::stat(folder.c_str(), &info) != 0 || (info.st_mode & S_IRWXO) == 0) return;
-  if (::chmod(folder.c_str(), info.st_mode & 07770) == 0) log.warning("state.folder_was_open", {{"folder", folder}});
+  if (::chmod(folder.c_str(), info.st_mode & 07770) == 0)
+    log.warning("state.folder_was_open", {{"folder", folder}});
 }
 
 Status makePrivateFile(const std::string& path) {

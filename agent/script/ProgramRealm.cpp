@@ -94,8 +94,8 @@ Status ProgramRealm::bounds() const {
   if (realm_.wasInterrupted()) {
     return Error{ErrorCode::kExpressionTicks,
                  "the code took more than " + std::to_string(realm_.limits().ticks) +
-                     " ticks between two results (limits.expression_ticks): move the work into a step, "
-                     "or raise it"};
+                     " ticks between two results (limits.expression_ticks): move the work into a "
+                     "step, or raise it"};
   }
   if (realm_.heap().wasRefused()) {
     return Error{

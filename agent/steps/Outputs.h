@@ -31,8 +31,8 @@ class Outputs final : public runtime::LargeOutputs {
   base::Result<json::Value> keepText(std::string_view text, flow::Persist persist,
                                      std::string_view name,
                                      std::vector<journal::ResourceRow>& rows);
-  /// Whether a file of `size` bytes is kept as a resource, so that keepFile() reads it: one of which
-  /// not all may be inline, or not all is in the head that a job hands out.
+  /// Whether a file of `size` bytes is kept as a resource, so that keepFile() reads it: one of
+  /// which not all may be inline, or not all is in the head that a job hands out.
   bool needsFile(std::uint64_t size, flow::Persist persist) const;
   /// The same for a file that may be larger than memory: `head` is its beginning, `file` all of it;
   /// -1 does where it is not needed.

@@ -174,7 +174,8 @@ class Authorizer {
     if (role == wanted || (!role.empty() && role == also)) return std::nullopt;
     if (!role.empty()) {
       return Error{ErrorCode::kRelayRole,
-                   "a token of role " + std::string(wanted) + " is wanted, this one is of role " + role,
+                   "a token of role " + std::string(wanted) +
+                       " is wanted, this one is of role " + role,
                    {newTokenCommand(wanted)}};
     }
     return Error{ErrorCode::kRelayCredential,
