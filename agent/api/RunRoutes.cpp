@@ -84,11 +84,19 @@ Changed startedRun(const runtime::Started& started) {
   return changed;
 }
 
-Result<std::optional<RunId>> begunBefore(runtime::Runtime& runtime, const Start& start,
-                                         const std::string& slug, const std::string& digest) {
-  return runtime::begunBefore(
-      runtime.journal(), runtime.flows(),
-      {start.request.idempotencyKey, start.key, slug, digest, start.request.input});
+/// The answer without a new run: the one that the key has begun, or that the disk is full.
+Result<std::optional<Changed>> answerBefore(runtime::Runtime& runtime, const Start& start,
+                                            const std::string& slug, const std::string& digest) {
+  BELAY_ASSIGN(const auto before,
+               runtime::begunBefore(
+                   runtime.journal(), runtime.flows(),
+                   {start.request.idempotencyKey, start.key, slug, digest, start.request.input}));
+  std::optional<Changed> answer;
+  if (before)
+    answer = startedRun({.run = *before, .existing = true});
+  else if (runtime.journal().fullMode())
+    answer = Changed{.refusal = runtime::diskIsFull()};
+  return answer;
 }
 
 Result<Changed> startVersion(runtime::Runtime& runtime, const Start& start) {
@@ -98,9 +106,8 @@ Result<Changed> startVersion(runtime::Runtime& runtime, const Start& start) {
     const auto version = runtime::versionToRun(runtime.journal(), start.slug, start.version);
     if (version) named = version->digest;
   }
-  BELAY_ASSIGN(const auto before, begunBefore(runtime, start, start.slug, named));
-  if (before) return startedRun({.run = *before, .existing = true});
-  if (runtime.journal().fullMode()) return Changed{.refusal = runtime::diskIsFull()};
+  BELAY_ASSIGN(auto answer, answerBefore(runtime, start, start.slug, named));
+  if (answer) return std::move(*answer);
   runtime::StartRequest request = start.request;
   BELAY_ASSIGN(const runtime::FlowVersion version,
                runtime::versionToRun(runtime.journal(), start.slug, start.version));
@@ -116,10 +123,8 @@ void startContent(Backend& backend, const ExchangePtr& exchange, Start start) {
     if (!checked.flow) return exchange->fail(firstError(checked), diagnosticsToJson(checked));
     auto flow = std::make_shared<flow::Flow>(std::move(*checked.flow));
     backend.change(exchange, [start, flow](runtime::Runtime& runtime) -> Result<Changed> {
-      BELAY_ASSIGN(const auto before,
-                   begunBefore(runtime, start, flow->slug.str(), flow->digest));
-      if (before) return startedRun({.run = *before, .existing = true});
-      if (runtime.journal().fullMode()) return Changed{.refusal = runtime::diskIsFull()};
+      BELAY_ASSIGN(auto answer, answerBefore(runtime, start, flow->slug.str(), flow->digest));
+      if (answer) return std::move(*answer);
       // To run a file is to say which content is meant: it takes the place of any draft, and the
       // answer says so.
       BELAY_ASSIGN(
