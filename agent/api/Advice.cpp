@@ -17,9 +17,7 @@ namespace {
 /// A text of a flow or a person within a sentence: one line, no control characters, not too long.
 std::string quoted(const std::string& text) {
   constexpr std::size_t kLongest = 160;
-  const std::string shown = base::visible(text);
-  const std::string_view whole = base::wholeCharacters(shown, kLongest);
-  return std::string(whole) + (whole.size() < shown.size() ? "…" : "");
+  return base::shortened(base::visible(text), kLongest);
 }
 
 std::string inTime(std::int64_t atMs, std::int64_t nowMs) {

@@ -23,9 +23,7 @@ namespace {
 
 std::string shown(std::string_view expression) {
   constexpr std::size_t kShown = 60;
-  const std::string_view text = base::trim(expression);
-  const std::string_view whole = base::wholeCharacters(text, kShown);
-  return "${{ " + base::visible(whole) + (whole.size() < text.size() ? "… }}" : " }}");
+  return "${{ " + base::visible(base::shortened(base::trim(expression), kShown)) + " }}";
 }
 
 /// Programs whose argument after one of `codeFlags` is code.

@@ -113,10 +113,7 @@ std::vector<Diagnostic> Report::take() && {
 
 std::string quoted(std::string_view word) {
   constexpr std::size_t kShown = 60;
-  const std::string_view shown = base::wholeCharacters(word, kShown);
-  std::string out = "\"" + base::visible(shown);
-  if (shown.size() < word.size()) out += "…";
-  return out + "\"";
+  return "\"" + base::visible(base::shortened(word, kShown)) + "\"";
 }
 
 std::string listOf(std::span<const std::string_view> words) {

@@ -22,9 +22,7 @@ namespace {
 constexpr std::size_t kShownMax = 300;
 
 std::string shown(const Value& value) {
-  const std::string text = json::print(value);
-  const std::string_view whole = base::wholeCharacters(text, kShownMax);
-  return std::string(whole) + (whole.size() < text.size() ? "…" : "");
+  return base::shortened(json::print(value), kShownMax);
 }
 
 Value parsed(const std::string& text) {

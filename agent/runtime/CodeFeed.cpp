@@ -18,11 +18,9 @@ namespace {
 
 std::string shown(const engine::CodeCall& call) {
   constexpr std::size_t kShownBytes = 160;
-  std::string text(base::wholeCharacters(call.definitionJson, kShownBytes));
-  if (text.size() < call.definitionJson.size()) text += "…";
   std::string out = "step " + call.key.path;
   if (call.key.visit > 1) out += " (visit " + std::to_string(call.key.visit) + ")";
-  return out + " " + base::visible(text);
+  return out + " " + base::visible(base::shortened(call.definitionJson, kShownBytes));
 }
 
 /// As the journal gives it back.

@@ -21,11 +21,6 @@ constexpr std::size_t kExcerptBytes = 80;
 constexpr std::size_t kMessageBytes = 400;
 constexpr std::string_view kStackOverflow = "stack overflow";
 
-std::string shortened(std::string_view text, std::size_t bytes) {
-  const std::string_view whole = base::wholeCharacters(text, bytes);
-  return std::string(whole) + (whole.size() < text.size() ? "…" : "");
-}
-
 std::optional<std::string> textOf(Realm& realm, const JsValue& value) {
   JSContext* context = realm.context();
   if (value.isException() || JS_IsUndefined(value.get()) || JS_IsSymbol(value.get())) {
@@ -114,7 +109,7 @@ std::string describe(const Thrown& thrown) {
   const std::string text =
       thrown.name.empty() ? "threw " + thrown.message
                           : thrown.name + (thrown.message.empty() ? "" : ": " + thrown.message);
-  return base::visible(shortened(text, kMessageBytes));
+  return base::visible(base::shortened(text, kMessageBytes));
 }
 
 bool isStackOverflow(const Thrown& thrown) {
@@ -122,7 +117,7 @@ bool isStackOverflow(const Thrown& thrown) {
 }
 
 std::string excerpt(std::string_view source) {
-  return "`" + base::visible(shortened(base::trim(source), kExcerptBytes)) + "`";
+  return "`" + base::visible(base::shortened(base::trim(source), kExcerptBytes)) + "`";
 }
 
 std::string stackBound(const Realm& realm) {
@@ -178,7 +173,7 @@ Error takeSyntaxFailure(Realm& realm, std::string_view source) {
     what = "something stands here that does not belong here";
   }
   return Error{ErrorCode::kFlowExpressionSyntax, excerpt(source) + " is not valid JavaScript: " +
-                                                     base::visible(shortened(what, kMessageBytes)) +
+                                                     base::visible(base::shortened(what, kMessageBytes)) +
                                                      withPlace(place)}
       .at(place);
 }

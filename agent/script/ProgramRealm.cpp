@@ -314,8 +314,7 @@ JSValue ProgramRealm::log(JSValueConst text) {
   const JsText line(realm_.context(), text);
   if (!line.ok()) return JS_EXCEPTION;
   if (logBytes_ >= kLogBytesMax) return JS_UNDEFINED;
-  std::string kept(base::wholeCharacters({line.data(), line.size()}, kLogLineBytes));
-  if (kept.size() < line.size()) kept += "…";
+  std::string kept = base::shortened({line.data(), line.size()}, kLogLineBytes);
   logBytes_ += kept.size();
   logs_.push_back(std::move(kept));
   return JS_UNDEFINED;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace belay::base {
@@ -12,5 +13,8 @@ constexpr std::string_view wholeCharacters(std::string_view text, std::size_t mo
   while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
   return text.substr(0, most);
 }
+
+/// The same for people: "…" stands for what was left out.
+std::string shortened(std::string_view text, std::size_t most);
 
 }  // namespace belay::base
