@@ -5,6 +5,8 @@ import contextlib
 import json
 import os
 import pty
+import select
+import socket
 import sqlite3
 import subprocess
 
@@ -303,14 +305,28 @@ def test_a_plugin_does_what_its_connection_says():
 
 
 @check.bound(120)
-def test_many_at_once_and_a_restart_in_between():
+def test_no_more_than_sixteen_at_once():
+    with ssh_host() as (host, server), socket.create_server(("127.0.0.1", 0)) as silent:
+        add(host, server, port=silent.getsockname()[1], connect_timeout="2m")
+        asked = [host.spawn("connection", "test", "box", json_out=True, stdout=subprocess.PIPE, text=True) for _ in range(20)]
+        belay.eventually(lambda: sum(each.poll() is not None for each in asked) >= 4, 60, "four answers")
+        refused = [json.load(each.stdout)["error"] for each in asked if each.poll() is not None]
+        check.equal(["BLY-BUSY"] * 4, [error["code"] for error in refused], str(refused))
+        silent.settimeout(60)
+        near = [silent.accept()[0] for _ in range(16)]
+        check.equal([], select.select([silent], [], [], 0.2)[0])
+        for each in near:
+            each.close()
+        ended = [json.loads(each.communicate(timeout=60)[0])["error"] for each in asked if each.returncode is None]
+        check.equal(["BLY-CONNECT"] * 16, [error["code"] for error in ended], str(ended))
+        add(host, server)
+        test(host, "box")
+
+
+def test_a_restart_in_between():
     with ssh_host() as (host, server):
         fault = sshd.Fault(server.port, "stall")
-        add(host, server, port=fault.port, connect_timeout="10s")
-        asked = [host.spawn("connection", "test", "box", json_out=True, stdout=subprocess.PIPE, text=True) for _ in range(20)]
-        codes = [json.loads(each.communicate(timeout=60)[0])["error"]["code"] for each in asked]
-        check.equal({"BLY-CONNECT", "BLY-BUSY"}, set(codes), str(codes))
-        check.equal(16, codes.count("BLY-CONNECT"))
+        add(host, server, port=fault.port, connect_timeout="2m")
         waiting = host.spawn("connection", "test", "box", stderr=subprocess.DEVNULL)
         belay.eventually(lambda: sshd.descendants(host.daemon.pid))
         host.kill()
