@@ -73,7 +73,6 @@ def test_completion_asks_the_daemon_of_the_line():
         check.equal(run, done.stdout.strip(), done.stderr)
 
 
-@check.bound(120)
 def test_is_installed_with_units_and_settings():
     folder = tempfile.mkdtemp(prefix="belay-install-")
     try:

@@ -48,7 +48,6 @@ class Small:
                 left -= file.write(b"x" * piece)
 
 
-@check.bound(120)
 def test_a_full_disk_lets_cancel_and_approve_through():
     with Small() as small, belay.Host({"state": {"folder": small.folder + "/state"}}) as host:
         host.init()
@@ -86,7 +85,6 @@ LOOP = {"slug": "loop", "steps": [
     {"id": "nap", "sleep": {"for": "5ms"}, "max_visits": 1000, "next": "big"}]}
 
 
-@check.bound(120)
 def test_nothing_else_uses_up_what_a_full_disk_leaves():
     with Small() as small, belay.Host({"state": {"folder": small.folder + "/state"}}) as host:
         host.init()
@@ -169,7 +167,6 @@ def full(host):
     return host.cli("journal", "stats").data["journal"]["full_mode"]
 
 
-@check.bound(120)
 def test_an_output_without_room_keeps_no_others_from_their_end():
     with answering() as (server, asks), Small("32m") as small, \
             belay.Host({"state": {"folder": small.folder + "/state"}}) as host:
@@ -191,7 +188,6 @@ def test_an_output_without_room_keeps_no_others_from_their_end():
         check.equal(["/large", "/after"], server.seen)
 
 
-@check.bound(120)
 def test_what_stood_still_goes_on_by_itself_when_there_is_room():
     with answering() as (server, asks), Small("32m") as small, \
             belay.Host({"state": {"folder": small.folder + "/state"}}) as host:
@@ -219,7 +215,6 @@ PARENT = {"slug": "parent", "steps": [{"id": "both", "parallel": {
                  {"id": "child", "flow": {"slug": "child"}}]}}]}
 
 
-@check.bound(120)
 def test_a_start_on_a_full_disk_is_quiet_and_ends_what_is_to_end():
     with Small("32m") as small, belay.Host({"state": {"folder": small.folder + "/state"}}) as host:
         host.init()

@@ -32,7 +32,6 @@ def refused(answer):
     check.equal("BLY-JOURNAL-CHAIN-BROKEN", answer.error.get("code"), str(answer))
 
 
-@check.bound(60)
 def test_a_damaged_run_cannot_be_approved_or_cancelled_and_others_can():
     with belay.Host() as host:
         host.init()
@@ -54,7 +53,6 @@ def test_a_damaged_run_cannot_be_approved_or_cancelled_and_others_can():
         check.has(host.log(), "run.unreadable")
 
 
-@check.bound(60)
 def test_an_event_reaches_all_but_a_damaged_run():
     with belay.Host() as host:
         host.init()
@@ -78,7 +76,6 @@ def restore_commands():
         return re.search(r"sudo -u belay sh -c '(.*)'", file.read())[1]
 
 
-@check.bound(60)
 def test_a_change_of_the_last_rows_keeps_the_daemon_down_until_a_backup_is_restored():
     with belay.Host() as host:
         host.init()

@@ -163,7 +163,6 @@ def test_a_branch_that_fails_ends_the_child_of_the_other():
         check.equal("stopped", host.wait_run(child)["run"]["status"])
 
 
-@check.bound(60)
 def test_what_the_child_of_an_ended_branch_did_is_undone_as_what_its_sibling_did():
     with belay.started() as host:
         path = os.path.join(host.folder, "undone")
@@ -210,7 +209,6 @@ def test_a_parent_that_is_retried_starts_another_child():
         check.equal(2, len(host.cli("run", "list", "--parent", run).data["runs"]))
 
 
-@check.bound(60)
 def test_killed_again_and_again_nothing_is_lost_or_doubled():
     with belay.started() as host:
         live(host, ASK)

@@ -203,7 +203,6 @@ def test_stopped_it_is_undone_and_cancelled_it_is_not():
         check.equal(2, len([path for path in shop.paths() if path.startswith("/undo")]))
 
 
-@check.bound(60)
 def test_killed_while_it_undoes_it_goes_on_with_what_was_rendered():
     with belay.started() as host, Shop(refuses=["/ship"]) as shop:
         shop.gate = threading.Event()
@@ -224,7 +223,6 @@ def test_killed_while_it_undoes_it_goes_on_with_what_was_rendered():
         check.equal(0, host.cli("journal", "verify").code)
 
 
-@check.bound(60)
 def test_stopped_with_a_child_in_flight_the_child_undoes_first():
     with belay.started() as host:
         path, gate = os.path.join(host.folder, "out"), os.path.join(host.folder, "gate")
@@ -256,7 +254,6 @@ def test_stopped_with_a_child_in_flight_the_child_undoes_first():
         check.equal(["parent", "kid", "undo-kid", "undo-parent"], lines(path))
 
 
-@check.bound(60)
 def test_what_code_does_can_be_reviewed_and_limited():
     with belay.started() as host:
         path = os.path.join(host.folder, "out")
@@ -359,7 +356,6 @@ def test_a_run_says_which_limit_it_waits_for():
         check.equal(["/limited/0"], [path for _, path in api.seen])
 
 
-@check.bound(60)
 def test_a_limit_of_a_connection_holds_for_all_flows_and_over_kills():
     with Timed() as api, belay.started(connections(api.server.port, rate_limit={"max": 2, "per": "1s"})) as host:
         runs = [host.start_run(limited(api.server.port, slug, 4)) for slug in ("one", "two")]

@@ -211,7 +211,6 @@ def test_drain_keeps_two_releases_apart():
         answer(host, new)
 
 
-@check.bound(120)
 def test_killed_with_a_queue_nothing_is_lost_or_begun_twice():
     with belay.started() as host:
         log = host.folder + "/log"
@@ -282,7 +281,6 @@ def test_what_starts_by_itself_is_bounded_too():
         answer(host, queued["id"])
 
 
-@check.bound(120)
 def test_children_in_a_queue_outlive_kills():
     with belay.started() as host:
         log = host.folder + "/log"

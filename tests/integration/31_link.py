@@ -408,7 +408,6 @@ def through_proxy(relay, port, credentials=""):
     return {"link": {"ca_file": relay.ca, "proxy": "http://%s127.0.0.1:%d" % (credentials, port)}}
 
 
-@check.bound(90)
 def test_through_tinyproxy_with_and_without_credentials():
     check.program("tinyproxy")
     name = "relay.belay.test"

@@ -318,7 +318,7 @@ def test_who_is_connected_and_who_was_removed():
             check.equal(True, seen()["connected"])
             at = seen()["seen_at"]
             host.kill()
-            belay.eventually(lambda: not seen()["connected"], 3, "the end of its connection")
+            belay.eventually(lambda: not seen()["connected"], what="the end of its connection")
             check.equal(at, seen()["seen_at"])
             host.start()
             belay.eventually(lambda: seen()["connected"], what="the host back")

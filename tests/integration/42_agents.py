@@ -145,7 +145,6 @@ def test_a_session_goes_on_in_its_workspace():
         check.equal(1, output(shown, "s2")["files_changed"])
 
 
-@check.bound(90)
 def test_the_daemon_is_killed_while_an_agent_works():
     with host_with_agent() as host:
         app = repository(host)

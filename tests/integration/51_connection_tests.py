@@ -101,7 +101,7 @@ def test_an_ssh_server_behind_another_one_is_tried_and_learned_through_it():
 def test_the_tool_is_confined_before_a_stranger_is_heard():
     with ssh_host() as (host, server):
         fault = sshd.Fault(server.port, "stall")
-        add(host, server, port=fault.port, host_keys=None, connect_timeout="3s")
+        add(host, server, port=fault.port, host_keys=None, connect_timeout="2m")
         asked = host.spawn("connection", "test", "box", "--learn", "--yes", json_out=True, stdout=subprocess.PIPE, text=True)
 
         def tool():
@@ -112,9 +112,9 @@ def test_the_tool_is_confined_before_a_stranger_is_heard():
                             return "Seccomp:\t2" in status.read()
             return False
 
-        belay.eventually(tool, 5, "a filter of system calls")
-        check.equal("BLY-CONNECT", json.loads(asked.communicate(timeout=20)[0])["error"]["code"])
+        belay.eventually(tool, what="a filter of system calls")
         fault.close()
+        check.equal("BLY-CONNECT", json.loads(asked.communicate(timeout=60)[0])["error"]["code"])
 
 
 def test_keys_are_pinned_by_fingerprint_or_on_demand_and_never_silently():
@@ -304,7 +304,6 @@ def test_a_plugin_does_what_its_connection_says():
         check.equal({"pong": 1, "duration_ms": 0}, {**test(host, "echo").data["found"]["output"], "duration_ms": 0})
 
 
-@check.bound(120)
 def test_no_more_than_sixteen_at_once():
     with ssh_host() as (host, server), socket.create_server(("127.0.0.1", 0)) as silent:
         add(host, server, port=silent.getsockname()[1], connect_timeout="2m")

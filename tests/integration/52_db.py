@@ -311,7 +311,6 @@ def gave_up_what_it_may():
     return any("NoNewPrivs:\t1" in state and "Seccomp:\t2" in state for state in states)
 
 
-@check.bound(120)
 def test_a_write_is_made_once_whatever_happens_to_the_daemon():
     host, path = host_with(here, write=True)
     with host:

@@ -63,7 +63,6 @@ def worktree(host):
     return app, draft
 
 
-@check.bound(60)
 def test_the_flow_of_the_readme_applies_what_was_approved():
     flow, = blocks("README.md", "yaml")
     session, = [block for block in blocks("README.md", "console") if "review-and-apply" in block]

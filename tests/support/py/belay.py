@@ -29,7 +29,7 @@ class ApiError(Exception):
 class SocketConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path, timeout=30):
+    def __init__(self, path, timeout=60):
         super().__init__("localhost", timeout=timeout)
         self.path = path
 
@@ -42,7 +42,7 @@ class SocketConnection(http.client.HTTPConnection):
 class Client:
     """One kept connection. A broken one raises OSError or HTTPException; the next request makes a new one."""
 
-    def __init__(self, path, timeout=30):
+    def __init__(self, path, timeout=60):
         self.path, self.timeout = path, timeout
         self.connection = None
 
@@ -168,7 +168,7 @@ class Host:
     def command(self, *words, json_out=True):
         return [BINARY, "--user", "--config", self.config, *words] + (["--json"] if json_out else [])
 
-    def cli(self, *words, json_out=True, stdin="", timeout=30, environment=None):
+    def cli(self, *words, json_out=True, stdin="", timeout=60, environment=None):
         done = subprocess.run(self.command(*words, json_out=json_out), input=stdin, capture_output=True, text=True,
                               timeout=timeout, env=environment or self.environment, cwd=self.folder,
                               errors="replace", check=False)
@@ -235,7 +235,7 @@ class Host:
         while any(os.path.exists("/proc/%s" % pid) for pid in behind) and time.monotonic() < deadline:
             time.sleep(0.002)
 
-    def stop(self, seconds=20):
+    def stop(self, seconds=40):
         """SIGTERM; the exit status."""
         if self._client:
             self._client.close()
@@ -260,7 +260,7 @@ class Host:
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def client(self, timeout=30):
+    def client(self, timeout=60):
         return Client(self.socket, timeout)
 
     @property
@@ -290,7 +290,7 @@ class Host:
     def show(self, run):
         return self.get("/v1/runs/%s?outputs=full" % run)
 
-    def wait_run(self, run, statuses=("succeeded", "failed", "stopped", "cancelled"), seconds=30):
+    def wait_run(self, run, statuses=("succeeded", "failed", "stopped", "cancelled"), seconds=60):
         """What `run show` says once the run has one of `statuses`."""
         end = time.monotonic() + seconds
         while True:
@@ -302,14 +302,14 @@ class Host:
                                      (run, shown["run"]["status"], seconds, json.dumps(shown)[:1500]))
             time.sleep(0.02)
 
-    def run(self, flow, given=None, seconds=30):
+    def run(self, flow, given=None, seconds=60):
         return self.wait_run(self.start_run(flow, given), seconds=seconds)
 
     def waits(self, run=None, kind=None):
         query = {name: value for name, value in (("run", run), ("kind", kind)) if value}
         return self.get("/v1/waits?" + urllib.parse.urlencode({**query, "limit": 1000}))["waits"]
 
-    def open_wait(self, run, seconds=20):
+    def open_wait(self, run, seconds=60):
         """The one open wait of a run, once there is one."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -335,7 +335,7 @@ def step_of(shown, name, visit=1):
     raise AssertionError("no visit %s of step %s in %s" % (visit, name, json.dumps(shown)[:1500]))
 
 
-def eventually(check, seconds=10, what="it"):
+def eventually(check, seconds=30, what="it"):
     """Calls `check` until it gives something true; that."""
     end = time.monotonic() + seconds
     while True:

@@ -23,7 +23,7 @@ def _too_long(*_):
 
 
 def bound(seconds):
-    """How long a test may take instead of 60 s."""
+    """How long a test may take instead of 120 s."""
     def mark(test):
         test.seconds = seconds
         return test
@@ -75,7 +75,7 @@ def main(names):
             continue
         begun = time.monotonic()
         title = name[5:].replace("_", " ")
-        signal.alarm(int(getattr(test, "seconds", 60) * slow))
+        signal.alarm(int(getattr(test, "seconds", 120) * slow))
         try:
             test()
             passed += 1

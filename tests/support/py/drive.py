@@ -71,7 +71,7 @@ class Drive:
         """As a supervisor ends a job: to the group of the driver."""
         os.killpg(self.process.pid, signal.SIGTERM)
 
-    def wait_for(self, text, seconds=20):
+    def wait_for(self, text, seconds=60):
         """Until `text` stands in the raw output of the agent."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

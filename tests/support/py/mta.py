@@ -144,7 +144,7 @@ class Mta:
         return {"type": "smtp", "host": "localhost", "port": self.plain, "ca_file": self.folder + "/ca.pem", "user": "belay",
                 "password": {"secret": "SMTP"}, "from": "Belay <belay@example.test>", **more}
 
-    def mails(self, person, wanted=1, seconds=20):
+    def mails(self, person, wanted=1, seconds=60):
         """The mails of a person, once there are as many."""
         end = time.monotonic() + seconds
         while True:

@@ -93,7 +93,7 @@ class Relay:
         if running:
             self.start()
 
-    def cli(self, *words, json_out=True, timeout=30):
+    def cli(self, *words, json_out=True, timeout=60):
         done = subprocess.run([BINARY, *words, "--config", self.config] + (["--json"] if json_out else []),
                               capture_output=True, text=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
         return Answer(done.returncode, done.stdout, done.stderr)
@@ -132,14 +132,14 @@ class Relay:
             self.process.wait(30)
         self.process = None
 
-    def stop(self, seconds=20):
+    def stop(self, seconds=40):
         """SIGTERM; the exit status."""
         self.process.terminate()
         code = self.process.wait(seconds)
         self.process = None
         return code
 
-    def connection(self, timeout=30, cafile=None):
+    def connection(self, timeout=60, cafile=None):
         context = ssl.create_default_context(cafile=cafile or self.ca)
         return http.client.HTTPSConnection("localhost", self.port, timeout=timeout, context=context)
 
