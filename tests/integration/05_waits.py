@@ -25,7 +25,7 @@ def test_an_approval_with_a_form():
         shown = host.cli("wait", "show", wait["id"])
         check.equal([place + "approve " + wait["id"], place + "reject " + wait["id"]], shown.data["wait"]["actions"])
         check.has(host.cli("wait", "show", wait["id"], json_out=False).out, "  " + place + "reject " + wait["id"])
-        check.has(host.cli("run", "watch", run, "--timeout", "1s", json_out=False).out, "→ " + place + "approve " + wait["id"])
+        check.has(host.cli("run", "watch", run, "--timeout", "5s", json_out=False).out, "→ " + place + "approve " + wait["id"])
         check.has(host.cli("link", "status", json_out=False).out, place + "link enrol URL")
         wrong = host.cli("approve", wait["id"])
         check.equal(2, wrong.code, str(wrong))

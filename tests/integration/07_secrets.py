@@ -164,7 +164,7 @@ def test_a_prompt_is_seen_while_it_waits_and_a_secret_never():
                 nonlocal shown
                 shown += (follower.stdout.read() or b"").decode()
                 return words in shown
-            belay.eventually(lambda: seen("Password: can"), seconds=5, what="the prompt")
+            belay.eventually(lambda: seen("Password: can"), what="the prompt")
             host.write("go", "")
             time.sleep(1.5)
             seen("")

@@ -164,7 +164,7 @@ def test_runs_are_listed_by_what_started_them():
         promote(host, flow("  - every: 1s\n    id: pulse\n  - event: go\n"))
         until(lambda: runs(host))
         ok(host.cli("schedule", "pause", "tick/pulse"))
-        scheduled = [run["id"] for run in runs(host)]
+        scheduled = [run["id"] for run in reversed(runs(host))]
         manual = ok(host.cli("flow", "run", "tick"))["run"]["id"]
         event = ok(host.cli("event", "emit", "go"))["runs"][0]
         replay = ok(host.cli("run", "replay", manual))["run"]["id"]

@@ -488,8 +488,9 @@ def test_kills_around_pins_lose_nothing_that_was_said():
             previous = ("--previous", path)
         acknowledged = 0
         for path in pins:
-            for _ in range(20):
-                killer = threading.Timer(dice.random() * 0.05, host.kill) if dice.random() < 0.7 else None
+            for attempt in range(20):
+                # The last ones are not disturbed: on a slow machine every kill comes first.
+                killer = threading.Timer(dice.random() * 0.05, host.kill) if dice.random() < 0.7 and attempt < 15 else None
                 if killer:
                     killer.start()
                 answer = fleet.apply(path)

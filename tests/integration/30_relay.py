@@ -86,6 +86,7 @@ def test_nothing_that_was_acknowledged_is_lost_over_kill_9():
                     check.equal(True, message["seq"] > ack)
                     ack = message["seq"]
                     got.append(relays.base64.b64decode(message["body"]["body"]).decode())
+            belay.eventually(lambda: len(taken) >= 50, 60, "fifty deliveries")
         finally:
             stop.set()
             for thread in threads:
@@ -100,8 +101,6 @@ def test_nothing_that_was_acknowledged_is_lost_over_kill_9():
                 got.append(relays.base64.b64decode(message["body"]["body"]).decode())
         check.equal(len(got), len(set(got)), "doubled")
         check.equal(set(), set(taken) - set(got), "lost")
-        if len(taken) < 50:
-            raise AssertionError("only %d were taken" % len(taken))
 
 
 def test_tokens_and_hosts_with_the_relay_up_and_down():
@@ -167,7 +166,7 @@ def test_a_drain_answers_parked_polls_and_takes_nothing_new():
         check.equal(0, relay.stop())
         poll.join(10)
         check.equal([[]], answers)
-        if time.monotonic() - begun > 5:
+        if time.monotonic() - begun > 30:
             raise AssertionError("the drain took too long")
 
 

@@ -14,6 +14,7 @@ import time
 
 import belay
 import check
+import ports
 import relay as relays
 from servers import Proxy, Server
 
@@ -415,7 +416,7 @@ def test_through_tinyproxy_with_and_without_credentials():
         with relays.Relay(FAST, names="DNS:localhost,DNS:" + name) as relay:
             # Nobody resolves the name: tinyproxy passes it on to a proxy that knows where it is.
             relay.start()
-            port = relays.free_port()
+            port = ports.free_port()
             with Proxy(target=("127.0.0.1", relay.port)) as inner:
                 conf = os.path.join(relay.folder, "tinyproxy.conf")
                 with open(conf, "w", encoding="ascii") as file:

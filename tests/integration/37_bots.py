@@ -100,6 +100,7 @@ def test_events_are_signed_and_say_nothing_that_is_sealed():
         close(host, first)
         check.equal(0, relay.cli("hosts", "remove", host.id).code)
         belay.eventually(lambda: len(receiver.taken) == 5, what="five events")
+        belay.eventually(lambda: of(relay, down)["waiting"] == 0, what="the last answer")
         check.equal([], receiver.wrong)
         check.equal({"host.connected", "request.created", "request.receipt", "request.closed", "host.removed"},
                     set(receiver.kinds()))
@@ -124,20 +125,21 @@ def test_a_receiver_that_fails_hangs_and_redirects_gets_each_event_with_its_id()
 
     def status(number):
         if number == 3:
-            hang.wait(20)  # Longer than events.timeout.
+            hang.wait(40)  # Longer than events.timeout.
             return 500
         return answers.get(number, 200)
 
-    with relays.Relay({"events": {"timeout": "4s"}}) as relay, Receiver(status) as receiver:
+    with relays.Relay({"events": {"timeout": "8s"}}) as relay, Receiver(status) as receiver:
         relay.start()
         add(relay, receiver, "--events", "request.created,request.closed")
         host = enrolled(relay)
         requests = [ask(host, name) for name in "abc"]
         close(host, requests[0])
-        # Nobody else waits for that endpoint.
+        # Nobody else waits for an endpoint that hangs.
+        belay.eventually(lambda: len(receiver.attempts) >= 4, what="the one that hangs")
         begun = time.monotonic()
         check.equal(200, relay.request("GET", "/readyz")[0])
-        if time.monotonic() - begun > 3:
+        if time.monotonic() - begun > 6:
             raise AssertionError("the relay waits for an endpoint")
         belay.eventually(lambda: len(receiver.taken) >= 4, seconds=90, what="all events")
         hang.set()

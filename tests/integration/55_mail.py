@@ -228,7 +228,7 @@ def test_a_server_that_lies_or_drops_the_end_of_a_mail():
                           ((b"999 a\r\n",), "BLY-SMTP-REFUSED"), ((b"220 \xff\xfe\x00\r\n", b""), "BLY-CONNECT")):
         liar = Liar(*answers)
         with host_with_server(tls="none", port=liar.port, user=None, password=None) as host:
-            shown = host.run(flow({}, step={"timeout": "4s"}))
+            shown = host.run(flow({}, step={"timeout": "20s"}))
             check.equal("failed", shown["run"]["status"])
             got = belay.step_of(shown, "tell")["error"]["code"]
             assert got == code or (code == "BLY-CONNECT" and got == "BLY-STEP-TIMEOUT"), (answers[0][:20], got)

@@ -130,7 +130,7 @@ def test_urls_count_for_a_time():
     with belay.started() as host:
         shown = host.run(writer("for your eyes", "always"))
         ref = shown["run"]["output"]
-        url = host.cli("resource", "url", ref, "--expires", "2s").data["url"]
+        url = host.cli("resource", "url", ref, "--expires", "1h").data["url"]
         check.equal("for your eyes", host.cli("resource", "cat", url, json_out=False).out)
         path = url[url.index("/v1/"):]
         check.equal(b"for your eyes", host.get(path))
@@ -141,8 +141,9 @@ def test_urls_count_for_a_time():
                 raise AssertionError(wrong)
             except belay.ApiError as error:
                 check.equal("BLY-RESOURCE-URL", error.error["code"])
-        time.sleep(2.1)
-        check.equal(7, host.cli("resource", "cat", url, json_out=False).code)
+        short = host.cli("resource", "url", ref, "--expires", "1s").data["url"]
+        time.sleep(1.1)
+        check.equal(7, host.cli("resource", "cat", short, json_out=False).code)
         check.equal("BLY-RESOURCE-NOT-FOUND", host.cli("resource", "url", "0" * 64).error["code"])
         check.equal("BLY-INVALID-ARGUMENT", host.cli("resource", "url", ref, "--expires", "30d").error["code"])
 

@@ -28,7 +28,7 @@ REFUSALS = {"BLY-EGRESS-REFUSED", "BLY-URL-INVALID", "BLY-CONNECT"}
 
 
 def call(slug, url, **http):
-    return {"slug": slug, "steps": [{"id": "h", "http": {"url": url, **http}, "timeout": "5s", "retry": {"max_attempts": 1}}],
+    return {"slug": slug, "steps": [{"id": "h", "http": {"url": url, **http}, "timeout": "30s", "retry": {"max_attempts": 1}}],
             "output": "${{ steps.h.output }}"}
 
 

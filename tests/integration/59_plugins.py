@@ -172,7 +172,7 @@ def host_with_postgres(**more):
     host.server = pgserver.Server(host.folder + "/pg")
     connection = {"type": "plugin", "plugin": "postgres", "with": host.server.connection(**more)}
     host.write_settings({"connections": {"there": connection},
-                         "jobs": {"plugin_folder": host.folder + "/plugins", "grace": "2s"}})
+                         "jobs": {"plugin_folder": host.folder + "/plugins", "grace": "20s"}})
     host.init()
     host.cli("secret", "set", "PG", stdin=pgserver.PASSWORD, json_out=False)
     host.start()
@@ -262,7 +262,7 @@ def test_postgres_that_is_told_to_end_commits_nothing():
 
 
 def test_postgres_that_goes_away_and_faults_on_the_way():
-    with host_with_postgres(connect_timeout=2) as host:
+    with host_with_postgres(connect_timeout=10) as host:
         run = host.start_run(query("select pg_sleep(20)"))
         belay.eventually(lambda: "pg_sleep(20)" in host.server.log(), 20)
         host.server.stop()
@@ -282,9 +282,9 @@ def test_postgres_that_goes_away_and_faults_on_the_way():
 
 
 def test_a_connection_to_postgres_is_tried():
-    with host_with_postgres(connect_timeout=2) as host:
+    with host_with_postgres(connect_timeout=10) as host:
         test = {"sql": "select current_user as me", "read_only": True}
-        definition = {"type": "plugin", "plugin": "postgres", "with": host.server.connection(connect_timeout=2), "test": test}
+        definition = {"type": "plugin", "plugin": "postgres", "with": host.server.connection(connect_timeout=10), "test": test}
 
         def tried(code):
             added = host.cli("connection", "add", "tried", "--replace", "-f", "-", stdin=json.dumps(definition))

@@ -11,6 +11,7 @@ import time
 
 import belay
 import check
+import ports
 from check import error, output
 from rawserver import RawServer
 from servers import Authority, Server
@@ -210,7 +211,7 @@ def test_client_certificates_before_nginx():
             chain, key = authority.issue(subject, usage="serverAuth,clientAuth")
             shutil.copy(chain, "%s/%s.pem" % (folder, name))
             shutil.copy(key, "%s/%s.key" % (folder, name))
-        port = free_port()
+        port = ports.free_port()
         with open(folder + "/conf", "w", encoding="ascii") as file:
             file.write("""daemon off; master_process off; worker_processes 1; pid %(f)s/pid; error_log %(f)s/error.log; events {}
 http { access_log off; client_body_temp_path %(f)s/b; proxy_temp_path %(f)s/p; fastcgi_temp_path %(f)s/q; uwsgi_temp_path %(f)s/u; scgi_temp_path %(f)s/s;
@@ -238,7 +239,7 @@ ssl_client_certificate %(ca)s; ssl_verify_client optional; location / { return 2
 def test_the_proxy_of_a_connection_is_used():
     program = check.program("tinyproxy")
     with Server(lambda r: (200, {}, json.dumps({"via": r.headers.get("via", "")}).encode())) as server, belay.started() as host:
-        port = free_port()
+        port = ports.free_port()
         conf = host.folder + "/tinyproxy.conf"
         host.write("tinyproxy.conf", "Port %d\nListen 127.0.0.1\nTimeout 20\nMaxClients 10\n" % port)
         proxy = subprocess.Popen([program, "-d", "-c", conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -254,11 +255,6 @@ def test_the_proxy_of_a_connection_is_used():
         finally:
             proxy.terminate()
             proxy.wait(10)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def can_connect(port):

@@ -9,12 +9,12 @@ import base64
 import json
 import os
 import re
-import socket
 import time
 import urllib.parse
 
 import belay
 import check
+import ports
 from servers import Server
 
 COUNT = 20
@@ -124,15 +124,9 @@ def set_secrets(host):
         check.equal([], hits((answered.out + answered.err).encode()), str(words))
 
 
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 def use_all(host, server):
     runs = {}
-    closed = "http://127.0.0.1:%d/" % free_port()
+    closed = "http://127.0.0.1:%d/" % ports.free_port()
     for name, step in steps("http://127.0.0.1:%d" % server.port, closed, host.folder):
         flow = {"slug": name, "steps": [{"id": "a", **step}], "output": {"all": "${{ steps.a.output }}"}}
         runs[name] = host.start_run(flow)

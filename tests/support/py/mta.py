@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 
+import ports
 import sshd
 
 EXIM = "/usr/sbin/exim4"
@@ -108,7 +109,7 @@ def make_certificate(folder, name="localhost"):
 
 class Mta:
     def __init__(self, folder, starttls=True, needs_login=True, size="100K"):
-        self.folder, self.plain, self.tls = folder, sshd.free_port(), sshd.free_port()
+        self.folder, self.plain, self.tls = folder, ports.free_port(), ports.free_port()
         root = os.getuid() == 0
         entry = pwd.getpwnam("Debian-exim") if root else pwd.getpwuid(os.getuid())
         for name in ("", "/spool", "/log", "/mail"):

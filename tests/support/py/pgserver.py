@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import mta
+import ports
 import sshd
 
 PASSWORD = "a 'quoted' \\ password"
@@ -20,7 +21,7 @@ class Server:
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
         if not found:
             raise RuntimeError("there is no initdb: the package postgresql is missing")
-        self.folder, self.port, self.bin = folder, sshd.free_port(), os.path.dirname(found[-1])
+        self.folder, self.port, self.bin = folder, ports.free_port(), os.path.dirname(found[-1])
         os.makedirs(folder, mode=0o755, exist_ok=True)
         mta.make_certificate(folder)
         with open(folder + "/password", "w", encoding="utf-8") as file:

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 
+import ports
 from belay import Answer
 from servers import Authority
 
@@ -26,12 +27,6 @@ BINARY = os.path.abspath(os.environ.get("BELAY_RELAY", os.path.join(
 
 def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def listens(port):
@@ -46,7 +41,7 @@ class Relay:
 
     def __init__(self, settings=None, names="DNS:localhost,IP:127.0.0.1"):
         self.folder = tempfile.mkdtemp(prefix="belay-relay-", dir="/tmp")
-        self.port = free_port()
+        self.port = ports.free_port()
         self.url = "https://localhost:%d" % self.port
         self.socket = os.path.join(self.folder, "s")
         self.config = os.path.join(self.folder, "relay.yaml")

@@ -12,6 +12,8 @@ import subprocess
 import threading
 import time
 
+import ports
+
 SSHD = "/usr/sbin/sshd"
 
 
@@ -25,12 +27,6 @@ def gives_terminals():
     finally:
         os.close(ours)
         os.close(theirs)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def make_key(path, kind="ed25519", passphrase=""):
@@ -54,7 +50,7 @@ class Sshd:
     """The server. Whoever owns one of `keys` (public lines) is accepted as the user of this process."""
 
     def __init__(self, folder, keys=(), host_kinds=("ed25519",), options=()):
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port = folder, ports.free_port()
         self.user = pwd.getpwuid(os.getuid()).pw_name
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self.host_keys = []
