@@ -306,18 +306,32 @@ def test_a_plugin_does_what_its_connection_says():
 
 def test_no_more_than_sixteen_at_once():
     with ssh_host() as (host, server), socket.create_server(("127.0.0.1", 0)) as silent:
-        add(host, server, port=silent.getsockname()[1], connect_timeout="2m")
-        asked = [host.spawn("connection", "test", "box", json_out=True, stdout=subprocess.PIPE, text=True) for _ in range(20)]
-        belay.eventually(lambda: sum(each.poll() is not None for each in asked) >= 4, 60, "four answers")
-        refused = [json.load(each.stdout)["error"] for each in asked if each.poll() is not None]
-        check.equal(["BLY-BUSY"] * 4, [error["code"] for error in refused], str(refused))
         silent.settimeout(60)
-        near = [silent.accept()[0] for _ in range(16)]
+        add(host, server, port=silent.getsockname()[1], connect_timeout="2m")
+
+        def ask():
+            return host.spawn("connection", "test", "box", json_out=True, stdout=subprocess.PIPE, text=True)
+
+        def code(asked):
+            return json.loads(asked.communicate(timeout=60)[0])["error"]["code"]
+
+        asked, near = [ask() for _ in range(16)], []
+        while len(near) < 16:
+            peer = silent.accept()[0]
+            # Whoever has said who he is waits for our answer. It was seen on busy machines that the kernel resets one before
+            # that, and nobody knows why: its test has ended then, and there is a place for another.
+            with contextlib.suppress(ConnectionResetError):
+                peer.settimeout(60)
+                assert peer.recv(4).startswith(b"SSH-")
+                near.append(peer)
+                continue
+            asked.append(ask())
+        for _ in range(4):
+            check.equal("BLY-BUSY", code(ask()))
         check.equal([], select.select([silent], [], [], 0.2)[0])
-        for each in near:
-            each.close()
-        ended = [json.loads(each.communicate(timeout=60)[0])["error"] for each in asked if each.returncode is None]
-        check.equal(["BLY-CONNECT"] * 16, [error["code"] for error in ended], str(ended))
+        for peer in near:
+            peer.close()
+        check.equal({"BLY-CONNECT"}, {code(each) for each in asked})
         add(host, server)
         test(host, "box")
 
