@@ -182,6 +182,9 @@ class Fault:
 
     def close(self):
         self.closed = True
+        # Or the port listens on for as long as the thread stands in its accept.
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
         for each in [self.listener, *self.sockets]:
             with contextlib.suppress(OSError):
                 each.close()
