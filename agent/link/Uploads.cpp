@@ -67,10 +67,10 @@ Status Uploads::bring(RelayClient& relay, const std::string& url, const std::str
     const Status brought = bringOne(relay, url, bearer, upload);
     if (!brought && !isRefusal(brought.error().code)) return brought;
     if (!brought) {
-      // Closed meanwhile is how most end.
-      if (brought.error().code != ErrorCode::kRelayApproval) {
-        world_.log.error("link.artifact_refused", brought.error(), {{"request", upload.request}});
-      }
+      // Most were closed meanwhile, and do not come again. One that has not been handed in yet does:
+      // a round follows each hand-over.
+      if (brought.error().code == ErrorCode::kRelayApproval) continue;
+      world_.log.error("link.artifact_refused", brought.error(), {{"request", upload.request}});
       if (brought.error().code == ErrorCode::kRelayQuota) {
         retryAt_ = world_.clock.sinceBoot() + kRetryAfter;
         continue;

@@ -72,7 +72,7 @@ class Uploads {
                         const Upload& upload);
 
   const World world_;
-  std::set<std::string> done_;  ///< Upload::key() of what the relay has, or has refused.
+  std::set<std::string> done_;  ///< Upload::key() of what the relay has, or has refused for good.
   std::optional<std::chrono::milliseconds> retryAt_;
 };
 

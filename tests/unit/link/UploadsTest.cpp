@@ -165,12 +165,24 @@ TEST(Uploads, whatTheRelayHasNoRoomForIsTriedAgainLater) {
 
 TEST(Uploads, whatIsRefusedBlocksNothing) {
   content = "x";
-  refusal = "BLY-RELAY-APPROVAL";
-  refusalStatus = 404;
+  refusal = "BLY-CONFLICT";
+  refusalStatus = 409;
   CHECK(bring().ok());
   CHECK(!uploads->retryAt());
   CHECK(bring().ok());
   LONGS_EQUAL(1, puts);
+}
+
+TEST(Uploads, whatTheRelayDoesNotKnowYetComesWithTheNextRound) {
+  content = "x";
+  refusal = "BLY-RELAY-APPROVAL";
+  refusalStatus = 404;
+  CHECK(bring().ok());
+  CHECK(!uploads->retryAt());
+  LONGS_EQUAL(0, log.lines().size());
+  refusal.clear();
+  CHECK(bring().ok());
+  STRCMP_EQUAL("x", opened().c_str());
 }
 
 TEST(Uploads, whatIsDamagedDoesNotLeaveWhole) {
