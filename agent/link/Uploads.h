@@ -60,7 +60,8 @@ class Uploads {
   /// A session has begun: the relay is asked again what it has.
   void begin() { done_.clear(); }
   /// Brings those that are not there yet. An artifact that is refused is logged, and tried again in
-  /// the next session, or after `retryAt()`. Errors: of the connection and the session.
+  /// the next session, or after `retryAt()`; one whose request the relay does not know, or no
+  /// longer, in the next round. Errors: of the connection and the session.
   base::Status bring(RelayClient& relay, const std::string& url, const std::string& bearer,
                      const std::vector<Upload>& uploads);
   /// When something that the relay had no room for is worth another try.

@@ -793,7 +793,7 @@ def test_a_flood_of_refusals_holds_nothing_up():
 
         def runs():
             return len(host.get("/v1/runs?flow=tick&limit=1000")["runs"])
-        begun, before, slowest = time.monotonic(), runs(), 0.0
+        begun, before, took = time.monotonic(), runs(), []
         state_bytes = sum(os.path.getsize(os.path.join(host.state, name)) for name in os.listdir(host.state)
                           if os.path.isfile(os.path.join(host.state, name)))
         lasted, ticks, received = 0, 0, 0
@@ -802,14 +802,16 @@ def test_a_flood_of_refusals_holds_nothing_up():
             at = time.monotonic()
             shown = host.run({"slug": "local", "steps": [{"id": "a", "set": {"x": 1}}], "state": {"x": 0}})
             check.equal("succeeded", shown["run"]["status"])
-            slowest = max(slowest, time.monotonic() - at)
+            took.append(time.monotonic() - at)
             time.sleep(0.05)
             ticks, received = runs() - before, links.state(host)[1]["received"]
             lasted = time.monotonic() - begun
-        if not 5 <= ticks <= lasted + 2:
+        if not lasted / 2 <= ticks <= lasted + 2:
             raise AssertionError("%d runs in %.1f s" % (ticks, lasted))
-        if slowest > 20:
-            raise AssertionError("a run took %.1f s" % slowest)
+        # One may meet a machine that stands still; half of them may not.
+        slowest, usual = max(took), sorted(took)[len(took) // 2]
+        if slowest > 20 or usual > 1:
+            raise AssertionError("a run took %.1f s, half of them more than %.1f s" % (slowest, usual))
         print("%d of 20,000 refused in %.0f s, slowest run %.2f s" % (received, lasted, slowest))
         if not 200 <= received <= 100 * lasted:
             raise AssertionError("%d were taken" % received)

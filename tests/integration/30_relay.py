@@ -12,6 +12,7 @@ import time
 
 import belay
 import check
+import ports
 import relay as relays
 
 
@@ -297,7 +298,7 @@ def test_closed_descriptors_are_not_those_of_its_files():
     with relays.Relay() as relay:
         shell = ["bash", "-c", "exec \"$@\" <&- >&- 2>&-", "sh", relays.BINARY, "serve", "--config", relay.config]
         relay.process = subprocess.Popen(shell)
-        belay.eventually(lambda: relays.listens(relay.port), what="the port")
+        belay.eventually(lambda: ports.listens(relay.port), what="the port")
         check.equal({"/dev/null"}, {os.readlink("/proc/%d/fd/%d" % (relay.process.pid, fd)) for fd in range(3)})
 
 

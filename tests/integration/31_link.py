@@ -427,7 +427,7 @@ def test_through_tinyproxy_with_and_without_credentials():
                                          stderr=subprocess.DEVNULL)
                 try:
                     relay.rename("https://%s:%d" % (name, relay.port))
-                    belay.eventually(lambda: relays.listens(port), what="tinyproxy")
+                    belay.eventually(lambda: ports.listens(port), what="tinyproxy")
                     with belay.started(through_proxy(relay, port, credentials)) as host:
                         linked(host, relay)
                         check.equal(["CONNECT"], sorted({c[0] for c in inner.connects}))

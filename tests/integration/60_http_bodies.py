@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 
@@ -220,7 +219,7 @@ ssl_client_certificate %(ca)s; ssl_verify_client optional; location / { return 2
 """ % {"f": folder, "p": port, "ca": authority.file})
         nginx = subprocess.Popen([program, "-c", folder + "/conf", "-p", folder], stderr=subprocess.DEVNULL)
         try:
-            belay.eventually(lambda: can_connect(port), what="nginx")
+            belay.eventually(lambda: ports.listens(port), what="nginx")
             host.cli("secret", "set", "CLIENT_KEY", "--file", folder + "/client.key", "--keep-newline")
             for name, more in (("plain", []), ("proven", ["client_cert=%s/client.pem" % folder, "client_key.secret=CLIENT_KEY"])):
                 added = host.cli("connection", "add", name, "type=http", "base_url=https://localhost:%d" % port, "ca_file=" + authority.file, *more)
@@ -244,7 +243,7 @@ def test_the_proxy_of_a_connection_is_used():
         host.write("tinyproxy.conf", "Port %d\nListen 127.0.0.1\nTimeout 20\nMaxClients 10\n" % port)
         proxy = subprocess.Popen([program, "-d", "-c", conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            belay.eventually(lambda: can_connect(port), what="tinyproxy")
+            belay.eventually(lambda: ports.listens(port), what="tinyproxy")
             # Loopback names are reached directly, so that the name is one that only looks like another.
             host.cli("connection", "add", "through", "type=http", "base_url=http://127.0.0.1.nip.invalid:%d" % server.port,
                      "proxy=http://127.0.0.1:%d" % port)
@@ -255,14 +254,6 @@ def test_the_proxy_of_a_connection_is_used():
         finally:
             proxy.terminate()
             proxy.wait(10)
-
-
-def can_connect(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
 
 
 if __name__ == "__main__":

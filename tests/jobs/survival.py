@@ -121,7 +121,7 @@ def lose(host):
     os.kill(supervisor, 9)
     shown = host.wait_run(run)
     check.equal("BLY-JOB-LOST", shown["run"]["error"]["code"])
-    check.equal([], [p for p in filter(str.isdigit, os.listdir("/proc")) if marked(p, run)], "processes of the job")
+    check.equal([], belay.processes_of_run(run), "processes of the job")
 
 
 @check.bound(240)
@@ -144,14 +144,6 @@ def test_a_cancel_that_a_killed_daemon_took_ends_the_job():
                 host.start()
             check.equal("cancelled", host.wait_run(run)["run"]["status"])
             belay.eventually(lambda: not lives(pid), what="the end of the job")
-
-
-def marked(pid, run):
-    try:
-        with open("/proc/%s/environ" % pid, "rb") as file:
-            return b"BELAY_RUN_ID=" + run.encode() in file.read()
-    except OSError:
-        return False
 
 
 def test_who_talks_cannot_execute_and_who_executes_does_not_talk():

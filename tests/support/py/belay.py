@@ -335,6 +335,16 @@ def step_of(shown, name, visit=1):
     raise AssertionError("no visit %s of step %s in %s" % (visit, name, json.dumps(shown)[:1500]))
 
 
+def processes_of_run(run):
+    """Those of the machine that have its environment."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open("/proc/%s/environ" % pid, "rb") as file:
+            if b"BELAY_RUN_ID=" + run.encode() in file.read():
+                found.append(pid)
+    return found
+
+
 def eventually(check, seconds=30, what="it"):
     """Calls `check` until it gives something true; that."""
     end = time.monotonic() + seconds

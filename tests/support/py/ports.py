@@ -29,3 +29,10 @@ def free_port():
             _given.add(port)
             return port
     raise RuntimeError("no port is free")
+
+
+def listens(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
